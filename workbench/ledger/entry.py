@@ -1,0 +1,104 @@
+"""One entry of the ledger, the head of a model, and the hash that chains them.
+
+An entry is frozen: its hash covers every field and the hash of the entry before it, so a change,
+a removal or a reordering anywhere is seen by whoever follows the chain.
+
+>>> from datetime import UTC, datetime
+>>> first = chained(seq=1, at=datetime(2026, 1, 1, tzinfo=UTC), kind="note", subject="lending",
+...                 actor="analyst", why="first", body={}, key=None, prev=GENESIS)
+>>> first.hash == chained(seq=1, at=first.at, kind="note", subject="lending", actor="analyst",
+...                       why="first", body={}, key=None, prev=GENESIS).hash
+True
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+GENESIS = "0" * 64
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What happened once: who did what to which subject, why, and on what grounds."""
+
+    seq: int  # position in the ledger, from 1 without gaps
+    at: datetime  # UTC
+    kind: str  # e.g. "promotion.granted"
+    subject: str  # "lending" (a model), "lending/2" (a version), "run/<id>" (a run)
+    actor: str  # who did it
+    why: str  # the reason given
+    body: Mapping[str, Any]  # the rest, plain JSON
+    key: str | None  # idempotency key: at most one entry has it
+    prev: str  # hash of the entry before, hex
+    hash: str  # SHA-256 of everything above, hex
+
+    def as_dict(self) -> dict[str, Any]:
+        """The entry as plain JSON; `at` in ISO 8601 with its offset."""
+        return {**_fields(self), "hash": self.hash}
+
+
+@dataclass(frozen=True)
+class Head:
+    """Which version of a model holds a slot now; the generation grows by one at every move."""
+
+    model: str
+    slot: str  # "champion"
+    version: int
+    generation: int
+    seq: int  # the entry that put it there
+
+
+def chained(
+    *,
+    seq: int,
+    at: datetime,
+    kind: str,
+    subject: str,
+    actor: str,
+    why: str,
+    body: Mapping[str, Any],
+    key: str | None,
+    prev: str,
+) -> Entry:
+    """The entry with its hash, which covers all its fields and `prev`."""
+    bare = Entry(seq, at.astimezone(UTC), kind, subject, actor, why, body, key, prev, hash="")
+    return Entry(seq, bare.at, kind, subject, actor, why, body, key, prev, hash=digest(_fields(bare)))
+
+
+def canonical(value: Any) -> bytes:
+    """JSON in its one spelling: sorted keys, no spaces, UTF-8; NaN and infinities are refused.
+
+    Raises:
+        ValueError: The value holds NaN or an infinity.
+
+    >>> canonical({"b": 1, "a": "ü"})
+    b'{"a":"\\xc3\\xbc","b":1}'
+    """
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of a JSON value's canonical spelling, in hex."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def _fields(entry: Entry) -> dict[str, Any]:
+    return {
+        "seq": entry.seq,
+        "at": entry.at.isoformat(),
+        "kind": entry.kind,
+        "subject": entry.subject,
+        "actor": entry.actor,
+        "why": entry.why,
+        "body": dict(entry.body),
+        "key": entry.key,
+        "prev": entry.prev,
+    }
