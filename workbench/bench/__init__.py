@@ -1,0 +1,13 @@
+"""The bench: a workspace with its engines opened; decides nothing.
+
+Everything is opened when it is first used, so that a command that reads the ledger does not wait for
+MLflow. This room alone reads the process's environment and the clock.
+"""
+
+from __future__ import annotations
+
+from workbench.bench.composition import Bench, open_bench
+from workbench.bench.settings import Settings
+from workbench.bench.workspace import create, find, shipped
+
+__all__ = ["Bench", "Settings", "create", "find", "open_bench", "shipped"]

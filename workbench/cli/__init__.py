@@ -1,0 +1,55 @@
+"""The command line: commands of a few lines, each a call into a room.
+
+Data goes to stdout, words about it to stderr. Exit codes: 0 done, 1 a run failed, 2 misuse, 3 the
+gate refused, 4 something outside failed. Heavy imports stand inside the commands, so that `--help`
+answers at once.
+"""
+
+from __future__ import annotations
+
+import click
+
+from workbench import __version__
+from workbench.cli.demo import demo
+from workbench.cli.doctor import doctor
+from workbench.cli.ledger import ledger
+from workbench.cli.models import models, promote, reconcile, reject, rollback
+from workbench.cli.options import Commands
+from workbench.cli.policy import policy
+from workbench.cli.run import params, run
+from workbench.cli.serve import serve
+from workbench.cli.start import init
+from workbench.cli.up import up
+
+__all__ = ["main"]
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="workbench")
+def main() -> None:
+    """Experiments that can be believed, and models that move only by decision.
+
+    \b
+    Start here:
+      workbench demo                                  the whole story on real data
+      workbench up --workspace workbench-demo         JupyterLab, the pages, MLflow, the gateway
+    """
+
+
+for command in (
+    demo,
+    init,
+    run,
+    params,
+    models,
+    promote,
+    reject,
+    rollback,
+    reconcile,
+    policy,
+    ledger,
+    serve,
+    up,
+    doctor,
+):
+    main.add_command(command)

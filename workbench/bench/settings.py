@@ -1,0 +1,71 @@
+"""Settings of a workspace: one frozen dataclass, read once from `workbench.toml`.
+
+URLs choose the engines; a relative `sqlite:///name.db` lies in the workspace.
+
+>>> Settings().ledger
+'sqlite:///ledger.db'
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import Misuse
+
+FILE = "workbench.toml"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Which engines a workspace uses, and its few numbers."""
+
+    ledger: str = "sqlite:///ledger.db"  # what happened, in order
+    tracking: str = "sqlite:///mlflow.db"  # MLflow tracking store and registry
+    artifacts: str = "mlartifacts"  # folder of MLflow's artifacts
+    predictions: str = "sqlite:///predictions.db"  # what was answered to whom
+    policies: str = "policies"  # folder of the policies in force
+    policy_seconds: float = 5.0  # seconds a policy may take; more is a denial
+    monitoring_hours: float = 24.0  # hours of traffic the monitoring page looks back on
+
+
+def read_settings(root: Path) -> Settings:
+    """The settings in a workspace's `workbench.toml`.
+
+    Raises:
+        Misuse: The file is no TOML, names a setting that does not exist, or gives a wrong type.
+    """
+    path = root / FILE
+    try:
+        given = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Misuse(f"{path} cannot be read as TOML: {error}", hint="mend the line it names") from error
+    kinds = {field.name: type(field.default) for field in fields(Settings)}
+    return Settings(**{name: _checked(path, name, value, kinds) for name, value in given.items()})
+
+
+def written(settings: Settings) -> str:
+    """The text of a `workbench.toml` that says what `settings` says."""
+    lines = ["# Settings of this workspace; URLs choose the engines.", ""]
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        lines.append(f"{field.name} = {json.dumps(value, ensure_ascii=False)}")
+    return "\n".join([*lines, ""])
+
+
+def _checked(path: Path, name: str, value: Any, kinds: dict[str, type]) -> Any:
+    if name not in kinds:
+        near = difflib.get_close_matches(name, kinds, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(kinds)}"
+        raise Misuse(f"{path.name} names {name!r}, which is no setting", hint=hint)
+    kind = kinds[name]
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+        return float(value)
+    if kind is str and isinstance(value, str) and value:
+        return value
+    needs = "a number above 0" if kind is float else "a text that is not empty"
+    raise Misuse(f"{name} is {value!r} in {path.name}; it must be {needs}", hint=f"edit {path}")

@@ -1,0 +1,89 @@
+"""The workspace: a folder that holds the settings, the ledger, the stores, the policies and the reports.
+
+    workbench.toml      settings; a folder with this file is a workspace
+    ledger.db           what happened
+    mlflow.db           MLflow's tracking store and registry; artifacts in mlartifacts/
+    predictions.db      what was answered
+    policies/           the policies in force, copied from the shipped ones
+    reports/runs/       one folder a run: the executed notebook and its report
+
+Making one is safe to repeat and safe to interrupt: the settings file is written last.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from filelock import FileLock
+
+from workbench.bench.settings import FILE, Settings, written
+from workbench.errors import EngineError, Misuse
+
+
+def shipped(name: str) -> Path:
+    """The folder of shipped "notebooks" or "templates": in the wheel, or in the checkout.
+
+    Raises:
+        EngineError: The installation lacks it.
+    """
+    package = Path(__file__).parents[1]
+    for folder in (package / "shipped" / name, package.parent / name):
+        if folder.is_dir():
+            return folder
+    raise EngineError(
+        f"the installation has no folder {name!r}", hint="reinstall: pip install --force-reinstall workbench"
+    )
+
+
+def create(root: Path, settings: Settings | None = None) -> bool:
+    """Make a workspace, or complete one that was begun; what is there is left as it is.
+
+    Returns:
+        True when the folder was no workspace before.
+
+    Raises:
+        EngineError: The folder cannot be written.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with FileLock(root / ".lock", mode=0o600):
+            (root / "reports" / "runs").mkdir(parents=True, exist_ok=True)
+            policies = root / (settings or Settings()).policies
+            policies.mkdir(exist_ok=True)
+            for policy in sorted((shipped("templates") / "policies").glob("*.rego")):
+                if not (policies / policy.name).exists():
+                    _place(policy.read_bytes(), policies / policy.name)
+            new = not (root / FILE).exists()
+            if new:
+                _place(written(settings or Settings()).encode(), root / FILE)
+            return new
+    except OSError as error:
+        raise EngineError(
+            f"the workspace {root} cannot be written: {error.strerror or error}",
+            hint="choose another folder with --workspace, or mend its permissions",
+        ) from error
+
+
+def find(start: Path) -> Path:
+    """The workspace that a folder lies in: itself or the nearest above with a `workbench.toml`.
+
+    Raises:
+        Misuse: There is none.
+    """
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / FILE).is_file():
+            return folder
+    raise Misuse(
+        f"{start} lies in no workspace (no {FILE} here or above)",
+        hint="workbench init DIR makes one; --workspace DIR names one",
+    )
+
+
+def _place(content: bytes, path: Path) -> None:
+    """Write a file so that it is there whole or not at all."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_bytes(content)
+    shutil.move(beside, path)

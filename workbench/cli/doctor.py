@@ -1,0 +1,120 @@
+"""`workbench doctor`: is the installation whole, and is the workspace; and how to mend what is not."""
+
+from __future__ import annotations
+
+import importlib.metadata as metadata
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+
+from workbench.cli.options import json_option, print_json, print_table, workspace_option
+from workbench.errors import WorkbenchError
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at."""
+
+    name: str
+    ok: bool
+    found: str
+    mend: str = ""  # how to mend it, when it is not well
+
+
+@click.command()
+@workspace_option
+@json_option
+def doctor(workspace: Path | None, as_json: bool) -> None:
+    """Check the installation and the workspace; exit code 1 when something needs mending.
+
+    \b
+    Example:
+      workbench doctor --workspace workbench-demo
+    """
+    checks = [*_installation(), *_workspace(workspace)]
+    if as_json:
+        print_json({"healthy": all(c.ok for c in checks), "checks": [asdict(c) for c in checks]})
+    else:
+        print_table(
+            ["", "what", "found", "how to mend it"],
+            [("ok" if c.ok else "MEND", c.name, c.found, c.mend) for c in checks],
+        )
+    if not all(c.ok for c in checks):
+        raise SystemExit(1)
+
+
+def _installation() -> Iterator[Check]:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    yield Check("python", sys.version_info >= (3, 11), version, "" if sys.version_info >= (3, 11) else "use 3.11 or newer")
+    for name in ("pandas", "evidently", "mlflow", "papermill", "pymc", "regopy", "voila", "jupyterlab"):
+        yield _package(name)
+    yield _policy_engine()
+    yield _kernel()
+    free = shutil.disk_usage(Path.cwd()).free / 1e9
+    yield Check("disk", free > 1, f"{free:.1f} GB free", "" if free > 1 else "free at least 1 GB")
+
+
+def _package(name: str) -> Check:
+    try:
+        found = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return Check(name, ok=False, found="not installed", mend="pip install -c .ci/constraints.txt -e .")
+    if name == "pandas" and found.split(".")[:2] != ["3", "0"]:
+        return Check(name, ok=False, found=found, mend="pip install 'pandas>=3.0,<3.1' (evidently does not import on others)")
+    return Check(name, ok=True, found=found)
+
+
+def _policy_engine() -> Check:
+    from workbench.engines.rego import RegoEngine
+    from workbench.policy import Policy, decide
+
+    policy = Policy.parse("doctor", "package doctor\n\nallow := input.well == true\n")
+    decision = decide(RegoEngine(), policy, {"well": True})
+    if decision.allowed:
+        return Check("policy engine", ok=True, found="answers")
+    return Check("policy engine", False, decision.reasons[0].message, "pip install --force-reinstall regopy")
+
+
+def _kernel() -> Check:
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    try:
+        spec = KernelSpecManager().get_kernel_spec("python3")
+    except NoSuchKernel:
+        return Check("kernel python3", False, "none", "pip install ipykernel")
+    here = Path(str(spec.argv[0]))
+    ours = here.name.startswith("python") and (not here.is_absolute() or here.resolve() == Path(sys.executable).resolve())
+    found = str(spec.argv[0])
+    return Check("kernel python3", ours, found, "" if ours else f"{sys.executable} -m ipykernel install --sys-prefix")
+
+
+def _workspace(workspace: Path | None) -> Iterator[Check]:
+    from workbench import open_bench
+
+    try:
+        bench = open_bench(workspace)
+    except WorkbenchError as error:
+        yield Check("workspace", workspace is None, error.message, error.hint)
+        return
+    with bench:
+        yield Check("workspace", ok=True, found=str(bench.root))
+        try:
+            result = bench.ledger.verify()
+        except WorkbenchError as error:
+            yield Check("ledger", ok=False, found=error.message, mend=error.hint)
+            return
+        mend = "" if result.valid else "compare with an export or a backup before anything is promoted"
+        yield Check("ledger", result.valid, "; ".join(result.problems) or f"{result.entries} entries, the chain holds", mend)
+        owed = len(bench.ledger.owed())
+        yield Check("effects", owed == 0, f"{owed} owed to MLflow", "workbench reconcile" if owed else "")
+        missing = [
+            name
+            for name in ("promotion", "rollback")
+            if not (bench.root / bench.settings.policies / f"{name}.rego").is_file()
+        ]
+        found = f"missing: {', '.join(missing)}" if missing else "promotion, rollback"
+        yield Check("policies", not missing, found, f"workbench init {bench.root}" if missing else "")

@@ -1,0 +1,78 @@
+"""What all commands share: the workspace option, the two forms of output, errors told in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from workbench.errors import Denied, EngineError, Misuse, WorkbenchError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+EXIT_CODES: dict[type[WorkbenchError], int] = {Misuse: 2, Denied: 3, EngineError: 4}
+
+
+class Told(click.ClickException):
+    """One of our errors on its way to stderr, with the exit code that says whose fault it was."""
+
+    def __init__(self, error: WorkbenchError) -> None:
+        super().__init__(error.told())
+        self.exit_code = next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1)
+
+
+class Commands(click.Group):
+    """A group that tells our errors in words, and keeps its commands in the order they were added."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command.
+
+        Raises:
+            Told: The command raised one of our errors.
+        """
+        try:
+            return super().invoke(ctx)
+        except WorkbenchError as error:
+            raise Told(error) from error
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands' names, in the order of the flow and not of the alphabet."""
+        return list(self.commands)
+
+
+def workspace_option(command: Command) -> Command:
+    """Add `--workspace DIR`, handed on as `workspace: Path | None`."""
+    return click.option(
+        "--workspace",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Workspace folder; default: the one the current folder lies in.",
+    )(command)
+
+
+def json_option(command: Command) -> Command:
+    """Add `--json`, handed on as `as_json: bool`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout in place of text.")(command)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value on stdout."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
+    """Print a table on stdout, as wide as the terminal allows; cells are text, never markup."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns, title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=160)
+    console.print(table)
