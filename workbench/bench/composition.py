@@ -1,8 +1,8 @@
 """Opens the engines that a workspace's settings name, and hands each room what it needs.
 
-    bench = open_bench("workbench-demo")
-    bench.run("ab_test", {"seed": 7})
-    bench.promote("lending", 3, why="fairer, and hardly less accurate")
+bench = open_bench("workbench-demo")
+bench.run("ab_test", {"seed": 7})
+bench.promote("lending", 3, why="fairer, and hardly less accurate")
 """
 
 from __future__ import annotations
@@ -205,7 +205,9 @@ class Bench:
     def roll_back(self, model: str, why: str) -> str:
         """Roll back from a page; the sentence that confirms it."""
         move = self.rollback(model, why)
-        return f"{model} is back on version {move.version}, generation {move.generation}. Ledger entry {move.entry_seq}."
+        return (
+            f"{model} is back on version {move.version}, generation {move.generation}. Ledger entry {move.entry_seq}."
+        )
 
     def served(self) -> Sequence[ServedModel]:
         """Each served model with its traffic, latency, errors and drift, worst first."""

@@ -204,7 +204,9 @@ def _verify(bench: Bench) -> Step:
     result = bench.ledger.verify()
     if not result.valid:
         raise EngineError("the ledger does not hold: " + "; ".join(result.problems), hint="workbench ledger verify")
-    return Step("verify ledger", "valid", {"entries": result.entries}, sentence=f"{result.entries} entries, the chain holds")
+    return Step(
+        "verify ledger", "valid", {"entries": result.entries}, sentence=f"{result.entries} entries, the chain holds"
+    )
 
 
 def _version(bench: Bench, role: str) -> int:

@@ -49,7 +49,9 @@ def doctor(workspace: Path | None, as_json: bool) -> None:
 
 def _installation() -> Iterator[Check]:
     version = ".".join(str(part) for part in sys.version_info[:3])
-    yield Check("python", sys.version_info >= (3, 11), version, "" if sys.version_info >= (3, 11) else "use 3.11 or newer")
+    yield Check(
+        "python", sys.version_info >= (3, 11), version, "" if sys.version_info >= (3, 11) else "use 3.11 or newer"
+    )
     for name in ("pandas", "evidently", "mlflow", "papermill", "pymc", "regopy", "voila", "jupyterlab"):
         yield _package(name)
     yield _policy_engine()
@@ -64,7 +66,9 @@ def _package(name: str) -> Check:
     except metadata.PackageNotFoundError:
         return Check(name, ok=False, found="not installed", mend="pip install -c .ci/constraints.txt -e .")
     if name == "pandas" and found.split(".")[:2] != ["3", "0"]:
-        return Check(name, ok=False, found=found, mend="pip install 'pandas>=3.0,<3.1' (evidently does not import on others)")
+        return Check(
+            name, ok=False, found=found, mend="pip install 'pandas>=3.0,<3.1' (evidently does not import on others)"
+        )
     return Check(name, ok=True, found=found)
 
 
@@ -87,7 +91,9 @@ def _kernel() -> Check:
     except NoSuchKernel:
         return Check("kernel python3", False, "none", "pip install ipykernel")
     here = Path(str(spec.argv[0]))
-    ours = here.name.startswith("python") and (not here.is_absolute() or here.resolve() == Path(sys.executable).resolve())
+    ours = here.name.startswith("python") and (
+        not here.is_absolute() or here.resolve() == Path(sys.executable).resolve()
+    )
     found = str(spec.argv[0])
     return Check("kernel python3", ours, found, "" if ours else f"{sys.executable} -m ipykernel install --sys-prefix")
 
@@ -108,7 +114,9 @@ def _workspace(workspace: Path | None) -> Iterator[Check]:
             yield Check("ledger", ok=False, found=error.message, mend=error.hint)
             return
         mend = "" if result.valid else "compare with an export or a backup before anything is promoted"
-        yield Check("ledger", result.valid, "; ".join(result.problems) or f"{result.entries} entries, the chain holds", mend)
+        yield Check(
+            "ledger", result.valid, "; ".join(result.problems) or f"{result.entries} entries, the chain holds", mend
+        )
         owed = len(bench.ledger.owed())
         yield Check("effects", owed == 0, f"{owed} owed to MLflow", "workbench reconcile" if owed else "")
         missing = [

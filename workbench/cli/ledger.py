@@ -18,7 +18,9 @@ def ledger() -> None:
 @ledger.command()
 @click.argument("subject", required=False)
 @click.option("--kind", help='Only entries of this kind, e.g. "promotion.granted".')
-@click.option("--last", type=click.IntRange(min=1), default=50, show_default=True, help="How many, counted from the end.")
+@click.option(
+    "--last", type=click.IntRange(min=1), default=50, show_default=True, help="How many, counted from the end."
+)
 @workspace_option
 @json_option
 def show(subject: str | None, kind: str | None, last: int, workspace: Path | None, as_json: bool) -> None:

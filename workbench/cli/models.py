@@ -71,9 +71,7 @@ def models(model: str | None, workspace: Path | None, as_json: bool) -> None:
 @dry_run_option
 @workspace_option
 @json_option
-def promote(
-    model: str, version: int, why: str, dry_run: bool, workspace: Path | None, as_json: bool
-) -> None:
+def promote(model: str, version: int, why: str, dry_run: bool, workspace: Path | None, as_json: bool) -> None:
     """Make VERSION the champion of MODEL, if the policy allows it on the evidence there is.
 
     \b
@@ -107,7 +105,9 @@ def promote(
         )
     else:
         before = f"; before it was version {move.previous}" if move.previous else ""
-        click.echo(f"{model} {version} is champion (generation {move.generation}, ledger entry {move.entry_seq}{before})")
+        click.echo(
+            f"{model} {version} is champion (generation {move.generation}, ledger entry {move.entry_seq}{before})"
+        )
 
 
 @click.command()

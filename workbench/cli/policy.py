@@ -69,7 +69,9 @@ def _document(file: str) -> dict[str, Any]:
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
-        raise Misuse(f"the input {file} is no JSON: {error}", hint='it looks like {"metrics": {"fairness": 0.9}}') from error
+        raise Misuse(
+            f"the input {file} is no JSON: {error}", hint='it looks like {"metrics": {"fairness": 0.9}}'
+        ) from error
     if not isinstance(document, dict):
         raise Misuse(f"the input {file} is a JSON {type(document).__name__}; it must be an object")
     return document

@@ -12,11 +12,11 @@ True
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
+
+from workbench.ledger import digest
 
 Verdict = Literal["pass", "fail", "not enough evidence"]
 
@@ -51,8 +51,7 @@ class Finding:
     @property
     def digest(self) -> str:
         """SHA-256 of the whole finding, in hex."""
-        text = json.dumps(self.as_body(), sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return digest(self.as_body())
 
     def as_body(self) -> dict[str, Any]:
         """Plain JSON for the body of an `evidence.recorded` entry."""

@@ -1,1 +1,26 @@
-"""To be written."""
+"""The ledger: what happened, in order, unchangeable.
+
+Every step of the workbench leaves an entry: a run, a version, a finding, a decision, a move. An entry
+is never updated or deleted; each carries the hash of the one before it. The heads (which version is
+champion) and the effects owed to the outside world change only in the same commit as an entry.
+"""
+
+from __future__ import annotations
+
+from workbench.ledger.entry import GENESIS, Entry, Head, canonical, digest
+from workbench.ledger.store import Effect, Ledger, Writer
+from workbench.ledger.verification import Verification
+from workbench.ledger.versions import ModelVersion
+
+__all__ = [
+    "GENESIS",
+    "Effect",
+    "Entry",
+    "Head",
+    "Ledger",
+    "ModelVersion",
+    "Verification",
+    "Writer",
+    "canonical",
+    "digest",
+]

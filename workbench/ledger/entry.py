@@ -72,17 +72,15 @@ def chained(
 
 
 def canonical(value: Any) -> bytes:
-    """JSON in its one spelling: sorted keys, no spaces, UTF-8; NaN and infinities are refused.
+    r"""JSON in its one spelling: sorted keys, no spaces, UTF-8; NaN and infinities are refused.
 
     Raises:
         ValueError: The value holds NaN or an infinity.
 
     >>> canonical({"b": 1, "a": "ü"})
-    b'{"a":"\\xc3\\xbc","b":1}'
+    b'{"a":"\xc3\xbc","b":1}'
     """
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode()
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 def digest(value: Any) -> str:

@@ -1,1 +1,13 @@
-"""To be written."""
+"""Policy: rules that turn evidence into a decision with reasons; Rego in, decision out.
+
+The rules are files, the engine that evaluates them is handed in, and nothing here reads a clock, a
+network or an environment: what a policy may know is in its input.
+"""
+
+from __future__ import annotations
+
+from workbench.policy.deciding import Engine, Ruling, decide
+from workbench.policy.decision import Decision, Reason
+from workbench.policy.source import Policy
+
+__all__ = ["Decision", "Engine", "Policy", "Reason", "Ruling", "decide"]

@@ -1,0 +1,165 @@
+# Which version may become champion. Anything but a clear yes is a no; every no has a reason with the
+# number it got, the limit, and what would turn it.
+package promotion
+
+limits := {
+	"f1": 0.80, # the low end of its interval
+	"disparate_impact": 0.80, # four fifths (29 CFR 1607.4(D))
+	"certainty": 0.95, # probability that the true disparate impact reaches it, for each attribute
+	"breach": 0.05, # at or below this probability a breach is shown, for intersections
+	"age_days": 30, # evidence older than this is out of date
+}
+
+default allow := false
+
+allow if count(deny) == 0
+
+required := {"performance", "fairness"}
+
+deny contains {
+	"code": "no-evidence",
+	"message": sprintf("there is no %s evidence about %s %v", [kind, input.model, input.version]),
+	"metric": kind,
+	"flip": sprintf("audit it: workbench run %s -p model=%s -p version=%v", [notebook[kind], input.model, input.version]),
+} if {
+	some kind in required
+	not input.evidence[kind]
+}
+
+notebook := {"performance": "train", "fairness": "fairness_audit"}
+
+deny contains {
+	"code": "stale-evidence",
+	"message": sprintf("the %s evidence is %.0f days old; it may be %v days old", [kind, found.age_days, limits.age_days]),
+	"metric": kind,
+	"got": found.age_days,
+	"limit": limits.age_days,
+	"flip": sprintf("run %s again", [notebook[kind]]),
+	"evidence": found.digest,
+} if {
+	some kind in required
+	found := input.evidence[kind]
+	found.age_days > limits.age_days
+}
+
+# performance
+
+deny contains {
+	"code": "performance",
+	"message": sprintf("F1 is %.3f, at worst %.3f; the policy needs at least %.2f at worst", [f1.value, f1.low, limits.f1]),
+	"metric": "f1",
+	"got": f1.low,
+	"limit": limits.f1,
+	"flip": sprintf("a low end of its interval of %.2f or more", [limits.f1]),
+	"evidence": input.evidence.performance.digest,
+} if {
+	f1 := input.evidence.performance.figures.f1
+	f1.low < limits.f1
+}
+
+deny contains {
+	"code": "performance",
+	"message": "the performance evidence has no F1 with an interval",
+	"metric": "f1",
+	"limit": limits.f1,
+	"evidence": input.evidence.performance.digest,
+} if {
+	input.evidence.performance
+	not is_number(input.evidence.performance.figures.f1.low)
+}
+
+# fairness: shown for each attribute on its own; for intersections no breach may be shown
+
+fairness_figures[name] := figure if {
+	some name, figure in input.evidence.fairness.figures
+	startswith(name, "disparate_impact.")
+}
+
+single contains name if {
+	some name, figure in fairness_figures
+	not contains(name, "*")
+}
+
+deny contains {
+	"code": "fairness",
+	"message": "the fairness evidence has no disparate impact for any attribute",
+	"metric": "disparate_impact",
+	"limit": limits.disparate_impact,
+	"evidence": input.evidence.fairness.digest,
+} if {
+	input.evidence.fairness
+	count(single) == 0
+}
+
+deny contains {
+	"code": "fairness",
+	"message": sprintf(
+		"disparate impact by %s is %.3f [%.3f, %.3f]; that it is at least %.2f has a probability of %.2f, the policy needs %.2f",
+		[attribute(name), figure.value, figure.low, figure.high, limits.disparate_impact, figure.probability, limits.certainty],
+	),
+	"metric": name,
+	"got": figure.probability,
+	"limit": limits.certainty,
+	"flip": sprintf("at these group sizes, a disparate impact of %.3f or more would do", [figure.needed]),
+	"evidence": input.evidence.fairness.digest,
+} if {
+	some name, figure in fairness_figures
+	not contains(name, "*")
+	figure.target == limits.disparate_impact
+	figure.probability < limits.certainty
+}
+
+deny contains {
+	"code": "fairness",
+	"message": sprintf(
+		"disparate impact by %s is %.3f; a breach of %.2f is shown (probability of meeting it %.2f)",
+		[attribute(name), figure.value, limits.disparate_impact, figure.probability],
+	),
+	"metric": name,
+	"got": figure.probability,
+	"limit": limits.breach,
+	"flip": sprintf("at these group sizes, a disparate impact of %.3f or more would do", [figure.needed]),
+	"evidence": input.evidence.fairness.digest,
+} if {
+	some name, figure in fairness_figures
+	contains(name, "*")
+	figure.probability <= limits.breach
+}
+
+# a figure that cannot be computed is no evidence
+deny contains {
+	"code": "undefined",
+	"message": sprintf("disparate impact by %s is undefined or was not judged against %.2f", [attribute(name), limits.disparate_impact]),
+	"metric": name,
+	"limit": limits.certainty,
+	"evidence": input.evidence.fairness.digest,
+} if {
+	some name, figure in fairness_figures
+	not contains(name, "*")
+	not judged(figure)
+}
+
+judged(figure) if {
+	is_number(figure.value)
+	is_number(figure.probability)
+	is_number(figure.low)
+	is_number(figure.high)
+	is_number(figure.needed)
+	figure.target == limits.disparate_impact
+}
+
+attribute(name) := trim_prefix(name, "disparate_impact.")
+
+# all versions of a model read the same features, whatever their version
+
+deny contains {
+	"code": "feature-set",
+	"message": sprintf("it reads the feature set %s; the champion reads %s", [input.candidate.feature_set, input.champion.feature_set]),
+	"metric": "feature_set",
+	"got": input.candidate.feature_set,
+	"limit": input.champion.feature_set,
+	"flip": "train it on the champion's feature set, or retire the champion first",
+} if {
+	input.champion
+	split(input.candidate.feature_set, "@")[0] != split(input.champion.feature_set, "@")[0]
+}

@@ -1,0 +1,106 @@
+"""The dossier of a version: its newest finding of each kind, and what a policy is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from workbench.evidence.finding import Finding
+from workbench.ledger import Ledger, ModelVersion
+
+DISPARATE_IMPACT = "disparate_impact."
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """A version with what is known about it."""
+
+    version: ModelVersion
+    findings: Mapping[str, Finding]  # newest by kind
+
+
+def dossier(ledger: Ledger, model: str, version: int) -> Dossier:
+    """The newest evidence of each kind about a version.
+
+    Raises:
+        Misuse: The version is not in the ledger.
+    """
+    known = ledger.version(model, version)
+    entries = ledger.entries(subject=known.subject, kind="evidence.recorded")
+    findings = [Finding.from_body(entry.body) for entry in entries]
+    return Dossier(known, {finding.kind: finding for finding in findings})
+
+
+def as_input(
+    candidate: Dossier,
+    *,
+    action: str,
+    champion: Dossier | None,
+    was_champion: bool,
+    now: datetime,
+    actor: str,
+    why: str,
+) -> dict[str, Any]:
+    """What a policy is asked about: plain JSON, everything it may know.
+
+    Args:
+        candidate: The version to be moved.
+        action: "promote" or "rollback".
+        champion: Who holds the place now.
+        was_champion: Whether the candidate held it before.
+        now: The time of the question, aware.
+        actor: Who asks.
+        why: The reason given.
+    """
+    version = candidate.version
+    return {
+        "action": action,
+        "model": version.model,
+        "version": version.version,
+        "now": now.isoformat(),
+        "actor": actor,
+        "why": why,
+        "candidate": {
+            "run_id": version.run_id,
+            "model_digest": version.model_digest,
+            "data_digest": version.data_digest,
+            "feature_set": version.feature_set,
+            "threshold": version.threshold,
+            "registered_at": version.registered_at,
+            "registered_by": version.registered_by,
+        },
+        "champion": None
+        if champion is None
+        else {
+            "version": champion.version.version,
+            "feature_set": champion.version.feature_set,
+            "metrics": metrics(champion),
+        },
+        "was_champion": was_champion,
+        "metrics": metrics(candidate),
+        "evidence": {kind: _told(finding, now) for kind, finding in candidate.findings.items()},
+    }
+
+
+def metrics(known: Dossier) -> dict[str, float | None]:
+    """Every figure's value by name; `fairness` is the smallest disparate impact over single attributes."""
+    flat = {name: figure.value for finding in known.findings.values() for name, figure in finding.figures.items()}
+    single = [value for name, value in flat.items() if name.startswith(DISPARATE_IMPACT) and "*" not in name]
+    if single:
+        flat["fairness"] = None if None in single else min(value for value in single if value is not None)
+    return flat
+
+
+def _told(finding: Finding, now: datetime) -> dict[str, Any]:
+    age = now - datetime.fromisoformat(finding.at)
+    return {
+        "verdict": finding.verdict,
+        "sentence": finding.sentence,
+        "digest": finding.digest,
+        "at": finding.at,
+        "age_days": age.total_seconds() / 86_400,
+        "data_digest": finding.data_digest,
+        "figures": {name: asdict(figure) for name, figure in finding.figures.items()},
+    }

@@ -1,0 +1,129 @@
+"""From an engine's raw ruling to a decision: anything but a clear yes is a denial with a reason.
+
+A policy says yes by `allow` being true and `deny`, where it has one, being empty. Whatever else comes
+(null, nothing, a text, an error, a crash, a time-out) is a denial, and the reason says which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
+
+from workbench.ledger import digest
+from workbench.policy.decision import Decision, Reason
+from workbench.policy.source import Comparison, Policy
+
+OPPOSITE = {">=": "less than", "<=": "more than", ">": "not more than", "<": "not less than", "==": "not"}
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What an engine made of a policy and an input, unjudged."""
+
+    allow: Any  # the value of the rule `allow`; None where it is undefined or null
+    deny: tuple[Any, ...] = ()  # what the set `deny` holds: texts, or objects with the fields of a Reason
+    error: str | None = None  # why there is no ruling
+    code: str = "policy-error"  # "policy-error", "policy-refused", "policy-timeout", "policy-crash"
+
+
+class Engine(Protocol):
+    """Evaluates Rego; knows nothing of models."""
+
+    def evaluate(self, source: str, package: str, document: Mapping[str, Any]) -> Ruling:
+        """The values of `allow` and `deny` in a package, for one input."""
+        ...
+
+
+def decide(engine: Engine, policy: Policy, document: Mapping[str, Any]) -> Decision:
+    """What a policy says to an input.
+
+    Args:
+        engine: What evaluates Rego.
+        policy: The rules.
+        document: The input, plain JSON.
+
+    Raises:
+        ValueError: The input is no JSON (it holds NaN or an infinity).
+    """
+    input_digest = digest(document)
+    ruling = engine.evaluate(policy.source, policy.package, document)
+    reasons = tuple(_reasons(ruling, policy, document))
+    allowed = ruling.allow is True and not reasons
+    return Decision("allow" if allowed else "deny", reasons, policy.name, policy.digest, input_digest)
+
+
+def _reasons(ruling: Ruling, policy: Policy, document: Mapping[str, Any]) -> Iterator[Reason]:
+    if ruling.error is not None:
+        yield Reason(ruling.code, f"the policy {policy.name} gave no answer: {ruling.error}")
+        return
+    for item in sorted(ruling.deny, key=str):
+        yield _stated(item, policy)
+    if ruling.deny or ruling.allow is True:
+        return
+    failed = [test for test in policy.comparisons() if not _holds(test, document)]
+    if failed:
+        yield from (_compared(test, document) for test in failed)
+    elif ruling.allow is None:
+        yield Reason("undefined", f"the policy {policy.name} returned nothing: allow is undefined for this input")
+    elif ruling.allow is False:
+        yield Reason("not-allowed", f"the policy {policy.name} does not allow it, and states no reason")
+    else:
+        said = type(ruling.allow).__name__
+        yield Reason("not-boolean", f"the policy {policy.name} answered with a {said}; allow must be true or false")
+
+
+def _stated(item: Any, policy: Policy) -> Reason:
+    if isinstance(item, str) and item:
+        return Reason("denied", item)
+    if isinstance(item, Mapping) and isinstance(item.get("message"), str):
+        known = {field.name for field in fields(Reason)} - {"code", "message"}
+        plain = {name: value for name, value in item.items() if name in known and _is_plain(value)}
+        return Reason(str(item.get("code", "denied")), item["message"], **plain)
+    return Reason("denied", f"the policy {policy.name} denies it: {item!r}")
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float)
+
+
+def _holds(test: Comparison, document: Mapping[str, Any]) -> bool:
+    got = test.found_in(document)
+    if not isinstance(got, int | float) or isinstance(got, bool):
+        return False
+    held = {
+        ">=": got >= test.limit,
+        "<=": got <= test.limit,
+        ">": got > test.limit,
+        "<": got < test.limit,
+        "==": got == test.limit,
+    }
+    return held[test.operator]
+
+
+def _compared(test: Comparison, document: Mapping[str, Any]) -> Reason:
+    name, got = f"input.{'.'.join(test.field)}", test.found_in(document)
+    if got is None:
+        return Reason(
+            "missing",
+            f"the input has no {name.removeprefix('input.')}; the policy needs it {test.operator} {test.limit:g}",
+            metric=test.field[-1],
+            limit=test.limit,
+            flip=f"give evidence of it: {test}",
+        )
+    if not isinstance(got, int | float) or isinstance(got, bool):
+        return Reason(
+            "wrong-type",
+            f"{name} is a {type(got).__name__}; the policy compares it with the number {test.limit:g}",
+            metric=test.field[-1],
+            got=str(got),
+            limit=test.limit,
+        )
+    return Reason(
+        "limit",
+        f"{name} is {got:g}, {OPPOSITE[test.operator]} {test.limit:g}",
+        metric=test.field[-1],
+        got=got,
+        limit=test.limit,
+        flip=f"{test.field[-1]} {test.operator} {test.limit:g}",
+    )
