@@ -1,1 +1,12 @@
-"""To be written."""
+"""Batch: running notebooks with typed parameters, and committing what they found.
+
+A kernel writes only into its run's folder; the runner alone talks to the tracking store and the ledger.
+"""
+
+from __future__ import annotations
+
+from workbench.batch.record import Record
+from workbench.batch.run import Outcome, commit_record, run
+from workbench.batch.tracking import Registered, Tracking
+
+__all__ = ["Outcome", "Record", "Registered", "Tracking", "commit_record", "run"]

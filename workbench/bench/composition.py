@@ -29,16 +29,6 @@ if TYPE_CHECKING:
     from workbench.promotion import Candidate, Gate, Move
     from workbench.serving import PredictionLog
 
-DECIDED = (
-    "promotion.granted",
-    "promotion.denied",
-    "rollback.granted",
-    "rollback.denied",
-    "candidate.rejected",
-    "projection.repaired",
-)
-
-
 class Bench:
     """One workspace with its engines, each opened at its first use."""
 
@@ -109,6 +99,7 @@ class Bench:
             ledger=self.ledger,
             actor=self.actor,
             now=self.now,
+            environ=self._environ,
             key=key,
             on_cell=on_cell,
         )
@@ -185,7 +176,7 @@ class Bench:
 
     def board(self) -> tuple[Sequence[Candidate], Sequence[Entry]]:
         """All versions with evidence and verdict, and the trail of past decisions, newest first."""
-        from workbench.promotion import board
+        from workbench.promotion import DECIDED, board
 
         def judge(model: str, version: int) -> Any:
             return self.gate.judge(model, version, now=self.now(), actor=self.actor)

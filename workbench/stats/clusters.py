@@ -36,12 +36,12 @@ def recentred(clusters: Moments, mean: Floats, share: Floats, mean_log: Floats, 
     turn = np.broadcast_to(np.eye(size), (cells, size, size)).copy()
     new_share = np.divide(logs.n, to.n[:, None], out=np.zeros(logs.n.shape), where=to.n[:, None] > 0)
     for j in range(mean.shape[1]):
-        r, q, l = places(j)
+        total, count, log = places(j)
         shift = mean_log[:, j] - logs.mean[:, j]
-        turn[:, r, SIZE] = mean[:, j] - to.mean[:, j]
-        turn[:, q, SIZE] = share[:, j] - new_share[:, j]
-        turn[:, l, q] = shift
-        turn[:, l, SIZE] = shift * share[:, j]
+        turn[:, total, SIZE] = mean[:, j] - to.mean[:, j]
+        turn[:, count, SIZE] = share[:, j] - new_share[:, j]
+        turn[:, log, count] = shift
+        turn[:, log, SIZE] = shift * share[:, j]
     moved = np.einsum("cij,cj->ci", turn, clusters.mean)
     scatter = np.einsum("cij,cjk,clk->cil", turn, clusters.scatter, turn)
     return Moments(clusters.n, moved, scatter)

@@ -120,7 +120,8 @@ def merged(moments: Moments, groups: Whole, count: int) -> Moments:
     Source:
         Chan, Golub & LeVeque (1983), Algorithms for computing the sample variance, eq. 1.5.
     """
-    n = np.bincount(groups, weights=moments.n, minlength=count)
+    n = np.zeros(count)
+    np.add.at(n, groups, moments.n)
     weight = moments.n[:, None]
     mean = _weighted_mean(weight, moments.mean, groups, np.broadcast_to(n[:, None], (count, moments.mean.shape[1])))
     scatter = np.zeros((count, *moments.scatter.shape[1:]))

@@ -70,7 +70,7 @@ def increasing_root(
             step = x - (value - target) / slope
         inside = (step > low) & (step < high)
         new = np.where(inside, step, (low + high) / 2)
-        if np.all(np.abs(new - x) <= 4e-15 * np.maximum(np.abs(x), np.abs(high - low))):
+        if np.all(np.abs(new - x) <= 1e-13 * (np.abs(x) + np.abs(high - low))):
             return new
         x = new
     return x

@@ -1,0 +1,167 @@
+"""What is appended is there, once and for good, together with what belongs to it or not at all."""
+
+import math
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from workbench.errors import Misuse
+from workbench.ledger import GENESIS, Head, Ledger
+
+
+def test_an_entry_is_read_back_as_it_was_appended(story, ledger):
+    body = {"n": 3, "text": "ü \u2028 \x00 '; DROP TABLE entries; --", "nested": {"list": [1, 2.5, None, True]}}
+    written = story.note("lending/2", body=body, key="k", why="because")
+    assert ledger.entries() == [written]
+    assert written.body == body
+    assert (written.seq, written.subject, written.actor, written.why) == (1, "lending/2", "analyst", "because")
+
+
+def test_the_first_entry_follows_the_genesis_and_each_other_the_one_before(story):
+    one, two, three = (story.note() for _ in range(3))
+    assert one.prev == GENESIS
+    assert (two.prev, three.prev) == (one.hash, two.hash)
+    assert [e.seq for e in (one, two, three)] == [1, 2, 3]
+
+
+def test_what_was_appended_is_there_after_opening_again(url):
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    with Ledger.open(url) as ledger:
+        written = ledger.append("note", subject="lending", actor="analyst", why="w", body={}, now=now)
+    with Ledger.open(url) as again:
+        assert again.entries() == [written]
+        assert again.verify().valid
+
+
+def test_times_are_kept_in_utc(ledger):
+    now = datetime(2026, 6, 1, 12, 0, tzinfo=timezone(timedelta(hours=2)))
+    entry = ledger.append("note", subject="lending", actor="analyst", why="w", body={}, now=now)
+    assert entry.at.isoformat() == "2026-06-01T10:00:00+00:00"
+    assert ledger.entries()[0].at == now
+
+
+def test_a_key_is_found_and_an_unknown_one_is_not(story, ledger):
+    written = story.note(key="promote/7")
+    assert ledger.find("promote/7") == written
+    assert ledger.find("promote/8") is None
+    assert ledger.find("promote/_") is None
+
+
+def test_a_repeated_key_adds_nothing_and_returns_the_first_entry(story, ledger):
+    first = story.note(key="k", why="first")
+    assert story.note("other/1", key="k", why="second", kind="note.other") == first
+    assert len(ledger.entries()) == 1
+
+
+def test_entries_without_a_key_are_never_taken_for_repeats(story, ledger):
+    story.note()
+    story.note()
+    assert len(ledger.entries()) == 2
+
+
+def test_a_repeated_key_inside_one_transaction_is_seen_too(ledger):
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    said = {"subject": "lending", "actor": "analyst", "why": "w", "body": {}, "now": now, "key": "k"}
+    with ledger.transaction() as writer:
+        assert writer.append("note", **said) == writer.append("note", **said)
+        assert writer.find("k") is not None
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "\ud800"])
+def test_what_is_no_json_is_refused_and_leaves_nothing(story, ledger, value):
+    story.note()
+    with pytest.raises(ValueError, match=r"JSON|surrogates"):
+        story.note(body={"value": value})
+    assert len(ledger.entries()) == 1
+    story.note()
+    assert ledger.verify().valid
+
+
+def test_a_transaction_that_fails_leaves_no_entry_no_head_and_no_effect(story, ledger):
+    with pytest.raises(RuntimeError, match="power cut"), ledger.transaction() as writer:
+        entry = writer.append(
+            "promotion.granted",
+            subject="lending/1",
+            actor="risk-officer",
+            why="w",
+            body={"generation": 1},
+            now=story.now,
+            key="k",
+        )
+        writer.move_head("lending", "champion", 1, expected_generation=0, entry=entry)
+        writer.owe("mlflow-alias", {"version": 1}, entry=entry)
+        raise RuntimeError("power cut")
+    assert (ledger.entries(), ledger.heads(), ledger.owed(), ledger.find("k")) == ([], [], [], None)
+    assert story.note().seq == 1
+    assert ledger.verify().valid
+
+
+def test_the_ledger_is_usable_after_an_interrupt_inside_a_transaction(story, ledger):
+    with pytest.raises(KeyboardInterrupt), ledger.transaction():
+        raise KeyboardInterrupt
+    assert story.note().seq == 1
+
+
+# heads
+
+
+def test_the_first_champion_comes_from_generation_nought(story, ledger):
+    entry, head = story.move(4)
+    assert head == Head("lending", "champion", 4, 1, entry.seq)
+    assert ledger.head("lending") == head
+
+
+def test_nobody_holds_a_slot_that_was_never_given(story, ledger):
+    story.move(1)
+    assert ledger.head("churn") is None
+    assert ledger.head("lending", "challenger") is None
+
+
+def test_slots_and_models_have_generations_of_their_own(story, ledger):
+    story.move(1)
+    story.move(2, slot="challenger")
+    story.move(7, model="churn")
+    assert [(h.model, h.slot, h.version, h.generation) for h in ledger.heads()] == [
+        ("churn", "champion", 7, 1),
+        ("lending", "challenger", 2, 1),
+        ("lending", "champion", 1, 1),
+    ]
+    assert ledger.verify().valid
+
+
+@pytest.mark.parametrize("expected", [0, 2, -1])
+def test_a_move_from_a_generation_that_is_past_changes_nothing(story, ledger, expected):
+    _, head = story.move(1)
+    with pytest.raises(Misuse, match="moved meanwhile"):
+        story.move(2, expected=expected)
+    assert ledger.head("lending") == head
+    assert len(ledger.entries()) == len(ledger.owed()) == 1
+
+
+def test_a_move_raises_the_generation_by_one(story, ledger):
+    for version, expected in [(1, 0), (2, 1), (1, 2)]:
+        _, head = story.move(version, expected=expected)
+        assert (head.version, head.generation) == (version, expected + 1)
+    assert ledger.head("lending") == head
+
+
+# effects
+
+
+def test_effects_are_owed_in_order_until_they_are_settled(story, ledger):
+    story.move(1)
+    entry, _ = story.move(2, expected=1)
+    first, second = ledger.owed()
+    assert second.seq == entry.seq
+    assert (second.target, second.payload) == ("mlflow-alias", {"model": "lending", "version": 2})
+    ledger.settle(first.id)
+    assert ledger.owed() == [second]
+
+
+def test_settling_twice_or_settling_what_nobody_owes_does_no_harm(story, ledger):
+    story.move(1)
+    effect = ledger.owed()[0]
+    for id_ in (effect.id, effect.id, 999):
+        ledger.settle(id_)
+    assert ledger.owed() == []
+    assert ledger.verify().valid
