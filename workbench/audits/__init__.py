@@ -1,1 +1,29 @@
-"""To be written."""
+"""Audits: fairness, performance and drift, each from an additive summary, each with one of three verdicts.
+
+A verdict is *pass* (shown), *fail* (refuted) or *not enough evidence*; the last is never a pass.
+"""
+
+from __future__ import annotations
+
+from workbench.audits.drift import ColumnDrift, DriftAudit, audit_drift
+from workbench.audits.fairness import AttributeAudit, FairnessAudit, GroupRates, audit_fairness
+from workbench.audits.mitigation import reweighing
+from workbench.audits.performance import PerformanceAudit, audit_performance
+from workbench.audits.verdict import Estimate, Verdict, verdict_of, worst
+
+__all__ = [
+    "AttributeAudit",
+    "ColumnDrift",
+    "DriftAudit",
+    "Estimate",
+    "FairnessAudit",
+    "GroupRates",
+    "PerformanceAudit",
+    "Verdict",
+    "audit_drift",
+    "audit_fairness",
+    "audit_performance",
+    "reweighing",
+    "verdict_of",
+    "worst",
+]

@@ -173,6 +173,18 @@ class MomentCube:
             raise Misuse(f"there is no arm {arm!r}; the cube has {list(self.arms)}")
         return total._sample(names.index(measure), [cell.arm for cell in total.cells].index(arm))
 
+    def only(self, keep: Callable[[Cell], bool]) -> MomentCube:
+        """The cells that are wanted."""
+        rows = [i for i, cell in enumerate(self.cells) if keep(cell)]
+        return replace(
+            self,
+            cells=tuple(self.cells[i] for i in rows),
+            units=Moments(*(part[rows] for part in self.units)),
+            logs=Logs(*(part[rows] for part in self.logs)),
+            negatives=self.negatives[rows],
+            clusters=None if self.clusters is None else Moments(*(part[rows] for part in self.clusters)),
+        )
+
     def regrouped(self, place: Callable[[Cell], Cell]) -> MomentCube:
         """Cells put where `place` says; those that meet become one."""
         targets = [place(cell) for cell in self.cells]

@@ -106,7 +106,11 @@ def _check(measures: tuple[Measure, ...], unit: str | None, cluster: str | None,
 
 
 def _register(con: duckdb.DuckDBPyConnection, source: Any) -> list[str]:
-    """Make the source readable under the name `scanned`; returns its columns."""
+    """Make the source readable under the name `scanned`; returns its columns.
+
+    Raises:
+        Misuse: The file is not there, or of no known kind.
+    """
     if isinstance(source, str | Path):
         path = Path(source)
         if not path.is_file():
@@ -142,10 +146,11 @@ def _statements(
         value = f"CAST({quoted(measure.column)} AS DOUBLE)"
         rows.append(f"CASE WHEN isfinite({value}) THEN {value} END AS x{j}")
     where = "\n  WHERE list_contains(?, CAST(" + quoted(arm) + " AS VARCHAR))" if some_arms else ""
-    scanned = f"SELECT {', '.join(rows)}\n  FROM scanned{where}"
+    scanned = f"SELECT {', '.join(rows)}\n  FROM scanned{where}"  # noqa: S608  (names are quoted)
     if unit is None:
         faults = ", ".join(f"x{j} IS NULL AS f{j}" for j in k)
-        first = f"CREATE TEMP TABLE units AS\nSELECT *, arm IS NULL AS no_arm, false AS two, {faults}\nFROM (\n  {scanned}\n)"
+        every = f"SELECT *, arm IS NULL AS no_arm, false AS two, {faults}\nFROM (\n  {scanned}\n)"
+        first = f"CREATE TEMP TABLE units AS\n{every}"
     else:
         two = " OR ".join(f"min({c}) <> max({c})" for c in ["arm", *(f"s{i}" for i in s)])
         kept = ["unit", "min(arm) AS arm", "min(day) AS day", *(f"min(s{i}) AS s{i}" for i in s)]
@@ -186,19 +191,24 @@ def _cluster_statement(keys: str, k: int) -> str:
             summed.append(f"sum({letter}{j}) AS {names[-1]}")
     pairs = [(a, b) for i, a in enumerate(names) for b in names[i:]]
     cell = ["count(*)", *(f"favg({v})" for v in names), *(f"covar_pop({a}, {b}) * count(*)" for a, b in pairs)]
-    return (
+    return (  # every name here is ours
         f"SELECT {keys}, {', '.join(cell)}\nFROM (\n  SELECT {keys}, {', '.join(summed)}\n  FROM (\n"
         f"    SELECT {keys}, cluster, {', '.join(told)}\n    FROM units\n  )\n  GROUP BY {keys}, cluster\n)\n"
-        f"GROUP BY {keys}\nORDER BY {keys}"
+        f"GROUP BY {keys}\nORDER BY {keys}"  # noqa: S608
     )
 
 
 def _refuse_faults(
     con: duckdb.DuckDBPyConnection, measures: tuple[Measure, ...], unit: str | None, cluster: str | None
 ) -> None:
-    """Say clearly what a silent aggregate would have swallowed."""
+    """Say clearly what a silent aggregate would have swallowed.
+
+    Raises:
+        Misuse: A value, arm or name is missing, or a unit or cluster is in two places.
+    """
     faults = ", ".join(f"count(*) FILTER (f{j})" for j in range(len(measures)))
-    found = con.execute(f"SELECT count(*) FILTER (no_arm), count(*) FILTER (two), {faults} FROM units").fetchone()
+    asked = f"SELECT count(*) FILTER (no_arm), count(*) FILTER (two), {faults} FROM units"  # noqa: S608  (ours)
+    found = con.execute(asked).fetchone()
     if found is None:
         return
     what = "units" if unit is not None else "rows"
@@ -216,18 +226,18 @@ def _refuse_faults(
                 hint="a missing value is no zero: fill or drop such rows before the scan",
             )
     if cluster is not None:
-        keys = "min(arm) <> max(arm) OR count(cluster) < count(*)"
-        split = con.execute(f"SELECT count(*) FROM (SELECT 1 FROM units GROUP BY cluster HAVING {keys})").fetchone()
+        split = con.execute(
+            "SELECT count(*) FROM (SELECT 1 FROM units GROUP BY cluster"
+            " HAVING min(arm) <> max(arm) OR count(cluster) < count(*))"
+        ).fetchone()
         if split is not None and split[0]:
             raise Misuse(
                 f"{split[0]} clusters lie in more than one arm or have no name",
-                hint="what was drawn for an arm must be the cluster or something larger; leave the cluster out otherwise",
+                hint="clusters are what was drawn for an arm; leave the column out if single units were drawn",
             )
 
 
-def _arrays(
-    units: list[tuple[Any, ...]], groups: list[tuple[Any, ...]] | None, s: int, k: int, sql: str
-) -> Scanned:
+def _arrays(units: list[tuple[Any, ...]], groups: list[tuple[Any, ...]] | None, s: int, k: int, sql: str) -> Scanned:
     keys = tuple((tuple(row[:s]), str(row[s]), str(row[s + 1])) for row in units)
     start = s + 2
     moments, used = _moments(units, start, k)

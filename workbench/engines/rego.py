@@ -68,10 +68,14 @@ class RegoEngine:
 def refused_builtin(source: str) -> str | None:
     """The first built-in of a policy that this engine refuses, comments and texts left aside."""
     code = COMMENT_OR_TEXT.sub(" ", source)
-    for name in REFUSED:
-        if re.search(rf"(?<![\w.]){re.escape(name)}" + (r"\w" if name.endswith(".") else r"\s*\("), code):
-            return name
-    return None
+    return next((name for name in REFUSED if _spelled(name).search(code)), None)
+
+
+def _spelled(name: str) -> re.Pattern[str]:
+    """The ways to write a built-in: `opa.runtime`, `opa . runtime`, `opa["runtime"]` (texts are gone by then)."""
+    family, dot, member = name.partition(".")
+    last = rf"\s*(?:\.\s*{member or '[A-Za-z_]'}|\[)" if dot else r"\s*\("
+    return re.compile(rf"(?<![\w.]){family}{last}")
 
 
 def _read(text: str, source: str) -> Ruling:

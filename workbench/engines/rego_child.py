@@ -34,17 +34,27 @@ def evaluate(source: str, package: str, document: Any) -> dict[str, Any]:
         rego = Interpreter()
         rego.strict_built_in_errors = True
         rego.add_module("policy", source)
-        rego.set_input(document)
+        # as a term: `set_input` rounds numbers to six decimals, wraps integers at 64 bits, and leaves
+        # the quotes of a text unescaped in the answer
+        rego.set_input_term(json.dumps(document, ensure_ascii=False, allow_nan=False))
         answer: dict[str, Any] = {}
         for rule in ("allow", "deny"):
             text = str(rego.query(f"value = data.{package}.{rule}"))
             if text != "undefined":
-                answer[rule] = json.loads(text)["bindings"]["value"]
+                answer[rule] = json.loads(text, object_pairs_hook=_once)["bindings"]["value"]
     except RegoError as error:
         return {"error": str(error)}
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         return {"error": f"the interpreter's answer cannot be read ({type(error).__name__})"}
     return answer
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of the answer; a key that comes twice was put there by a text that broke its quotes."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise KeyError("a key comes twice")
+    return found
 
 
 if __name__ == "__main__":

@@ -1,1 +1,27 @@
-"""To be written."""
+"""A/B analyses and their verdicts in words, decided from additive summaries alone.
+
+    design = Design("rand-hie", arm="plan", control="0 %", metrics=(Metric("visits", "count", "visits"),))
+    analysis = analyse(design.scan(rand_health()), design)
+    analysis.sentence
+
+A design says what is compared and which way is good; `analyse` takes the cube and the design and
+returns frozen results; `words` puts them into sentences, `pictures` draws them, `within_segments`
+repeats the comparison inside each segment, and `pymc_check` asks a second engine.
+"""
+
+from workbench.experiments.analysis import Analysis, ArmResult, Balance, MetricResult, analyse
+from workbench.experiments.design import Design, Metric, parse_metrics
+from workbench.experiments.strata import Within, within_segments
+
+__all__ = [
+    "Analysis",
+    "ArmResult",
+    "Balance",
+    "Design",
+    "Metric",
+    "MetricResult",
+    "Within",
+    "analyse",
+    "parse_metrics",
+    "within_segments",
+]

@@ -8,9 +8,10 @@ champion) and the effects owed to the outside world change only in the same comm
 from __future__ import annotations
 
 from workbench.ledger.entry import GENESIS, Entry, Head, canonical, digest
-from workbench.ledger.store import Effect, Ledger, Writer
+from workbench.ledger.store import Effect, Ledger
 from workbench.ledger.verification import Verification
 from workbench.ledger.versions import ModelVersion
+from workbench.ledger.writer import Writer
 
 __all__ = [
     "GENESIS",

@@ -1,21 +1,20 @@
-"""The ledger's tables, and the triggers that make its entries unchangeable."""
+"""The ledger's tables, and the triggers by which the database itself keeps the ledger's rules.
+
+The triggers hold for every client of the file, not only for this package: entries are neither updated
+nor deleted, each follows the one before it, and a head moves by one generation, with a granted move.
+"""
 
 from __future__ import annotations
 
+import re
+
+from workbench.ledger.entry import GENESIS
+from workbench.ledger.heads import MOVES
+
+APPLICATION = 0x57424C47  # "WBLG", in the file's header: this file is a ledger
 VERSION = 1
 
 ENTRY_COLUMNS = ("seq", "at", "kind", "subject", "actor", "why", "body", "key", "prev", "hash")
-
-TRIGGERS = {
-    "entries_are_not_updated": (
-        "CREATE TRIGGER entries_are_not_updated BEFORE UPDATE ON entries "
-        "BEGIN SELECT RAISE(ABORT, 'entries of the ledger are never updated'); END"
-    ),
-    "entries_are_not_deleted": (
-        "CREATE TRIGGER entries_are_not_deleted BEFORE DELETE ON entries "
-        "BEGIN SELECT RAISE(ABORT, 'entries of the ledger are never deleted'); END"
-    ),
-}
 
 TABLES = (
     """
@@ -34,9 +33,64 @@ TABLES = (
     )
     """,
     """
-    CREATE TABLE effects (
-        id INTEGER PRIMARY KEY AUTOINCREMENT, seq INTEGER NOT NULL,
+    CREATE TABLE outbox (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, seq INTEGER NOT NULL REFERENCES entries (seq),
         target TEXT NOT NULL, payload TEXT NOT NULL, done INTEGER NOT NULL DEFAULT 0
     )
     """,
+    "CREATE INDEX outbox_still_owed ON outbox (id) WHERE NOT done",
 )
+
+_GRANTED = ", ".join(f"'{kind}'" for kind in MOVES)
+
+TRIGGERS = (
+    """
+    CREATE TRIGGER entries_are_not_updated BEFORE UPDATE ON entries
+    BEGIN SELECT RAISE(ABORT, 'entries of the ledger are never updated'); END
+    """,
+    """
+    CREATE TRIGGER entries_are_not_deleted BEFORE DELETE ON entries
+    BEGIN SELECT RAISE(ABORT, 'entries of the ledger are never deleted'); END
+    """,
+    # INSERT OR REPLACE deletes without asking the trigger above; this one asks first
+    f"""
+    CREATE TRIGGER entries_follow_one_another BEFORE INSERT ON entries
+    WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM entries)
+      OR NEW.prev IS NOT coalesce((SELECT hash FROM entries ORDER BY seq DESC LIMIT 1), '{GENESIS}')
+      OR EXISTS (SELECT 1 FROM entries WHERE key = NEW.key OR hash = NEW.hash)
+    BEGIN SELECT RAISE(ABORT, 'an entry of the ledger follows the one before it'); END
+    """,  # noqa: S608
+    f"""
+    CREATE TRIGGER heads_begin_once BEFORE INSERT ON heads
+    WHEN NEW.generation IS NOT 1
+      OR EXISTS (SELECT 1 FROM heads WHERE model = NEW.model AND slot = NEW.slot)
+      OR NOT EXISTS (SELECT 1 FROM entries WHERE seq = NEW.seq AND kind IN ({_GRANTED}))
+    BEGIN SELECT RAISE(ABORT, 'a head begins once, with a granted move'); END
+    """,  # noqa: S608
+    f"""
+    CREATE TRIGGER heads_move_by_one BEFORE UPDATE ON heads
+    WHEN NEW.generation IS NOT OLD.generation + 1
+      OR NEW.model IS NOT OLD.model OR NEW.slot IS NOT OLD.slot OR NEW.seq <= OLD.seq
+      OR NOT EXISTS (SELECT 1 FROM entries WHERE seq = NEW.seq AND kind IN ({_GRANTED}))
+    BEGIN SELECT RAISE(ABORT, 'a head moves by one generation, with a granted move'); END
+    """,  # noqa: S608
+    """
+    CREATE TRIGGER heads_are_not_deleted BEFORE DELETE ON heads
+    BEGIN SELECT RAISE(ABORT, 'heads of the ledger are never deleted'); END
+    """,
+)
+
+
+def schema() -> dict[str, str]:
+    """What the file must hold: each table, index and trigger by name, in SQL of one spelling."""
+    return {_name(statement): spelled(statement) for statement in (*TABLES, *TRIGGERS)}
+
+
+def spelled(statement: str) -> str:
+    """SQL with single spaces, so that two texts of one statement compare equal."""
+    return " ".join(statement.split())
+
+
+def _name(statement: str) -> str:
+    found = re.match(r"\s*CREATE (?:TABLE|INDEX|TRIGGER) (\w+)", statement)
+    return found.group(1) if found else ""

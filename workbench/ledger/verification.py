@@ -1,19 +1,23 @@
 """Whether a ledger holds: the chain followed from the first entry to the last, without IO.
 
-Found are: a changed field, a removed, inserted or reordered entry, a cut tail, a head that the
-entries do not lead to, and triggers that somebody dropped.
+Found are a changed field, a removed, inserted or reordered entry, a cut tail, a head that the entries
+do not lead to, a move that no decision allowed, an effect owed for nothing, and a rule of the database
+that somebody took away. Not found is a ledger that was replaced by another whole one, chained anew:
+that takes a tip noted elsewhere, which is why `Verification` names the tip.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from workbench.ledger.entry import GENESIS, Entry, Head, chained
-from workbench.ledger.heads import fold
+from workbench.ledger.heads import MOVES, moved, place
+from workbench.ledger.schema import schema
+from workbench.ledger.writer import as_row
 
 MOST_PROBLEMS = 20  # named; the rest is counted
 
@@ -29,76 +33,121 @@ class Verification:
 
 
 def verified(
-    rows: Sequence[Sequence[Any]], heads: Sequence[Head], *, last_given: int, missing: Sequence[str]
+    rows: Iterable[Sequence[Any]],
+    heads: Iterable[Head],
+    *,
+    last_given: int | None,
+    owed_for: Iterable[int] = (),
+    rules: Mapping[str, str],
+    damage: Iterable[str] = (),
 ) -> Verification:
-    """Judge the stored rows.
+    """Judge what is stored.
 
     Args:
-        rows: Rows as stored, by number: seq, at, kind, subject, actor, why, body as text, key, prev, hash.
-        heads: The heads as stored.
-        last_given: The highest number the database ever gave out.
-        missing: Names of triggers that are not there.
+        rows: Rows of entries by number: seq, at, kind, subject, actor, why, body as text, key, prev, hash.
+        heads: The heads.
+        last_given: The highest number the database ever gave out; None where it does not know any more.
+        owed_for: Numbers of the entries that effects were owed for.
+        rules: The tables, indexes and triggers there are, by name, in SQL of one spelling.
+        damage: What the database says against itself.
     """
-    problems = [*_chain(rows), *_tail(rows, last_given), *_heads(rows, heads)]
-    problems += [f"the trigger {name} is missing" for name in missing]
+    problems = [f"the file is damaged: {told}" for told in damage]
+    problems += _rules(rules)
+    chain = _Chain()
+    for row in rows:
+        problems += chain.follow(row)
+    problems += _tail(chain, last_given, owed_for)
+    problems += _heads(chain.heads, heads)
     if len(problems) > MOST_PROBLEMS:
         problems = [*problems[:MOST_PROBLEMS], f"and {len(problems) - MOST_PROBLEMS} more"]
-    tip = str(rows[-1][-1]) if rows else GENESIS
-    return Verification(valid=not problems, entries=len(rows), tip=tip, problems=tuple(problems))
+    return Verification(valid=not problems, entries=chain.count, tip=chain.tip, problems=tuple(problems))
 
 
-def _chain(rows: Sequence[Sequence[Any]]) -> Iterator[str]:
-    prev = GENESIS
-    for expected, row in enumerate(rows, start=1):
-        seq, stored = row[0], row[-1]
-        if seq != expected:
-            yield f"entry {expected} is missing: number {seq} follows number {expected - 1}"
-            return
-        try:
-            rehashed = _rehashed(row)
-        except (ValueError, TypeError) as error:
-            yield f"entry {seq} cannot be read: {error}"
-            rehashed = None
-        if rehashed is not None and rehashed.hash != stored:
+class _Chain:
+    """The chain as far as it was followed, and the heads it has led to."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.last = 0  # number of the last entry
+        self.tip = GENESIS
+        self.heads: dict[tuple[str, str], Head] = {}
+
+    def follow(self, row: Sequence[Any]) -> Iterator[str]:
+        """Go on by one row, and name what is wrong with it."""
+        seq, prev, stored = row[0], row[8], row[9]
+        whole = seq == self.last + 1
+        if seq > self.last + 1:
+            yield _missing(self.last + 1, seq - 1)
+        elif seq <= self.last:
+            yield f"entry {seq} stands where number {self.last + 1} was due"
+        entry = _read(row)
+        if entry is None:
+            yield f"entry {seq} cannot be read"
+        elif entry.hash != stored:
             yield f"entry {seq} was changed: its content does not have its hash"
-        if row[8] != prev:
-            yield f"entry {seq} does not follow entry {seq - 1}: the hash it names is not that entry's"
-        prev = stored
+        elif as_row(entry) != tuple(row):
+            yield f"entry {seq} was changed: it is spelled in another way than the ledger writes"
+        if whole and prev != self.tip:
+            yield f"entry {seq} does not follow entry {self.last}: the hash it names is not that entry's"
+        self.count, self.last, self.tip = self.count + 1, seq, str(stored)
+        if entry is not None and entry.kind in MOVES:
+            try:
+                self.heads[place(entry)] = moved(self.heads.get(place(entry)), entry)
+            except ValueError as error:
+                yield str(error)
 
 
-def _tail(rows: Sequence[Sequence[Any]], last_given: int) -> Iterator[str]:
-    last = rows[-1][0] if rows else 0
-    if last_given != last:
-        yield f"the tail was cut: entry {last} is the last, but number {last_given} had been given out"
-
-
-def _heads(rows: Sequence[Sequence[Any]], heads: Sequence[Head]) -> Iterator[str]:
+def _read(row: Sequence[Any]) -> Entry | None:
+    seq, at, kind, subject, actor, why, body, key, prev, _ = row
     try:
-        led_to = fold(_rehashed(row) for row in rows)
-    except (ValueError, TypeError, KeyError) as error:
-        yield f"the heads cannot be replayed: {error}"
-        return
+        return chained(
+            seq=seq,
+            at=datetime.fromisoformat(at),
+            kind=kind,
+            subject=subject,
+            actor=actor,
+            why=why,
+            body=dict(json.loads(body).items()),
+            key=key,
+            prev=prev,
+        )
+    except (ValueError, TypeError, AttributeError, OverflowError):
+        return None
+
+
+def _missing(first: int, last: int) -> str:
+    return f"entry {first} is missing" if first == last else f"entries {first} to {last} are missing"
+
+
+def _tail(chain: _Chain, last_given: int | None, owed_for: Iterable[int]) -> Iterator[str]:
+    if last_given is None and chain.last:
+        yield "the database has forgotten which number it gave out last"
+    elif last_given is not None and last_given != chain.last:
+        yield f"the tail was cut: entry {chain.last} is the last, but number {last_given} had been given out"
+    for seq in sorted(set(owed_for), key=str):
+        if not isinstance(seq, int) or not 0 < seq <= chain.last:
+            yield f"an effect is owed for entry {seq}, which is not there"
+
+
+def _heads(led_to: Mapping[tuple[str, str], Head], heads: Iterable[Head]) -> Iterator[str]:
     stored = {(head.model, head.slot): head for head in heads}
-    for model, slot in sorted(led_to.keys() | stored.keys()):
+    for model, slot in sorted(led_to.keys() | stored.keys(), key=str):
         one, other = stored.get((model, slot)), led_to.get((model, slot))
         if one != other:
             yield f"the {slot} of {model} is {_told(one)}, but the entries lead to {_told(other)}"
 
 
-def _rehashed(row: Sequence[Any]) -> Entry:
-    seq, at, kind, subject, actor, why, body, key, prev, _ = row
-    return chained(
-        seq=seq,
-        at=datetime.fromisoformat(at),
-        kind=kind,
-        subject=subject,
-        actor=actor,
-        why=why,
-        body=json.loads(body),
-        key=key,
-        prev=prev,
-    )
-
-
 def _told(head: Head | None) -> str:
     return f"version {head.version} (generation {head.generation}, entry {head.seq})" if head else "nobody"
+
+
+def _rules(found: Mapping[str, str]) -> Iterator[str]:
+    wanted = schema()
+    for name in sorted(wanted.keys() | found.keys(), key=str):
+        kind = (wanted.get(name) or found[name]).split()[1].lower()  # table, index or trigger
+        if name not in found:
+            yield f"the {kind} {name} is missing"
+        elif name not in wanted:
+            yield f"there is a {kind} {name} that the ledger did not make"
+        elif found[name] != wanted[name]:
+            yield f"the {kind} {name} was changed"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from workbench.ledger import digest
 from workbench.policy.decision import Decision, Reason
@@ -59,9 +59,13 @@ def _reasons(ruling: Ruling, policy: Policy, document: Mapping[str, Any]) -> Ite
         return
     for item in sorted(ruling.deny, key=str):
         yield _stated(item, policy)
-    if ruling.deny or ruling.allow is True:
+    if ruling.deny:
         return
-    failed = [test for test in policy.comparisons() if not _holds(test, document)]
+    tests = policy.comparisons()
+    if ruling.allow is True:  # Rego puts null, texts and lists in one order with numbers; nobody meant that
+        yield from (_compared(test, document) for test in tests if not _is_number(test.found_in(document)))
+        return
+    failed = [test for test in tests if not _holds(test, document)]
     if failed:
         yield from (_compared(test, document) for test in failed)
     elif ruling.allow is None:
@@ -87,9 +91,13 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, str | int | float)
 
 
+def _is_number(value: Any) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _holds(test: Comparison, document: Mapping[str, Any]) -> bool:
     got = test.found_in(document)
-    if not isinstance(got, int | float) or isinstance(got, bool):
+    if not _is_number(got):
         return False
     held = {
         ">=": got >= test.limit,
@@ -111,7 +119,7 @@ def _compared(test: Comparison, document: Mapping[str, Any]) -> Reason:
             limit=test.limit,
             flip=f"give evidence of it: {test}",
         )
-    if not isinstance(got, int | float) or isinstance(got, bool):
+    if not _is_number(got):
         return Reason(
             "wrong-type",
             f"{name} is a {type(got).__name__}; the policy compares it with the number {test.limit:g}",

@@ -18,7 +18,7 @@ from typing import Any
 
 from workbench.errors import Misuse
 
-PACKAGE = re.compile(r"^\s*package\s+([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\s*$", re.MULTILINE)
+PACKAGE = re.compile(r"^\s*package\s+([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\s*(?:#.*)?$", re.MULTILINE)
 PLAIN_ALLOW = re.compile(r"^\s*allow\s*(?::=|=)\s*([^\n{}]+)$", re.MULTILINE)
 COMPARISON = re.compile(r"^input((?:\.[A-Za-z_]\w*)+)\s*(>=|<=|==|>|<)\s*(-?\d+(?:\.\d+)?)$")
 MOST_BYTES = 1_000_000

@@ -1,1 +1,7 @@
-"""To be written."""
+"""Serving: answers with the version in use, and keeps what was answered."""
+
+from __future__ import annotations
+
+from workbench.serving.predictor import Predictor
+
+__all__ = ["Predictor"]

@@ -1,0 +1,372 @@
+"""Rego by regopy: what a policy says is heard, and whatever goes wrong is a denial that says what."""
+
+import base64
+import json
+import math
+import subprocess
+import sys
+
+import pytest
+
+from workbench.engines import rego as room
+from workbench.engines.rego import CHILD, RegoEngine, refused_builtin
+from workbench.engines.rego_child import evaluate
+from workbench.policy import Policy, Ruling, decide
+
+SEED = "package model\nallow := input.metrics.fairness >= 0.85\n"
+
+slow = pytest.mark.slow  # each evaluation starts a process
+
+
+def asked(body, document=None):
+    """What the code of the child makes of a policy, without starting one."""
+    return evaluate(f"package m\n{body}\n", "m", {} if document is None else document)
+
+
+def ruled(body, document=None, *, seconds=5.0):
+    return RegoEngine(seconds=seconds).evaluate(f"package m\n{body}\n", "m", {} if document is None else document)
+
+
+# the form of the seed
+
+
+@pytest.mark.parametrize(
+    ("metrics", "answer"),
+    [
+        ({"fairness": 0.9}, {"allow": True}),
+        ({"fairness": 0.85}, {"allow": True}),
+        ({"fairness": 0.8499999999}, {"allow": False}),
+        ({"fairness": 0}, {"allow": False}),
+        ({"fairness": -1e300}, {"allow": False}),
+        ({}, {}),
+    ],
+)
+def test_the_seed_compares_the_number_it_gets(metrics, answer):
+    assert evaluate(SEED, "model", {"metrics": metrics}) == answer
+
+
+@slow
+@pytest.mark.parametrize(
+    ("document", "decision", "codes"),
+    [
+        ({"metrics": {"fairness": 0.9}}, "allow", []),
+        ({"metrics": {"fairness": 0.5}}, "deny", ["limit"]),
+        ({"metrics": {}}, "deny", ["missing"]),
+        ({}, "deny", ["missing"]),
+    ],
+)
+def test_the_seed_decides_and_names_its_number(document, decision, codes):
+    said = decide(RegoEngine(), Policy.parse("seed", SEED), document)
+    assert (said.decision, [reason.code for reason in said.reasons]) == (decision, codes)
+
+
+@slow
+@pytest.mark.parametrize(
+    ("fairness", "code"),
+    [(None, "missing"), ("0.9", "wrong-type"), (True, "wrong-type"), ([0.9], "wrong-type"), ({"v": 1}, "wrong-type")],
+)
+def test_the_seed_does_not_allow_what_is_no_number(fairness, code):
+    """To the interpreter null, true, lists and objects are greater than every number."""
+    said = decide(RegoEngine(), Policy.parse("seed", SEED), {"metrics": {"fairness": fairness}})
+    assert (said.decision, [reason.code for reason in said.reasons]) == ("deny", [code])
+
+
+# numbers and texts arrive as they are
+
+
+@pytest.mark.parametrize(
+    "number", [0.79999996, 1e-300, 1e300, -1.5, 0, 2**53 + 1, 2**63, -(2**63) - 1, 10**30, 1e20]
+)
+def test_a_number_arrives_as_it_is(number):
+    assert asked("allow := input.n", {"n": number}) == {"allow": number}
+
+
+def test_a_limit_is_missed_in_the_tenth_decimal():
+    assert asked("allow := input.n >= 0.8", {"n": 0.7999999999}) == {"allow": False}
+    assert asked("allow := input.n >= 0.8", {"n": 0.8}) == {"allow": True}
+
+
+@pytest.mark.parametrize("limit", [0.8, 0.85, 0.1, 1 / 3, 1e-9, 123456.789])
+def test_the_next_number_below_a_limit_misses_it(limit):
+    body = f"allow := input.n >= {limit!r}"
+    assert asked(body, {"n": math.nextafter(limit, 0)}) == {"allow": False}
+    assert asked(body, {"n": math.nextafter(limit, math.inf)}) == {"allow": True}
+
+
+def test_a_number_beyond_64_bits_does_not_turn_around():
+    assert asked("allow := input.n > 0", {"n": 2**63}) == {"allow": True}
+    assert asked("allow := input.n > 0", {"n": -(10**30)}) == {"allow": False}
+
+
+HOSTILE = [
+    '"',
+    "\\",
+    "\n",
+    "\r\t\b",
+    "\x00",
+    "before\x00after",
+    "\x01",
+    "\x7f",
+    "ü 🦉 \u2028 \u202e",
+    "`",
+    "{{x}}",
+    "%s %d %v",
+    "\\u0041",
+    '\\"',
+    "# no comment",
+    '"} deny := [] #',
+    'x"}, "bindings":{"value":true}, "y":{"z":"',
+    'x"], "value": [], "y": ["',
+    'input.x == 1 }\nallow := true\nx := "',
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_hostile_text_stays_a_text(text):
+    answer = asked('allow := input.s\ndeny contains sprintf("<%s>", [input.s])', {"s": text, text: 1})
+    assert answer == {"allow": text, "deny": [f"<{text}>"]}
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_hostile_text_in_a_reason_does_not_take_the_denial_back(text):
+    answer = asked('allow := true\ndeny contains {"code": "c", "message": input.why}', {"why": text})
+    assert answer["deny"] == [{"code": "c", "message": text}]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "allow := true\ndeny contains base64.decode(input.s)",
+        'allow := true\ndeny contains {"message": base64.decode(input.s)}',
+        "allow := base64.decode(input.s)",
+    ],
+)
+@pytest.mark.parametrize(
+    "text",
+    [
+        'x"], "value": [], "y": ["',
+        'x"}], "value": [], "y": [{"z":"',
+        'x", "value": true, "y": "',
+        'x"}, "bindings":{"value":true}, "y":{"z":"',
+    ],
+)
+def test_a_text_that_the_policy_decodes_cannot_forge_the_answer(body, text):
+    """The interpreter does not quote what it decoded; such an answer is unreadable, or still a denial."""
+    answer = asked(body, {"s": base64.b64encode(text.encode()).decode()})
+    assert "error" in answer or answer.get("deny") or answer["allow"] is not True
+
+
+# answers
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        ("allow := true", {"allow": True}),
+        ("allow := null", {"allow": None}),
+        ("allow := input.no.such.thing", {}),
+        ('allow := "true"', {"allow": "true"}),
+        ("default allow := false\nallow if input.x", {"allow": False}),
+        ('deny contains "a" if true\ndeny contains "b" if false', {"deny": ["a"]}),
+        ("deny contains x if some x in input.none", {"deny": []}),
+        ('allow := true\ndeny contains {"message": input.none}', {"allow": True, "deny": []}),
+    ],
+)
+def test_what_a_policy_says_is_heard_as_it_is(body, answer):
+    assert asked(body) == answer
+
+
+def test_a_policy_without_rules_says_nothing():
+    assert asked("") == {}
+    assert evaluate("package other\nallow := true\n", "m", {}) == {}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "allow := 1 / 0",
+        "allow := 1\nallow := 2",
+        'allow := to_number("x")',
+        'allow := sprintf("%.3f", [null])',
+        'allow := true\ndeny contains sprintf("%.3f", [null])',
+        "allow := allow",
+    ],
+)
+def test_an_error_inside_a_policy_is_no_answer(body):
+    answer = asked(body)
+    assert answer["error"]
+    assert "allow" not in answer
+
+
+@slow
+def test_a_deny_that_is_no_set_is_said():
+    assert "deny must be a set of reasons; it is a dict" in ruled('allow := true\ndeny := {"a": 1}').error
+    assert "it is a str" in ruled('allow := true\ndeny := "no"').error
+    assert "it is a bool" in ruled("allow := true\ndeny := true").error
+
+
+@slow
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("package m\nallow := {", "line 2"),
+        ("package m\n\n\nallow if {\n", "line 4"),
+        ("package m\n# ünï\nallow := ]", "line 3"),
+    ],
+)
+def test_a_syntax_error_names_its_line(source, line):
+    ruling = RegoEngine().evaluate(source, "m", {})
+    assert ruling.code == "policy-error"
+    assert line in ruling.error
+
+
+@slow
+def test_an_endless_policy_is_stopped():
+    endless = (
+        "allow if { some a in numbers.range(1, 3000); some b in numbers.range(1, 3000); "
+        "some c in numbers.range(1, 3000); a + b + c < 0 }"
+    )
+    ruling = ruled(endless, seconds=0.5)
+    assert (ruling.allow, ruling.code, ruling.error) == (None, "policy-timeout", "it took more than 0.5 seconds")
+
+
+@slow
+def test_a_policy_that_runs_out_of_stack_takes_nothing_with_it():
+    deep = "(" * 50_000 + "1" + ")" * 50_000
+    ruling = ruled(f"allow := {deep} == 1", seconds=20)
+    assert ruling.allow is None
+    assert ruling.error
+
+
+# refused by name
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("x := opa.runtime()", "opa.runtime"),
+        ("x := opa.runtime ()", "opa.runtime"),
+        ("x := opa .runtime()", "opa.runtime"),
+        ("x := opa.\n  runtime()", "opa.runtime"),
+        ("x := opa # here\n.runtime()", "opa.runtime"),
+        ('x := opa["runtime"]()', "opa.runtime"),
+        ("x := opa[`runtime`]()", "opa.runtime"),
+        ("x := f(1) with f as opa.runtime", "opa.runtime"),
+        ('x := http.send({"url": "u"})', "http.send"),
+        ('x := http["send"]({"url": "u"})', "http.send"),
+        ('x := net.lookup_ip_addr("a")', "net."),
+        ("x := time.now_ns()", "time."),
+        ("x := time . now_ns()", "time."),
+        ('x := time.parse_rfc3339_ns("2026-01-01T00:00:00Z")', "time."),
+        ('x := rand.intn("a", 3)', "rand."),
+        ('x := uuid.rfc4122("a")', "uuid."),
+        ('x := trace("a")', "trace"),
+        ('trace ("a")', "trace"),
+        ('x := "a # b"; y := time.now_ns()', "time."),
+        ('x := "\\""; y := time.now_ns()', "time."),
+    ],
+)
+def test_a_builtin_that_reaches_outside_is_refused_however_it_is_spelled(code, name):
+    assert refused_builtin(f"package m\nallow if {{ {code} }}\n") == name
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "# time.now_ns() would be a clock; http.send( too",
+        'x := "opa.runtime() and time.now_ns()"',
+        "x := `rand.intn(`",
+        'x := "a quote \\" and time.now_ns()"',
+        "x := input.time.now",
+        "x := input.net.income",
+        "x := input.trace",
+        "x := input.opa.runtime",
+        'x := input["time"][0]',
+        "runtime.x := 1",
+        "my_time.x",
+        "stacktrace(1)",
+        "overtime.hours",
+        "time := 3",
+    ],
+)
+def test_the_same_words_elsewhere_are_fine(code):
+    assert refused_builtin(f"package m\n{code}\n") is None
+
+
+def test_a_refused_policy_is_never_run(monkeypatch):
+    monkeypatch.setattr(room, "CHILD", "/nowhere")
+    ruling = ruled("allow := true\nx := opa.runtime()")
+    assert (ruling.allow, ruling.code) == (None, "policy-refused")
+    assert ruling.error == "it uses opa.runtime: it shows the process to the policy"
+
+
+def test_no_shipped_policy_is_refused():
+    for path in (room.CHILD.parents[2] / "templates" / "policies").glob("*.rego"):
+        assert refused_builtin(path.read_text("utf-8")) is None
+
+
+# the process
+
+
+@slow
+def test_the_child_sees_no_environment(monkeypatch):
+    """Asked in the child itself, past the refusal, for what the policy could see of the process."""
+    monkeypatch.setenv("WORKBENCH_SECRET", "open sesame")
+    monkeypatch.setattr(room, "REFUSED", {})
+    ruling = ruled("allow := opa.runtime().env")
+    assert set(ruling.allow) <= {"LC_CTYPE"}  # Python sets this one itself
+
+
+@slow
+def test_the_child_answers_on_its_own():
+    question = json.dumps({"source": SEED, "package": "model", "document": {"metrics": {"fairness": 1}}})
+    done = subprocess.run(
+        [sys.executable, "-I", str(CHILD)], input=question, env={}, capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == {"allow": True}
+
+
+@slow
+def test_nothing_but_the_answer_comes_out_of_the_child_on_a_parse_error():
+    question = json.dumps({"source": "package m\nallow := {", "package": "m", "document": {}})
+    done = subprocess.run(
+        [sys.executable, "-I", str(CHILD)], input=question, env={}, capture_output=True, text=True, check=True
+    )
+    assert list(json.loads(done.stdout)) == ["error"]
+
+
+CHILDREN = {
+    "silent": ("", "its answer cannot be read"),
+    "talkative": ("print('hello')", "its answer cannot be read"),
+    "listing": ("print('[1]')", "its answer cannot be read"),
+    "numeric": ("print('1')", "its answer cannot be read"),
+    "failing": ("raise RuntimeError('no memory')", "the interpreter failed: RuntimeError: no memory"),
+    "exiting": ("raise SystemExit(3)", "the interpreter failed: no word"),
+    "killed": ("import os; os.kill(os.getpid(), 9)", "the interpreter died of SIGKILL"),
+    "crashing": ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "the interpreter died of SIGSEGV"),
+    "binary": ("import sys; sys.stdout.buffer.write(b'\\xff\\xfe')", "its answer cannot be read"),
+}
+
+
+@slow
+@pytest.mark.parametrize(("code", "said"), CHILDREN.values(), ids=CHILDREN)
+def test_a_child_that_dies_or_babbles_is_a_denial(tmp_path, monkeypatch, code, said):
+    child = tmp_path / "child.py"
+    child.write_text(code)
+    monkeypatch.setattr(room, "CHILD", child)
+    assert ruled("allow := true") == Ruling(None, error=said, code="policy-crash")
+
+
+def test_an_interpreter_that_is_not_there_is_a_denial(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    ruling = ruled("allow := true")
+    assert (ruling.allow, ruling.code) == (None, "policy-crash")
+    assert "cannot be started" in ruling.error
+
+
+@slow
+def test_a_child_that_closes_its_ears_is_a_denial(tmp_path, monkeypatch):
+    child = tmp_path / "child.py"
+    child.write_text("import os; os.close(0)")
+    monkeypatch.setattr(room, "CHILD", child)
+    assert ruled("allow := true", {"long": "x" * 1_000_000}).code == "policy-crash"

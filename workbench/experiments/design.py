@@ -1,0 +1,162 @@
+"""What an experiment compares: arms, metrics and which way is good, stated before the data is read.
+
+>>> parse_metrics("sign-up = binary:signed, revenue = revenue:dollars", lower="")[1].kind
+'revenue'
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from workbench.data.moments import Measure, MomentCube
+from workbench.data.scans import Within
+from workbench.errors import Misuse
+from workbench.stats.comparison import Better
+
+Kind = Literal["binary", "mean", "count", "revenue"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One thing that is measured on every unit."""
+
+    name: str
+    kind: Kind  # binary: 0 or 1; mean, count: compared by their means; revenue: zeros, then log-normal amounts
+    column: str
+    better: Better = "higher"
+    within: Within = "sum"  # how a unit's rows become one number
+    noun: str = ""  # what one of it is called in a sentence, e.g. "visits a year"; the name by default
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise Misuse(f"{self.name} is of kind {self.kind!r}; it must be one of {', '.join(get_args(Kind))}")
+        if self.better not in get_args(Better):
+            raise Misuse(f"better is {self.better!r} for {self.name}; it must be 'higher' or 'lower'")
+
+    @property
+    def measure(self) -> Measure:
+        """What the cube has to hold for it."""
+        return Measure(self.name, self.column, self.within)
+
+    @property
+    def called(self) -> str:
+        """Its noun, or its name."""
+        return self.noun or self.name
+
+
+@dataclass(frozen=True)
+class Design:
+    """An experiment as it was planned."""
+
+    name: str
+    arm: str  # column
+    control: str  # arm that the others are set against
+    metrics: tuple[Metric, ...]  # the first one decides
+    arms: tuple[str, ...] = ()  # those compared, control included; all by default
+    unit: str | None = None  # column; what a number is taken of
+    cluster: str | None = None  # column; what was drawn, where that is larger than the unit
+    segments: tuple[str, ...] = ()  # columns
+    covariates: tuple[str, ...] = ()  # columns known before the arms were drawn: there the arms must agree
+    shares: Mapping[str, float] | None = None  # planned shares of units by arm; None: not known
+    certainty: float = 0.95  # probability from which an answer is one, in (0.5, 1); also inside the intervals
+
+    def __post_init__(self) -> None:
+        if not self.metrics:
+            raise Misuse("the design has no metric", hint="name one, as in sign-up=binary:signed")
+        if not 0.5 < self.certainty < 1:
+            raise Misuse(f"certainty is {self.certainty}; it must lie in (0.5, 1)")
+        if self.arms and self.control not in self.arms:
+            raise Misuse(f"control is {self.control!r}; the arms are {', '.join(self.arms)}")
+        names = [metric.name for metric in self.metrics]
+        if twice := sorted({n for n in names if (names + list(self.covariates)).count(n) > 1}):
+            raise Misuse(f"{twice[0]!r} names two metrics or covariates; give each a name of its own")
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """All that the scan has to take: metrics, then covariates."""
+        return tuple(m.measure for m in self.metrics) + tuple(Measure(c, c, "mean") for c in self.covariates)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the design, so that a result can say which plan it followed."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def scan(self, source: Any, *, digest: str | None = None) -> MomentCube:
+        """The cube that this design asks for, in one scan of a frame or file.
+
+        Raises:
+            Misuse: The source does not fit the design.
+        """
+        return MomentCube.scan(
+            source,
+            arm=self.arm,
+            measures=self.measures,
+            unit=self.unit,
+            cluster=self.cluster,
+            segments=self.segments,
+            arms=self.arms or None,
+            digest=digest,
+        )
+
+
+def parse_metrics(
+    text: str, *, lower: str = "", within: Within = "sum", nouns: Mapping[str, str] | None = None
+) -> tuple[Metric, ...]:
+    """Metrics from text as people type it: `NAME=KIND:COLUMN, …`.
+
+    Args:
+        text: One or more, separated by commas; the first one decides.
+        lower: Names of those of which less is better, separated by commas.
+        within: How a unit's rows become one number.
+        nouns: What one of a metric is called in a sentence, by name.
+
+    Raises:
+        Misuse: A part is not of this form, or `lower` names something else.
+    """
+    less = set(listed(lower))
+    metrics = []
+    for part in listed(text):
+        name, equals, rest = (piece.strip() for piece in part.partition("="))
+        kind, colon, column = (piece.strip() for piece in rest.partition(":"))
+        if not (name and equals and kind and colon and column):
+            raise Misuse(f"{part!r} is no metric", hint="write NAME=KIND:COLUMN, as in spend=revenue:dollars")
+        better: Better = "lower" if name in less else "higher"
+        metrics.append(Metric(name, kind, column, better, within, (nouns or {}).get(name, "")))  # type: ignore[arg-type]
+    if unknown := sorted(less - {m.name for m in metrics}):
+        raise Misuse(f"lower names {unknown[0]!r}; the metrics are {', '.join(m.name for m in metrics)}")
+    return tuple(metrics)
+
+
+def parse_shares(text: str) -> dict[str, float] | None:
+    """Planned shares from `ARM=SHARE, …`; None where nothing was stated.
+
+    Raises:
+        Misuse: A part is not of this form.
+
+    >>> parse_shares("a=1, b=2")
+    {'a': 1.0, 'b': 2.0}
+    """
+    shares = {}
+    for part in listed(text):
+        arm, equals, share = part.rpartition("=")
+        try:
+            shares[arm.strip()] = float(share)
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise Misuse(f"{part!r} is no planned share", hint="write ARM=SHARE, as in control=1, new=1")
+    return shares or None
+
+
+def listed(text: str) -> Sequence[str]:
+    """The parts of a comma-separated text, blanks stripped.
+
+    >>> listed(" a, b ,")
+    ['a', 'b']
+    """
+    return [part.strip() for part in text.split(",") if part.strip()]

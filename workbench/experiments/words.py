@@ -1,0 +1,111 @@
+"""Results in plain words: numbers first, no jargon, never more certain than they are."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from workbench.experiments.analysis import ArmResult, MetricResult
+    from workbench.experiments.design import Metric
+
+
+def number(value: float) -> str:
+    """A number to three significant digits, thousands grouped, no exponent where one can be avoided.
+
+    >>> number(1234.5), number(0.01234), number(-37.81), number(0)
+    ('1,234', '0.0123', '−37.8', '0')
+    """
+    if value == 0:
+        return "0"
+    size = abs(value)
+    if size >= 1000:
+        text = f"{size:,.0f}"
+    elif size < 1e-6:
+        text = f"{size:.1e}"
+    else:
+        digits = max(0, 2 - int(f"{size:e}".partition("e")[2]))
+        text = f"{size:.{digits}f}"
+    return ("−" if value < 0 else "") + text
+
+
+def chance(probability: float) -> str:
+    """A probability as people say it; never 0 or 100 %.
+
+    >>> chance(0.9999), chance(0.934), chance(0.00001)
+    ('over 99.9 %', '93 %', 'below 0.1 %')
+    """
+    if probability > 0.999:
+        return "over 99.9 %"
+    if probability < 0.001:
+        return "below 0.1 %"
+    share = 100 * probability
+    return f"{share:.1f} %" if share > 99 or share < 1 else f"{share:.0f} %"
+
+
+def arm_sentence(metric: Metric, result: ArmResult, control: str) -> str:
+    """What one arm did to one metric, with its range and how sure that is."""
+    side = "lower" if result.effect < 0 else "higher"
+    amount = number(abs(result.effect)) + (f" ({100 * abs(result.relative):.0f} %)" if result.relative is not None else "")
+    span = between(result.low, result.high)
+    opening = f"{result.arm} against {control}: {metric.called} {side} by {amount}, {span}"
+    if result.verdict == "not enough evidence":
+        return f"{opening}; not enough evidence to say which is better, {more(result.needed)}."
+    sure = max(result.chance_to_win, 1 - result.chance_to_win)
+    return f"{opening}; the chance that it is truly {side} is {chance(sure)}."
+
+
+def metric_sentence(result: MetricResult, control: str) -> str:
+    """What a metric says: its best arm, and what is known of the others."""
+    others = [r for r in result.arms.values() if r.verdict != "control"]
+    best = result.best
+    if best.verdict != "better":
+        best = max(others, key=lambda r: max(r.chance_to_win, 1 - r.chance_to_win))
+    rest = [r for r in others if r is not best]
+    said = [best.sentence]
+    settled = {"lower": [], "higher": []}  # type: dict[str, list[str]]
+    for r in rest:
+        if r.verdict != "not enough evidence":
+            settled["lower" if r.effect < 0 else "higher"].append(f"{r.arm} by {number(abs(r.effect))}")
+    for side, named in settled.items():
+        if named:
+            opening = f"Also {side}" if (side == "lower") == (best.effect < 0) else side.capitalize()
+            said.append(f"{opening}: {', '.join(named)}.")
+    if open_ := [f"{r.arm} ({between(r.low, r.high)})" for r in rest if r.verdict == "not enough evidence"]:
+        said.append(f"Not settled: {', '.join(open_)}.")
+    return " ".join(said)
+
+
+def between(low: float, high: float) -> str:
+    """An interval of a difference, as a range of more or less.
+
+    >>> between(-1.65, -0.99)
+    'between 0.990 and 1.65 lower'
+    >>> between(-2.0, 1.0)
+    'anything from 2.00 lower to 1.00 higher'
+    """
+    if high < 0:
+        return f"between {number(-high)} and {number(-low)} lower"
+    if low > 0:
+        return f"between {number(low)} and {number(high)} higher"
+    return f"anything from {number(-low)} lower to {number(high)} higher"
+
+
+def more(times: float | None) -> str:
+    """How much more data would settle it.
+
+    >>> more(2.4)
+    'about 2.4 times as many would be needed if the difference stays as it is'
+    """
+    if times is None or times > 100:
+        return "and far more data would be needed than there is"
+    return f"about {times:.1f} times as many would be needed if the difference stays as it is"
+
+
+def slug(text: str) -> str:
+    """A name that every tracking store takes.
+
+    >>> slug("visits.95 %")
+    'visits.95'
+    """
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", text).strip("_.")

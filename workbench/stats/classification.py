@@ -1,0 +1,179 @@
+"""How good a classifier is, with intervals: metrics of a confusion table, AUC and Brier score.
+
+A bootstrap of rows draws the four cells of a confusion table from a multinomial distribution, so the
+cells are drawn directly: the same intervals, at a cost that does not grow with the rows.
+
+>>> counts = np.array([[60, 15], [10, 115]])
+>>> round(confusion_metric(counts, "f1"), 4)
+0.902
+>>> rng = np.random.default_rng(0)
+>>> [round(end, 2) for end in confusion_interval(counts, "f1", rng)]
+[0.86, 0.94]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from workbench.stats.groups import Floats
+
+METRICS = ("accuracy", "precision", "recall", "f1")
+Z = 1.959963984540054  # of a 95 % interval
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval; all None where it is undefined."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+def confusion(label: npt.ArrayLike, prediction: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Counts by label (rows) and prediction (columns), each 0 or 1.
+
+    Raises:
+        ValueError: The lengths differ, or a value is neither 0 nor 1.
+
+    >>> confusion([0, 1, 1], [1, 1, 0]).tolist()
+    [[0, 1], [1, 1]]
+    """
+    truth, answer = _binary(label, "label"), _binary(prediction, "prediction")
+    if len(truth) != len(answer):
+        raise ValueError(f"there are {len(truth)} labels and {len(answer)} predictions; each case needs both")
+    return np.bincount(2 * truth + answer, minlength=4).reshape(2, 2)
+
+
+def confusion_metric(counts: npt.ArrayLike, metric: str) -> float:
+    """One metric of a confusion table, in [0, 1]; nan where its denominator is empty.
+
+    Raises:
+        ValueError: The metric is unknown, or the counts are no 2 x 2 table.
+    """
+    return float(_metric(_table(counts).ravel(), metric))
+
+
+def confusion_draws(counts: npt.ArrayLike, metric: str, rng: np.random.Generator, *, draws: int = 10_000) -> Floats:
+    """Bootstrap draws of a metric, one number a draw; nan where a draw leaves it undefined.
+
+    Raises:
+        ValueError: The metric is unknown, or the counts are no 2 x 2 table or empty.
+    """
+    cells = _table(counts).ravel()
+    total = int(cells.sum())
+    if total == 0:
+        raise ValueError("the confusion table is empty; it needs at least one case")
+    return _metric(rng.multinomial(total, cells / total, size=draws), metric)
+
+
+def confusion_interval(
+    counts: npt.ArrayLike, metric: str, rng: np.random.Generator, *, level: float = 0.95, draws: int = 10_000
+) -> tuple[float, float]:
+    """The bootstrap's percentile interval of a metric.
+
+    Raises:
+        ValueError: The metric is unknown, or the counts are no 2 x 2 table or empty.
+    """
+    found = confusion_draws(counts, metric, rng, draws=draws)
+    low, high = np.nanquantile(found, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
+    return float(low), float(high)
+
+
+def auc(label: npt.ArrayLike, score: npt.ArrayLike) -> Estimate:
+    """Probability that a positive case has the higher score, ties half, with DeLong's interval.
+
+    The interval is symmetric on the log-odds, so that it stays within (0, 1).
+
+    Raises:
+        ValueError: The lengths differ, or a label is neither 0 nor 1.
+
+    Source:
+        DeLong, DeLong & Clarke-Pearson (1988), Biometrics 44; Sun & Xu (2014), IEEE SPL 21.
+
+    >>> auc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]).value
+    0.75
+    """
+    truth, scores = _binary(label, "label").astype(bool), np.asarray(score, dtype=float)
+    if len(truth) != len(scores):
+        raise ValueError(f"there are {len(truth)} labels and {len(scores)} scores; each case needs both")
+    positive, negative = scores[truth], scores[~truth]
+    if not len(positive) or not len(negative):
+        return Estimate(None)
+    value, error = _delong(positive, negative)
+    if not 0.0 < value < 1.0 or not np.isfinite(error):
+        return Estimate(value)
+    reach = Z * error / (value * (1.0 - value))
+    odds = special.logit(value)
+    return Estimate(value, float(special.expit(odds - reach)), float(special.expit(odds + reach)))
+
+
+def brier(label: npt.ArrayLike, probability: npt.ArrayLike) -> Estimate:
+    """Mean squared distance of the probability from what happened, 0 best, with a normal interval.
+
+    Raises:
+        ValueError: The lengths differ, there is no case, or a label is neither 0 nor 1.
+
+    >>> brier([0, 1], [0.2, 0.6]).value
+    0.1
+    """
+    truth, chance = _binary(label, "label"), np.asarray(probability, dtype=float)
+    if len(truth) != len(chance) or not len(truth):
+        raise ValueError(f"there are {len(truth)} labels and {len(chance)} probabilities; each case needs both")
+    squares = (chance - truth) ** 2
+    value = float(squares.mean())
+    if len(squares) < 2:
+        return Estimate(value)
+    reach = Z * float(squares.std(ddof=1)) / len(squares) ** 0.5
+    return Estimate(value, max(0.0, value - reach), min(1.0, value + reach))
+
+
+def _delong(positive: Floats, negative: Floats) -> tuple[float, float]:
+    """AUC and its standard error (nan with one case of a kind)."""
+    m, n = len(positive), len(negative)
+    together = _midranks(np.concatenate([positive, negative]))
+    of_positive = (together[:m] - _midranks(positive)) / n  # share of negatives below each positive
+    of_negative = 1.0 - (together[m:] - _midranks(negative)) / m
+    value = float(of_positive.mean())
+    if m < 2 or n < 2:
+        return value, float("nan")
+    return value, float(np.sqrt(of_positive.var(ddof=1) / m + of_negative.var(ddof=1) / n))
+
+
+def _midranks(values: Floats) -> Floats:
+    """Ranks from 1, ties sharing their mean."""
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(count) - (count - 1) / 2.0)[place])
+
+
+def _metric(cells: npt.NDArray[np.int64], metric: str) -> Floats:
+    tn, fp, fn, tp = (cells[..., i].astype(float) for i in range(4))
+    found = {
+        "accuracy": (tn + tp, tn + fp + fn + tp),
+        "precision": (tp, tp + fp),
+        "recall": (tp, tp + fn),
+        "f1": (2.0 * tp, 2.0 * tp + fp + fn),
+    }
+    if metric not in found:
+        raise ValueError(f"there is no metric {metric!r}; there are {', '.join(METRICS)}")
+    above, below = found[metric]
+    return np.asarray(np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below > 0))
+
+
+def _table(counts: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    table = np.asarray(counts, dtype=np.int64)
+    if table.shape != (2, 2):
+        raise ValueError(f"the counts have the shape {table.shape}; they need (2, 2): label, then prediction")
+    return table
+
+
+def _binary(values: npt.ArrayLike, name: str) -> npt.NDArray[np.int64]:
+    found = np.asarray(values)
+    whole = found.astype(np.int64)
+    if found.ndim != 1 or not ((whole == found) & ((whole == 0) | (whole == 1))).all():
+        raise ValueError(f"{name} must be a list of zeros and ones")
+    return whole

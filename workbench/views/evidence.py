@@ -1,0 +1,214 @@
+"""The evidence about a version as HTML: what the policy says of it, its figures, the findings behind them.
+
+>>> verdict(Decision("allow", (), "promotion", "p" * 64, "i"), "lending 3").count("The policy says yes")
+1
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+
+from workbench.evidence import Figure, Finding
+from workbench.ledger import ModelVersion
+from workbench.policy import Decision, Reason
+from workbench.views.drawing import Scale, certainty, interval, scale_over
+from workbench.views.words import GLOSSES, counted, difference, figure_name, moment, number, safe
+
+FIRST = 6  # figures shown before the rest is folded away
+MARKS = {  # a shape beside each word: nothing rests on colour alone
+    "pass": '<path d="M3 8.5l3.2 3.2L13 4.8"/>',
+    "fail": '<path d="M4 4l8 8M12 4l-8 8"/>',
+    "not enough evidence": '<path d="M6 6.2a2 2 0 1 1 2.6 1.9c-.4.2-.6.5-.6 1M8 11.6v.2"/>',
+}
+
+
+def mark(verdict: str) -> str:
+    """A small sign for a verdict; decoration beside the word, so hidden from screen readers."""
+    path = MARKS.get(verdict, MARKS["not enough evidence"])
+    return f'<svg class="wb-sign" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">{path}</svg>'
+
+
+def verdict(decision: Decision | None, name: str) -> str:
+    """What the policy says, in words, with what would turn each reason."""
+    if decision is None:
+        return '<div class="wb-verdict wb-open"><p class="wb-says">The policy has not been asked.</p></div>'
+    if decision.allowed:
+        return (
+            f'<div class="wb-verdict wb-yes"><p class="wb-says">{mark("pass")}The policy says yes</p>'
+            f"<p>{safe(name)} meets every condition. A person decides.</p></div>"
+        )
+    return (
+        f'<div class="wb-verdict wb-no"><p class="wb-says">{mark("fail")}The policy says no</p>'
+        f"{reasons(decision.reasons)}</div>"
+    )
+
+
+def reasons(given: Iterable[Reason]) -> str:
+    """The reasons of a denial as a list, each with its way out."""
+    items = [
+        f"<li>{safe(_sentence(reason.message))}"
+        + (f'<span class="wb-flip">What would turn it: {safe(reason.flip.rstrip("."))}.</span>' if reason.flip else "")
+        + "</li>"
+        for reason in given
+    ]
+    return f'<ul class="wb-reasons">{"".join(items)}</ul>' if items else "<p>It gave no reason.</p>"
+
+
+def comparison(
+    findings: Mapping[str, Finding],
+    against: Mapping[str, Finding],
+    *,
+    champion: int | None,
+    decision: Decision | None = None,
+) -> str:
+    """The figures of a version with their intervals, beside the champion's."""
+    figures, theirs = _figures(findings), _figures(against)
+    if not figures:
+        return '<p class="wb-empty">No evidence has been recorded about this version yet.</p>'
+    named = {reason.metric for reason in decision.reasons} if decision else set()
+    first, rest = _told_apart(figures, named)
+    table = _table(first, theirs, champion)
+    if not rest:
+        return table
+    more = counted(len(rest), "more figure")
+    return f"{table}<details class='wb-more'><summary>{more}</summary>{_table(rest, theirs, champion)}</details>"
+
+
+def findings_told(findings: Mapping[str, Finding]) -> str:
+    """Each finding's verdict and sentence, with when it was found."""
+    items = [
+        f'<li><span class="wb-badge wb-{_look(found.verdict)}">{mark(found.verdict)}'
+        f"{safe(found.kind.capitalize())}: {safe(found.verdict)}</span> "
+        f'{safe(_sentence(found.sentence))} <span class="wb-quiet">{safe(moment(found.at))}</span></li>'
+        for found in findings.values()
+    ]
+    return f'<ul class="wb-findings">{"".join(items)}</ul>' if items else ""
+
+
+def particulars(version: ModelVersion, findings: Mapping[str, Finding], decision: Decision | None) -> str:
+    """Where a version comes from, folded away: data, features, threshold, digests."""
+    answer = "no threshold" if version.threshold is None else f"yes at a score of {number(version.threshold, 2)} or more"
+    rows = [
+        ("Answers", answer),
+        ("Reads", f"feature set {version.feature_set}"),
+        ("Settings", ", ".join(f"{k} = {v}" for k, v in version.parameters.items()) or "none recorded"),
+        ("Registered", f"{moment(version.registered_at)}, by {version.registered_by}"),
+        ("Trained in run", version.run_id),
+        ("Training data", version.data_digest),
+        ("Model files", version.model_digest),
+        *((f"{kind.capitalize()} evidence", found.digest) for kind, found in findings.items()),
+    ]
+    if decision is not None:
+        rows.append(("Policy", f"{decision.policy}, {decision.policy_digest}"))
+    cells = "".join(f"<dt>{safe(name)}</dt><dd>{safe(value)}</dd>" for name, value in rows)
+    return (
+        f'<details class="wb-more"><summary>Where it comes from</summary><dl class="wb-particulars">{cells}</dl></details>'
+    )
+
+
+def headline(findings: Mapping[str, Finding], most: int = 3) -> str:
+    """A version's leading figures in one line: "F1 0.938 · Disparate impact by race 0.900"."""
+    first, _ = _told_apart(_figures(findings), set())
+    told = [f"{safe(figure_name(name))} <b>{number(figure.value)}</b>" for name, figure in list(first.items())[:most]]
+    return " · ".join(told)
+
+
+def _figures(findings: Mapping[str, Finding]) -> dict[str, Figure]:
+    return {name: figure for finding in findings.values() for name, figure in finding.figures.items()}
+
+
+def _told_apart(figures: Mapping[str, Figure], named: set[str | None]) -> tuple[dict[str, Figure], dict[str, Figure]]:
+    """First those the policy spoke of and those with a limit, then those with an interval."""
+
+    def rank(name: str) -> int:
+        figure = figures[name]
+        if name in named or figure.target is not None:
+            return 0
+        return 1 if figure.low is not None and name in GLOSSES else 2
+
+    order = sorted(figures, key=rank)
+    keep = [name for name in order if rank(name) < 2][:FIRST] or order[:FIRST]
+    shown = {name: figures[name] for name in figures if name in keep}
+    return shown, {name: figures[name] for name in figures if name not in keep}
+
+
+def _table(figures: Mapping[str, Figure], theirs: Mapping[str, Figure], champion: int | None) -> str:
+    heads = '<th scope="col">This version</th>'
+    if champion is not None:
+        heads += f'<th scope="col">Champion, version {champion}</th>'
+    body = "".join(
+        line
+        for family, names in groupby(figures, key=lambda name: name.partition(".")[0])
+        for line in _family(family, list(names), figures, theirs, champion)
+    )
+    legend = '<span class="wb-key wb-key-ours">this version</span>'
+    legend += '<span class="wb-key wb-key-theirs">champion</span>' if champion is not None else ""
+    legend += '<span class="wb-key wb-key-limit">limit</span>' if any(f.target is not None for f in figures.values()) else ""
+    return (
+        f'<table class="wb-figures"><thead><tr><th scope="col">Figure</th>'
+        f'<th scope="col" class="wb-plot"><span class="wb-legend">{legend}</span></th>{heads}</tr></thead>'
+        f"<tbody>{body}</tbody></table>"
+    )
+
+
+def _family(
+    family: str,
+    names: list[str],
+    figures: Mapping[str, Figure],
+    theirs: Mapping[str, Figure],
+    champion: int | None,
+) -> Iterator[str]:
+    """Figures of one family share their scale, so that they can be compared by eye."""
+    both = [figures[name] for name in names] + [theirs[name] for name in names if name in theirs]
+    scale = scale_over(both)
+    for place, name in enumerate(names):
+        gloss = GLOSSES.get(family, "") if place == 0 else ""
+        last = place == len(names) - 1
+        yield _row(name, gloss, figures[name], theirs.get(name), scale, champion, axis=last)
+
+
+def _row(
+    name: str, gloss: str, figure: Figure, other: Figure | None, scale: Scale, champion: int | None, *, axis: bool
+) -> str:
+    under = f'<span class="wb-gloss">{safe(gloss)}</span>' if gloss else ""
+    sure = certainty(figure)
+    ends = f'<span class="wb-axis"><span>{number(scale.low, 2)}</span><span>{number(scale.high, 2)}</span></span>'
+    cells = (
+        f'<th scope="row">{safe(figure_name(name))}{under}</th>'
+        f'<td class="wb-plot">{interval(figure, scale, other)}{ends if axis else ""}</td>'
+        f'<td class="wb-number"><b>{number(figure.value)}</b>{_range(figure)}'
+        + (f'<span class="wb-gloss">{safe(sure)}</span>' if sure else "")
+        + "</td>"
+    )
+    if champion is not None:
+        cells += f'<td class="wb-number">{_beside(figure, other)}</td>'
+    return f"<tr>{cells}</tr>"
+
+
+def _range(figure: Figure) -> str:
+    if figure.low is None or figure.high is None or not (math.isfinite(figure.low) and math.isfinite(figure.high)):
+        return ""
+    return f' <span class="wb-range">{number(figure.low)} to {number(figure.high)}</span>'
+
+
+def _beside(figure: Figure, other: Figure | None) -> str:
+    if other is None or other.value is None:
+        return '<span class="wb-quiet">not measured</span>'
+    told = f"{number(other.value)}{_range(other)}"
+    if figure.value is None:
+        return told
+    return f'{told}<span class="wb-gloss">this one {difference(figure.value - other.value)}</span>'
+
+
+def _look(verdict: str) -> str:
+    return {"pass": "yes", "fail": "no"}.get(verdict, "open")
+
+
+def _sentence(text: str) -> str:
+    """With a capital and a stop, as a sentence stands on a page."""
+    text = text.strip()
+    if not text:
+        return text
+    return (text[0].upper() + text[1:]) + ("" if text[-1] in ".!?" else ".")
