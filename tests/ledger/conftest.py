@@ -23,7 +23,9 @@ class Story:
             kind, subject=subject, actor=actor, why=why, body={} if body is None else body, now=self.now, key=key
         )
 
-    def move(self, version, *, model="lending", expected=0, kind="promotion.granted", slot="champion"):
+    def move(
+        self, version, *, model="lending", expected=0, kind="promotion.granted", slot="champion", decision="allow"
+    ):
         self.now += timedelta(minutes=1)
         with self.ledger.transaction() as writer:
             entry = writer.append(
@@ -31,7 +33,7 @@ class Story:
                 subject=f"{model}/{version}",
                 actor="risk-officer",
                 why="it is better",
-                body={"slot": slot, "generation": expected + 1},
+                body={"slot": slot, "generation": expected + 1, "decision": {"decision": decision}},
                 now=self.now,
             )
             head = writer.move_head(model, slot, version, expected_generation=expected, entry=entry)
@@ -40,8 +42,13 @@ class Story:
 
 
 @pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path / 'ledger.db'}"
+def path(tmp_path):
+    return tmp_path / "ledger.db"
+
+
+@pytest.fixture
+def url(path):
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture

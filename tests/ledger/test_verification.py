@@ -20,24 +20,24 @@ COLUMNS = ["seq", "at", "kind", "subject", "actor", "why", "body", "key", "prev"
 
 
 @pytest.fixture
-def story(ledger, note, grant, path):
+def six(ledger, story, path):
     """Six entries: notes, two promotions, one rollback."""
-    note("first", body={"n": 1}, key="k1")
-    grant(1)
-    note("third", body={"n": 3})
-    grant(2)
-    grant(1, kind="rollback.granted")
-    note("sixth", key="k6")
+    story.note(body={"n": 1}, key="k1")
+    story.move(1)
+    story.note(body={"n": 3})
+    story.move(2, expected=1)
+    story.move(1, expected=2, kind="rollback.granted")
+    story.note(key="k6")
     ledger.close()
     return path
 
 
 @pytest.fixture
-def tampered(story):
+def tampered(six):
     """Do something to the file with the triggers out of the way, then verify."""
 
     def do(*statements, keep_rules=True):
-        client = sqlite3.connect(story)
+        client = sqlite3.connect(six)
         rules = client.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
         for name, _ in rules:
             client.execute(f"DROP TRIGGER {name}")
@@ -48,7 +48,7 @@ def tampered(story):
                 client.execute(sql)
         client.commit()
         client.close()
-        with Ledger.open(f"sqlite:///{story}") as ledger:
+        with Ledger.open(f"sqlite:///{six}") as ledger:
             return ledger.verify()
 
     return do
@@ -58,7 +58,7 @@ def test_an_empty_ledger_holds(ledger):
     assert ledger.verify() == type(ledger.verify())(valid=True, entries=0, tip=GENESIS, problems=())
 
 
-def test_a_ledger_that_nobody_touched_holds(story, tampered):
+def test_a_ledger_that_nobody_touched_holds(six, tampered):
     found = tampered()
     assert found.valid
     assert found.problems == ()
@@ -165,9 +165,9 @@ def test_heads_that_the_entries_do_not_lead_to_are_found(tampered, statement):
     assert "but the entries lead to" in problem
 
 
-def test_a_forged_grant_with_a_right_hash_is_found_where_no_decision_allows_it(tampered, story):
+def test_a_forged_grant_with_a_right_hash_is_found_where_no_decision_allows_it(tampered, six):
     """Whoever can write the file can chain an entry; the heads and the decision still betray it."""
-    client = sqlite3.connect(story)
+    client = sqlite3.connect(six)
     tip = client.execute("SELECT hash FROM entries WHERE seq = 6").fetchone()[0]
     client.close()
     body = {"generation": 4, "decision": {"decision": "deny"}}
@@ -204,8 +204,8 @@ def test_a_rule_that_was_changed_or_added_is_named(tampered):
     )
 
 
-def test_a_ledger_with_many_problems_names_the_first_and_counts_the_rest(story, tampered):
-    with Ledger.open(f"sqlite:///{story}") as ledger:
+def test_a_ledger_with_many_problems_names_the_first_and_counts_the_rest(six, tampered):
+    with Ledger.open(f"sqlite:///{six}") as ledger:
         for _ in range(30):
             ledger.append("note", subject="x", actor="x", why="", body={}, now=NOON)
     found = tampered("UPDATE entries SET why = 'x'")
@@ -215,11 +215,11 @@ def test_a_ledger_with_many_problems_names_the_first_and_counts_the_rest(story, 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32 - 1))
-def test_no_changed_byte_of_the_file_goes_unnoticed(story, tmp_path, seed):
+def test_no_changed_byte_of_the_file_goes_unnoticed(six, tmp_path, seed):
     """A flipped byte is an error, a named problem, or it changed nothing that the ledger tells."""
     chance = random.Random(seed)
     copy = tmp_path / "copy.db"
-    shutil.copy(story, copy)
+    shutil.copy(six, copy)
     with Ledger.open(f"sqlite:///{copy}") as before:
         told, heads, owed = list(before.export()), before.heads(), before.owed()
     content = bytearray(copy.read_bytes())

@@ -78,19 +78,23 @@ def test_what_is_no_json_is_refused_and_leaves_nothing(story, ledger, value):
 
 
 def test_a_transaction_that_fails_leaves_no_entry_no_head_and_no_effect(story, ledger):
-    with pytest.raises(RuntimeError, match="power cut"), ledger.transaction() as writer:
-        entry = writer.append(
-            "promotion.granted",
-            subject="lending/1",
-            actor="risk-officer",
-            why="w",
-            body={"generation": 1},
-            now=story.now,
-            key="k",
-        )
-        writer.move_head("lending", "champion", 1, expected_generation=0, entry=entry)
-        writer.owe("mlflow-alias", {"version": 1}, entry=entry)
-        raise RuntimeError("power cut")
+    def fail():
+        with ledger.transaction() as writer:
+            entry = writer.append(
+                "promotion.granted",
+                subject="lending/1",
+                actor="risk-officer",
+                why="w",
+                body={"generation": 1, "decision": {"decision": "allow"}},
+                now=story.now,
+                key="k",
+            )
+            writer.move_head("lending", "champion", 1, expected_generation=0, entry=entry)
+            writer.owe("mlflow-alias", {"version": 1}, entry=entry)
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        fail()
     assert (ledger.entries(), ledger.heads(), ledger.owed(), ledger.find("k")) == ([], [], [], None)
     assert story.note().seq == 1
     assert ledger.verify().valid

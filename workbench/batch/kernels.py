@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import Any
 
 ALLOWED = (  # what a kernel inherits of the environment
@@ -32,6 +35,7 @@ FIXED = {  # told to every kernel
     "PYTHONWARNINGS": "ignore::DeprecationWarning,ignore::FutureWarning",
 }
 START_SECONDS = 120  # a kernel may take to start, on a busy machine
+MOST_PATH = 80  # characters of a folder that a local socket can lie in
 
 
 def execute(
@@ -62,31 +66,35 @@ def execute(
     inherited = {name: environ[name] for name in ALLOWED if name in environ}
     told = {**inherited, **FIXED, "WORKBENCH_WORKSPACE": str(workspace_root), "WORKBENCH_RUN": str(run_folder)}
 
-    class Kernel(AsyncKernelManager):  # type: ignore[misc]
-        async def start_kernel(self, **options: Any) -> None:
-            options["env"] = told
-            options["cwd"] = str(workspace_root)
-            await super().start_kernel(**options)
+    with tempfile.TemporaryDirectory(prefix="kernel-") as place:  # sockets that nobody else can reach
+        local = sys.platform != "win32" and len(place) < MOST_PATH
 
-    class Engine(NBClientEngine):  # type: ignore[misc]
-        @classmethod
-        def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
-            if on_cell is not None:
-                _count(nb_man, on_cell)
-            super().execute_managed_notebook(
-                nb_man, kernel_name, kernel_manager_class=Kernel, shutdown_kernel="immediate", **options
-            )
+        class Kernel(AsyncKernelManager):
+            connection_file = str(Path(place) / "k.json")
+            transport = "ipc" if local else "tcp"
 
-    papermill_engines.register("workbench", Engine)
-    papermill.execute_notebook(
-        str(notebook),
-        str(notebook),
-        engine_name="workbench",
-        kernel_name="python3",
-        progress_bar=False,
-        log_output=False,
-        start_timeout=START_SECONDS,
-    )
+            async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
+                options |= {"env": told, "cwd": str(workspace_root), "stdout": DEVNULL, "stderr": DEVNULL}
+                await super().start_kernel(**options)  # type: ignore[misc]
+
+        class Engine(NBClientEngine):  # type: ignore[misc]
+            @classmethod
+            def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
+                if on_cell is not None:
+                    _count(nb_man, on_cell)
+                options |= {"kernel_manager_class": Kernel, "shutdown_kernel": "immediate"}
+                super().execute_managed_notebook(nb_man, kernel_name, **options)
+
+        papermill_engines.register("workbench", Engine)
+        papermill.execute_notebook(
+            str(notebook),
+            str(notebook),
+            engine_name="workbench",
+            kernel_name="python3",
+            progress_bar=False,
+            log_output=False,
+            start_timeout=START_SECONDS,
+        )
 
 
 def _count(manager: Any, on_cell: Callable[[int, int], None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata as metadata
+import logging
 import warnings
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,19 @@ TRUSTED = (  # types beyond skops' own list that our loaders accept; data holder
 )
 
 
+def import_mlflow() -> Any:
+    """MLflow without its telemetry and its remarks; the import takes two seconds."""
+    import mlflow
+    from mlflow.environment_variables import MLFLOW_DISABLE_TELEMETRY
+    from mlflow.telemetry import set_telemetry_client
+
+    MLFLOW_DISABLE_TELEMETRY.set(True)
+    set_telemetry_client()  # looks at the switch again
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    return mlflow
+
+
 def save_model(estimator: Any, folder: Path, example: Any) -> None:
     """Write an estimator to a folder that `mlflow.sklearn.load_model` and pyfunc can read.
 
@@ -31,6 +45,7 @@ def save_model(estimator: Any, folder: Path, example: Any) -> None:
     Raises:
         Misuse: It holds types that cannot be stored safely.
     """
+    mlflow = import_mlflow()
     import mlflow.sklearn
     from mlflow.models import infer_signature
 

@@ -23,9 +23,7 @@ STYLE = """
 """
 
 
-def write_report(
-    notebook: Path, report: Path, *, title: str, sentence: str, parameters: Mapping[str, Any]
-) -> None:
+def write_report(notebook: Path, report: Path, *, title: str, sentence: str, parameters: Mapping[str, Any]) -> None:
     """Render an executed notebook.
 
     Args:
@@ -53,7 +51,9 @@ def write_report(
     exporter.sanitize_html = False  # the notebook is ours; its texts are escaped where they are made
     page, _ = exporter.from_notebook_node(content, resources={"metadata": {"name": title}})
     page = OUTSIDE.sub("", MATHJAX.sub("", page))
-    page = re.sub(r'<script type="module">(?:(?!</script>).)*mermaid(?:(?!</script>).)*</script>', "", page, flags=re.DOTALL)
+    page = re.sub(
+        r'<script type="module">(?:(?!</script>).)*mermaid(?:(?!</script>).)*</script>', "", page, flags=re.DOTALL
+    )
     page = page.replace("</head>", f"{STYLE}</head>", 1)
     page = re.sub(r"(<body[^>]*>)", lambda found: found[1] + _top(sentence, parameters), page, count=1)
     beside = report.with_name(f".{report.name}")
@@ -63,8 +63,11 @@ def write_report(
 
 def _top(sentence: str, parameters: Mapping[str, Any]) -> str:
     rows = "".join(
-        f"<tr><td>{html.escape(str(name))}</td><td>{html.escape(str(value))}</td></tr>" for name, value in parameters.items()
+        f"<tr><td>{html.escape(str(name))}</td><td>{html.escape(str(value))}</td></tr>"
+        for name, value in parameters.items()
     )
     said = f'<div class="wb-sentence">{html.escape(sentence)}</div>' if sentence else ""
-    table = f'<details class="wb-parameters"><summary>Parameters</summary><table>{rows}</table></details>' if rows else ""
+    table = (
+        f'<details class="wb-parameters"><summary>Parameters</summary><table>{rows}</table></details>' if rows else ""
+    )
     return said + table

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
-import os
 import sqlite3
 import tempfile
 import threading
@@ -21,7 +19,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from workbench.batch.models import TRUSTED
+from workbench.batch.models import TRUSTED, import_mlflow
 from workbench.batch.tracking import KEY, Registered, Status
 from workbench.data.digests import digest_folder
 from workbench.errors import EngineError, Misuse
@@ -198,13 +196,8 @@ class MlflowStore:
                 raise EngineError(f"MLflow at {self._uri}: {error.message}", hint="workbench doctor") from error
 
     def _open(self) -> Any:
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-        import mlflow
-
-        for name in ("mlflow", "alembic"):
-            logging.getLogger(name).setLevel(logging.ERROR)
-        _make_once(self._uri)
+        mlflow = import_mlflow()
+        _make_once(self._uri, self._artifacts)
         return mlflow.MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
 
     def _experiment(self, client: Any) -> str:
@@ -233,7 +226,7 @@ class MlflowStore:
         return int(found[0].aliases[alias]), int(generation) if generation.isdigit() else 0
 
 
-def _make_once(uri: str) -> None:
+def _make_once(uri: str, artifacts: Path) -> None:
     """Make a SQLite store whole under a lock, or leave the one that is there."""
     scheme, found, name = uri.partition(":///")
     if scheme != "sqlite" or not found:
@@ -245,7 +238,7 @@ def _make_once(uri: str) -> None:
                 return
             with tempfile.TemporaryDirectory(dir=path.parent, prefix=".mlflow-") as folder:
                 made = Path(folder) / "store.db"
-                _migrate(f"sqlite:///{made}")
+                _migrate(f"sqlite:///{made}", artifacts)
                 with contextlib.closing(sqlite3.connect(made)) as connection:
                     connection.execute("PRAGMA journal_mode = WAL")
                     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -256,16 +249,13 @@ def _make_once(uri: str) -> None:
         ) from error
 
 
-def _migrate(uri: str) -> None:
-    import mlflow
+def _migrate(uri: str, artifacts: Path) -> None:
+    """Make MLflow's tables and our experiment in a file that nobody else has opened."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
-    client.search_experiments(max_results=1)
-    client.search_registered_models(max_results=1)
-    for store in (client._tracking_client.store, client._registry_client.store):
-        engine = getattr(store, "engine", None)
-        if engine is not None:
-            engine.dispose()
+    store = SqlAlchemyStore(uri, artifacts.as_uri())
+    store.create_experiment(EXPERIMENT, artifact_location=artifacts.as_uri())
+    store.engine.dispose()
 
 
 def _registered(version: Any) -> Registered:

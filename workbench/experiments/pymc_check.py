@@ -80,16 +80,17 @@ def cross_check(
 
 
 def _check(result: MetricResult, options: Mapping[str, Any]) -> Agreement:
-    import arviz as az
-
     started = time.perf_counter()
     builders: dict[str, Callable[[list[Sample]], Any]] = {"Beta": _shares, "Student-t": _means, "hurdle": _amounts}
     arms = list(result.samples)
     with _quiet():
+        import arviz as az
         import pymc as pm
 
         with builders[result.model]([result.samples[arm] for arm in arms]):
-            trace = pm.sample(**options, progressbar=False, compute_convergence_checks=False)
+            trace = pm.sample(
+                **options, compile_kwargs=_compiler(), progressbar=False, compute_convergence_checks=False
+            )
         theta = trace.posterior["theta"]
         rhat = float(az.rhat(trace).to_array().max())
         ess = float(az.ess(trace).to_array().min())
@@ -200,8 +201,15 @@ def _yes(name: str, samples: list[Sample]) -> Any:
 
     yes, no = _table(samples, lambda s: (s.n_positive / s.deff_share, (s.n - s.n_positive) / s.deff_share))
     share = pm.Beta(name, 1.0, 1.0, shape=len(samples))
-    pm.Potential("seen_share", yes * pm.math.log(share) + no * pm.math.log1p(-share))
+    pm.Potential("seen_share", yes * pm.math.log(share) + no * pm.math.log(1 - share))
     return share
+
+
+def _compiler() -> dict[str, str]:
+    """PyTensor's own choice where a C compiler is, else numba (its fallback is plain Python, 20 times slower)."""
+    import pytensor
+
+    return {} if pytensor.config.cxx else {"mode": "NUMBA"}
 
 
 def _table(samples: list[Sample], row: Callable[[Sample], tuple[float, ...]]) -> np.ndarray[Any, Any]:
@@ -213,12 +221,14 @@ def _quiet() -> Iterator[None]:
     """PyMC's and ArviZ's remarks on their own future are not the analyst's."""
     import logging
 
-    logger = logging.getLogger("pymc")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in ("pymc", "pymc.stats.convergence", "pytensor.configdefaults")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

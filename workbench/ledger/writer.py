@@ -47,12 +47,11 @@ class Writer:
         Raises:
             Misuse: The time has no offset, a name is empty, or the content is no plain JSON.
         """
-        if key is not None:
-            earlier = self.find(key)
-            if earlier is not None:
-                return earlier
         _check_names(now, kind=kind, subject=subject, actor=actor)
         plain = _plain(kind, subject=subject, actor=actor, why=why, key=key, body=body)
+        earlier = self.find(key) if key is not None else None
+        if earlier is not None:
+            return earlier
         tip = self._connection.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
         seq, prev = (tip[0] + 1, tip[1]) if tip else (1, GENESIS)
         entry = chained(

@@ -1,1 +1,8 @@
-"""To be written."""
+"""Monitoring: watches what is served, and says first what is wrong and why."""
+
+from __future__ import annotations
+
+from workbench.monitoring.exposition import exposition
+from workbench.monitoring.overview import Health, Latency, ServedModel, overview
+
+__all__ = ["Health", "Latency", "ServedModel", "exposition", "overview"]

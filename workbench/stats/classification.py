@@ -118,8 +118,8 @@ def brier(label: npt.ArrayLike, probability: npt.ArrayLike) -> Estimate:
     Raises:
         ValueError: The lengths differ, there is no case, or a label is neither 0 nor 1.
 
-    >>> brier([0, 1], [0.2, 0.6]).value
-    0.1
+    >>> brier([0, 1], [0.5, 0.5]).value
+    0.25
     """
     truth, chance = _binary(label, "label"), np.asarray(probability, dtype=float)
     if len(truth) != len(chance) or not len(truth):

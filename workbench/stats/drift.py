@@ -1,10 +1,14 @@
-"""Distances between two histograms, and whether they are more than noise.
+"""How far two samples of one column lie apart, from their counts, and whether chance explains it.
 
-Both histograms count the same bins. PSI is judged by its own null distribution instead of by 0.1 and
-0.25: for k bins and samples of n and m, PSI / (1/n + 1/m) is chi-square with k - 1 degrees of freedom.
+All functions take counts over the same bins or categories: `reference` first, then `current`.
 
->>> round(psi([50, 50], [60, 40]).value, 4)
-0.0405
+The population stability index has a known distribution where nothing drifted: divided by
+1/n + 1/m it is chi-squared with one degree of freedom less than there are bins. So it is given with
+its noise floor (what chance alone brings), a p-value, and an interval, in place of 0.1 and 0.25.
+
+>>> found = psi([100, 100, 100, 100], [25, 25, 25, 25])
+>>> found.value, round(found.floor, 4), found.p_value
+(0.0, 0.0375, 1.0)
 """
 
 from __future__ import annotations
@@ -12,97 +16,207 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import chdtrc, rel_entr
+import numpy.typing as npt
+from scipy import special
 
-Array = NDArray[np.float64]
+from workbench.stats.groups import Counts, Floats
 
-PSI_BINS = 10  # coarse bins of about equal share of the reference
+HALF = 0.5  # added to every bin, so that an empty one has a logarithm
+TAIL = 0.025  # at either side of a 95 % interval
+BINS = 10  # of about equal share, that ordered values are put into
 
 
 @dataclass(frozen=True)
 class Psi:
-    """A population stability index with its noise."""
+    """A population stability index and what chance makes of it."""
 
-    value: float  # 0: equal; not bounded
-    noise: float  # what chance alone gives on average at these sample sizes
-    p: float  # probability of this much or more by chance, in [0, 1]
+    value: float  # as measured; 0 is no drift
+    floor: float  # its mean where nothing drifted
+    p_value: float  # of a value at least so large where nothing drifted
+    low: float  # 95 % interval of the true index, chance taken out
+    high: float
+    bins: int
+
+    @property
+    def effect(self) -> float:
+        """The index with the noise floor taken out, never below zero."""
+        return max(0.0, self.value - self.floor)
 
 
-def psi(reference: ArrayLike, current: ArrayLike) -> Psi:
-    """Population stability index of two histograms over the same bins.
+def psi(reference: npt.ArrayLike, current: npt.ArrayLike) -> Psi:
+    """Population stability index over bins or categories: sum of (p - q) log(p / q).
 
-    Args:
-        reference: Counts, one a bin; bins empty on both sides do not count.
-        current: Counts, one a bin.
+    Half a case is added to every bin. Bins that are empty in both do not count.
 
     Raises:
-        ValueError: A histogram is empty, or they have different numbers of bins.
+        ValueError: The lengths differ, or one side has no case.
 
     Source:
-        Yurdakul and Naranjo (2020), Journal of Risk Model Validation 14(3).
+        Yurdakul & Naranjo (2020), Journal of Risk Model Validation 14, for the null distribution; the
+        interval inverts the noncentral chi-squared distribution that it has near the null.
+
+    >>> round(psi([500, 500], [400, 600]).value, 3)
+    0.04
     """
-    a, b = _pair(reference, current)
-    n, m = a.sum(), b.sum()
-    used = (a + b) > 0
-    a, b = a[used], b[used]
-    scale = 1 / n + 1 / m
-    if a.size == 1:
-        return Psi(0.0, 0.0, 1.0)
-    p, q = (a + 0.5) / (n + 0.5 * a.size), (b + 0.5) / (m + 0.5 * a.size)  # no empty bin, no infinity
-    value = float(((q - p) * np.log(q / p)).sum())
-    return Psi(value, float((a.size - 1) * scale), float(chdtrc(a.size - 1, value / scale)))
+    before, after = _pair(reference, current)
+    kept = (before + after) > 0
+    before, after = before[kept], after[kept]
+    df, scale = len(before) - 1, float(1.0 / before.sum() + 1.0 / after.sum())
+    if df == 0:
+        return Psi(0.0, 0.0, 1.0, 0.0, 0.0, 1)
+    p, q = before + HALF, after + HALF
+    p, q = p / p.sum(), q / q.sum()
+    value = float(((p - q) * np.log(p / q)).sum())
+    statistic = value / scale
+    return Psi(
+        value=value,
+        floor=df * scale,
+        p_value=float(special.chdtrc(df, statistic)),
+        low=_noncentrality(statistic, df, 1.0 - TAIL) * scale,
+        high=_noncentrality(statistic, df, TAIL) * scale,
+        bins=df + 1,
+    )
 
 
-def coarse(reference: ArrayLike, current: ArrayLike, bins: int = PSI_BINS) -> tuple[Array, Array]:
-    """Two fine histograms over ordered bins, merged into bins of about equal share of the reference."""
-    a, b = _pair(reference, current)
-    position = (np.cumsum(a) - a / 2) / a.sum()
-    group = np.minimum((position * bins).astype(int), bins - 1)
-    _, group = np.unique(group, return_inverse=True)
-    return np.bincount(group, a), np.bincount(group, b)
+def cases_to_pass(found: Psi, reference: float, current: float, *, limit: float) -> int | None:
+    """How many more current cases would show that the true index is below `limit`, if it stays as measured.
+
+    Args:
+        found: What was measured.
+        reference: Cases in the reference, above zero.
+        current: Cases now, above zero.
+        limit: The index that matters.
+
+    Returns:
+        Cases beyond the present, 0 where it is shown; None where a thousand times as many would not do.
+    """
+
+    def shown(cases: float) -> bool:
+        scale, df = 1.0 / reference + 1.0 / cases, found.bins - 1
+        return _noncentrality(df + found.effect / scale, df, TAIL) * scale < limit
+
+    if found.high < limit:
+        return 0
+    low, high = current, 1000.0 * current
+    if not shown(high):
+        return None
+    while high / low > 1.01:
+        middle = (low * high) ** 0.5
+        low, high = (low, middle) if shown(middle) else (middle, high)
+    return int(np.ceil(high - current))
 
 
-def kolmogorov_smirnov(reference: ArrayLike, current: ArrayLike) -> float:
-    """Largest distance between the two cumulative distributions over ordered bins, in [0, 1]."""
-    a, b = _pair(reference, current)
-    return float(np.abs(np.cumsum(a) / a.sum() - np.cumsum(b) / b.sum()).max())
+def kolmogorov_smirnov(reference: npt.ArrayLike, current: npt.ArrayLike) -> tuple[float, float]:
+    """Largest distance of the two distribution functions over ordered bins, and its p-value.
 
+    The p-value is Kolmogorov's with Stephens' correction; with ties it is too large, never too small.
 
-def jensen_shannon(reference: ArrayLike, current: ArrayLike) -> float:
-    """Jensen-Shannon distance in base 2, in [0, 1]; 0 is equal, 1 is disjoint."""
-    a, b = _pair(reference, current)
-    p, q = a / a.sum(), b / b.sum()
-    middle = (p + q) / 2
-    divergence = (rel_entr(p, middle).sum() + rel_entr(q, middle).sum()) / 2 / np.log(2)
-    return float(np.sqrt(max(divergence, 0.0)))
-
-
-def wasserstein(reference: ArrayLike, current: ArrayLike, values: ArrayLike) -> float:
-    """Earth mover's distance over ordered bins, in the unit of `values` (one representative a bin)."""
-    a, b = _pair(reference, current)
-    gap = np.abs(np.cumsum(a) / a.sum() - np.cumsum(b) / b.sum())[:-1]
-    return float((gap * np.diff(np.asarray(values, dtype=float))).sum())
-
-
-def benjamini_hochberg(p_values: ArrayLike) -> Array:
-    """Adjusted p-values that keep the false discovery rate, one for each given.
+    Raises:
+        ValueError: The lengths differ, or one side has no case.
 
     Source:
-        Benjamini and Hochberg (1995), Journal of the Royal Statistical Society B 57, 289-300.
+        Stephens (1970), JRSS B 32.
+
+    >>> kolmogorov_smirnov([50, 50], [50, 50])
+    (0.0, 1.0)
     """
-    p = np.asarray(p_values, dtype=float)
-    order = np.argsort(p)
-    ranked = p[order] * p.size / np.arange(1, p.size + 1)
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(np.minimum.accumulate(ranked[::-1])[::-1], 1.0)
-    return adjusted
+    before, after = _pair(reference, current)
+    distance = float(np.abs(np.cumsum(before) / before.sum() - np.cumsum(after) / after.sum()).max())
+    root = float(np.sqrt(before.sum() * after.sum() / (before.sum() + after.sum())))
+    return distance, float(special.kolmogorov((root + 0.12 + 0.11 / root) * distance))
 
 
-def _pair(reference: ArrayLike, current: ArrayLike) -> tuple[Array, Array]:
-    a, b = np.asarray(reference, dtype=float), np.asarray(current, dtype=float)
-    if a.shape != b.shape or a.ndim != 1:
-        raise ValueError(f"histograms have {a.shape} and {b.shape} bins; they must be the same bins")
-    if a.sum() <= 0 or b.sum() <= 0:
-        raise ValueError("a histogram is empty; both need at least one case")
-    return a, b
+def jensen_shannon(reference: npt.ArrayLike, current: npt.ArrayLike) -> float:
+    """Jensen-Shannon distance over bins or categories: 0 the same, 1 nothing in common.
+
+    Raises:
+        ValueError: The lengths differ, or one side has no case.
+
+    Source:
+        Lin (1991), IEEE Transactions on Information Theory 37; the root of the divergence in bits.
+
+    >>> jensen_shannon([1, 0], [0, 1])
+    1.0
+    """
+    before, after = _pair(reference, current)
+    p, q = before / before.sum(), after / after.sum()
+    middle = (p + q) / 2.0
+    bits = (special.rel_entr(p, middle) + special.rel_entr(q, middle)).sum() / 2.0 / np.log(2.0)
+    return float(np.sqrt(max(0.0, float(bits))))
+
+
+def wasserstein(reference: npt.ArrayLike, current: npt.ArrayLike, values: npt.ArrayLike) -> float:
+    """Mean distance by which the mass must be moved, in the unit of `values`.
+
+    Args:
+        reference: Counts before, one a bin.
+        current: Counts now, one a bin.
+        values: The bins' places, in increasing order.
+
+    Raises:
+        ValueError: The lengths differ, or one side has no case.
+
+    >>> wasserstein([1, 1, 0], [0, 1, 1], [0.0, 1.0, 2.0])
+    1.0
+    """
+    before, after = _pair(reference, current)
+    apart = np.cumsum(before) / before.sum() - np.cumsum(after) / after.sum()
+    return float((np.abs(apart[:-1]) * np.diff(np.asarray(values, dtype=float))).sum())
+
+
+def even_bins(reference: npt.ArrayLike, bins: int = BINS) -> Counts:
+    """Which coarse bin each fine, ordered bin falls into, so that the reference fills about `bins` evenly.
+
+    A fine bin is never split, so a heavy value has a bin of its own. What lies below or above all that
+    the reference has seen is a bin for itself: a value never seen is not hidden among the last tenth.
+
+    Args:
+        reference: Counts over fine, ordered bins; at least one above zero.
+        bins: How many are wanted.
+
+    >>> even_bins([0, 1, 1, 1, 1, 4, 0], 4).tolist()
+    [0, 1, 1, 2, 2, 3, 4]
+    """
+    counts = np.asarray(reference, dtype=float)
+    middle = np.cumsum(counts) - counts / 2.0
+    place = np.minimum(np.floor(middle / counts.sum() * bins), bins - 1).astype(np.int64)
+    seen = np.flatnonzero(counts)
+    place[: seen[0]], place[seen[-1] + 1 :] = -1, bins
+    return np.unique(place, return_inverse=True)[1].astype(np.int64)
+
+
+def benjamini_hochberg(p_values: npt.ArrayLike) -> Floats:
+    """P-values adjusted so that taking those at or below q keeps the share of false finds at q.
+
+    Source:
+        Benjamini & Hochberg (1995), JRSS B 57.
+
+    >>> benjamini_hochberg([0.01, 0.04, 0.03]).round(3).tolist()
+    [0.03, 0.04, 0.04]
+    """
+    found = np.asarray(p_values, dtype=float)
+    order = np.argsort(-found)
+    ranks = np.arange(len(found), 0, -1)
+    adjusted = np.empty_like(found)
+    adjusted[order] = np.minimum.accumulate(found[order] * len(found) / ranks)
+    return np.asarray(np.minimum(adjusted, 1.0))
+
+
+def _noncentrality(statistic: float, df: int, chance: float) -> float:
+    """The noncentrality at which so small a statistic has this chance; 0 where it is rarer from the start."""
+    if special.chdtr(df, statistic) <= chance:
+        return 0.0
+    low, high = 0.0, float(statistic + 20.0 * (statistic**0.5 + 5.0))
+    for _ in range(60):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if special.chndtr(statistic, df, middle) > chance else (low, middle)
+    return high
+
+
+def _pair(reference: npt.ArrayLike, current: npt.ArrayLike) -> tuple[Floats, Floats]:
+    before, after = np.asarray(reference, dtype=float), np.asarray(current, dtype=float)
+    if before.shape != after.shape or before.ndim != 1:
+        raise ValueError(f"the reference has the shape {before.shape}, the current {after.shape}; they need the same")
+    if not before.sum() > 0 or not after.sum() > 0:
+        raise ValueError("the reference and the current side need at least one case each")
+    return before, after

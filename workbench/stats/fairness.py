@@ -1,209 +1,253 @@
-"""Fairness from counts: rates of groups, their spread, and how sure one can be of it.
+"""How a model treats groups: rates from counts, how far they lie apart, and how sure that is.
 
-A table has one row a group and four columns: true negatives, false positives, false negatives, true
-positives. With two groups the posterior of each rate stands on its own (Jeffreys). With three or more,
-rates are shrunk towards their common mean by as much as the data asks (beta-binomial, the spread
-between groups integrated out on a grid), because the largest of many noisy rates is not the largest
-rate. An interval reaches to equality unless a homogeneity test says that the groups differ.
+Everything starts from a table of counts, one 2 x 2 block a group: `counts[group, label, prediction]`.
+A rate whose denominator is empty is undefined (nan), never zero, and what is built on it is undefined.
+
+How sure: each distance has a posterior, from Jeffreys' priors. Over three groups or more there are two,
+with the groups apart and with the groups partially pooled (see `groups`), and the answer is the more
+cautious of both: the probability nearer to one half, the wider interval. So nothing passes because a
+small group was pooled with large ones, and nothing fails because many groups vary by chance. An
+interval reaches equality (a ratio of 1, a difference of 0) unless a test of homogeneity rejects it.
+
+>>> counts = np.array([[[10, 40], [5, 45]], [[30, 20], [20, 30]]])
+>>> rate(counts, "selection_rate").tolist()
+[0.85, 0.5]
+>>> float(ratio(rate(counts, "selection_rate")).round(3))
+0.588
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaln, chdtrc, ndtri
+import numpy.typing as npt
 
-Array = NDArray[np.float64]
+from workbench.stats.groups import Counts, Floats, homogeneity, rate_draws
 
 METRICS = ("selection_rate", "tpr", "fpr", "fnr", "tnr", "precision", "accuracy")
-SPREADS = np.linspace(0.002, 0.35, 60)  # standard deviations between groups that are considered
-MOST_GROUPS_ALONE = 2  # so many groups are not shrunk
+LEVEL = 0.95  # of intervals
+QUICK = 4000  # draws, where a root is sought
+MOST = 1000.0  # times the present cases, beyond which no more cases are asked for
 
 
 @dataclass(frozen=True)
 class Spread:
-    """A ratio or difference over groups with what is known about it."""
+    """How far groups lie apart."""
 
-    value: float | None  # as counted; None where it is undefined
-    low: float | None  # 95 % interval
-    high: float | None
-    probability: float | None  # that the true value meets the target, in [0, 1]
-    target: float
-    needed: float | None  # the value that would reach the wanted certainty at this precision
-    homogeneity: float | None  # p-value of "all groups have the same rate", chi-square
+    value: float | None  # as measured; None: undefined
+    low: float | None = None  # 95 % interval
+    high: float | None = None
+    probability: float | None = None  # that the true distance meets the target, in [0, 1]
+    p_value: float | None = None  # of groups at least so far apart if all were treated alike
 
 
-def rates(table: ArrayLike) -> dict[str, list[float | None]]:
-    """Each metric by group.
+def parts(counts: npt.ArrayLike, metric: str) -> tuple[Counts, Counts]:
+    """A rate's numerator and denominator, one number a group.
 
     Args:
-        table: One row a group: true negatives, false positives, false negatives, true positives.
-
-    Returns:
-        Lists of shares in [0, 1], one a group; None where a group has no case to count on.
-
-    >>> rates([[2, 1, 1, 4]])["tpr"]
-    [0.8]
-    """
-    return {metric: [_share(a, b) for a, b in parts] for metric, parts in _parts(table).items()}
-
-
-def trials(table: ArrayLike, metric: str) -> tuple[Array, Array]:
-    """A metric's successes and cases by group.
+        counts: Cases by group, label and prediction, in this order of axes.
+        metric: One of `METRICS`.
 
     Raises:
-        ValueError: The metric is unknown.
+        ValueError: The metric is unknown, or the counts have another shape than (groups, 2, 2).
     """
-    parts = _parts(table)
-    if metric not in parts:
-        raise ValueError(f"metric is {metric!r}; it must be one of {', '.join(METRICS)}")
-    array = np.asarray(parts[metric], dtype=float)
-    return array[:, 0], array[:, 1]
-
-
-def wilson(successes: ArrayLike, cases: ArrayLike, level: float = 0.95) -> tuple[Array, Array]:
-    """Wilson's interval of a share, one a group; (0, 1) where there is no case.
-
-    Source:
-        Wilson (1927), Journal of the American Statistical Association 22, 209-212.
-    """
-    k, n = np.asarray(successes, dtype=float), np.asarray(cases, dtype=float)
-    z = float(ndtri(0.5 + level / 2))
-    safe = np.where(n > 0, n, 1.0)
-    share = k / safe
-    centre = (share + z**2 / (2 * safe)) / (1 + z**2 / safe)
-    half = z / (1 + z**2 / safe) * np.sqrt(share * (1 - share) / safe + z**2 / (4 * safe**2))
-    return np.where(n > 0, np.maximum(centre - half, 0), 0.0), np.where(n > 0, np.minimum(centre + half, 1), 1.0)
-
-
-def rate_draws(successes: ArrayLike, cases: ArrayLike, rng: np.random.Generator, size: int) -> Array:
-    """Draws from the joint posterior of the groups' rates: one row a draw, one column a group.
-
-    Two groups: independent Jeffreys posteriors. More: Beta(c m, c (1 - m)) between groups with m the
-    pooled rate and the spread sqrt(m (1 - m) / (c + 1)) uniform over a grid.
-    """
-    k, n = np.asarray(successes, dtype=float), np.asarray(cases, dtype=float)
-    if k.size <= MOST_GROUPS_ALONE:
-        return rng.beta(k + 0.5, n - k + 0.5, (size, k.size))
-    mean = float(np.clip((k.sum() + 0.5) / (n.sum() + 1), 1e-6, 1 - 1e-6))
-    spreads = SPREADS[mean * (1 - mean) > SPREADS**2 * 1.02]
-    if spreads.size == 0:
-        spreads = np.array([np.sqrt(mean * (1 - mean)) / 2])
-    strength = mean * (1 - mean) / spreads**2 - 1
-    a, b = strength * mean, strength * (1 - mean)
-    fit = (betaln(k[:, None] + a, (n - k)[:, None] + b) - betaln(a, b)).sum(axis=0)
-    weight = np.exp(fit - fit.max())
-    chosen = rng.choice(spreads.size, size=size, p=weight / weight.sum())
-    return rng.beta(k + a[chosen][:, None], n - k + b[chosen][:, None])
-
-
-def homogeneity(successes: ArrayLike, cases: ArrayLike) -> float | None:
-    """P-value of "all groups have the same rate" (Pearson's chi-square); None with fewer than two groups."""
-    k, n = np.asarray(successes, dtype=float), np.asarray(cases, dtype=float)
-    k, n = k[n > 0], n[n > 0]
-    if k.size < 2:
-        return None
-    mean = k.sum() / n.sum()
-    if mean in {0.0, 1.0}:
-        return 1.0
-    return float(chdtrc(k.size - 1, ((k - n * mean) ** 2 / (n * mean * (1 - mean))).sum()))
-
-
-def disparate_impact(
-    table: ArrayLike, *, rng: np.random.Generator, target: float = 0.8, certainty: float = 0.95, draws: int = 20_000
-) -> Spread:
-    """Lowest selection rate as a share of the highest, in [0, 1]; 1 is equal rates.
-
-    Args:
-        table: One row a group, two groups or more.
-        rng: Source of the draws.
-        target: The probability speaks of "at least this".
-        certainty: Probability that `needed` would reach, in (0.5, 1).
-        draws: Draws from the posterior.
-
-    Raises:
-        ValueError: There are fewer than two groups, or one is empty.
-
-    Source:
-        29 CFR 1607.4(D), the four-fifths rule.
-    """
-    k, n = trials(table, "selection_rate")
-    _needs_groups(n)
-    p_same = homogeneity(k, n)
-    if k.max() == 0:
-        return Spread(None, None, None, None, target, None, p_same)
-    share = k / n
-    value = float(share.min() / share.max())
-    posterior = rate_draws(k, n, rng, draws)
-    ratio = posterior.min(axis=1) / posterior.max(axis=1)
-    signed = np.log(posterior[:, int(share.argmin())] / posterior[:, int(share.argmax())])
-    low, high = (float(edge) for edge in np.quantile(ratio, (0.025, 0.975)))
-    if p_same is not None and p_same > 0.05:
-        high = 1.0
-    needed = min(1.0, target * float(np.exp(ndtri(certainty) * signed.std())))
-    return Spread(value, min(low, value), max(high, value), float((ratio >= target).mean()), target, needed, p_same)
-
-
-def difference(
-    table: ArrayLike,
-    metrics: tuple[str, ...],
-    *,
-    rng: np.random.Generator,
-    target: float = 0.1,
-    certainty: float = 0.95,
-    draws: int = 20_000,
-) -> Spread:
-    """Largest difference between two groups' rates, over one metric or several, in [0, 1].
-
-    `("selection_rate",)` is the demographic parity difference, `("tpr", "fpr")` the equalized odds
-    difference, `("tpr",)` that of equal opportunity. The probability is that of "at most the target".
-
-    Raises:
-        ValueError: There are fewer than two groups, or one is empty.
-    """
-    _needs_groups(np.asarray(table, dtype=float).sum(axis=1))
-    values, posterior, p_values = [], [], []
-    for metric in metrics:
-        k, n = trials(table, metric)
-        if (n == 0).any():
-            return Spread(None, None, None, None, target, None, None)
-        values.append(float((k / n).max() - (k / n).min()))
-        drawn = rate_draws(k, n, rng, draws)
-        posterior.append(drawn.max(axis=1) - drawn.min(axis=1))
-        p_values.append(homogeneity(k, n) or 0.0)
-    value, widest = max(values), np.max(posterior, axis=0)
-    low, high = (float(edge) for edge in np.quantile(widest, (0.025, 0.975)))
-    p_same = min(1.0, min(p_values) * len(p_values))  # Bonferroni over the metrics
-    if p_same > 0.05:
-        low = 0.0
-    needed = max(0.0, target - float(ndtri(certainty) * widest.std()))
-    met = float((widest <= target).mean())
-    return Spread(value, min(low, value), max(high, value), met, target, needed, p_same)
-
-
-def _parts(table: ArrayLike) -> dict[str, list[tuple[float, float]]]:
-    counts = np.asarray(table, dtype=float)
-    if counts.ndim != 2 or counts.shape[1] != 4 or (counts < 0).any():
-        raise ValueError("a table has one row a group and four counts of zero or more in each")
-    tn, fp, fn, tp = counts.T
-    pairs = {
-        "selection_rate": (fp + tp, tn + fp + fn + tp),
+    table = np.asarray(counts, dtype=np.int64)
+    if table.ndim != 3 or table.shape[1:] != (2, 2) or (table < 0).any():
+        raise ValueError(f"counts have the shape {table.shape}; they need (groups, 2, 2), none below zero")
+    tn, fp, fn, tp = table[:, 0, 0], table[:, 0, 1], table[:, 1, 0], table[:, 1, 1]
+    all_cases = tn + fp + fn + tp
+    found = {
+        "selection_rate": (fp + tp, all_cases),
         "tpr": (tp, tp + fn),
         "fpr": (fp, fp + tn),
         "fnr": (fn, tp + fn),
         "tnr": (tn, fp + tn),
         "precision": (tp, tp + fp),
-        "accuracy": (tp + tn, tn + fp + fn + tp),
+        "accuracy": (tn + tp, all_cases),
     }
-    return {metric: list(zip(a.tolist(), b.tolist(), strict=True)) for metric, (a, b) in pairs.items()}
+    if metric not in found:
+        raise ValueError(f"there is no metric {metric!r}; there are {', '.join(METRICS)}")
+    return found[metric]
 
 
-def _share(successes: float, cases: float) -> float | None:
-    return successes / cases if cases else None
+def rate(counts: npt.ArrayLike, metric: str) -> Floats:
+    """A metric by group, in [0, 1]; nan where its denominator is empty.
+
+    Raises:
+        ValueError: The metric is unknown, or the counts have another shape than (groups, 2, 2).
+
+    >>> rate([[[2, 1], [1, 4]], [[5, 0], [0, 0]]], "tpr").tolist()
+    [0.8, nan]
+    """
+    yes, seen = parts(counts, metric)
+    return np.asarray(np.divide(yes, seen, out=np.full(len(yes), np.nan), where=seen > 0))
 
 
-def _needs_groups(cases: Array) -> None:
-    if cases.size < 2 or (cases == 0).any():
-        raise ValueError(f"groups have {cases.astype(int).tolist()} cases; two groups or more, none empty, are needed")
+def ratio(rates: Floats) -> Floats:
+    """Lowest rate as a share of the highest, over the last axis; 1 is equality, nan undefined.
+
+    Of selection rates this is disparate impact; below 0.8 fails the four-fifths rule.
+
+    Source:
+        29 CFR 1607.4(D).
+
+    >>> float(ratio(np.array([0.45, 0.30])).round(4))
+    0.6667
+    """
+    low, high = np.min(rates, axis=-1), np.max(rates, axis=-1)
+    return np.asarray(np.divide(low, high, out=np.full(np.shape(high), np.nan), where=high > 0))
+
+
+def difference(rates: Floats) -> Floats:
+    """Highest rate less the lowest, over the last axis; 0 is equality, nan undefined.
+
+    >>> float(difference(np.array([0.45, 0.30])).round(4))
+    0.15
+    """
+    return np.asarray(np.max(rates, axis=-1) - np.min(rates, axis=-1))
+
+
+def ratio_spread(
+    counts: npt.ArrayLike, metric: str, rng: np.random.Generator, *, target: float = 0.8, draws: int = 20_000
+) -> Spread:
+    """The ratio of a metric over the groups: its interval, and the probability of `target` or more.
+
+    Raises:
+        ValueError: The metric is unknown, or the counts have another shape than (groups, 2, 2).
+    """
+    yes, seen = parts(counts, metric)
+    value = _defined(ratio(rate(counts, metric)))
+    if value is None:
+        return Spread(None)
+    found = [ratio(analysis) for analysis in _analyses(yes, seen, rng, draws)]
+    p_value = homogeneity(yes, seen, rng)
+    low, high = _interval(found)
+    return Spread(value, low, 1.0 if p_value > 1.0 - LEVEL else high, _chance(found, lambda x: x >= target), p_value)
+
+
+def difference_spread(
+    counts: npt.ArrayLike,
+    metrics: tuple[str, ...],
+    rng: np.random.Generator,
+    *,
+    tolerance: float = 0.1,
+    draws: int = 20_000,
+) -> Spread:
+    """The largest difference between groups in one metric or several: interval, probability of `tolerance` or less.
+
+    `("selection_rate",)` is the demographic parity difference, `("tpr",)` that of equal opportunity,
+    `("tpr", "fpr")` the equalized odds difference. Several metrics must look at different cases.
+
+    Raises:
+        ValueError: A metric is unknown, or the counts have another shape than (groups, 2, 2).
+
+    Source:
+        Hardt, Price & Srebro (2016), NeurIPS 29, on equalized odds and equal opportunity.
+    """
+    defined = [value for m in metrics if (value := _defined(difference(rate(counts, m)))) is not None]
+    if len(defined) < len(metrics):
+        return Spread(None)
+    pairs = [parts(counts, metric) for metric in metrics]
+    by_metric = [[difference(analysis) for analysis in _analyses(*pair, rng, draws)] for pair in pairs]
+    found = [np.max(each, axis=0) for each in zip(*by_metric, strict=True)]
+    # the least of independent p-values, under equality in all metrics (Sidak)
+    least = min(homogeneity(yes, seen, rng) for yes, seen in pairs)
+    p_value = 1.0 - (1.0 - least) ** len(pairs)
+    low, high = _interval(found)
+    chance = _chance(found, lambda x: x <= tolerance)
+    return Spread(max(defined), 0.0 if p_value > 1.0 - LEVEL else low, high, chance, p_value)
+
+
+def needed_ratio(
+    counts: npt.ArrayLike, metric: str, rng: np.random.Generator, *, target: float = 0.8, certainty: float = 0.95
+) -> float | None:
+    """The measured ratio that would show `target` with `certainty` at these group sizes, to 0.001.
+
+    The lowest group is thought at that share of the highest, and no other group below it.
+
+    Returns:
+        A share in [target, 1]; None where even equal rates would show too little, or without a ratio.
+
+    Raises:
+        ValueError: The metric is unknown, or the counts have another shape than (groups, 2, 2).
+    """
+    yes, seen = (np.asarray(part, dtype=float) for part in parts(counts, metric))
+    rates = rate(counts, metric)
+    if _defined(ratio(rates)) is None:
+        return None
+    seed, lowest, top = int(rng.integers(2**63)), int(np.argmin(rates)), float(rates.max())
+
+    def shown(value: float) -> bool:
+        lifted = np.maximum(yes, value * top * seen)
+        lifted[lowest] = value * top * seen[lowest]
+        return _quick_chance(lifted, seen, target, seed) >= certainty
+
+    if not shown(1.0):
+        return None
+    low, high = target, 1.0
+    while high - low > 0.001:
+        middle = (low + high) / 2.0
+        low, high = (low, middle) if shown(middle) else (middle, high)
+    return round(high, 4)
+
+
+def more_cases(
+    counts: npt.ArrayLike, metric: str, rng: np.random.Generator, *, target: float = 0.8, certainty: float = 0.95
+) -> int | None:
+    """How many more cases, of the same mix and rates, would decide whether the ratio meets `target`.
+
+    Returns:
+        Cases beyond those counted, 0 where it is decided; None without a ratio, or where a thousand
+        times the cases would not do because the ratio lies on the target.
+
+    Raises:
+        ValueError: The metric is unknown, or the counts have another shape than (groups, 2, 2).
+    """
+    yes, seen = parts(counts, metric)
+    value = _defined(ratio(rate(counts, metric)))
+    if value is None:
+        return None
+    seed, above = int(rng.integers(2**63)), value >= target
+
+    def decided(times: float) -> bool:
+        chance = _quick_chance(yes * times, seen * times, target, seed)
+        return chance >= certainty if above else chance <= 1.0 - certainty
+
+    if decided(1.0):
+        return 0
+    if not decided(MOST):
+        return None
+    low, high = 1.0, MOST
+    while high / low > 1.02:
+        middle = (low * high) ** 0.5
+        low, high = (low, middle) if decided(middle) else (middle, high)
+    return int(np.ceil((high - 1.0) * np.asarray(counts).sum()))
+
+
+def _analyses(yes: npt.ArrayLike, seen: npt.ArrayLike, rng: np.random.Generator, draws: int) -> list[Floats]:
+    """The posterior with groups apart and, from three groups on, with groups pooled."""
+    ways = (False, True) if np.size(yes) > 2 else (False,)
+    return [rate_draws(yes, seen, rng, draws=draws, pooled=pooled) for pooled in ways]
+
+
+def _chance(found: list[Floats], meets: Callable[[Floats], npt.NDArray[np.bool_]]) -> float:
+    """The probability of the more cautious analysis: the nearer to one half, one half where they disagree."""
+    chances = [float(meets(values).mean()) for values in found]
+    return float(np.median([min(chances), max(chances), 0.5]))
+
+
+def _quick_chance(yes: npt.ArrayLike, seen: npt.ArrayLike, target: float, seed: int) -> float:
+    found = [ratio(draws) for draws in _analyses(yes, seen, np.random.default_rng(seed), QUICK)]
+    return _chance(found, lambda x: x >= target)
+
+
+def _interval(found: list[Floats]) -> tuple[float, float]:
+    ends = [np.quantile(values, [(1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0]) for values in found]
+    return float(min(low for low, _ in ends)), float(max(high for _, high in ends))
+
+
+def _defined(value: Floats) -> float | None:
+    number = float(value)
+    return None if np.isnan(number) else number

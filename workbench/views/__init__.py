@@ -1,1 +1,11 @@
-"""To be written."""
+"""The pages: widgets of plain objects and callbacks, for the Voila apps and for a cell in JupyterLab.
+
+A view decides nothing and reads nothing: it is given candidates, entries and served models, and hands a
+person's act to a callback. Whatever text it is given is shown as text, whatever it holds.
+"""
+
+from __future__ import annotations
+
+from workbench.views.promotions import promotion_board
+
+__all__ = ["promotion_board"]

@@ -49,7 +49,7 @@ def reasons(given: Iterable[Reason]) -> str:
     """The reasons of a denial as a list, each with its way out."""
     items = [
         f"<li>{safe(_sentence(reason.message))}"
-        + (f'<span class="wb-flip">What would turn it: {safe(reason.flip.rstrip("."))}.</span>' if reason.flip else "")
+        + (f'<span class="wb-flip">To pass: {safe(reason.flip.rstrip("."))}.</span>' if reason.flip else "")
         + "</li>"
         for reason in given
     ]

@@ -1,0 +1,112 @@
+"""Distances are scipy's; the stability index has the distribution that its p-value and interval claim."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.spatial.distance import jensenshannon
+
+from workbench.stats.drift import (
+    Psi,
+    benjamini_hochberg,
+    cases_to_pass,
+    even_bins,
+    jensen_shannon,
+    kolmogorov_smirnov,
+    psi,
+    wasserstein,
+)
+
+
+def counted(before, now):
+    """Counts of both samples over the values that occur, and these values."""
+    values = np.unique(np.concatenate([before, now]))
+    return [np.array([(sample == v).sum() for v in values]) for sample in (before, now)], values
+
+
+def samples(seed, shift=0.3, n=400, m=250):
+    rng = np.random.default_rng(seed)
+    return np.round(rng.normal(0, 1, n), 2), np.round(rng.normal(shift, 1.2, m), 2)
+
+
+def test_psi_is_the_sum_worked_by_hand():
+    found = psi([4999.5, 4999.5], [3999.5, 5999.5])  # with half a case: .5 and .4
+    assert found.value == pytest.approx(-0.1 * np.log(0.4 / 0.5) + 0.1 * np.log(0.6 / 0.5))
+
+
+@pytest.mark.parametrize(("n", "m", "bins"), [(200, 200, 10), (1600, 400, 10), (1000, 300, 4)])
+def test_psi_without_drift_has_its_floor_as_mean_and_errs_as_often_as_its_p_value_says(n, m, bins):
+    rng = np.random.default_rng(0)
+    share = np.full(bins, 1 / bins)
+    found = [psi(a, b) for a, b in zip(rng.multinomial(n, share, 3000), rng.multinomial(m, share, 3000), strict=True)]
+    assert np.mean([f.value for f in found]) == pytest.approx(found[0].floor, rel=0.06)
+    assert np.mean([f.p_value <= 0.05 for f in found]) == pytest.approx(0.05, abs=0.015)
+
+
+def test_the_interval_of_psi_covers_the_true_index():
+    rng = np.random.default_rng(1)
+    p, q = np.array([0.25, 0.25, 0.25, 0.25]), np.array([0.2, 0.22, 0.26, 0.32])
+    true = ((p - q) * np.log(p / q)).sum()
+    pairs = zip(rng.multinomial(1500, p, 1500), rng.multinomial(500, q, 1500), strict=True)
+    covered = np.mean([found.low <= true <= found.high for found in (psi(a, b) for a, b in pairs)])
+    assert 0.93 <= covered <= 0.985
+
+
+def test_a_value_never_seen_counts_although_its_bin_was_empty():
+    found = psi([1000, 0], [500, 500])
+    assert found.value > 1
+    assert found.p_value < 1e-12
+
+
+def test_a_constant_column_does_not_drift():
+    assert psi([100, 0], [40, 0]) == Psi(0.0, 0.0, 1.0, 0.0, 0.0, 1)
+
+
+def test_the_cases_asked_for_would_show_that_there_is_no_drift():
+    found = psi([250, 250, 250, 250], [12, 11, 13, 14])
+    more = cases_to_pass(found, 1000, 50, limit=0.1)
+    assert more > 0
+    grown = np.array([12, 11, 13, 14]) * (50 + more) / 50
+    assert psi([250, 250, 250, 250], grown).high < 0.1
+    assert cases_to_pass(psi([2500] * 4, [250] * 4), 10_000, 1000, limit=0.1) == 0
+    assert cases_to_pass(psi([250] * 4, [100, 10, 10, 10]), 1000, 130, limit=0.1) is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_kolmogorov_distance_is_scipys(seed):
+    before, now = samples(seed, shift=0.1)
+    (a, b), _ = counted(before, now)
+    theirs = stats.ks_2samp(before, now, method="asymp")
+    distance, p_value = kolmogorov_smirnov(a, b)
+    assert distance == pytest.approx(theirs.statistic, abs=1e-12)
+    assert p_value == pytest.approx(theirs.pvalue, abs=0.02)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_wasserstein_distance_is_scipys(seed):
+    before, now = samples(seed)
+    (a, b), values = counted(before, now)
+    assert wasserstein(a, b, values) == pytest.approx(stats.wasserstein_distance(before, now), abs=1e-12)
+
+
+def test_the_jensen_shannon_distance_is_scipys():
+    a, b = np.array([10, 0, 30, 5]), np.array([3, 4, 8, 0])
+    assert jensen_shannon(a, b) == pytest.approx(jensenshannon(a, b, base=2), abs=1e-12)
+
+
+def test_adjusted_p_values_are_scipys():
+    p_values = np.random.default_rng(0).random(30) ** 3
+    assert benjamini_hochberg(p_values) == pytest.approx(stats.false_discovery_control(p_values), abs=1e-15)
+
+
+def test_bins_are_filled_evenly_and_outsiders_stand_alone():
+    counts = np.r_[0, 0, np.ones(100, dtype=int), 0]
+    place = even_bins(counts)
+    filled = np.bincount(place, counts)
+    assert filled.tolist() == [0, *[10] * 10, 0]
+
+
+def test_what_cannot_be_compared_is_refused():
+    with pytest.raises(ValueError, match="need the same"):
+        psi([1, 2], [1, 2, 3])
+    with pytest.raises(ValueError, match="at least one case"):
+        kolmogorov_smirnov([1, 2], [0, 0])

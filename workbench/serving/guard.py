@@ -1,0 +1,115 @@
+"""The door: one token in front of an ASGI app, for programs as a header and for people as a link.
+
+A program sends `Authorization: Bearer TOKEN`. A person opens a link with `?token=TOKEN` once: the guard
+sets a cookie that scripts cannot read and sends the browser to the same address without the token.
+Tokens are compared in constant time; the cookie holds a digest of the token, not the token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Collection
+from urllib.parse import parse_qsl, quote, urlencode
+
+from workbench.serving.http import App, Receive, Reply, Scope, Send, header
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+def guard(app: App, token: str, *, name: str, public: Collection[str] = ()) -> App:
+    """An app behind a token.
+
+    Args:
+        app: What is guarded.
+        token: What opens it; not empty.
+        name: Letters and dashes; apps on other ports of one host must not share a cookie.
+        public: Paths that anybody may read.
+
+    Raises:
+        ValueError: The token is empty.
+    """
+    if not token:
+        raise ValueError("the token is empty; anybody would know it")
+    given = token.encode()
+    cookie = f"workbench-{name}".encode()
+    pass_ = hashlib.sha256(b"workbench cookie\0" + cookie + b"\0" + given).hexdigest().encode()
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or scope["path"] in public:
+            await app(scope, receive, send)
+        elif _bearer(scope, given) or _cookie(scope, cookie, pass_):
+            await app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+        elif scope["method"] in {"GET", "HEAD"} and (clean := _without_token(scope, given)) is not None:
+            await _welcome(clean, cookie, pass_).send(send)
+        else:
+            await _refusal().send(send)
+
+    return guarded
+
+
+def only_hosts(app: App, hosts: Collection[str] = LOOPBACK) -> App:
+    """An app that answers only under these names, so that no web page reaches it through a name of its own."""
+
+    async def checked(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            host = header(scope, b"host").decode("latin-1").lower()
+            bare = host if host.endswith("]") else host.rpartition(":")[0] or host
+            if bare not in hosts:
+                reply = Reply.problem(421, f"this gateway does not answer as {bare!r}", hint=f"use {', '.join(hosts)}")
+                await reply.send(send)
+                return
+        await app(scope, receive, send)
+
+    return checked
+
+
+def _bearer(scope: Scope, token: bytes) -> bool:
+    kind, _, value = header(scope, b"authorization").partition(b" ")
+    return hmac.compare_digest(value.strip(), token) and kind.lower() == b"bearer"
+
+
+def _cookie(scope: Scope, name: bytes, wanted: bytes) -> bool:
+    for found, line in scope["headers"]:
+        if found == b"cookie":
+            for pair in line.split(b";"):
+                key, _, value = pair.strip().partition(b"=")
+                if key == name and hmac.compare_digest(value, wanted):
+                    return True
+    return False
+
+
+def _without_token(scope: Scope, token: bytes) -> str | None:
+    """The request's address without its token; None where it brings none, or a wrong one."""
+    pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    tokens = [value for key, value in pairs if key == "token"]
+    if not tokens or not hmac.compare_digest(tokens[0].encode(), token):
+        return None
+    rest = urlencode([(key, value) for key, value in pairs if key != "token"])
+    # one slash in front: two would send the browser to another host
+    path = "/" + quote(scope["path"].lstrip("/\\"))
+    return path + (f"?{rest}" if rest else "")
+
+
+def _welcome(address: str, cookie: bytes, value: bytes) -> Reply:
+    return Reply(
+        303,
+        headers=(
+            (b"location", address.encode()),
+            (b"set-cookie", cookie + b"=" + value + b"; Path=/; HttpOnly; SameSite=Lax"),
+            (b"cache-control", b"no-store"),
+            (b"referrer-policy", b"no-referrer"),
+        ),
+    )
+
+
+def _refusal() -> Reply:
+    return Reply.problem(
+        401,
+        "this needs a token",
+        hint="send the header 'Authorization: Bearer TOKEN', or open the address with ?token=TOKEN once",
+        headers=((b"www-authenticate", b'Bearer realm="workbench"'),),
+    )
