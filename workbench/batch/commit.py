@@ -1,8 +1,8 @@
 """Commits what a run found: the tracking store first, then one transaction of the ledger.
 
-The ledger is the truth, so it comes last: what is in it is whole in MLflow. A process that dies
-between the two leaves a version in the registry that the ledger does not know; the next attempt
-under the same key adopts it instead of making another.
+The ledger is the truth, so it comes last: what is in it is whole in the tracking store. A process may
+die after any step; each step can be repeated, so committing the same folder again ends in one run, one
+version and one set of entries.
 """
 
 from __future__ import annotations
@@ -12,72 +12,141 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from workbench.batch.record import MODELS, read_record
-from workbench.batch.tracking import KEY, MODEL_DIGEST, Registered, Tracking
+from workbench.batch.folders import MODELS, RunState
+from workbench.batch.record import EMPTY, read_record
+from workbench.batch.tracking import (
+    DATA_DIGEST,
+    FEATURE_SET,
+    KEY,
+    MODEL_DIGEST,
+    NOTEBOOK_DIGEST,
+    SENTENCE,
+    THRESHOLD,
+    Registered,
+    Tracking,
+)
 from workbench.ledger import Ledger, ModelVersion, digest
+
+NOTHING = "It ran to its end but handed over nothing; end the notebook with record.close()."
 
 
 def commit_run(
-    folder: Path,
-    run_id: str,
-    *,
-    name: str,
-    parameters: Mapping[str, Any],
-    notebook_digest: str,
-    tracking: Tracking,
-    ledger: Ledger,
-    actor: str,
-    now: datetime,
-    key: str,
+    folder: Path, state: RunState, *, tracking: Tracking, ledger: Ledger, actor: str, now: datetime
 ) -> dict[str, Any]:
-    """Log a finished run, register its models, and tell the ledger, in that order.
+    """Log an executed run, register its models, and tell the ledger, in that order.
 
     Args:
         folder: The run's folder with the executed notebook, the report and the record.
-        run_id: The run in the tracking store.
-        name: The notebook's name.
-        parameters: What it ran with.
-        notebook_digest: SHA-256 of the notebook's cells, hex.
+        state: Whose run it is; its key makes every entry of the ledger happen once.
         tracking: Where runs and models are kept.
         ledger: Where it is told.
         actor: Who ran it.
         now: The time, aware.
-        key: The run's idempotency key.
 
     Returns:
         The body of the `run.finished` entry.
     """
     record = read_record(folder)
-    tags = {"workbench.notebook_digest": notebook_digest, "workbench.sentence": record["sentence"][:5000]}
-    tags |= {f"workbench.data.{data['name']}"[:250]: data["digest"] for data in record["data"]}
-    tracking.log(run_id, metrics=record["metrics"], tags=tags, folder=folder)
-    versions = [
-        _register(model, run_id, parameters, notebook_digest, tracking, actor, now, key) for model in record["models"]
-    ]
-    findings = [_addressed(finding, run_id, versions) for finding in record["findings"]]
+    handed = record or EMPTY
+    sentence = handed["sentence"] if record else NOTHING
+    tags = {NOTEBOOK_DIGEST: state.notebook_digest, SENTENCE: sentence}
+    tags |= {f"workbench.data.{data['name']}": data["digest"] for data in handed["data"]}
+    tracking.log(state.run_id, metrics=handed["metrics"], tags=tags, folder=folder)
+    versions = [_registered(model, handed, state, tracking, actor, now) for model in handed["models"]]
+    tracking.finish(state.run_id, "FINISHED")
+    findings = [_addressed(finding, handed.get("run_id"), state.run_id, versions) for finding in handed["findings"]]
     body = {
-        "name": name,
-        "parameters": parameters,
-        "notebook_digest": notebook_digest,
+        "name": state.name,
+        "parameters": dict(state.parameters),
+        "notebook_digest": state.notebook_digest,
         "folder": folder.name,
-        "metrics": record["metrics"],
-        "sentence": record["sentence"],
-        "lessons": record["lessons"],
-        "data": record["data"],
+        "seconds": state.seconds,
+        "metrics": handed["metrics"],
+        "sentence": sentence,
+        "lessons": handed["lessons"],
+        "data": handed["data"],
         "versions": [[version.model, version.version] for version in versions],
         "findings": findings,
     }
-    tracking.finish(run_id, "FINISHED")
+    _tell(ledger, state, body, versions, findings, actor, now)
+    return body
+
+
+def _registered(
+    model: Mapping[str, Any],
+    handed: Mapping[str, Any],
+    state: RunState,
+    tracking: Tracking,
+    actor: str,
+    now: datetime,
+) -> ModelVersion:
+    """The version that a model of this run is: registered now, or by an attempt that was killed."""
+    name = model["name"]
+    key = f"{state.key}/version/{name}"
+    found = tracking.registered_under(key)
+    if found is None:
+        tags = {
+            KEY: key,
+            MODEL_DIGEST: model["model_digest"],
+            DATA_DIGEST: model["data_digest"],
+            FEATURE_SET: model["feature_set"],
+            NOTEBOOK_DIGEST: state.notebook_digest,
+        }
+        if model["threshold"] is not None:
+            tags[THRESHOLD] = f"{model['threshold']:g}"
+        number = tracking.register(state.run_id, name, f"{MODELS}/{name}/model", tags=tags)
+        found = Registered(name, number, state.run_id, tags)
+    return ModelVersion(
+        model=name,
+        version=found.version,
+        run_id=found.run_id,
+        source=f"runs:/{found.run_id}/{MODELS}/{name}",
+        model_digest=found.tags[MODEL_DIGEST],
+        data_digest=model["data_digest"],
+        feature_set=model["feature_set"],
+        notebook_digest=state.notebook_digest,
+        threshold=model["threshold"],
+        parameters=dict(state.parameters),
+        metrics=model["metrics"] or handed["metrics"],
+        registered_at=now.isoformat(),
+        registered_by=actor,
+    )
+
+
+def _addressed(
+    finding: Mapping[str, Any], recorded_as: str | None, run_id: str, versions: Sequence[ModelVersion]
+) -> dict[str, Any]:
+    """A finding about a model that this run registered is about the version it became."""
+    subjects = {version.model: version.subject for version in versions}
+    own = finding.get("run_id") in {None, "", recorded_as}
+    return {
+        **finding,
+        "subject": subjects.get(finding["subject"], finding["subject"]),
+        "run_id": run_id if own else finding["run_id"],
+    }
+
+
+def _tell(
+    ledger: Ledger,
+    state: RunState,
+    body: Mapping[str, Any],
+    versions: Sequence[ModelVersion],
+    findings: Sequence[Mapping[str, Any]],
+    actor: str,
+    now: datetime,
+) -> None:
+    """All entries of the run in one commit."""
+    why = str(body["sentence"]) or f"ran {state.name}"
     with ledger.transaction() as writer:
         for version in versions:
             writer.append(
                 "version.registered",
                 subject=version.subject,
                 actor=actor,
-                why=record["sentence"] or f"trained by {name}",
+                why=why,
                 body=version.as_body(),
                 now=now,
-                key=f"{key}/version/{version.model}",
+                key=f"{state.key}/version/{version.model}",
             )
         for number, finding in enumerate(findings, start=1):
             writer.append(
@@ -87,58 +156,8 @@ def commit_run(
                 why=finding["sentence"],
                 body={**finding, "digest": digest(finding)},
                 now=now,
-                key=f"{key}/evidence/{number}",
+                key=f"{state.key}/evidence/{number}",
             )
-        why = record["sentence"] or f"ran {name}"
-        writer.append("run.finished", subject=f"run/{run_id}", actor=actor, why=why, body=body, now=now, key=key)
-    return body
-
-
-def _register(
-    model: Mapping[str, Any],
-    run_id: str,
-    parameters: Mapping[str, Any],
-    notebook_digest: str,
-    tracking: Tracking,
-    actor: str,
-    now: datetime,
-    key: str,
-) -> ModelVersion:
-    """The version of a model that this key registers: made now, or adopted from a killed attempt."""
-    name = model["name"]
-    tag = f"{key}/version/{name}"
-    found = tracking.registered_under(tag)
-    if found is None:
-        tags = {
-            KEY: tag,
-            MODEL_DIGEST: model["model_digest"],
-            "workbench.data_digest": model["data_digest"],
-            "workbench.feature_set": model["feature_set"],
-            "workbench.notebook_digest": notebook_digest,
-        }
-        if model["threshold"] is not None:
-            tags["workbench.threshold"] = f"{model['threshold']:g}"
-        number = tracking.register(run_id, name, f"{MODELS}/{name}/model", tags=tags)
-        found = Registered(name, number, run_id, tags)
-    return ModelVersion(
-        model=name,
-        version=found.version,
-        run_id=found.run_id,
-        source=f"runs:/{found.run_id}/{MODELS}/{name}",
-        model_digest=found.tags[MODEL_DIGEST],
-        data_digest=model["data_digest"],
-        feature_set=model["feature_set"],
-        notebook_digest=notebook_digest,
-        threshold=model["threshold"],
-        parameters=parameters,
-        metrics=model["metrics"],
-        registered_at=now.isoformat(),
-        registered_by=actor,
-    )
-
-
-def _addressed(finding: Mapping[str, Any], run_id: str, versions: Sequence[ModelVersion]) -> dict[str, Any]:
-    """A finding about a model that this run registered is about the version it became."""
-    subjects = {version.model: version.subject for version in versions}
-    subject = subjects.get(finding["subject"], finding["subject"])
-    return {**finding, "subject": subject, "run_id": finding.get("run_id") or run_id}
+        writer.append(
+            "run.finished", subject=f"run/{state.run_id}", actor=actor, why=why, body=body, now=now, key=state.key
+        )

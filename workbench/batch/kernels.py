@@ -1,15 +1,24 @@
-"""Runs a notebook's cells through papermill, in a kernel with an allow-listed environment."""
+"""Runs the cells of a notebook: papermill, in a kernel of this interpreter that is started cold.
+
+The kernel sees an allow-listed environment, not the runner's, so that no secret of a server lands in a
+notebook. Its working folder is the workspace: paths in parameters are relative to it. It is killed as
+soon as its outputs are complete, since a heavy interpreter takes three seconds to tear itself down;
+what it hands over is on disk by then. No kernel, and nothing that one started, outlives its run.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
+import signal
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from subprocess import DEVNULL
-from typing import Any
+from typing import Any, Protocol
 
-ALLOWED = (  # what a kernel inherits of the environment
+INHERITED = (
     "HOME",
     "LANG",
     "LC_ALL",
@@ -28,87 +37,164 @@ ALLOWED = (  # what a kernel inherits of the environment
     "VIRTUAL_ENV",
     "XDG_CACHE_HOME",
 )
-FIXED = {  # told to every kernel
+THREADS = (  # one each unless told otherwise: sums then come out the same on every machine
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+)
+FIXED = {
     "DO_NOT_TRACK": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PLOTLY_RENDERER": "plotly_mimetype",  # figures as data; the report draws them
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "PYTHONWARNINGS": "ignore::DeprecationWarning,ignore::FutureWarning",
 }
 START_SECONDS = 120  # a kernel may take to start, on a busy machine
-MOST_PATH = 80  # characters of a folder that a local socket can lie in
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+OnCell = Callable[[int, int], None]  # called with (cells done, cells in all)
 
 
-def execute(
-    notebook: Path,
-    *,
-    workspace_root: Path,
-    run_folder: Path,
-    environ: Mapping[str, str],
-    on_cell: Callable[[int, int], None] | None,
-) -> None:
-    """Execute a notebook in place; outputs are saved as they come.
+@dataclass(frozen=True)
+class Failure:
+    """Why a notebook did not come to its end."""
+
+    error: str  # the exception's name, or "KernelDied", "KernelNotStarted"
+    message: str
+    cell: int | None = None  # as the notebook counts: the 3 of In [3]
+
+    @property
+    def sentence(self) -> str:
+        """What went wrong, in words."""
+        if self.cell is None:
+            return self.message
+        return f"cell {self.cell} failed: {self.error}: {self.message}".removesuffix(": ")
+
+
+class Lane(Protocol):
+    """A way to run the cells of a notebook in place."""
+
+    def __call__(
+        self,
+        notebook: Path,
+        *,
+        workspace: Path,
+        run_folder: Path,
+        environ: Mapping[str, str],
+        on_cell: OnCell | None,
+    ) -> Failure | None:
+        """Run all cells, saving outputs as they come; what went wrong, or None."""
+        ...
+
+
+def cold(
+    notebook: Path, *, workspace: Path, run_folder: Path, environ: Mapping[str, str], on_cell: OnCell | None
+) -> Failure | None:
+    """Run a notebook's cells in a new kernel process.
 
     Args:
-        notebook: The notebook with its parameters injected; overwritten.
-        workspace_root: The kernel's working folder, named to it as WORKBENCH_WORKSPACE.
+        notebook: The notebook with its values injected; overwritten with its outputs.
+        workspace: The kernel's working folder, named to it as WORKBENCH_WORKSPACE.
         run_folder: The run's folder, named to it as WORKBENCH_RUN.
         environ: The environment it may inherit the allowed part of.
         on_cell: Called with (cells done, cells in all).
 
-    Raises:
-        papermill.PapermillExecutionError: A cell raised.
-        nbclient.exceptions.DeadKernelError: The kernel died.
+    Returns:
+        What went wrong, or None; the outputs up to there are in the notebook.
     """
     import papermill
-    from jupyter_client.manager import AsyncKernelManager
+    from nbclient.exceptions import DeadKernelError
     from papermill.engines import NBClientEngine, papermill_engines
+    from papermill.exceptions import PapermillExecutionError
 
-    inherited = {name: environ[name] for name in ALLOWED if name in environ}
-    told = {**inherited, **FIXED, "WORKBENCH_WORKSPACE": str(workspace_root), "WORKBENCH_RUN": str(run_folder)}
+    groups: list[int] = []
+    kernel = _kernel_class(kernel_environment(environ, workspace, run_folder), workspace, groups)
 
-    with tempfile.TemporaryDirectory(prefix="kernel-") as place:  # sockets that nobody else can reach
-        local = sys.platform != "win32" and len(place) < MOST_PATH
+    class Engine(NBClientEngine):  # type: ignore[misc]
+        @classmethod
+        def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
+            hooks = {"on_cell_executed": _counted(nb_man.nb.cells, on_cell)} if on_cell else {}
+            super().execute_managed_notebook(
+                nb_man, kernel_name, kernel_manager_class=kernel, shutdown_kernel="immediate", **hooks, **options
+            )
 
-        class Kernel(AsyncKernelManager):
-            connection_file = str(Path(place) / "k.json")
-            transport = "ipc" if local else "tcp"
-
-            async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
-                options |= {"env": told, "cwd": str(workspace_root), "stdout": DEVNULL, "stderr": DEVNULL}
-                await super().start_kernel(**options)  # type: ignore[misc]
-
-        class Engine(NBClientEngine):  # type: ignore[misc]
-            @classmethod
-            def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
-                if on_cell is not None:
-                    _count(nb_man, on_cell)
-                options |= {"kernel_manager_class": Kernel, "shutdown_kernel": "immediate"}
-                super().execute_managed_notebook(nb_man, kernel_name, **options)
-
-        papermill_engines.register("workbench", Engine)
+    papermill_engines.register("workbench", Engine)
+    path = str(notebook).replace("{", "{{").replace("}", "}}")  # papermill formats paths
+    try:
         papermill.execute_notebook(
-            str(notebook),
-            str(notebook),
+            path,
+            path,
             engine_name="workbench",
             kernel_name="python3",
             progress_bar=False,
-            log_output=False,
             start_timeout=START_SECONDS,
         )
+    except PapermillExecutionError as error:
+        return Failure(str(error.ename), ANSI.sub("", str(error.evalue)).strip(), error.exec_count)
+    except DeadKernelError:
+        return Failure("KernelDied", "the kernel died; it may have run out of memory, or a cell ended it")
+    except RuntimeError as error:
+        if groups and "Kernel" in str(error):
+            return Failure("KernelNotStarted", f"the kernel did not start: {error}")
+        raise
+    finally:
+        for group in groups:
+            _kill(group)
+    return None
 
 
-def _count(manager: Any, on_cell: Callable[[int, int], None]) -> None:
-    """Call back whenever a code cell is complete."""
-    cells = [cell for cell in manager.nb.cells if cell.cell_type == "code"]
-    complete = manager.cell_complete
-    done = 0
+def kernel_environment(environ: Mapping[str, str], workspace: Path, run_folder: Path) -> dict[str, str]:
+    """All that a kernel sees of the environment.
 
-    def counted(cell: Any, *arguments: Any, **options: Any) -> Any:
-        nonlocal done
-        result = complete(cell, *arguments, **options)
-        if cell.cell_type == "code":
-            done += 1
-            on_cell(done, len(cells))
-        return result
+    >>> sorted(kernel_environment({"PATH": "/bin", "AWS_SECRET": "x"}, Path("/w"), Path("/w/r")))[-3:]
+    ['PYTHONWARNINGS', 'WORKBENCH_RUN', 'WORKBENCH_WORKSPACE']
+    """
+    return {
+        **dict.fromkeys(THREADS, "1"),
+        **{name: environ[name] for name in (*INHERITED, *THREADS) if name in environ},
+        **FIXED,
+        "WORKBENCH_WORKSPACE": str(workspace),
+        "WORKBENCH_RUN": str(run_folder),
+    }
 
-    manager.cell_complete = counted
+
+def _kernel_class(told: Mapping[str, str], workspace: Path, groups: list[int]) -> type:
+    """A kernel of this very interpreter, whatever kernelspecs a user has; notes its process group."""
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
+
+    spec = KernelSpec(
+        argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        display_name="Python 3",
+        language="python",
+    )
+
+    class Kernel(AsyncKernelManager):  # type: ignore[misc]
+        @property
+        def kernel_spec(self) -> Any:
+            return spec
+
+        async def start_kernel(self, **options: Any) -> None:
+            await super().start_kernel(**{**options, "env": dict(told), "cwd": str(workspace)})
+            group = getattr(self.provisioner, "pgid", None)
+            if group:
+                groups.append(group)
+
+    return Kernel
+
+
+def _counted(cells: list[Any], on_cell: OnCell) -> Callable[..., None]:
+    """A hook that counts the code cells that have run."""
+    places = [place for place, cell in enumerate(cells) if cell.cell_type == "code" and cell.source.strip()]
+
+    def executed(cell_index: int, **_: Any) -> None:
+        on_cell(sum(place <= cell_index for place in places), len(places))
+
+    return executed
+
+
+def _kill(group: int) -> None:
+    """End what is left of a kernel's process group."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)

@@ -7,26 +7,27 @@
     record.close()
 
 Everything lies in the run's folder until the runner commits it; a kernel never opens the tracking
-store or the ledger. `record.json` is written last, whole or not at all.
+store or the ledger. `record.json` is written last, whole or not at all: a notebook that ends without
+`close` hands over nothing.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from workbench.data.digests import digest_folder
-from workbench.errors import Misuse
+from workbench.batch.folders import FILES, MODELS, RECORD, make_folder, read_state, write_whole
+from workbench.errors import EngineError, Misuse
+from workbench.ledger import canonical
 
-FILE = "record.json"
-RUN_FILE = "run.json"  # written by the runner before the kernel starts
-MODELS = "models"
-FILES = "files"
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+EMPTY: Mapping[str, Any] = {"metrics": {}, "sentence": "", "lessons": [], "findings": [], "data": [], "models": []}
 
 
 class Body(Protocol):
@@ -48,15 +49,7 @@ class Record:
         self.now = now
         self._commit = commit
         self._closed = False
-        self._content: dict[str, Any] = {
-            "run_id": run_id,
-            "metrics": {},
-            "sentence": "",
-            "lessons": [],
-            "findings": [],
-            "data": [],
-            "models": [],
-        }
+        self._content: dict[str, Any] = {"run_id": run_id, **json.loads(json.dumps(EMPTY))}
 
     @classmethod
     def in_run(cls, folder: Path, *, now: datetime) -> Record:
@@ -65,24 +58,25 @@ class Record:
         Raises:
             Misuse: No runner began one there.
         """
-        try:
-            run_id = json.loads((folder / RUN_FILE).read_text("utf-8"))["run_id"]
-        except (OSError, ValueError, KeyError) as error:
-            raise Misuse(f"{folder} is no run's folder", hint="unset WORKBENCH_RUN, or use workbench run") from error
-        return cls(folder, run_id, now=now)
+        state = read_state(folder)
+        if state is None:
+            raise Misuse(f"{folder} is no run's folder", hint="unset WORKBENCH_RUN, or use workbench run")
+        return cls(folder, state.run_id, now=now)
 
     @classmethod
     def interactive(cls, root: Path, *, now: datetime, commit: Callable[[Record], None]) -> Record:
-        """The record of a notebook that a person runs cell by cell; `close` commits it."""
+        """The record of a notebook that a person runs cell by cell; `close` hands it to `commit`.
+
+        Raises:
+            EngineError: The workspace cannot be written.
+        """
         run_id = uuid.uuid4().hex
-        folder = root / "reports" / "runs" / f"{now:%Y%m%d-%H%M%S}-interactive-{run_id[:8]}"
-        folder.mkdir(parents=True)
-        return cls(folder, run_id, now=now, commit=commit)
+        return cls(make_folder(root, "interactive", now, run_id), run_id, now=now, commit=commit)
 
     # what is found
 
     def metric(self, name: str, value: float) -> None:
-        """A number to compare runs by; it must be finite.
+        """A number to compare runs by.
 
         Raises:
             Misuse: It is NaN or infinite.
@@ -90,7 +84,7 @@ class Record:
         number = float(value)
         if not math.isfinite(number):
             raise Misuse(f"the metric {name} is {number}; it must be finite", hint="leave an undefined metric out")
-        self._content["metrics"][str(name)] = number
+        self._open()["metrics"][str(name)] = number
 
     def metrics(self, values: Mapping[str, float]) -> None:
         """Several metrics at once."""
@@ -99,29 +93,37 @@ class Record:
 
     def sentence(self, text: str) -> None:
         """What came out, in plain words; the first thing a reader sees."""
-        self._content["sentence"] = str(text)
+        self._open()["sentence"] = str(text).strip()
 
     def lesson(self, text: str) -> None:
         """What was learned, failures too."""
-        self._content["lessons"].append(str(text))
+        self._open()["lessons"].append(str(text).strip())
 
     def finding(self, finding: Body) -> None:
-        """Evidence; one about a model by its bare name is about the version this run registers."""
-        self._content["findings"].append(finding.as_body())
+        """Evidence; one whose subject is a model by its bare name is about the version this run registers.
+
+        Raises:
+            Misuse: It is not plain JSON with finite numbers.
+        """
+        body = finding.as_body()
+        try:
+            plain = json.loads(canonical(body))
+        except (TypeError, ValueError) as error:
+            raise Misuse(f"the finding is not plain JSON: {error}", hint="undefined figures are None") from error
+        self._open()["findings"].append(plain)
 
     def data(self, name: str, digest: str, rows: int) -> None:
         """What was read: its name, full-content digest and number of rows."""
-        self._content["data"].append({"name": str(name), "digest": str(digest), "rows": int(rows)})
+        self._open()["data"].append({"name": str(name), "digest": str(digest), "rows": int(rows)})
 
     def file(self, name: str, content: str | bytes) -> Path:
-        """A report or table to keep beside the run.
+        """A report or table to keep beside the run; where it lies.
 
         Raises:
             Misuse: The name is more than a file name.
         """
-        if Path(name).name != name or name.startswith("."):
-            raise Misuse(f"{name!r} is no plain file name", hint="give a name without folders, e.g. drift.html")
-        path = self.folder / FILES / name
+        self._open()
+        path = self.folder / FILES / _file_name(name)
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
         return path
@@ -135,8 +137,9 @@ class Record:
         threshold: float | None,
         data_digest: str,
         feature_set: str,
-        profile: str | None = None,
+        profile: Any = None,
         metrics: Mapping[str, float] | None = None,
+        extra_files: Mapping[str, str | bytes] | None = None,
     ) -> None:
         """A fitted scikit-learn estimator, to be registered as the next version of a model.
 
@@ -147,54 +150,81 @@ class Record:
             threshold: Score at or above which the answer is yes, in [0, 1]; None for none.
             data_digest: Full-content digest of the training data.
             feature_set: "name@version".
-            profile: The training data's profile as JSON; drift is measured against it.
+            profile: The training data's profile, or its JSON; drift is measured against it.
             metrics: What it reached, for the registry.
+            extra_files: Further files of the version, by name; its digest covers them.
 
         Raises:
-            Misuse: The name or the threshold cannot be used, or it holds types that skops does not know.
+            Misuse: The name or the threshold cannot be used, the run has a model of this name already, or
+                the estimator holds types that skops does not know.
         """
-        from workbench.batch.models import save_model
+        from workbench.batch.models import MODEL, PROFILE, save_model
+        from workbench.data.digests import digest_folder
 
-        if not name or not all(c.isascii() and (c.isalnum() or c in "-_") for c in name):
+        models = self._open()["models"]
+        if not MODEL_NAME.fullmatch(name):
             raise Misuse(f"{name!r} cannot name a model", hint='use letters, digits, "-" and "_"')
+        if any(model["name"] == name for model in models):
+            raise Misuse(f"this run has a model {name} already", hint="give the other a name of its own")
         if threshold is not None and not 0 <= threshold <= 1:
-            raise Misuse(f"the threshold is {threshold}; it must lie in [0, 1]")
+            raise Misuse(f"the threshold is {threshold}; it must lie in [0, 1]", hint="None where there is none")
+        reached = {str(metric): float(value) for metric, value in (metrics or {}).items()}
+        wrong = sorted(metric for metric, value in reached.items() if not math.isfinite(value))
+        if wrong:
+            raise Misuse(f"the metric {wrong[0]} of {name} is not finite", hint="leave an undefined metric out")
         folder = self.folder / MODELS / name
-        save_model(estimator, folder / "model", example)
+        save_model(estimator, folder / MODEL, example)
+        beside = dict(extra_files or {})
         if profile is not None:
-            (folder / "profile.json").write_text(profile, "utf-8")
-        self._content["models"].append(
+            beside[PROFILE] = profile if isinstance(profile, str) else profile.as_json()
+        for file, content in beside.items():
+            (folder / _file_name(file)).write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+        models.append(
             {
                 "name": name,
-                "threshold": threshold,
-                "data_digest": data_digest,
-                "feature_set": feature_set,
-                "model_digest": digest_folder(folder / "model"),
-                "metrics": dict(metrics or {}),
+                "threshold": None if threshold is None else float(threshold),
+                "data_digest": str(data_digest),
+                "feature_set": str(feature_set),
+                "model_digest": digest_folder(folder),
+                "metrics": reached,
             }
         )
 
     def close(self) -> None:
         """Hand over: write `record.json`; in JupyterLab, where no runner does it, commit it too.
 
+        Closing again does no harm: nothing is written, and a commit that failed is tried again.
+
         Raises:
-            Misuse: The record was closed before.
+            EngineError: The run's folder cannot be written.
         """
-        if self._closed:
-            raise Misuse("the record was closed already", hint="run the notebook from its first cell")
-        self._closed = True
-        text = json.dumps(self._content, indent=1, allow_nan=False)
-        beside = self.folder / f".{FILE}"
-        beside.write_text(text, "utf-8")
-        beside.replace(self.folder / FILE)
+        if not self._closed:
+            try:
+                write_whole(self.folder / RECORD, json.dumps(self._content, indent=1, allow_nan=False))
+            except OSError as error:
+                raise EngineError(
+                    f"the record cannot be written to {self.folder}: {error.strerror}", hint="look at free space"
+                ) from error
+            self._closed = True
         if self._commit is not None:
             self._commit(self)
 
+    def _open(self) -> dict[str, Any]:
+        if self._closed:
+            raise Misuse("the record is closed", hint="run the notebook from its first cell")
+        return self._content
 
-def read_record(folder: Path) -> dict[str, Any]:
-    """What a closed record holds; an empty one where the notebook closed none."""
-    path = folder / FILE
-    if not path.is_file():
-        return {"metrics": {}, "sentence": "", "lessons": [], "findings": [], "data": [], "models": []}
-    content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+
+def read_record(folder: Path) -> Mapping[str, Any] | None:
+    """What a closed record in a run's folder holds; None where the notebook closed none."""
+    try:
+        content: dict[str, Any] = json.loads((folder / RECORD).read_text("utf-8"))
+    except FileNotFoundError:
+        return None
     return content
+
+
+def _file_name(name: str) -> str:
+    if Path(name).name != name or name.startswith(".") or "\\" in name:
+        raise Misuse(f"{name!r} is no plain file name", hint="give a name without folders, e.g. drift.html")
+    return name

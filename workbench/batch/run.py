@@ -1,32 +1,46 @@
 """Runs a notebook: its parameters checked first, its findings committed last.
 
-    outcome = run(Path("ab_test.ipynb"), {"seed": 7}, ...)
+    outcome = run(Path("ab_test.ipynb"), {"seed": 7}, key="weekly/2026-01-05", ...)
 
-The executed notebook and its report lie in `reports/runs/<time>-<name>-<id>/` of the workspace. A run
-has an idempotency key: once it has finished under a key, the same key gives the earlier outcome and
-nothing runs.
+A run has an idempotency key. Once it has finished under a key, the same key gives that outcome and
+nothing runs; one that was executed but killed before its commit is committed, not executed again; one
+that was killed earlier is marked failed and runs anew. A key is held by one process at a time.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
-import re
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
-from pathlib import Path, PurePath
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 
-from workbench.batch import parameters as declared_parameters
 from workbench.batch.commit import commit_run
-from workbench.batch.record import FILE, RUN_FILE, Record
+from workbench.batch.declaration import declared
+from workbench.batch.folders import (
+    NOTEBOOK,
+    REPORT,
+    RunState,
+    find_folder,
+    make_folder,
+    runs_folder,
+    write_state,
+    write_whole,
+)
+from workbench.batch.kernels import Failure, Lane, OnCell, cold
+from workbench.batch.notebook import notebook_digest, parameters_source, plain, read_notebook, with_values
+from workbench.batch.parameters import Parameters
+from workbench.batch.record import Record, read_record
 from workbench.batch.tracking import KEY, Tracking
-from workbench.errors import EngineError
-from workbench.ledger import Entry, Ledger, digest
+from workbench.errors import EngineError, Misuse
+from workbench.ledger import Entry, Ledger
 
-INJECTED = "injected-parameters"
-ANSI = re.compile(r"\x1b\[[0-9;]*m")
+INTERACTIVE = "interactive"  # the name of what a person ran cell by cell
 
 
 @dataclass(frozen=True)
@@ -34,15 +48,26 @@ class Outcome:
     """What a run came to."""
 
     run_id: str
-    name: str
+    name: str  # the notebook's
     status: Literal["finished", "failed"]
     notebook: Path  # executed, or partly where it failed
     report: Path  # HTML without code
     metrics: Mapping[str, float]
     sentence: str  # what came out, or what went wrong
     versions: tuple[tuple[str, int], ...] = ()  # registered: (model, version)
-    findings: tuple[Mapping[str, Any], ...] = ()
+    findings: tuple[Mapping[str, Any], ...] = ()  # bodies of the evidence
     reused: bool = False  # True: an earlier run under the same key
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where runs live and are told: everything outside that a run needs."""
+
+    root: Path
+    tracking: Callable[[], Tracking]  # opens the store; called once the parameters are known to be good
+    ledger: Ledger
+    actor: str
+    now: Callable[[], datetime]
 
 
 def run(
@@ -56,71 +81,49 @@ def run(
     now: Callable[[], datetime],
     environ: Mapping[str, str],
     key: str | None = None,
-    on_cell: Callable[[int, int], None] | None = None,
+    on_cell: OnCell | None = None,
+    lane: Lane = cold,
 ) -> Outcome:
     """Run a notebook and commit what it found.
 
     Args:
         notebook: Path of the notebook.
-        parameters: Values by name; the rest by default.
+        parameters: Values by name, of their types or as texts; the rest by default.
         workspace_root: The workspace it runs in.
-        tracking: Opens the tracking store; called once the parameters are known to be good.
+        tracking: Opens the tracking store.
         ledger: Where it is told.
         actor: Who runs it.
         now: Reads the clock.
         environ: The environment whose allowed part a kernel inherits.
         key: Idempotency key; by default a new one.
         on_cell: Called with (cells done, cells in all).
+        lane: How the cells are run.
 
     Returns:
         The outcome; a cell that raises or a kernel that dies gives one with the status "failed".
 
     Raises:
-        Misuse: The notebook has no parameters cell, or a parameter does not fit.
+        Misuse: The notebook has no parameters cell, a parameter does not fit, or the key was used for
+            something else.
         EngineError: The workspace or the tracking store cannot be written.
     """
-    cells = declared_parameters.cells_of(notebook)
-    values = declared_parameters.declared(cells, notebook.name).validate(parameters)
-    earlier = ledger.find(key) if key is not None else None
-    if earlier is not None:
-        return _earlier(earlier, workspace_root)
-    began = now()
-    run_key = key or f"run/{uuid.uuid4().hex}"
-    store = tracking()
-    store.abandon(run_key)
-    notebook_digest = digest([["".join(cell.get("source", "")), cell.get("cell_type")] for cell in cells])
-    plain = {name: _plain(value) for name, value in values.items()}
-    tags = {KEY: run_key, "workbench.notebook": notebook.name, "workbench.actor": actor}
-    run_id = store.start(notebook.stem, parameters=plain, tags=tags)
-    folder = _folder(workspace_root, notebook, began, run_id)
-    executed, report = folder / "notebook.ipynb", folder / "report.html"
-    (folder / RUN_FILE).write_text(json.dumps({"run_id": run_id, "key": run_key, "parameters": plain}), "utf-8")
-    _inject(notebook, executed, values)
-    try:
-        problem = _execute(executed, workspace_root, folder, environ, on_cell)
-        sentence = problem or _sentence(folder)
-        _report(executed, report, notebook, sentence, plain)
-        if problem:
-            store.finish(run_id, "FAILED")
-            body = {"name": notebook.stem, "parameters": plain, "folder": folder.name, "problem": problem}
-            ledger.append("run.failed", subject=f"run/{run_id}", actor=actor, why=problem, body=body, now=now())
-            return Outcome(run_id, notebook.stem, "failed", executed, report, {}, problem)
-        body = commit_run(
-            folder,
-            run_id,
-            name=notebook.stem,
-            parameters=plain,
-            notebook_digest=notebook_digest,
-            tracking=store,
-            ledger=ledger,
-            actor=actor,
-            now=now(),
-            key=run_key,
-        )
-    except BaseException:
-        store.finish(run_id, "KILLED")
-        raise
-    return _outcome(run_id, body, folder, reused=False)
+    content = read_notebook(notebook)
+    takes = Parameters(notebook.name, declared(parameters_source(content, notebook.name), notebook.name))
+    values = takes.validate(parameters)
+    fresh = RunState(
+        run_id="",
+        key=key or f"run/{uuid.uuid4().hex}",
+        name=notebook.stem,
+        notebook_digest=notebook_digest(content),
+        parameters={name: plain(value) for name, value in values.items()},
+    )
+    home = Home(workspace_root, tracking, ledger, actor, now)
+    if key is None:
+        return _anew(home, fresh, with_values(content, values), environ, on_cell, lane)
+    with _alone(workspace_root, key):
+        given = {name: fresh.parameters[name] for name in parameters}
+        earlier = _finished(home, fresh, given) or _resumed(home, fresh)
+        return earlier or _anew(home, fresh, with_values(content, values), environ, on_cell, lane)
 
 
 def commit_record(
@@ -131,117 +134,151 @@ def commit_record(
     actor: str,
     now: Callable[[], datetime],
 ) -> None:
-    """Commit the record of a notebook that a person ran cell by cell."""
-    store = tracking()
+    """Commit the record of a notebook that a person ran cell by cell; again does no harm."""
     key = f"run/{record.run_id}"
-    run_id = store.start("interactive", parameters={}, tags={KEY: key, "workbench.actor": actor})
-    commit_run(
-        record.folder,
-        run_id,
-        name="interactive",
-        parameters={},
-        notebook_digest="",
-        tracking=store,
-        ledger=ledger,
-        actor=actor,
-        now=now(),
-        key=key,
-    )
+    if ledger.find(key) is not None:
+        return
+    store = tracking()
+    begun = store.attempts(key)
+    tags = {KEY: key, "workbench.actor": actor}
+    run_id = begun[-1] if begun else store.start(INTERACTIVE, parameters={}, tags=tags)
+    state = RunState(run_id, key, INTERACTIVE, notebook_digest="", parameters={}, state="executed")
+    write_state(record.folder, state)
+    commit_run(record.folder, state, tracking=store, ledger=ledger, actor=actor, now=now())
 
 
-def _execute(
-    executed: Path,
-    workspace_root: Path,
-    folder: Path,
-    environ: Mapping[str, str],
-    on_cell: Callable[[int, int], None] | None,
-) -> str | None:
-    """Run the cells; None, or in a sentence what went wrong."""
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
-    from papermill.exceptions import PapermillExecutionError
+def _finished(home: Home, fresh: RunState, given: Mapping[str, Any]) -> Outcome | None:
+    """What the key came to earlier, if it was for the same.
 
-    from workbench.batch.kernels import execute
+    Raises:
+        Misuse: It was for something else.
+    """
+    entry = home.ledger.find(fresh.key)
+    if entry is None:
+        return None
+    if entry.kind != "run.finished" or entry.body["name"] != fresh.name:
+        was = entry.body["name"] if entry.kind == "run.finished" else entry.kind
+        raise Misuse(f"the key {fresh.key!r} was used for {was}, not for {fresh.name}", hint="give another key")
+    before = entry.body["parameters"]
+    other = [name for name, value in given.items() if before.get(name) != value]
+    if other:
+        name = other[0]
+        raise Misuse(
+            f"the key {fresh.key!r} was used with {name} = {before.get(name)!r}; now it is {given[name]!r}",
+            hint="give another key, or none",
+        )
+    return _told(entry, home.root)
 
-    try:
-        execute(executed, workspace_root=workspace_root, run_folder=folder, environ=environ, on_cell=on_cell)
-    except PapermillExecutionError as error:
-        return f"cell {error.exec_count} failed: {error.ename}: {ANSI.sub('', str(error.evalue)).strip()}"
-    except DeadKernelError:
-        return "the kernel died, perhaps for want of memory"
-    except CellTimeoutError as error:
-        return f"a cell took too long: {str(error).splitlines()[0]}"
+
+def _resumed(home: Home, fresh: RunState) -> Outcome | None:
+    """Commit what an attempt under this key executed before it was killed; mark the others failed."""
+    store = home.tracking()
+    for run_id in reversed(store.attempts(fresh.key)):
+        found = find_folder(home.root, run_id)
+        if found is not None and found[1].state == "executed" and found[1].notebook_digest == fresh.notebook_digest:
+            folder, state = found
+            body = commit_run(folder, state, tracking=store, ledger=home.ledger, actor=home.actor, now=home.now())
+            store.abandon(fresh.key)
+            return _outcome(run_id, body, folder, reused=True)
+    store.abandon(fresh.key)
     return None
 
 
-def _sentence(folder: Path) -> str:
-    record = folder / FILE
-    if not record.is_file():
-        return "It ran to its end but handed over no record; end the notebook with record.close()."
-    return str(json.loads(record.read_text("utf-8"))["sentence"])
+def _anew(
+    home: Home,
+    fresh: RunState,
+    content: Mapping[str, Any],
+    environ: Mapping[str, str],
+    on_cell: OnCell | None,
+    lane: Lane,
+) -> Outcome:
+    began, store = home.now(), home.tracking()
+    tags = {KEY: fresh.key, "workbench.notebook": fresh.name, "workbench.actor": home.actor}
+    run_id = store.start(fresh.name, parameters=fresh.parameters, tags=tags)
+    try:
+        state = replace(fresh, run_id=run_id)
+        folder = make_folder(home.root, fresh.name, began, run_id)
+        write_state(folder, state)
+        write_whole(folder / NOTEBOOK, json.dumps(content, indent=1))
+        failure = lane(folder / NOTEBOOK, workspace=home.root, run_folder=folder, environ=environ, on_cell=on_cell)
+        seconds = (home.now() - began).total_seconds()
+        state = replace(state, state="failed" if failure else "executed", seconds=seconds)
+        _report(folder, state, failure)
+        write_state(folder, state)
+        if failure:
+            return _failed(home, store, folder, state, failure)
+        body = commit_run(folder, state, tracking=store, ledger=home.ledger, actor=home.actor, now=home.now())
+    except BaseException as error:
+        with contextlib.suppress(EngineError):
+            store.finish(run_id, "KILLED")
+        if isinstance(error, OSError):
+            raise EngineError(
+                f"the run cannot be written: {error}", hint="look at free space and permissions"
+            ) from error
+        raise
+    return _outcome(run_id, body, folder, reused=False)
 
 
-def _report(executed: Path, report: Path, notebook: Path, sentence: str, parameters: Mapping[str, Any]) -> None:
+def _failed(home: Home, store: Tracking, folder: Path, state: RunState, failure: Failure) -> Outcome:
+    store.log(state.run_id, metrics={}, tags={"workbench.failure": failure.sentence}, folder=folder)
+    store.finish(state.run_id, "FAILED")
+    body = {
+        "name": state.name,
+        "parameters": dict(state.parameters),
+        "folder": folder.name,
+        "seconds": state.seconds,
+        "cell": failure.cell,
+        "error": failure.error,
+        "message": failure.message,
+    }
+    home.ledger.append(
+        "run.failed",
+        subject=f"run/{state.run_id}",
+        actor=home.actor,
+        why=failure.sentence,
+        body=body,
+        now=home.now(),
+    )
+    return Outcome(state.run_id, state.name, "failed", folder / NOTEBOOK, folder / REPORT, {}, failure.sentence)
+
+
+def _report(folder: Path, state: RunState, failure: Failure | None) -> None:
     from workbench.batch.report import write_report
 
-    write_report(executed, report, title=notebook.stem, sentence=sentence, parameters=parameters)
+    record = read_record(folder)
+    write_report(
+        folder / NOTEBOOK,
+        folder / REPORT,
+        name=state.name,
+        sentence=failure.sentence if failure else str((record or {}).get("sentence", "")),
+        failed=failure is not None,
+        parameters=state.parameters,
+    )
 
 
-def _folder(workspace_root: Path, notebook: Path, began: datetime, run_id: str) -> Path:
-    slug = re.sub(r"[^A-Za-z0-9_-]+", "-", notebook.stem).strip("-")[:40] or "notebook"
-    folder = workspace_root / "reports" / "runs" / f"{began:%Y%m%d-%H%M%S}-{slug}-{run_id[:8]}"
+@contextmanager
+def _alone(root: Path, key: str) -> Iterator[None]:
+    """Hold a key: another process that has the same one waits, and then finds the work done."""
+    from filelock import FileLock
+
+    locks = runs_folder(root) / ".locks"
     try:
-        folder.mkdir(parents=True)
+        locks.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(locks / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.lock", mode=0o600)
+        lock.acquire()
     except OSError as error:
         raise EngineError(
-            f"the run's folder {folder} cannot be made: {error.strerror}", hint="look at permissions and free space"
+            f"the workspace {root} cannot be written: {error.strerror or error}",
+            hint="choose another with --workspace, or mend its permissions",
         ) from error
-    return folder
+    try:
+        yield
+    finally:
+        lock.release()
 
 
-def _inject(notebook: Path, executed: Path, values: Mapping[str, Any]) -> None:
-    """Copy the notebook with a cell of its parameters' values after the parameters cell."""
-    content = json.loads(notebook.read_text("utf-8"))
-    lines = ["# Parameters"]
-    if any(type(value) is date for value in values.values()):
-        lines.append("from datetime import date")
-    if any(isinstance(value, PurePath) for value in values.values()):
-        lines.append("from pathlib import Path")
-    lines += [f"{name} = {_source(value)}" for name, value in values.items()]
-    cell = {
-        "cell_type": "code",
-        "execution_count": None,
-        "id": INJECTED,
-        "metadata": {"tags": [INJECTED]},
-        "outputs": [],
-        "source": "\n".join(lines),
-    }
-    tagged = [declared_parameters.TAG in c.get("metadata", {}).get("tags", []) for c in content["cells"]]
-    content["cells"].insert(tagged.index(True) + 1, cell)
-    content.setdefault("metadata", {})["kernelspec"] = {
-        "display_name": "Python 3",
-        "language": "python",
-        "name": "python3",
-    }
-    executed.write_text(json.dumps(content, indent=1), "utf-8")
-
-
-def _source(value: Any) -> str:
-    if type(value) is date:
-        return f"date({value.year}, {value.month}, {value.day})"
-    if isinstance(value, PurePath):
-        return f"Path({str(value)!r})"
-    return repr(value)
-
-
-def _plain(value: Any) -> Any:
-    """A parameter's value as JSON."""
-    if isinstance(value, date | PurePath):
-        return str(value)
-    return [_plain(item) for item in value] if isinstance(value, list) else value
-
-
-def _earlier(entry: Entry, workspace_root: Path) -> Outcome:
-    folder = workspace_root / "reports" / "runs" / str(entry.body["folder"])
+def _told(entry: Entry, root: Path) -> Outcome:
+    folder = runs_folder(root) / str(entry.body["folder"])
     return _outcome(entry.subject.partition("/")[2], entry.body, folder, reused=True)
 
 
@@ -250,8 +287,8 @@ def _outcome(run_id: str, body: Mapping[str, Any], folder: Path, *, reused: bool
         run_id=run_id,
         name=body["name"],
         status="finished",
-        notebook=folder / "notebook.ipynb",
-        report=folder / "report.html",
+        notebook=folder / NOTEBOOK,
+        report=folder / REPORT,
         metrics=body["metrics"],
         sentence=body["sentence"],
         versions=tuple((model, version) for model, version in body["versions"]),

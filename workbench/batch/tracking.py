@@ -1,4 +1,8 @@
-"""What batch needs of a tracking store; fulfilled by `workbench.engines.mlflow`."""
+"""What batch needs of a tracking store; fulfilled by `workbench.engines.mlflow`.
+
+Every call is idempotent or safe to repeat, because a process may die after any of them: what was
+logged is logged again, a version is found by its key, a run is finished twice with no harm.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,13 @@ from typing import Any, Literal, Protocol
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
-MODEL_DIGEST = "workbench.model_digest"  # tag of a version: digest of its files
 KEY = "workbench.key"  # tag of a run and of a version: the idempotency key it was made under
+MODEL_DIGEST = "workbench.model_digest"  # tags of a version, for people who look at it in the registry …
+DATA_DIGEST = "workbench.data_digest"
+FEATURE_SET = "workbench.feature_set"
+NOTEBOOK_DIGEST = "workbench.notebook_digest"
+THRESHOLD = "workbench.threshold"
+SENTENCE = "workbench.sentence"  # … and of a run
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,10 @@ class Tracking(Protocol):
         """End a run."""
         ...
 
+    def attempts(self, key: str) -> list[str]:
+        """The ids of all runs that were begun under a key, oldest first."""
+        ...
+
     def abandon(self, key: str) -> list[str]:
-        """Mark runs of this key that were left running as killed; their ids."""
+        """Mark runs of a key that were left running as failed; their ids."""
         ...

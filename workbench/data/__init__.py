@@ -12,7 +12,7 @@ from workbench.data.counts import CountCube
 from workbench.data.digests import digest_file, digest_folder, digest_frame
 from workbench.data.feature_sets import Column, FeatureSet
 from workbench.data.loans import LoanApplications, loan_applications
-from workbench.data.profiles import ColumnProfile, Profile
+from workbench.data.profiles import Categories, ColumnProfile, Histogram, Profile
 from workbench.data.tables import read_table
 
 if TYPE_CHECKING:
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from workbench.data.rand_health import rand_health as rand_health
 
 __all__ = [
+    "Categories",
     "Column",
     "ColumnProfile",
     "CountCube",
     "FeatureSet",
+    "Histogram",
     "LoanApplications",
     "MomentCube",
     "Profile",
@@ -37,7 +39,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """The names whose modules bring DuckDB, imported when they are asked for."""
+    """The names whose modules bring DuckDB, imported when they are asked for.
+
+    Raises:
+        AttributeError: There is no such name.
+    """
     if name == "MomentCube":
         from workbench.data.moments import MomentCube
 

@@ -1,7 +1,8 @@
 """The count cube: how often each group, label and prediction came together; all fairness starts here.
 
 Group metrics are functions of this small table, and drawing rows again is drawing its cells again, so
-nothing else of the data is needed. Cubes of days, shards and late labels add.
+nothing else of the data is needed. Cubes of days, shards and late labels add. A missing group is a
+group of its own, "unknown": nobody drops out of an audit unseen.
 
 >>> cube = CountCube.scan({"race": ["a", "a", "b"]}, label=[1, 0, 1], prediction=[1, 0, 0])
 >>> cube.cells[("a",)]
@@ -13,64 +14,65 @@ nothing else of the data is needed. Cubes of days, shards and late labels add.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from workbench.errors import Misuse
 from workbench.ledger import digest
 
 Cell = tuple[int, int, int, int]  # true negatives, false positives, false negatives, true positives
+UNKNOWN = "unknown"  # the group of those whose group is missing
+EMPTY: Cell = (0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
 class CountCube:
-    """Counts by group; groups are tuples of one value an attribute."""
+    """Counts by group; a group is a tuple of one value an attribute, in the attributes' order."""
 
     attributes: tuple[str, ...]
-    cells: Mapping[tuple[str, ...], Cell]
-    source: str = ""  # digest of what was scanned, hex
+    cells: Mapping[tuple[str, ...], Cell]  # groups that were seen, sorted
+    sources: tuple[str, ...] = ()  # digests of what was scanned, sorted
 
     @classmethod
     def scan(
         cls,
-        groups: Mapping[str, Sequence[object]],
+        groups: Mapping[str, npt.ArrayLike],
         *,
-        label: Sequence[int] | np.ndarray,
-        prediction: Sequence[int] | np.ndarray,
+        label: npt.ArrayLike,
+        prediction: npt.ArrayLike,
         source: str = "",
     ) -> CountCube:
         """Count in one pass.
 
         Args:
-            groups: One sequence an attribute, one value a case; values are taken as texts.
+            groups: One list an attribute, one value a case; values are taken as texts.
             label: What was true, 0 or 1, one a case.
             prediction: What was answered, 0 or 1, one a case.
             source: Digest of the data, kept as the cube's origin.
 
         Raises:
-            Misuse: The lengths differ, there is no attribute, or a value is not 0 or 1.
+            Misuse: The lengths differ, there is no attribute, or a label or prediction is not 0 or 1.
         """
         truth, answer = _binary("label", label), _binary("prediction", prediction)
-        lengths = {len(truth), len(answer), *(len(values) for values in groups.values())}
-        if len(lengths) != 1 or not groups:
-            raise Misuse(f"groups, label and prediction have lengths {sorted(lengths)}; they must be one and the same")
-        names = tuple(groups)
-        codes = np.zeros(len(truth), dtype=np.int64)
-        levels: list[np.ndarray] = []
-        for name in names:
-            values, code = np.unique(np.asarray([str(value) for value in groups[name]]), return_inverse=True)
-            levels.append(values)
-            codes = codes * len(values) + code
-        shape = [len(values) for values in levels]
-        table = np.bincount(codes * 4 + truth * 2 + answer, minlength=int(np.prod(shape)) * 4).reshape(-1, 4)
+        coded = {str(name): _coded(values) for name, values in groups.items()}
+        lengths = {len(truth), len(answer), *(len(codes) for codes, _ in coded.values())}
+        if len(lengths) != 1 or not coded:
+            raise Misuse(f"groups, label and prediction have the lengths {sorted(lengths)}; they need one and the same")
+        place = np.zeros(len(truth), dtype=np.int64)
+        for codes, values in coded.values():
+            place = place * len(values) + codes
+        shape = [len(values) for _, values in coded.values()]
+        table = np.bincount(place * 4 + truth * 2 + answer, minlength=int(np.prod(shape)) * 4).reshape(-1, 4)
         cells: dict[tuple[str, ...], Cell] = {}
         for number in np.flatnonzero(table.sum(axis=1)):
             at = np.unravel_index(number, shape)
-            group = tuple(str(values[i]) for values, i in zip(levels, at, strict=True))
-            cells[group] = _cell(table[number])
-        return cls(names, cells, source)
+            group = tuple(values[i] for (_, values), i in zip(coded.values(), at, strict=True))
+            cells[group] = _added(cells.get(group, EMPTY), table[number])
+        return cls(tuple(coded), dict(sorted(cells.items())), (source,) if source else ())
 
     @property
     def total(self) -> int:
@@ -79,19 +81,20 @@ class CountCube:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the cube, hex."""
-        return digest(json.loads(self.as_json()))
+        """SHA-256 of the cube, in hex."""
+        return digest(self._content())
+
+    @property
+    def data_digest(self) -> str:
+        """Digest of what was scanned: the one source's, or that of all of them together."""
+        return self.sources[0] if len(self.sources) == 1 else digest(list(self.sources))
 
     def __add__(self, other: CountCube) -> CountCube:
         if self.attributes != other.attributes:
-            raise Misuse(f"cubes by {self.attributes} and by {other.attributes} do not add")
-        groups = {**self.cells, **other.cells}
-        none = (0, 0, 0, 0)
-        cells = {
-            group: _cell(np.add(self.cells.get(group, none), other.cells.get(group, none))) for group in sorted(groups)
-        }
-        source = self.source if self.source == other.source else digest(sorted([self.source, other.source]))
-        return CountCube(self.attributes, cells, source)
+            raise Misuse(f"a cube by {self.attributes} and one by {other.attributes} do not add")
+        groups = sorted({*self.cells, *other.cells})
+        cells = {group: _added(self.cells.get(group, EMPTY), other.cells.get(group, EMPTY)) for group in groups}
+        return CountCube(self.attributes, cells, tuple(sorted(self.sources + other.sources)))
 
     def by(self, attributes: Iterable[str]) -> CountCube:
         """The cube over fewer attributes.
@@ -107,31 +110,62 @@ class CountCube:
         cells: dict[tuple[str, ...], Cell] = {}
         for group, cell in self.cells.items():
             part = tuple(group[place] for place in places)
-            cells[part] = _cell(np.add(cells.get(part, (0, 0, 0, 0)), cell))
-        return CountCube(wanted, dict(sorted(cells.items())), self.source)
+            cells[part] = _added(cells.get(part, EMPTY), cell)
+        return CountCube(wanted, dict(sorted(cells.items())), self.sources)
+
+    def without(self, value: str) -> CountCube:
+        """The cube without the groups that have this value in any attribute."""
+        cells = {group: cell for group, cell in self.cells.items() if value not in group}
+        return CountCube(self.attributes, cells, self.sources)
+
+    def counts(self) -> npt.NDArray[np.int64]:
+        """The cells as an array by group, label and prediction, groups in the order of `cells`."""
+        return np.array(list(self.cells.values()), dtype=np.int64).reshape(-1, 2, 2)
 
     def as_json(self) -> str:
         """The cube as JSON text."""
-        cells = [[list(group), list(cell)] for group, cell in sorted(self.cells.items())]
-        return json.dumps({"attributes": list(self.attributes), "cells": cells, "source": self.source})
+        return json.dumps(self._content(), separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> CountCube:
-        """The cube that `as_json` wrote."""
-        content = json.loads(text)
-        cells = {tuple(group): _cell(cell) for group, cell in content["cells"]}
-        return cls(tuple(content["attributes"]), cells, content["source"])
+        """The cube that `as_json` wrote.
+
+        Raises:
+            Misuse: The text is no cube.
+        """
+        try:
+            content = json.loads(text)
+            cells = {tuple(group): _added(EMPTY, cell) for group, cell in content["cells"]}
+            return cls(tuple(content["attributes"]), cells, tuple(content["sources"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise Misuse(f"the text is no count cube: {error}") from error
+
+    def _content(self) -> dict[str, Any]:
+        cells = [[list(group), list(cell)] for group, cell in self.cells.items()]
+        return {"attributes": list(self.attributes), "cells": cells, "sources": list(self.sources)}
 
 
-def _binary(name: str, values: Sequence[int] | np.ndarray) -> np.ndarray:
-    array = np.asarray(values)
-    if array.size == 0:
-        raise Misuse(f"{name} is empty; there is nothing to count")
-    if not np.isin(array, (0, 1)).all():
-        raise Misuse(f"{name} holds {np.setdiff1d(array, (0, 1))[:3].tolist()}; it must hold 0 and 1 only")
-    return array.astype(np.int64)
+def _coded(values: npt.ArrayLike) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """A code a case, and the texts that the codes stand for."""
+    import pandas as pd
+
+    codes, found = pd.factorize(np.asarray(values), use_na_sentinel=True)
+    texts = [str(value) for value in found]
+    if (codes < 0).any():
+        codes, texts = np.where(codes < 0, len(texts), codes), [*texts, UNKNOWN]
+    return codes.astype(np.int64), texts
 
 
-def _cell(values: Iterable[int]) -> Cell:
-    tn, fp, fn, tp = (int(value) for value in values)
+def _binary(name: str, values: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    found = np.asarray(values)
+    if found.ndim != 1 or found.size == 0:
+        raise Misuse(f"{name} has the shape {found.shape}; it needs one number a case")
+    zeros_and_ones = (found == 0) | (found == 1)
+    if not zeros_and_ones.all():
+        raise Misuse(f"{name} holds {found[~zeros_and_ones][0]!r}; it must hold 0 and 1 only")
+    return found.astype(np.int64)
+
+
+def _added(one: Iterable[int], other: Iterable[int]) -> Cell:
+    tn, fp, fn, tp = (int(a) + int(b) for a, b in zip(one, other, strict=True))
     return tn, fp, fn, tp

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from workbench.errors import Misuse
 
@@ -83,18 +84,29 @@ def digest_folder(folder: Path, *, leave_out: Iterable[str] = ()) -> str:
     return digest.hexdigest()
 
 
-def _content(column: pd.Series[Any], missing: np.ndarray[Any, Any]) -> tuple[str, list[bytes]]:
-    """A column's kind and its bytes, nulls as zero."""
-    dtype = column.dtype
-    if getattr(dtype, "kind", "O") in "biufcmM" and not hasattr(dtype, "tz"):
-        values = column.to_numpy(copy=True) if not missing.any() else column.fillna(0).to_numpy(copy=True)
-        if values.dtype != object:
-            values = np.ascontiguousarray(values)
-            return str(values.dtype.newbyteorder("<")), [values.astype(values.dtype.newbyteorder("<")).tobytes()]
-    texts = ["" if none else str(value) for value, none in zip(column, missing, strict=True)]
-    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-    lengths = np.array([len(text) for text in encoded], dtype="<i8")
-    return "text", [lengths.tobytes(), b"".join(encoded)]
+def _content(column: pd.Series[Any], missing: npt.NDArray[np.bool_]) -> tuple[str, list[bytes]]:
+    """A column's kind and its bytes, nulls as zeros; the byte order of the machine does not count."""
+    dtype: Any = column.dtype
+    if getattr(dtype, "tz", None) is not None:
+        column = column.dt.tz_convert("UTC").dt.tz_localize(None)
+    kind = getattr(dtype, "kind", "O")
+    if kind in "mM":
+        moments = column.to_numpy().view("i8").copy()
+        moments[missing] = 0
+        return str(dtype), [moments.astype("<i8").tobytes()]
+    if kind in "biufc":
+        numbers = column.to_numpy(dtype=getattr(dtype, "numpy_dtype", dtype), na_value=0, copy=True)
+        little = numbers.dtype.newbyteorder("<")
+        return little.str, [np.ascontiguousarray(numbers, dtype=little).tobytes()]
+    texts = [b"" if none else _text(value) for value, none in zip(column, missing, strict=True)]
+    lengths = np.array([len(text) for text in texts], dtype="<i8")
+    return "text", [lengths.tobytes(), b"".join(texts)]
+
+
+def _text(value: Any) -> bytes:
+    """A value's spelling; what is no text has its type before it, so that 1 and "1" differ."""
+    spelled = value if isinstance(value, str) else f"\0{type(value).__name__}\0{value}"
+    return spelled.encode("utf-8", "surrogatepass")
 
 
 def _framed(content: bytes) -> bytes:

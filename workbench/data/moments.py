@@ -63,6 +63,7 @@ class MomentCube:
     negatives: np.ndarray[Any, np.dtype[np.float64]]  # units below zero, cells × measures
     clusters: Moments | None
     sources: tuple[str, ...]  # full-content digests of what was scanned, sorted
+    rows: int  # how many rows of the table that was
     sql: str  # what was asked of DuckDB
 
     @classmethod
@@ -121,6 +122,7 @@ class MomentCube:
             found.negatives,
             found.clusters,
             (digest,),
+            found.rows,
             found.sql,
         )
         return cube.regrouped(lambda cell: cell)  # sorts
@@ -227,6 +229,7 @@ class MomentCube:
             negatives=np.concatenate([self.negatives, other.negatives]),
             clusters=clusters,
             sources=tuple(sorted(self.sources + other.sources)),
+            rows=self.rows + other.rows,
         )
         return joined.regrouped(lambda cell: cell)
 
@@ -306,6 +309,7 @@ class MomentCube:
             "unit": self.unit,
             "cluster": self.cluster,
             "sources": list(self.sources),
+            "rows": self.rows,
             "sql": self.sql,
         }
 
@@ -341,6 +345,7 @@ class MomentCube:
             negatives=np.array([row["negatives"] for row in rows]),
             clusters=part("clusters", 1 + 3 * k) if head["cluster"] is not None else None,
             sources=tuple(head["sources"]),
+            rows=head["rows"],
             sql=head["sql"],
         )
 

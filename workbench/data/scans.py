@@ -43,6 +43,7 @@ class Scanned:
     logs: Logs
     negatives: Floats
     clusters: Moments | None
+    rows: int  # of the table, in these arms
     sql: str
 
 
@@ -75,13 +76,15 @@ def scan(
         _refuse_faults(con, measures, unit, cluster)
         units = con.execute(statements[1]).fetchall()
         groups = con.execute(statements[2]).fetchall() if cluster is not None else None
+        counted = con.execute("SELECT sum(rows) FROM units").fetchone()
     except duckdb.Error as error:
         raise Misuse(f"the data could not be scanned: {str(error).splitlines()[0]}") from error
     finally:
         con.close()
     if not units:
         raise Misuse("the data has no row in these arms", hint="look at the arm column's values")
-    return _arrays(units, groups, len(segments), len(measures), ";\n\n".join(statements) + ";")
+    rows = int(counted[0]) if counted is not None else 0
+    return _arrays(units, groups, len(segments), len(measures), rows, ";\n\n".join(statements) + ";")
 
 
 def quoted(name: str) -> str:
@@ -149,11 +152,11 @@ def _statements(
     scanned = f"SELECT {', '.join(rows)}\n  FROM scanned{where}"  # noqa: S608  (names are quoted)
     if unit is None:
         faults = ", ".join(f"x{j} IS NULL AS f{j}" for j in k)
-        every = f"SELECT *, arm IS NULL AS no_arm, false AS two, {faults}\nFROM (\n  {scanned}\n)"
+        every = f"SELECT *, 1 AS rows, arm IS NULL AS no_arm, false AS two, {faults}\nFROM (\n  {scanned}\n)"
         first = f"CREATE TEMP TABLE units AS\n{every}"
     else:
         two = " OR ".join(f"min({c}) <> max({c})" for c in ["arm", *(f"s{i}" for i in s)])
-        kept = ["unit", "min(arm) AS arm", "min(day) AS day", *(f"min(s{i}) AS s{i}" for i in s)]
+        kept = ["unit", "count(*) AS rows", "min(arm) AS arm", "min(day) AS day", *(f"min(s{i}) AS s{i}" for i in s)]
         if cluster is not None:
             kept.append("min(cluster) AS cluster")
             two += " OR min(cluster) <> max(cluster)"
@@ -191,11 +194,9 @@ def _cluster_statement(keys: str, k: int) -> str:
             summed.append(f"sum({letter}{j}) AS {names[-1]}")
     pairs = [(a, b) for i, a in enumerate(names) for b in names[i:]]
     cell = ["count(*)", *(f"favg({v})" for v in names), *(f"covar_pop({a}, {b}) * count(*)" for a, b in pairs)]
-    return (  # every name here is ours
-        f"SELECT {keys}, {', '.join(cell)}\nFROM (\n  SELECT {keys}, {', '.join(summed)}\n  FROM (\n"
-        f"    SELECT {keys}, cluster, {', '.join(told)}\n    FROM units\n  )\n  GROUP BY {keys}, cluster\n)\n"
-        f"GROUP BY {keys}\nORDER BY {keys}"  # noqa: S608
-    )
+    residuals = f"SELECT {keys}, cluster, {', '.join(told)} FROM units"  # noqa: S608  (all names are ours)
+    sums = f"SELECT {keys}, {', '.join(summed)}\n  FROM (\n    {residuals}\n  )\n  GROUP BY {keys}, cluster"
+    return f"SELECT {keys}, {', '.join(cell)}\nFROM (\n  {sums}\n)\nGROUP BY {keys}\nORDER BY {keys}"
 
 
 def _refuse_faults(
@@ -237,14 +238,16 @@ def _refuse_faults(
             )
 
 
-def _arrays(units: list[tuple[Any, ...]], groups: list[tuple[Any, ...]] | None, s: int, k: int, sql: str) -> Scanned:
+def _arrays(
+    units: list[tuple[Any, ...]], groups: list[tuple[Any, ...]] | None, s: int, k: int, rows: int, sql: str
+) -> Scanned:
     keys = tuple((tuple(row[:s]), str(row[s]), str(row[s + 1])) for row in units)
     start = s + 2
     moments, used = _moments(units, start, k)
     table = np.array([row[used:] for row in units], dtype=object).reshape(len(units), k, 4)
     logs = np.where(table == None, 0.0, table).astype(np.float64)  # noqa: E711  (elementwise)
     clusters = _moments(groups, start, 1 + 3 * k)[0] if groups is not None else None
-    return Scanned(keys, moments, Logs(logs[..., 0], logs[..., 1], logs[..., 2]), logs[..., 3], clusters, sql)
+    return Scanned(keys, moments, Logs(logs[..., 0], logs[..., 1], logs[..., 2]), logs[..., 3], clusters, rows, sql)
 
 
 def _moments(rows: list[tuple[Any, ...]], start: int, k: int) -> tuple[Moments, int]:

@@ -50,7 +50,11 @@ def evaluate(source: str, package: str, document: Any) -> dict[str, Any]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of the answer; a key that comes twice was put there by a text that broke its quotes."""
+    """An object of the answer.
+
+    Raises:
+        KeyError: A key comes twice; it was put there by a text that broke out of its quotes.
+    """
     found = dict(pairs)
     if len(found) != len(pairs):
         raise KeyError("a key comes twice")

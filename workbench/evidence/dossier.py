@@ -76,10 +76,10 @@ def as_input(
         else {
             "version": champion.version.version,
             "feature_set": champion.version.feature_set,
-            "metrics": metrics(champion),
+            "metrics": _defined(champion),
         },
         "was_champion": was_champion,
-        "metrics": metrics(candidate),
+        "metrics": _defined(candidate),
         "evidence": {kind: _told(finding, now) for kind, finding in candidate.findings.items()},
     }
 
@@ -91,6 +91,11 @@ def metrics(known: Dossier) -> dict[str, float | None]:
     if single:
         flat["fairness"] = None if None in single else min(value for value in single if value is not None)
     return flat
+
+
+def _defined(known: Dossier) -> dict[str, float]:
+    """The metrics that have a value: to the interpreter, null is greater than every number."""
+    return {name: value for name, value in metrics(known).items() if value is not None}
 
 
 def _told(finding: Finding, now: datetime) -> dict[str, Any]:

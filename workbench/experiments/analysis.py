@@ -7,8 +7,9 @@ every posterior. A revenue model that does not reproduce the plain means is not 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -118,6 +119,10 @@ class Analysis:
             "design_digest": self.design_digest,
         }
 
+    def as_text(self) -> str:
+        """The same as text."""
+        return json.dumps(self.as_json(), indent=1, ensure_ascii=False, allow_nan=False)
+
     def figures(self) -> dict[str, float]:
         """Every number under a flat name, for a tracking store."""
         flat: dict[str, float] = {}
@@ -132,6 +137,22 @@ class Analysis:
         if self.sample_ratio.p is not None:
             flat["sample_ratio.p"] = self.sample_ratio.p
         return flat | {words.slug(f"balance.{b.covariate}.p"): b.p for b in self.balance}
+
+    def evidence(self) -> dict[str, dict[str, Any]]:
+        """The effects as the fields of `evidence.Figure`, by name; the probability is that of being better."""
+        return {
+            words.slug(f"{name}.{arm}.effect"): {
+                "value": r.effect,
+                "low": r.low,
+                "high": r.high,
+                "probability": r.chance_to_win,
+                "target": 0.0,
+                "n": r.n,
+            }
+            for name, result in self.metrics.items()
+            for arm, r in result.arms.items()
+            if r.verdict != "control"
+        }
 
 
 def analyse(cube: MomentCube, design: Design) -> Analysis:
@@ -173,7 +194,7 @@ def analyse(cube: MomentCube, design: Design) -> Analysis:
         sample_ratio=ratio,
         balance=balance,
         metrics=metrics,
-        sentence=" ".join(opening + [words.metric_sentence(r, design.control) for r in metrics.values()]),
+        sentence=" ".join(opening + [words.metric_sentence(r) for r in metrics.values()]),
         verdict=verdict,
         data_digest=cube.digest,
         design_digest=design.digest,
@@ -211,19 +232,18 @@ def _balance(cube: MomentCube, covariate: str, arms: tuple[str, ...]) -> Balance
 def _metric(cube: MomentCube, metric: Metric, arms: tuple[str, ...], design: Design) -> MetricResult:
     samples = {arm: cube.sample(metric.name, arm) for arm in arms}
     if metric.kind == "binary":
-        posteriors, model, note = _binary(metric, samples), "Beta", "Every share equally likely beforehand: Beta(1, 1)."
-        return _result(metric, "Beta", note, samples, posteriors, design)
+        note = "Every share equally likely beforehand: Beta(1, 1)."
+        return _result(metric, "Beta", note, samples, _binary(metric, samples), design)
     plain = _means(metric, samples)
-    model, note = "Student-t", "Means of units with nothing assumed beforehand: p(μ, σ²) ∝ 1/σ²."
+    note = "Means of units with nothing assumed beforehand: p(μ, σ²) ∝ 1/σ²."
     if metric.kind != "revenue":
         return _result(metric, "Student-t", note, samples, plain, design)
-    posteriors, refusal = _amounts(samples)
+    amounts, refusal = _amounts(samples)
     beside = _result(metric, "Student-t", note, samples, plain, design)
     if refusal:
         return _result(metric, "Student-t", f"{note} {refusal}", samples, plain, design)
     note = "Share above zero × log-normal amounts; weak priors; every mean agrees with the plain one."
-    result = _result(metric, "hurdle", note, samples, posteriors, design)
-    return MetricResult(**{**{f: getattr(result, f) for f in result.__dataclass_fields__}, "plain": beside.arms})
+    return replace(_result(metric, "hurdle", note, samples, amounts, design), plain=beside.arms)
 
 
 def _binary(metric: Metric, samples: Mapping[str, Sample]) -> dict[str, Posterior]:
@@ -286,19 +306,26 @@ def _result(
 def _arm(
     metric: Metric, arm: str, sample: Sample, posterior: Posterior, compared: Comparison, certainty: float
 ) -> ArmResult:
-    common = {
-        "arm": arm,
-        "n": int(sample.n),
-        "mean": sample.mean,
-        "estimate": posterior.mean,
-        "chance_best": compared.chance_best[arm],
-        "expected_loss": compared.expected_loss[arm],
-    }
+    own = ArmResult(
+        arm=arm,
+        n=int(sample.n),
+        mean=sample.mean,
+        estimate=posterior.mean,
+        effect=0.0,
+        low=0.0,
+        high=0.0,
+        relative=0.0,
+        relative_low=0.0,
+        relative_high=0.0,
+        chance_to_win=0.5,
+        chance_best=compared.chance_best[arm],
+        expected_loss=compared.expected_loss[arm],
+        verdict="control",
+        needed=None,
+        sentence=f"{arm} is the control.",
+    )
     if arm == compared.control:
-        nothing = {"effect": 0.0, "low": 0.0, "high": 0.0, "relative": 0.0, "relative_low": 0.0, "relative_high": 0.0}
-        return ArmResult(
-            **common, **nothing, chance_to_win=0.5, verdict="control", needed=None, sentence=f"{arm} is the control."
-        )  # type: ignore[arg-type]
+        return own
     d = compared.differences[arm]
     win = d.chance_above if metric.better == "higher" else 1 - d.chance_above
     verdict: ArmVerdict = "not enough evidence"
@@ -309,8 +336,8 @@ def _arm(
     needed = None
     if verdict == "not enough evidence":
         needed = float((special.ndtri(certainty) / max(abs(special.ndtri(win)), 1e-3)) ** 2)
-    result = ArmResult(
-        **common,  # type: ignore[arg-type]
+    result = replace(
+        own,
         effect=d.effect,
         low=d.low,
         high=d.high,
@@ -320,10 +347,8 @@ def _arm(
         chance_to_win=win,
         verdict=verdict,
         needed=needed,
-        sentence="",
     )
-    sentence = words.arm_sentence(metric, result, compared.control)
-    return ArmResult(**{**asdict(result), "sentence": sentence})
+    return replace(result, sentence=words.arm_sentence(metric, result, compared.control))
 
 
 def _arm_json(r: ArmResult) -> dict[str, Any]:

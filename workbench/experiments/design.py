@@ -80,11 +80,14 @@ class Design:
         """All that the scan has to take: metrics, then covariates."""
         return tuple(m.measure for m in self.metrics) + tuple(Measure(c, c, "mean") for c in self.covariates)
 
+    def as_json(self) -> str:
+        """The design as text, to be kept beside its result."""
+        return json.dumps(asdict(self), sort_keys=True, indent=1, ensure_ascii=False)
+
     @property
     def digest(self) -> str:
         """SHA-256 of the design, so that a result can say which plan it followed."""
-        text = json.dumps(asdict(self), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return hashlib.sha256(self.as_json().encode()).hexdigest()
 
     def scan(self, source: Any, *, digest: str | None = None) -> MomentCube:
         """The cube that this design asks for, in one scan of a frame or file.
@@ -151,6 +154,24 @@ def parse_shares(text: str) -> dict[str, float] | None:
         if not equals:
             raise Misuse(f"{part!r} is no planned share", hint="write ARM=SHARE, as in control=1, new=1")
     return shares or None
+
+
+def parse_pairs(text: str) -> dict[str, str]:
+    """Texts by name from `NAME=TEXT, …`.
+
+    Raises:
+        Misuse: A part has no "=".
+
+    >>> parse_pairs("visits=visits a year")
+    {'visits': 'visits a year'}
+    """
+    pairs = {}
+    for part in listed(text):
+        name, equals, value = part.partition("=")
+        if not equals:
+            raise Misuse(f"{part!r} is no pair", hint="write NAME=TEXT")
+        pairs[name.strip()] = value.strip()
+    return pairs
 
 
 def listed(text: str) -> Sequence[str]:

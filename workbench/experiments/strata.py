@@ -76,4 +76,3 @@ def _within(
     plain = cube.sample(measure, arm).mean - cube.sample(measure, control).mean
     left = tuple(name for name in parts if name not in names)
     return Within(arm, effect, effect - reach, effect + reach, names, left, plain)
-

@@ -6,8 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from workbench.experiments.analysis import ArmResult, MetricResult
+    from collections.abc import Mapping, Sequence
+
+    from workbench.experiments.analysis import Analysis, ArmResult, MetricResult
     from workbench.experiments.design import Metric
+    from workbench.experiments.strata import Within
 
 
 def number(value: float) -> str:
@@ -46,7 +49,9 @@ def chance(probability: float) -> str:
 def arm_sentence(metric: Metric, result: ArmResult, control: str) -> str:
     """What one arm did to one metric, with its range and how sure that is."""
     side = "lower" if result.effect < 0 else "higher"
-    amount = number(abs(result.effect)) + (f" ({100 * abs(result.relative):.0f} %)" if result.relative is not None else "")
+    amount = number(abs(result.effect)) + (
+        f" ({100 * abs(result.relative):.0f} %)" if result.relative is not None else ""
+    )
     span = between(result.low, result.high)
     opening = f"{result.arm} against {control}: {metric.called} {side} by {amount}, {span}"
     if result.verdict == "not enough evidence":
@@ -55,7 +60,7 @@ def arm_sentence(metric: Metric, result: ArmResult, control: str) -> str:
     return f"{opening}; the chance that it is truly {side} is {chance(sure)}."
 
 
-def metric_sentence(result: MetricResult, control: str) -> str:
+def metric_sentence(result: MetricResult) -> str:
     """What a metric says: its best arm, and what is known of the others."""
     others = [r for r in result.arms.values() if r.verdict != "control"]
     best = result.best
@@ -74,6 +79,47 @@ def metric_sentence(result: MetricResult, control: str) -> str:
     if open_ := [f"{r.arm} ({between(r.low, r.high)})" for r in rest if r.verdict == "not enough evidence"]:
         said.append(f"Not settled: {', '.join(open_)}.")
     return " ".join(said)
+
+
+def lessons(analysis: Analysis, within: Mapping[str, Sequence[Within]] | None = None) -> list[str]:
+    """What an analysis teaches beyond its answer: what would have been said without its precautions."""
+    found = []
+    if analysis.cluster is not None:
+        widest = max(s.deff_mean for r in analysis.metrics.values() for s in r.samples.values())
+        found.append(
+            f"Errors respect {analysis.cluster} as what was drawn: taking each {analysis.unit} for itself would have "
+            f"made them up to {100 * (1 - widest**-0.5):.0f} % too small."
+        )
+    for name, result in analysis.metrics.items():
+        found += _model_lesson(name, result)
+        for w in (within or {}).get(name, ()):
+            r = result.arms[w.arm]
+            if abs(w.effect - w.plain) > (r.high - r.low) / 4:  # about one standard error
+                found.append(
+                    f"The arms are mixed differently over segments: within them {w.arm} differs from "
+                    f"{analysis.control} by {number(w.effect)} {result.metric.called}, not {number(w.plain)}."
+                )
+    if analysis.sample_ratio.passed is None:
+        agreed = analysis.balance and all(b.passed for b in analysis.balance)
+        found.append(
+            analysis.sample_ratio.sentence + (" The arms agree on all that was known before." if agreed else "")
+        )
+    return found
+
+
+def _model_lesson(name: str, result: MetricResult) -> list[str]:
+    """What plain means would have said where another model was used."""
+    if result.plain is None:
+        return []
+    pairs = [(p, result.arms[arm]) for arm, p in result.plain.items() if p.verdict != "control"]
+    times = [(p.high - p.low) / (r.high - r.low) for p, r in pairs]
+    other = [f"{p.arm} ({p.verdict})" for p, r in pairs if p.verdict != r.verdict]
+    said = f", and another verdict on {', '.join(other)}" if other else ""
+    told = (
+        f"For {name}, plain means have intervals {min(times):.1f} to {max(times):.1f} times as wide as "
+        f"share above zero × log-normal amounts{said}."
+    )
+    return [told]
 
 
 def between(low: float, high: float) -> str:

@@ -34,7 +34,7 @@ def board(ledger: Ledger, judge: Callable[[str, int], Decision], model: str | No
     found = []
     for version in ledger.versions(model):
         entries = ledger.entries(prefix=f"{version.model}/", kind=(*DECIDED, "evidence.recorded"))
-        standing = stage(version.version, entries)
+        standing = stage(version.model, version.version, entries)
         known = dossier(ledger, version.model, version.version)
         decision = None if standing == "champion" else judge(version.model, version.version)
         found.append(Candidate(version, standing, known.findings, decision))

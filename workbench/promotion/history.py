@@ -1,12 +1,12 @@
 """What the ledger's entries say of a model's past; pure, no IO.
 
->>> champions([])
+>>> champions("lending", [])
 []
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Literal
 
 from workbench.ledger import Entry
@@ -24,7 +24,7 @@ DECIDED = (
 )
 
 
-def champions(entries: Sequence[Entry]) -> list[int]:
+def champions(model: str, entries: Iterable[Entry]) -> list[int]:
     """The versions that were champion and may be gone back to, oldest first, the present one last.
 
     A rollback takes the version it leaves out of the line, so that rolling back twice goes two steps
@@ -32,38 +32,55 @@ def champions(entries: Sequence[Entry]) -> list[int]:
     """
     line: list[int] = []
     for entry in entries:
-        version = _version(entry)
-        if entry.kind == "promotion.granted" and version is not None:
-            line.append(version)
-        elif entry.kind == "rollback.granted":
-            while line and line[-1] != version:
+        version = _version(model, entry)
+        if version is None or entry.kind not in MOVES:
+            continue
+        if entry.kind == "rollback.granted" and version in line:
+            while line[-1] != version:
                 line.pop()
+        else:
+            line.append(version)
     return line
 
 
-def stage(version: int, entries: Sequence[Entry]) -> Stage:
-    """Where a version stands, by the entries about its model, in their order."""
-    standing: Stage = "candidate"
+def stage(model: str, version: int, entries: Iterable[Entry]) -> Stage:
+    """Where a version stands, by the entries in their order."""
+    champion: int | None = None
+    was_champion = False
+    turned_down = False
     for entry in entries:
-        about_it = _version(entry) == version
-        if entry.kind in MOVES:
-            standing = "champion" if about_it else "former champion" if standing == "champion" else standing
-        elif about_it and entry.kind == "candidate.rejected":
-            standing = "rejected"
-        elif about_it and entry.kind == "evidence.recorded" and standing == "rejected":
-            standing = "candidate"
-    return standing
+        about = _version(model, entry)
+        if about is not None and entry.kind in MOVES:
+            champion = about
+            was_champion = was_champion or about == version
+        if about == version and entry.kind in {"candidate.rejected", "evidence.recorded"}:
+            turned_down = entry.kind == "candidate.rejected"
+    if champion == version:
+        return "champion"
+    if turned_down:
+        return "rejected"
+    return "former champion" if was_champion else "candidate"
 
 
-def rejection(version: int, entries: Sequence[Entry]) -> Entry | None:
+def rejection(model: str, version: int, entries: Iterable[Entry]) -> Entry | None:
     """The rejection that still stands: no evidence about the version came after it."""
     standing: Entry | None = None
     for entry in entries:
-        if _version(entry) == version and entry.kind in {"candidate.rejected", "evidence.recorded"}:
+        if _version(model, entry) == version and entry.kind in {"candidate.rejected", "evidence.recorded"}:
             standing = entry if entry.kind == "candidate.rejected" else None
     return standing
 
 
-def _version(entry: Entry) -> int | None:
-    number = entry.subject.rpartition("/")[2]
-    return int(number) if number.isdigit() else None
+def grant(model: str, version: int, entries: Iterable[Entry]) -> Entry | None:
+    """The promotion that last made a version champion."""
+    found: Entry | None = None
+    for entry in entries:
+        if _version(model, entry) == version and entry.kind == "promotion.granted":
+            found = entry
+    return found
+
+
+def _version(model: str, entry: Entry) -> int | None:
+    """The number of the model's version that an entry is about."""
+    name, _, number = entry.subject.rpartition("/")
+    return int(number) if name == model and number.isdecimal() else None

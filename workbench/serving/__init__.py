@@ -1,27 +1,31 @@
 """Serving: answers with the version in use, and keeps what was answered.
 
-The ledger's head is the route. The gateway is one ASGI app; the prediction log has a row for every
-answer, with the version and generation that gave it.
+The ledger's heads are the routes. The gateway is one ASGI app; the prediction log has a row for every
+answer, with the version and the generation that gave it.
 """
 
 from __future__ import annotations
 
-from workbench.serving.gateway import Gateway, create_app
-from workbench.serving.guard import guarded
-from workbench.serving.meter import labels
-from workbench.serving.prediction_log import Prediction, PredictionLog
+from workbench.serving.answering import Limits
+from workbench.serving.client import Request, ask_in_process
+from workbench.serving.gateway import create_app
+from workbench.serving.guard import guard, only_hosts
+from workbench.serving.prediction import Counts, Outcome, Prediction
+from workbench.serving.prediction_log import PredictionLog
 from workbench.serving.predictor import Predictor
-from workbench.serving.routes import Loader, Route, Routes
+from workbench.serving.routes import Loader
 
 __all__ = [
-    "Gateway",
+    "Counts",
+    "Limits",
     "Loader",
+    "Outcome",
     "Prediction",
     "PredictionLog",
     "Predictor",
-    "Route",
-    "Routes",
+    "Request",
+    "ask_in_process",
     "create_app",
-    "guarded",
-    "labels",
+    "guard",
+    "only_hosts",
 ]

@@ -1,276 +1,177 @@
-"""The gateway: one ASGI app that answers for all models with the version in use, and keeps what it answered.
+"""The gateway: one ASGI app that answers with the champions of all models, and logs what it answered.
 
-    POST /v1/models/{model}/predict     one row or many, checked against the signature
-    GET  /v1/models                     what is served
-    GET  /healthz  /readyz  /metrics    for probes and Prometheus
+    POST /v1/models/{name}/predict     rows in, scores and answers out
+    GET  /v1/models                    who answers, and the fields each takes
+    GET  /healthz  /readyz             alive; every champion loaded and the log written
+    GET  /metrics                      Prometheus text
 
-Raw ASGI: one call shape, no framework on the hot path. Every answer names model, version, generation
-and prediction ids; every refusal says what was got, what is needed and the way out.
+Every answer names model, version and generation of the head it came from. What is wrong with a request
+is said with the row, the field and the way out; a wrong row is never shown to a model.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+import contextlib
+import re
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Any
 
-import msgspec
-
-from workbench.errors import Misuse, WorkbenchError
-from workbench.ledger import digest
-from workbench.serving.answering import Answer, answered
-from workbench.serving.guard import App, Receive, Scope, Send
+from workbench.errors import EngineError
+from workbench.ledger import Ledger
+from workbench.serving.answering import Answering, Limits
+from workbench.serving.exposition import CONTENT_TYPE
+from workbench.serving.guard import guard
+from workbench.serving.http import App, Receive, Reply, Scope, Send
+from workbench.serving.log_writer import Log, LogWriter
 from workbench.serving.meter import Meter
-from workbench.serving.prediction_log import Prediction, PredictionLog
-from workbench.serving.routes import Routes, UnknownModelError
-from workbench.serving.rows import Unfit
+from workbench.serving.routes import Loader, Routes
 
-MOST_BYTES = 4 << 20  # of a request's body
-FLUSH_SECONDS = 0.1  # a prediction waits at most so long before it is kept
-MOST_WAITING = 100_000  # predictions; beyond them a request is answered 503 rather than lost from the log
-JSON = (b"content-type", b"application/json")
-TEXT = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
-
-
-@dataclass(frozen=True)
-class Refused(Exception):  # noqa: N818
-    """A request that is answered with an error."""
-
-    status: int
-    message: str
-    hint: str = ""
-
-
-class Gateway:
-    """The ASGI app and its state."""
-
-    def __init__(
-        self,
-        routes: Routes,
-        log: PredictionLog,
-        *,
-        now: Callable[[], datetime],
-        new_id: Callable[[], str],
-        more_metrics: Callable[[], str] = str,
-    ) -> None:
-        self._routes = routes
-        self._log = log
-        self._now = now
-        self._new_id = new_id
-        self._more_metrics = more_metrics  # text of the monitoring's own series
-        self._meter = Meter()
-        self._waiting: list[Prediction] = []
-        self._flusher: asyncio.Task[None] | None = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One connection, as ASGI hands it over."""
-        if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
-        elif scope["type"] == "http":
-            await self._http(scope, receive, send)
-        else:
-            await send({"type": "websocket.close", "code": 1003})
-
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        while True:
-            message = await receive()
-            if message["type"] == "lifespan.startup":
-                await asyncio.to_thread(self._routes.warm)
-                self._flusher = asyncio.create_task(self._flush_now_and_then())
-                await send({"type": "lifespan.startup.complete"})
-            else:
-                if self._flusher is not None:
-                    self._flusher.cancel()
-                self._flush()
-                await send({"type": "lifespan.shutdown.complete"})
-                return
-
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path, method = scope["path"], scope["method"]
-        name = _model_of(path)
-        if name is not None:
-            await self._predict(name, method, scope, receive, send)
-        elif method != "GET":
-            await _reply(send, 405, {"error": f"{method} is not taken here", "hint": "POST /v1/models/{model}/predict"})
-        elif path == "/healthz":
-            await _reply(send, 200, {"status": "ok"})
-        elif path == "/readyz":
-            problems = self._routes.problems
-            await _reply(
-                send, 503 if problems else 200, {"status": "degraded" if problems else "ok", "problems": problems}
-            )
-        elif path == "/metrics":
-            text = self._meter.exposition(self._routes, len(self._waiting)) + await asyncio.to_thread(
-                self._more_metrics
-            )
-            await _send(send, 200, TEXT, text.encode())
-        elif path in {"/v1/models", "/"}:
-            await _reply(send, 200, {"models": [_listed(head) for head in self._routes.heads()]})
-        else:
-            hint = "POST /v1/models/{model}/predict, GET /v1/models, /healthz, /readyz, /metrics"
-            await _reply(send, 404, {"error": "there is nothing at this address", "hint": hint})
-
-    async def _predict(self, model: str, method: str, scope: Scope, receive: Receive, send: Send) -> None:
-        began = time.perf_counter()
-        headers = dict(scope.get("headers", []))
-        request_id = headers.get(b"x-request-id", b"").decode("latin-1")[:100] or self._new_id()
-        try:
-            self._admit(method)
-            body = _decoded(await _body(receive))
-            answer = await self._answered(model, body)
-        except Refused as refused:
-            micros = _micros(began)
-            self._meter.count(model, None, refused.status, micros, rows=0)
-            if refused.status != 404:
-                self._keep_refusal(model, request_id, refused, micros)
-            told = {"error": refused.message, "hint": refused.hint} if refused.hint else {"error": refused.message}
-            await _reply(send, refused.status, told)
-            return
-        micros = _micros(began)
-        ids = [f"{request_id}-{number}" for number in range(len(answer.rows))]
-        self._keep(answer, ids, micros)
-        self._meter.count(model, answer.version, 200, micros, rows=len(ids))
-        predictions = [
-            {"id": id_, "score": score, "answer": yes}
-            for id_, score, yes in zip(ids, answer.scores, answer.answers, strict=True)
-        ]
-        await _reply(
-            send,
-            200,
-            {
-                "model": model,
-                "version": answer.version,
-                "generation": answer.generation,
-                "predictions": predictions,
-            },
-        )
-
-    def _admit(self, method: str) -> None:
-        if method != "POST":
-            raise Refused(405, f"{method} is not taken here", "send a POST with the rows as JSON")
-        if len(self._waiting) > MOST_WAITING:
-            raise Refused(503, "the prediction log cannot keep up", "try again in a second")
-
-    async def _answered(self, model: str, body: Any) -> Answer:
-        try:
-            route = await asyncio.to_thread(self._routes.get, model)
-            return await asyncio.to_thread(answered, route, body)
-        except UnknownModelError as error:
-            raise Refused(404, error.message, error.hint) from error
-        except Unfit as error:
-            raise Refused(422, error.message, error.hint) from error
-        except Misuse as error:
-            raise Refused(400, error.message, error.hint) from error
-        except WorkbenchError as error:
-            raise Refused(503, error.message, error.hint) from error
-
-    def _keep(self, answer: Answer, ids: list[str], micros: int) -> None:
-        at = self._now().isoformat()
-        for id_, row, score, yes in zip(ids, answer.rows, answer.scores, answer.answers, strict=True):
-            kept = Prediction(
-                id=id_,
-                at=at,
-                model=answer.model,
-                version=answer.version,
-                generation=answer.generation,
-                input_digest=digest(row),
-                features=row,
-                score=score,
-                answer=yes,
-                latency_us=micros,
-                status=200,
-            )
-            self._waiting.append(kept)
-
-    def _keep_refusal(self, model: str, request_id: str, refused: Refused, micros: int) -> None:
-        self._waiting.append(
-            Prediction(
-                id=f"{request_id}-refused",
-                at=self._now().isoformat(),
-                model=model[:200],
-                version=None,
-                generation=None,
-                input_digest=None,
-                features=None,
-                score=None,
-                answer=None,
-                latency_us=micros,
-                status=refused.status,
-                error=refused.message[:500],
-            )
-        )
-
-    async def _flush_now_and_then(self) -> None:
-        while True:
-            await asyncio.sleep(FLUSH_SECONDS)
-            await asyncio.to_thread(self._flush)
-
-    def _flush(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        if not waiting:
-            return
-        try:
-            self._log.write(waiting)
-        except WorkbenchError:
-            self._waiting = waiting + self._waiting  # tried again; the gauge on /metrics shows it
-            self._meter.count_failed_flush()
+PREDICT = re.compile(r"/v1/models/([^/]+)/predict/?")
+WATCH = 0.25  # seconds between looks at the heads when nobody asks
 
 
 def create_app(
-    routes: Routes,
-    log: PredictionLog,
+    ledger: Ledger,
+    loader: Loader,
+    log: Log,
     *,
     now: Callable[[], datetime],
-    new_id: Callable[[], str],
-    more_metrics: Callable[[], str] = str,
+    token: str | None = None,
+    durable: bool = False,
+    limits: Limits | None = None,
+    more_metrics: Callable[[], str] | None = None,
 ) -> App:
-    """The gateway as an ASGI app."""
-    return Gateway(routes, log, now=now, new_id=new_id, more_metrics=more_metrics)
+    """The gateway as an ASGI app.
+
+    Args:
+        ledger: Its heads are the routes.
+        loader: Loads versions.
+        log: Where predictions are kept.
+        now: Reads the clock, UTC.
+        token: What a client must send; None: anybody who reaches it is answered.
+        durable: An answer is given once its rows are in the log, not a moment before.
+        limits: What one request may ask.
+        more_metrics: More Prometheus text for /metrics; called in a thread.
+    """
+    gateway = Gateway(ledger, loader, log, now=now, durable=durable, limits=limits, more_metrics=more_metrics)
+    return gateway if token is None else guard(gateway, token, name="gateway", public=("/healthz", "/readyz"))
 
 
-def _model_of(path: str) -> str | None:
-    """The model in "/v1/models/{model}/predict"."""
-    parts = path.split("/")
-    return parts[3] if len(parts) == 5 and parts[:3] == ["", "v1", "models"] and parts[4] == "predict" else None
+class Gateway:
+    """The app and its state; belongs to one event loop."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        loader: Loader,
+        log: Log,
+        *,
+        now: Callable[[], datetime],
+        durable: bool = False,
+        limits: Limits | None = None,
+        more_metrics: Callable[[], str] | None = None,
+    ) -> None:
+        self._routes = Routes(ledger, loader)
+        self._writer = LogWriter(log)
+        self._meter = Meter()
+        self._answering = Answering(
+            self._routes, self._writer, self._meter, now=now, durable=durable, limits=limits or Limits()
+        )
+        self._more_metrics = more_metrics
+        self._pages: Mapping[str, Callable[[], Awaitable[Reply]]] = {
+            "/": self._models,
+            "/v1/models": self._models,
+            "/healthz": self._alive,
+            "/readyz": self._ready,
+            "/metrics": self._metrics,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One event of ASGI."""
+        if scope["type"] == "http":
+            reply = await self._reply(scope, receive)
+            if reply is not None:
+                await reply.send(send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await receive()
+            await send({"type": "websocket.close", "code": 1003})
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """Load the champions, then watch heads and log until the server stops."""
+        await receive()
+        await self._routes.settled()
+        tasks = [asyncio.create_task(self._routes.watch(WATCH)), asyncio.create_task(self._writer.run())]
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._routes.close()
+        with contextlib.suppress(EngineError):
+            await self._writer.flush()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _reply(self, scope: Scope, receive: Receive) -> Reply | None:
+        path, method = scope["path"], scope["method"]
+        found = PREDICT.fullmatch(path)
+        if found is not None:
+            if method != "POST":
+                return _not_allowed(method, "POST")
+            return await self._answering.answer(found[1], scope, receive)
+        page = self._pages.get(path)
+        if page is None:
+            return Reply.problem(404, f"there is nothing at {path[:200]}", hint="POST /v1/models/{name}/predict")
+        if method not in {"GET", "HEAD"}:
+            return _not_allowed(method, "GET")
+        return await page()
+
+    async def _alive(self) -> Reply:
+        return Reply.json(200, {"alive": True})
+
+    async def _models(self) -> Reply:
+        self._routes.look()
+        models = [
+            {
+                "model": model,
+                "version": route.head.version,
+                "generation": route.head.generation,
+                "threshold": route.predictor.version.threshold,
+                "fields": {name: kind.words for name, kind in route.schema.kinds.items()},
+                "predict": f"/v1/models/{model}/predict",
+            }
+            for model, route in sorted(self._routes.all.items())
+        ]
+        return Reply.json(200, {"models": models, "problems": dict(self._routes.problems)})
+
+    async def _ready(self) -> Reply:
+        """Whether all is well; says which model is not, and leaves the reason to /v1/models, which is guarded."""
+        self._routes.look()
+        failing = {
+            model or "(ledger)": "an earlier version answers" if model in self._routes.all else "not answered"
+            for model in self._routes.problems
+        }
+        log = "not written" if self._writer.problem else "written"
+        ready = not failing and not self._writer.problem
+        return Reply.json(200 if ready else 503, {"ready": ready, "failing": failing, "log": log})
+
+    async def _metrics(self) -> Reply:
+        self._routes.look()
+        text = self._meter.told(
+            [route.head for _, route in sorted(self._routes.all.items())],
+            sorted(self._routes.problems),
+            swaps=self._routes.swaps,
+            waiting=self._writer.waiting,
+            dropped=self._writer.dropped,
+        )
+        if self._more_metrics is not None:
+            text += await asyncio.to_thread(self._more_metrics)
+        return Reply(200, text.encode(), CONTENT_TYPE)
 
 
-async def _body(receive: Receive) -> bytes:
-    parts, size = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Refused(400, "the client left before the body was whole")
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > MOST_BYTES:
-            raise Refused(413, f"the body is larger than {MOST_BYTES >> 20} MiB", "send fewer rows at once")
-        if not message.get("more_body", False):
-            return b"".join(parts)
-
-
-def _decoded(body: bytes) -> Any:
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(400, f"the body is no JSON: {error}", 'send {"rows": [{…}]}') from error
-
-
-async def _reply(send: Send, status: int, value: Any) -> None:
-    await _send(send, status, JSON, msgspec.json.encode(value))
-
-
-async def _send(send: Send, status: int, kind: tuple[bytes, bytes], body: bytes) -> None:
-    headers = [kind, (b"content-length", str(len(body)).encode()), (b"x-content-type-options", b"nosniff")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-def _micros(began: float) -> int:
-    return round((time.perf_counter() - began) * 1e6)
-
-
-def _listed(head: Any) -> dict[str, Any]:
-    return {"model": head.model, "version": head.version, "generation": head.generation}
+def _not_allowed(method: str, wanted: str) -> Reply:
+    return Reply.problem(
+        405, f"{method[:20]} is not for this address", hint=f"use {wanted}", headers=((b"allow", wanted.encode()),)
+    )

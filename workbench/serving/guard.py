@@ -36,9 +36,8 @@ def guard(app: App, token: str, *, name: str, public: Collection[str] = ()) -> A
     pass_ = hashlib.sha256(b"workbench cookie\0" + cookie + b"\0" + given).hexdigest().encode()
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or scope["path"] in public:
-            await app(scope, receive, send)
-        elif _bearer(scope, given) or _cookie(scope, cookie, pass_):
+        free = scope["type"] == "lifespan" or scope["path"] in public
+        if free or _bearer(scope, given) or _cookie(scope, cookie, pass_):
             await app(scope, receive, send)
         elif scope["type"] == "websocket":
             await receive()

@@ -6,7 +6,7 @@ b'{"error":"no such model"}'
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
@@ -50,11 +50,11 @@ class Reply:
         await send({"type": "http.response.body", "body": self.body})
 
 
-class TooLarge(Exception):
+class TooLargeError(Exception):
     """A body is larger than it may be."""
 
 
-class Gone(Exception):
+class GoneError(Exception):
     """The client left before its request was whole."""
 
 
@@ -76,22 +76,22 @@ async def read_body(scope: Scope, receive: Receive, *, most: int) -> bytes:
         most: Bytes it may have.
 
     Raises:
-        TooLarge: It has more; the rest is not read.
-        Gone: The client left.
+        TooLargeError: It has more; the rest is not read.
+        GoneError: The client left.
     """
     length = header(scope, b"content-length")
     if length.isdigit() and int(length) > most:
-        raise TooLarge
+        raise TooLargeError
     chunks: list[bytes] = []
     size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Gone
+            raise GoneError
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > most:
-            raise TooLarge
+            raise TooLargeError
         chunks.append(chunk)
         if not message.get("more_body", False):
             return b"".join(chunks)

@@ -1,99 +1,150 @@
-"""Which version answers for a model: the ledger's head, loaded once for each generation.
+"""Which version answers for which model: the ledger's heads, loaded; nothing else decides it.
 
-A new head is loaded beside the one in use and takes its place when it is ready; one that cannot be
-loaded leaves the old one answering, and says so.
+A look at the heads costs some twenty microseconds, so that every request may look. A new head is loaded
+beside the old one, which answers until the new one is ready: no request waits and none is lost. A
+version that does not load changes nothing: the old one goes on, the problem is told and tried again.
 """
 
 from __future__ import annotations
 
-import threading
+import asyncio
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from workbench.errors import EngineError, WorkbenchError
 from workbench.ledger import Head, Ledger, ModelVersion
 from workbench.serving.predictor import Predictor
+from workbench.serving.schema import Schema
 
-SLOT = "champion"
+LOOK = 0.05  # seconds between two looks at the heads, at least
+AGAIN = 5.0  # seconds before a version that did not load is tried again
 
 
 class Loader(Protocol):
-    """Loads a version's files after checking them against the ledger's digest."""
+    """Where versions' files are; fulfilled by an engine."""
 
-    def load(self, version: ModelVersion) -> Predictor:
-        """A version ready to answer."""
+    def load(self, version: ModelVersion, /) -> Predictor:
+        """A version ready to answer, loaded from files whose digest is the registered one."""
         ...
 
 
 @dataclass(frozen=True)
 class Route:
-    """A model with the version that answers for it now."""
+    """One model's champion, loaded."""
 
     head: Head
     predictor: Predictor
-
-
-class UnknownModelError(WorkbenchError):
-    """A model that nobody promoted a version of."""
+    schema: Schema
 
 
 class Routes:
-    """The models that are served; asks the ledger at every request."""
+    """The champions of all models; belongs to one event loop."""
 
     def __init__(self, ledger: Ledger, loader: Loader) -> None:
         self._ledger = ledger
         self._loader = loader
         self._routes: dict[str, Route] = {}
+        self._former: dict[str, Route] = {}  # by model; the way back needs no loading
+        self._heads: list[Head] = []
         self._problems: dict[str, str] = {}
-        self._lock = threading.Lock()
+        self._failed: dict[Head, float] = {}  # when it did not load
+        self._looked = 0.0
+        self._loading: asyncio.Task[None] | None = None
+        self.swaps = 0  # times that a route was set
 
     @property
-    def problems(self) -> dict[str, str]:
-        """Models whose newest champion could not be loaded, and why."""
-        return dict(self._problems)
+    def all(self) -> Mapping[str, Route]:
+        """The routes by model."""
+        return self._routes
 
-    def heads(self) -> list[Head]:
-        """The champions, by model."""
-        return [head for head in self._ledger.heads() if head.slot == SLOT]
+    @property
+    def problems(self) -> Mapping[str, str]:
+        """What does not load, by model; "" is the ledger itself."""
+        return self._problems
 
-    def warm(self) -> None:
-        """Load all champions; what cannot be loaded is among the problems."""
-        for head in self.heads():
-            if not self.is_current(head):
-                self._load(head)
+    def find(self, model: str) -> Route | None:
+        """The route of a model now, after a look at the ledger if the last one is not fresh."""
+        self.look()
+        return self._routes.get(model)
 
-    def is_current(self, head: Head) -> bool:
-        """Whether this head is the one that answers, or has failed to load already."""
-        route = self._routes.get(head.model)
-        known = f"generation {head.generation}:"
-        return (route is not None and route.head == head) or self._problems.get(head.model, "").startswith(known)
+    def look(self, *, fresh: bool = False) -> None:
+        """See whether the heads moved, if the last look is not fresh, and begin to load what is new."""
+        now = time.monotonic()
+        if now - self._looked < LOOK and not fresh:
+            return
+        self._looked = now
+        try:
+            self._heads = self._ledger.heads()
+            self._problems.pop("", None)
+        except EngineError as error:
+            self._problems[""] = error.message
+            return
+        if self._loading is None and self._stale(now):
+            self._loading = asyncio.create_task(self._load_all(now))
 
-    def get(self, model: str) -> Route:
-        """The route of a model, with its newest champion that could be loaded.
+    async def settled(self, model: str | None = None) -> Route | None:
+        """Wait until what is being loaded is loaded; then the route of a model."""
+        self.look(fresh=True)
+        if self._loading is not None:
+            await asyncio.shield(self._loading)
+        return self._routes.get(model) if model is not None else None
 
-        Raises:
-            UnknownModelError: It has no champion.
-            EngineError: Its champion cannot be loaded, and there was none before.
-        """
-        head = self._ledger.head(model, SLOT)
-        if head is None:
-            known = ", ".join(found.model for found in self.heads()) or "none yet"
-            raise UnknownModelError(f"there is no model {model!r}", hint=f"models that are served: {known}")
-        if not self.is_current(head):
-            self._load(head)
-        route = self._routes.get(model)
-        if route is None:
-            raise EngineError(f"{model} cannot be served: {self._problems[model]}", hint="workbench doctor")
-        return route
+    async def watch(self, every: float) -> None:
+        """Look again and again, so that a move shows without a request; ends when it is cancelled."""
+        while True:
+            await asyncio.sleep(every)
+            self.look()
 
-    def _load(self, head: Head) -> None:
-        with self._lock:
-            if self.is_current(head):
-                return
-            try:
-                predictor = self._loader.load(self._ledger.version(head.model, head.version))
-            except WorkbenchError as error:
-                self._problems[head.model] = f"generation {head.generation}: {error.message}"
-                return
-            self._routes[head.model] = Route(head, predictor)
-            self._problems.pop(head.model, None)
+    def standing(self, model: str) -> str:
+        """Why a model has no route: "unknown", "no champion" or "does not load"."""
+        if any(head.model == model for head in self._heads):
+            return "does not load"
+        return "no champion" if self._ledger.versions(model) else "unknown"
+
+    def _stale(self, now: float) -> list[Head]:
+        return [
+            head
+            for head in self._heads
+            if head.slot == "champion"
+            and ((route := self._routes.get(head.model)) is None or route.head != head)
+            and now - self._failed.get(head, -AGAIN) >= AGAIN
+        ]
+
+    async def close(self) -> None:
+        """Stop loading."""
+        if self._loading is not None:
+            self._loading.cancel()
+            await asyncio.gather(self._loading, return_exceptions=True)
+
+    async def _load_all(self, now: float) -> None:
+        try:
+            for head in self._stale(now):
+                former = self._former.get(head.model)
+                try:
+                    if former is not None and former.head.version == head.version:
+                        route = Route(head, former.predictor, former.schema)
+                    else:
+                        route = await asyncio.to_thread(self._load, head)
+                except WorkbenchError as error:
+                    self._failed[head] = time.monotonic()
+                    self._problems[head.model] = error.message
+                    continue
+                if head.model in self._routes:
+                    self._former[head.model] = self._routes[head.model]
+                self._routes[head.model] = route
+                self.swaps += 1
+                self._failed.pop(head, None)
+                self._problems.pop(head.model, None)
+        finally:
+            self._loading = None
+
+    def _load(self, head: Head) -> Route:
+        try:
+            predictor = self._loader.load(self._ledger.version(head.model, head.version))
+        except WorkbenchError:
+            raise
+        except Exception as error:
+            raise EngineError(f"{head.model} {head.version} does not load: {type(error).__name__}: {error}") from error
+        return Route(head, predictor, Schema.of(f"{head.model} {head.version}", predictor.columns))

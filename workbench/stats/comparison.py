@@ -165,10 +165,14 @@ def difference_quantiles(arm: Posterior, control: Posterior, levels: Floats) -> 
 
 def ratio_quantiles(arm: Posterior, control: Posterior, levels: Floats) -> Floats:
     """Quantiles of arm / control at given probabilities; the control must be above zero for certain."""
-    low, high = np.minimum(arm.ppf(levels / 4), 0), np.maximum(arm.isf((1 - levels) / 4), 0)
-    smallest = np.maximum(control.ppf(np.minimum(levels, 1 - levels) / 4), np.finfo(float).tiny)
+    low, high = arm.ppf(levels / 4), arm.isf((1 - levels) / 4)
     positive = bool(np.all(low > 0))
-    low, high = low / (control.isf(levels / 4) if positive else smallest), high / smallest
+    smallest = np.maximum(control.ppf((1 - levels) / 4), np.finfo(float).tiny)
+    if positive:
+        low, high = low / control.isf(levels / 4), high / smallest
+    else:
+        tiniest = np.minimum(smallest, control.ppf(levels / 4))
+        low, high = np.minimum(low, 0) / tiniest, np.maximum(high, 0) / tiniest
     meshes = Meshes((arm, control))
     narrow = positive and arm.sd / arm.mean < control.sd / control.mean
     mesh = meshes.own(0 if narrow else 1)

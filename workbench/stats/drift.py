@@ -46,14 +46,17 @@ class Psi:
 def psi(reference: npt.ArrayLike, current: npt.ArrayLike) -> Psi:
     """Population stability index over bins or categories: sum of (p - q) log(p / q).
 
-    Half a case is added to every bin. Bins that are empty in both do not count.
+    Half a case is added to every bin. Bins that are empty in both do not count. The high end is never
+    below what would be found at the noise floor: a sample that agrees by luck proves no more than one
+    that agrees as well as it should.
 
     Raises:
         ValueError: The lengths differ, or one side has no case.
 
     Source:
         Yurdakul & Naranjo (2020), Journal of Risk Model Validation 14, for the null distribution; the
-        interval inverts the noncentral chi-squared distribution that it has near the null.
+        interval inverts the noncentral chi-squared distribution that it has near the null. Cowan et al.
+        (2011), arXiv 1105.3166, for the power-constrained high end.
 
     >>> round(psi([500, 500], [400, 600]).value, 3)
     0.04
@@ -73,7 +76,7 @@ def psi(reference: npt.ArrayLike, current: npt.ArrayLike) -> Psi:
         floor=df * scale,
         p_value=float(special.chdtrc(df, statistic)),
         low=_noncentrality(statistic, df, 1.0 - TAIL) * scale,
-        high=_noncentrality(statistic, df, TAIL) * scale,
+        high=_noncentrality(max(statistic, df), df, TAIL) * scale,
         bins=df + 1,
     )
 

@@ -29,7 +29,8 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Counts: TypeAlias = npt.NDArray[np.int64]
 
 JEFFREYS = 0.5  # pseudo-count of either answer
-SPREADS = 48  # grid of the spread
+SPREADS = 64  # grid of the spread
+SMALLEST, LARGEST = 0.05, 100.0  # spreads (k): as they are, and in sizes of a group
 CENTRES = 49  # grid of the centre, at each spread
 REACH = 6.0  # posterior standard deviations that the grid of the centre covers to either side
 COCHRAN = 5.0  # smallest expected count for which the chi-squared distribution is used
@@ -151,8 +152,8 @@ def _pearson(hits: Floats, cases: Floats) -> Floats:
 def _pooling(hits: Floats, cases: Floats) -> tuple[Floats, Floats, Floats]:
     """The posterior of centre and spread on a grid: weights that add to one, centres, spreads (k)."""
     size = np.count_nonzero(cases) / (1.0 / cases[cases > 0]).sum()
-    drawn = (np.arange(SPREADS) + 0.5) / SPREADS  # the share by which a group is drawn to the centre
-    k = size * drawn / (1.0 - drawn)
+    k = np.geomspace(SMALLEST, LARGEST * size, SPREADS)
+    drawn = k / (k + size)  # the share by which a group is drawn to the centre; uniform beforehand
     # a normal start places the grid of the centre, on the log-odds, at each spread
     rate = (hits + JEFFREYS) / (cases + 2 * JEFFREYS)
     effective = cases[None] * (k[:, None] + 1.0) / (cases[None] + k[:, None])
@@ -162,7 +163,7 @@ def _pooling(hits: Floats, cases: Floats) -> tuple[Floats, Floats, Floats]:
     steps = np.linspace(-REACH, REACH, CENTRES)
     centre = special.expit(special.logit(middle)[:, None] + sd[:, None] * steps)
     # the prior of the centre, times the slope of the log-odds, is (m (1-m)) ** (-1/2 + 1)
-    log = 0.5 * np.log(centre * (1.0 - centre)) + np.log(sd)[:, None]
+    log = 0.5 * np.log(centre * (1.0 - centre)) + np.log(sd * drawn * (1.0 - drawn))[:, None]
     first, second = centre * k[:, None], (1.0 - centre) * k[:, None]
     for hit, seen in zip(hits, cases, strict=True):
         log += special.betaln(hit + first, seen - hit + second) - special.betaln(first, second)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy import special
@@ -92,7 +92,7 @@ class Hurdle:
         """Nodes of σ, so many a panel, and their probabilities."""
 
         # σ² = m2 / χ²(df): the quantiles of σ are those of χ² upside down, cut at the cap
-        def at(chi_square: Floats) -> Floats:
+        def at(chi_square: Any) -> Floats:
             return np.asarray(np.sqrt(self.m2_log / np.maximum(chi_square, 1e-300)))
 
         levels = np.concatenate([INNER, [0.5]])
@@ -167,7 +167,7 @@ def hurdle_posterior(sample: Sample, *, prior: tuple[float, float] = (1.0, 1.0),
         raise ValueError(f"{sample.n_negative:g} amounts are negative; a hurdle needs zero or more")
     if sample.n_positive < ENOUGH:
         raise ValueError(f"{sample.n_positive:g} amounts are above zero; a log-normal needs at least {ENOUGH}")
-    if sample.m2_log <= 0:
+    if sample.m2_log <= 1e-12 * sample.n_positive:
         raise ValueError(f"all {sample.n_positive:g} amounts above zero are equal; their spread is not known")
     n_log = sample.n_positive / sample.deff_log
     share = beta_posterior(sample.n_positive, sample.n, prior=prior, design_effect=sample.deff_share)

@@ -46,7 +46,7 @@ def mean_posterior(sample: Sample, *, prior: MeanPrior = WEAK) -> StudentT:
     """
     if sample.independent < 2 and prior.shape <= 0:
         raise ValueError(f"{sample.independent:g} independent units; a mean needs at least 2")
-    if sample.m2 <= 0 and prior.rate <= 0:
+    if sample.m2 <= 1e-30 * sample.n * sample.mean**2 and prior.rate <= 0:
         raise ValueError(f"all {sample.n:g} values are equal; their spread is not known")
     n, weight = sample.n, prior.weight
     shape = prior.shape + n / 2

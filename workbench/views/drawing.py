@@ -119,7 +119,8 @@ def certainty(figure: Figure) -> str:
     """
     if figure.probability is None or figure.target is None:
         return ""
-    return f"{share(figure.probability)} sure to meet {number(figure.target)}"
+    probability = min(max(figure.probability, 0.0005), 0.9995)  # drawn from a finite sample: never a certainty
+    return f"{share(probability)} sure to meet {number(figure.target)}"
 
 
 def _span(figure: Figure, scale: Scale, y: float, look: str) -> str:

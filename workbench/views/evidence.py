@@ -17,6 +17,7 @@ from workbench.views.drawing import Scale, certainty, interval, scale_over
 from workbench.views.words import GLOSSES, counted, difference, figure_name, moment, number, safe
 
 FIRST = 6  # figures shown before the rest is folded away
+LEADING = {"f1": 1, "disparate_impact": 1, "auc": 2, "accuracy": 2, "equalized_odds_difference": 2}
 MARKS = {  # a shape beside each word: nothing rests on colour alone
     "pass": '<path d="M3 8.5l3.2 3.2L13 4.8"/>',
     "fail": '<path d="M4 4l8 8M12 4l-8 8"/>',
@@ -89,7 +90,9 @@ def findings_told(findings: Mapping[str, Finding]) -> str:
 
 def particulars(version: ModelVersion, findings: Mapping[str, Finding], decision: Decision | None) -> str:
     """Where a version comes from, folded away: data, features, threshold, digests."""
-    answer = "no threshold" if version.threshold is None else f"yes at a score of {number(version.threshold, 2)} or more"
+    answer = (
+        "no threshold" if version.threshold is None else f"yes at a score of {number(version.threshold, 2)} or more"
+    )
     rows = [
         ("Answers", answer),
         ("Reads", f"feature set {version.feature_set}"),
@@ -103,9 +106,7 @@ def particulars(version: ModelVersion, findings: Mapping[str, Finding], decision
     if decision is not None:
         rows.append(("Policy", f"{decision.policy}, {decision.policy_digest}"))
     cells = "".join(f"<dt>{safe(name)}</dt><dd>{safe(value)}</dd>" for name, value in rows)
-    return (
-        f'<details class="wb-more"><summary>Where it comes from</summary><dl class="wb-particulars">{cells}</dl></details>'
-    )
+    return f'<details class="wb-more"><summary>Where it comes from</summary><dl class="wb-particulars">{cells}</dl></details>'
 
 
 def headline(findings: Mapping[str, Finding], most: int = 3) -> str:
@@ -120,16 +121,14 @@ def _figures(findings: Mapping[str, Finding]) -> dict[str, Figure]:
 
 
 def _told_apart(figures: Mapping[str, Figure], named: set[str | None]) -> tuple[dict[str, Figure], dict[str, Figure]]:
-    """First those the policy spoke of and those with a limit, then those with an interval."""
+    """First those the policy spoke of, then the leading families; at most `FIRST`, in their own order."""
 
     def rank(name: str) -> int:
-        figure = figures[name]
-        if name in named or figure.target is not None:
-            return 0
-        return 1 if figure.low is not None and name in GLOSSES else 2
+        family = name.partition(".")[0]
+        return 0 if name in named else LEADING.get(family, 3)
 
     order = sorted(figures, key=rank)
-    keep = [name for name in order if rank(name) < 2][:FIRST] or order[:FIRST]
+    keep = [name for name in order if rank(name) < 3][:FIRST] or order[:FIRST]
     shown = {name: figures[name] for name in figures if name in keep}
     return shown, {name: figures[name] for name in figures if name not in keep}
 
@@ -145,7 +144,9 @@ def _table(figures: Mapping[str, Figure], theirs: Mapping[str, Figure], champion
     )
     legend = '<span class="wb-key wb-key-ours">this version</span>'
     legend += '<span class="wb-key wb-key-theirs">champion</span>' if champion is not None else ""
-    legend += '<span class="wb-key wb-key-limit">limit</span>' if any(f.target is not None for f in figures.values()) else ""
+    legend += (
+        '<span class="wb-key wb-key-limit">limit</span>' if any(f.target is not None for f in figures.values()) else ""
+    )
     return (
         f'<table class="wb-figures"><thead><tr><th scope="col">Figure</th>'
         f'<th scope="col" class="wb-plot"><span class="wb-legend">{legend}</span></th>{heads}</tr></thead>'
@@ -199,7 +200,7 @@ def _beside(figure: Figure, other: Figure | None) -> str:
     told = f"{number(other.value)}{_range(other)}"
     if figure.value is None:
         return told
-    return f'{told}<span class="wb-gloss">this one {difference(figure.value - other.value)}</span>'
+    return f'{told}<span class="wb-gloss">difference {difference(figure.value - other.value)}</span>'
 
 
 def _look(verdict: str) -> str:

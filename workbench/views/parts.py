@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import ipywidgets
+from ipywidgets.widgets.widget_string import HTMLStyle, TextStyle
 
 from workbench.views.style import STYLE
 
@@ -23,8 +24,8 @@ class Parts:
     def __init__(self) -> None:
         self._layout = ipywidgets.Layout()
         self._button = ipywidgets.ButtonStyle()
-        self._html = ipywidgets.HTMLStyle()
-        self._text = ipywidgets.TextStyle(description_width="auto")
+        self._html = HTMLStyle()
+        self._text = TextStyle(description_width="auto")
 
     def html(self, value: str = "", *looks: str) -> ipywidgets.HTML:
         """A piece of the page; whatever comes from outside in it has been made safe."""
@@ -35,7 +36,11 @@ class Parts:
     ) -> ipywidgets.Button:
         """A button; its words are shown as text, whatever they hold."""
         made = ipywidgets.Button(
-            description=words, tooltip=tooltip, layout=self._layout, style=self._button, _dom_classes=(look,) if look else ()
+            description=words,
+            tooltip=tooltip,
+            layout=self._layout,
+            style=self._button,
+            _dom_classes=(look,) if look else (),
         )
         if click is not None:
             made.on_click(lambda _: click())

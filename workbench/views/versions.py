@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from workbench.ledger import Entry
-from workbench.promotion import MOVES, Candidate, champions
-from workbench.views.acting import Act, Form, confirmed
+from workbench.promotion import Candidate, champions
+from workbench.promotion.history import MOVES
+from workbench.views.acting import Act, Form
 from workbench.views.evidence import comparison, findings_told, headline, particulars, verdict
 from workbench.views.parts import Parts, show
 from workbench.views.words import moment, safe
@@ -54,8 +55,9 @@ class Section:
             trail: Past decisions about it, newest first.
         """
         champion = next((c for c in candidates if c.stage == "champion"), None)
-        self.head.value = _head(self._model, champion, trail)
-        self._offer_way_back(champion, trail)
+        line = _line(self._model, trail)
+        self.head.value = _head(self._model, champion, line, trail)
+        self._offer_way_back(champion, line)
         waiting = [c for c in candidates if c.stage == "candidate"]
         for candidate in candidates:
             number = candidate.version.version
@@ -78,8 +80,7 @@ class Section:
         show(self.said, shown=bool(words))
 
     def done(self, sentence: str) -> None:
-        """Confirm an act here and to the whole page."""
-        self.say(confirmed(sentence))
+        """Close the form of the way back and confirm the act."""
         show(self._form_place, shown=False)
         self._doing.done(sentence)
 
@@ -88,15 +89,14 @@ class Section:
             self._cards[number] = Card(self._parts, self._doing)
         return self._cards[number]
 
-    def _offer_way_back(self, champion: Candidate | None, trail: Sequence[Entry]) -> None:
-        show(self.back, shown=champion is not None)
-        if champion is None:
+    def _offer_way_back(self, champion: Candidate | None, line: Sequence[int]) -> None:
+        possible = champion is not None and len(line) != 1
+        show(self.back, shown=possible)
+        if champion is None or not possible:
             show(self._form_place, shown=False)
             return
-        present, before, closed = champion.version.version, _before(trail), ""
-        if before is None and _is_first(present, trail):
-            closed = f"Version {present} is the first champion of {self._model}; there is none to go back to."
-        to = "the champion before it" if before is None else f"version {before}"
+        present = champion.version.version
+        to = f"version {line[-2]}" if line else "the champion before it"
         self._acts = [
             Act(
                 "Roll back",
@@ -104,17 +104,14 @@ class Section:
                 effect=f"This takes {self._model} back from version {present} to {to}. "
                 f"From then on {to} answers every request.",
                 sure=f"Yes, go back to {to}",
-                closed=closed,
                 look="wb-grave",
             )
         ]
-        self.back.disabled, self.back.tooltip = bool(closed), closed or f"Take {self._model} back to {to}"
+        self.back.tooltip = f"Take {self._model} back to {to}"
         if self._form is not None:
             self._form.offer(self._acts)
 
     def _open(self) -> None:
-        if self.back.disabled:
-            return
         if self._form is None:
             label = f"Why go back from {self._model}’s present version? (required)"
             self._form = Form(self._parts, label, look_again=self._doing.look_again, done=self.done, count=1)
@@ -207,18 +204,19 @@ def _acts(candidate: Candidate, champion: Candidate | None, doing: Doing) -> lis
     return acts
 
 
-def _head(model: str, champion: Candidate | None, trail: Sequence[Entry]) -> str:
+def _head(model: str, champion: Candidate | None, line: Sequence[int], trail: Sequence[Entry]) -> str:
     title = f'<div class="wb-title"><h2>{safe(model)}</h2></div>'
     if champion is None:
         return f'{title}<p class="wb-quiet">No version is champion yet; nothing is served.</p>'
     number = champion.version.version
     placed = next((e for e in trail if e.kind in MOVES and e.subject == champion.version.subject), None)
     since = f", since {moment(placed.at)}, by {placed.actor}" if placed else ""
+    only = " There is no earlier champion to go back to." if len(line) == 1 else ""
     figures = headline(champion.findings)
     told = comparison(champion.findings, {}, champion=None) + findings_told(champion.findings)
     more = particulars(champion.version, champion.findings, None)
     return (
-        f"{title}<p><b>Version {number} is champion</b>{safe(since)}.</p>"
+        f"{title}<p><b>Version {number} is champion</b>{safe(since)}.{only}</p>"
         + (f'<p class="wb-quiet">{figures}</p>' if figures else "")
         + f'<details class="wb-more"><summary>The champion’s evidence</summary>{told}{more}</details>'
     )
@@ -258,16 +256,11 @@ def _left(candidate: Candidate, trail: Sequence[Entry]) -> str:
     return words
 
 
-def _before(trail: Sequence[Entry]) -> int | None:
-    line = champions(sorted(trail, key=lambda entry: entry.seq))
-    return line[-2] if len(line) > 1 else None
-
-
-def _is_first(present: int, trail: Sequence[Entry]) -> bool:
-    """Whether the trail reaches back to the first champion and the line ends there."""
-    moves = [entry for entry in trail if entry.kind in MOVES]
+def _line(model: str, trail: Sequence[Entry]) -> list[int]:
+    """The champions that may be gone back to; empty where the trail does not reach back to the first."""
+    moves = sorted((entry for entry in trail if entry.kind in MOVES), key=lambda entry: entry.seq)
     begun = any(entry.body.get("from") is None for entry in moves)
-    return begun and champions(sorted(moves, key=lambda entry: entry.seq)) == [present]
+    return champions(model, moves) if begun else []
 
 
 def _place(box: object, children: Sequence[object]) -> None:

@@ -119,10 +119,13 @@ def moment(at: datetime | str) -> str:
     """
     if isinstance(at, str):
         try:
-            at = datetime.fromisoformat(at)
+            read = datetime.fromisoformat(at)
         except ValueError:
             return at
-    return f"{at.astimezone(UTC) if at.tzinfo else at:%-d %b %Y, %H:%M} UTC"
+    else:
+        read = at
+    universal = read.astimezone(UTC) if read.tzinfo else read
+    return f"{universal.day} {universal:%b %Y, %H:%M} UTC"
 
 
 def figure_name(name: str) -> str:

@@ -1,0 +1,92 @@
+"""A count cube counts every case once, adds like the data it counts, and comes back from JSON."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workbench.data import CountCube
+from workbench.errors import Misuse
+
+CASES = st.lists(
+    st.tuples(st.sampled_from(["a", "b", None]), st.sampled_from([1, 2]), st.integers(0, 1), st.integers(0, 1)),
+    min_size=1,
+    max_size=30,
+)
+
+
+def cube_of(cases, source=""):
+    race, sex, label, prediction = zip(*cases, strict=True)
+    return CountCube.scan({"race": race, "sex": sex}, label=label, prediction=prediction, source=source)
+
+
+def test_cells_are_true_negatives_false_positives_false_negatives_true_positives():
+    cube = CountCube.scan({"g": ["a"] * 10}, label=[0] * 3 + [1] * 7, prediction=[0, 0, 1, 0, 0, 0, 1, 1, 1, 1])
+    assert cube.cells == {("a",): (2, 1, 3, 4)}
+    assert cube.counts().tolist() == [[[2, 1], [3, 4]]]
+
+
+@given(CASES)
+def test_cells_are_those_of_a_cross_table(cases):
+    frame = pd.DataFrame(cases, columns=["race", "sex", "y", "p"]).fillna({"race": "unknown"})
+    counted = frame.groupby(["race", "sex", "y", "p"]).size()
+    for (race, sex), cell in cube_of(cases).cells.items():
+        wanted = [counted.get((race, int(sex), y, p), 0) for y, p in ((0, 0), (0, 1), (1, 0), (1, 1))]
+        assert list(cell) == wanted
+    assert cube_of(cases).total == len(cases)
+
+
+@given(CASES, CASES)
+def test_the_cube_of_all_is_the_sum_of_the_cubes_of_parts(one, other):
+    assert (cube_of(one) + cube_of(other)).cells == cube_of(one + other).cells
+
+
+@given(CASES, CASES, CASES)
+def test_addition_does_not_care_for_order(a, b, c):
+    a, b, c = (cube_of(cases, source) for cases, source in ((a, "x"), (b, "y"), (c, "z")))
+    assert (a + b) + c == a + (b + c) == c + b + a
+
+
+@given(CASES)
+def test_it_comes_back_from_json_with_its_digest(cases):
+    cube = cube_of(cases, "d")
+    assert CountCube.from_json(cube.as_json()) == cube
+    assert CountCube.from_json(cube.as_json()).digest == cube.digest
+
+
+def test_over_fewer_attributes_it_is_the_cube_of_these_attributes():
+    cases = [("a", 1, 0, 1), ("a", 2, 1, 1), ("b", 1, 1, 0)]
+    assert cube_of(cases).by(["race"]).cells == {("a",): (0, 1, 0, 1), ("b",): (0, 0, 1, 0)}
+
+
+def test_a_missing_group_is_a_group_of_its_own_and_can_be_left_out():
+    cube = CountCube.scan({"sex": ["f", None, np.nan]}, label=[1, 1, 0], prediction=[1, 0, 0])
+    assert cube.cells == {("f",): (0, 0, 0, 1), ("unknown",): (1, 0, 1, 0)}
+    assert list(cube.without("unknown").cells) == [("f",)]
+
+
+def test_it_carries_the_digest_of_what_was_scanned():
+    one, other = (CountCube.scan({"g": ["a"]}, label=[1], prediction=[1], source=source) for source in ("x", "y"))
+    assert one.data_digest == "x"
+    assert (one + other).sources == ("x", "y")
+    assert (one + other).data_digest == (other + one).data_digest
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: CountCube.scan({}, label=[1], prediction=[1]), "lengths"),
+        (lambda: CountCube.scan({"g": ["a", "b"]}, label=[1], prediction=[1]), r"lengths \[1, 2\]"),
+        (lambda: CountCube.scan({"g": ["a"]}, label=[2], prediction=[1]), "label holds"),
+        (lambda: CountCube.scan({"g": ["a"]}, label=[1], prediction=[0.5]), "prediction holds"),
+        (lambda: CountCube.scan({"g": ["a"]}, label=[None], prediction=[1]), "label holds"),
+        (lambda: CountCube.scan({"g": []}, label=[], prediction=[]), "one number a case"),
+        (lambda: CountCube.from_json("{}"), "no count cube"),
+        (lambda: CountCube.scan({"g": ["a"]}, label=[1], prediction=[1]).by(["h"]), "no attribute"),
+        (lambda: CountCube(("g",), {}) + CountCube(("h",), {}), "do not add"),
+    ],
+)
+def test_what_cannot_be_counted_is_refused(call, message):
+    with pytest.raises(Misuse, match=message):
+        call()

@@ -1,0 +1,49 @@
+"""Two who move one model at once: no move is lost, none rests on a champion that was gone."""
+
+import importlib.util
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).with_name("racing.py")
+spec = importlib.util.spec_from_file_location("racing", SCRIPT)
+racing = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(racing)
+
+MOVES = 15
+
+
+@pytest.mark.slow
+def test_two_processes_that_promote_at_once_lose_no_move(tmp_path):
+    (tmp_path / "promotion.rego").write_text("package promotion\n")
+    place = racing.crashing.Place(tmp_path)
+    place.register(1, 2, 3)
+    command = [sys.executable, str(SCRIPT), str(tmp_path)]
+    running = [
+        subprocess.Popen([*command, str(seed), str(MOVES)], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for seed in range(2)
+    ]
+    for child in running:
+        child.stdin.close()
+    told = [child.stderr.read() for child in running]
+    for child in running:
+        child.stderr.close()
+    assert [child.wait(60) for child in running] == [0, 0], told
+
+    granted = place.ledger.entries(kind="promotion.granted")
+    assert len(granted) == 2 * MOVES
+    assert [entry.body["generation"] for entry in granted] == list(range(1, 2 * MOVES + 1))
+    for before, after in itertools.pairwise(granted):
+        assert after.body["from"] == before.body["to"]
+        assert after.body["input"]["champion"]["version"] == before.body["to"]
+    head = place.ledger.head("lending")
+    assert (head.version, head.seq) == (granted[-1].body["to"], granted[-1].seq)
+    assert place.ledger.verify().problems == ()
+
+    place.act("reconcile")
+    assert place.registry.alias("lending", "champion") == (head.version, head.generation)
+    assert place.ledger.owed() == []
+    place.close()

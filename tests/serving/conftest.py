@@ -1,0 +1,118 @@
+"""A ledger with versions, a loader that keeps them in memory, a log, and a gateway over all three."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from workbench.errors import EngineError
+from workbench.ledger import Ledger, ModelVersion
+from workbench.serving import PredictionLog, Predictor, Request, create_app
+from workbench.serving.client import living
+
+START = datetime(2026, 1, 1, 9, 0, tzinfo=UTC)
+COLUMNS = {"income": "double", "loans": "long", "cosigner": "boolean", "purpose": "string"}
+ROW = {"income": 4.5, "loans": 2, "cosigner": True, "purpose": "house"}
+
+
+class Line:
+    """Says yes with probability income / 10, shifted a little by its version, so that versions can be told apart."""
+
+    def __init__(self, version):
+        self.version = version
+
+    def predict_proba(self, frame):
+        yes = frame["income"].to_numpy() / 10 + self.version / 1000
+        return np.column_stack([1 - yes, yes])
+
+
+class MemoryLoader:
+    """Versions in memory; some do not load, and some take their time."""
+
+    def __init__(self):
+        self.broken = set()
+        self.estimators = {}
+        self.loaded = []
+        self.columns = COLUMNS
+
+    def load(self, version):
+        self.loaded.append(version.version)
+        if version.version in self.broken:
+            raise EngineError(f"the files of {version.subject} are not those that were registered")
+        estimator = self.estimators.get(version.version, Line(version.version))
+        return Predictor(version=version, estimator=estimator, columns=self.columns)
+
+
+class Shop:
+    """All that a gateway needs, with as few words as a test needs."""
+
+    def __init__(self, ledger, log):
+        self.ledger, self.log, self.loader = ledger, log, MemoryLoader()
+        self.time = START
+
+    def now(self):
+        return self.time
+
+    def register(self, version, *, model="lending", threshold=0.5):
+        known = ModelVersion(
+            model=model, version=version, run_id="r", source="runs:/r/model", model_digest="m", data_digest="d",
+            feature_set="loan-credit@1", notebook_digest="n", threshold=threshold, parameters={}, metrics={},
+            registered_at=START.isoformat(), registered_by="analyst",
+        )  # fmt: skip
+        self.ledger.append(
+            "version.registered", subject=known.subject, actor="analyst", why="trained", body=known.as_body(), now=START
+        )
+
+    def promote(self, version, *, model="lending"):
+        self.time += timedelta(minutes=1)
+        with self.ledger.transaction() as writer:
+            before = writer.head(model)
+            generation = before.generation if before else 0
+            entry = writer.append(
+                "promotion.granted", subject=f"{model}/{version}", actor="risk-officer", why="better", now=self.time,
+                body={"slot": "champion", "generation": generation + 1, "decision": {"decision": "allow"}},
+            )  # fmt: skip
+            return writer.move_head(model, "champion", version, expected_generation=generation, entry=entry)
+
+    def app(self, **options):
+        return create_app(self.ledger, self.loader, self.log, now=self.now, **options)
+
+    def run(self, story, **options):
+        """What an async function of a client comes to, with the gateway alive around it."""
+
+        async def told():
+            async with living(self.app(**options)) as client:
+                return await story(client)
+
+        return asyncio.run(told())
+
+    def ask(self, body, *, model="lending", **options):
+        """The answer to one request for predictions."""
+        return self.run(lambda client: client.ask(predict(body, model=model)), **options)
+
+
+def predict(body, *, model="lending", **headers):
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Request(f"/v1/models/{model}/predict", body, headers=named)
+
+
+def get(path, **headers):
+    return Request(path, b"", method="GET", headers=headers)
+
+
+@pytest.fixture
+def log(tmp_path):
+    with PredictionLog.open(f"sqlite:///{tmp_path / 'predictions.db'}") as opened:
+        yield opened
+
+
+@pytest.fixture
+def shop(tmp_path, log):
+    """Two registered versions of "lending", the first of them champion."""
+    with Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+        shop = Shop(ledger, log)
+        shop.register(1)
+        shop.register(2)
+        shop.promote(1)
+        yield shop

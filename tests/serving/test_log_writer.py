@@ -1,0 +1,109 @@
+"""Rows wait when the log cannot be written, the oldest go past a bound, and nothing is lost without being counted."""
+
+import asyncio
+
+import pytest
+
+from workbench.errors import EngineError
+from workbench.serving.log_writer import LogWriter
+
+
+class Row:
+    def __init__(self, id_):
+        self.id = id_
+
+
+class Flaky:
+    """A log that fails while it is told to."""
+
+    def __init__(self):
+        self.fails = False
+        self.batches = []
+
+    def write(self, predictions):
+        if self.fails:
+            raise EngineError("the disk is full")
+        self.batches.append([row.id for row in predictions])
+
+
+def rows(*ids):
+    return [Row(id_) for id_ in ids]
+
+
+def test_rows_that_come_together_are_written_together():
+    async def story():
+        log = Flaky()
+        writer = LogWriter(log, every=0.01)
+        task = asyncio.create_task(writer.run())
+        for n in range(5):
+            writer.add(rows(n))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        return log.batches
+
+    assert asyncio.run(story()) == [[0, 1, 2, 3, 4]]
+
+
+def test_what_cannot_be_written_waits_and_keeps_its_order():
+    async def story():
+        log = Flaky()
+        writer = LogWriter(log)
+        log.fails = True
+        writer.add(rows(1, 2))
+        with pytest.raises(EngineError):
+            await writer.flush()
+        assert (writer.waiting, writer.problem) == (2, "the disk is full")
+        log.fails = False
+        writer.add(rows(3))
+        await writer.flush()
+        assert (writer.waiting, writer.problem) == (0, "")
+        return log.batches
+
+    assert asyncio.run(story()) == [[1, 2, 3]]
+
+
+def test_past_the_bound_the_oldest_are_dropped_and_counted():
+    async def story():
+        log = Flaky()
+        log.fails = True
+        writer = LogWriter(log, most=3)
+        writer.add(rows(1, 2, 3, 4, 5))
+        with pytest.raises(EngineError):
+            await writer.flush()
+        log.fails = False
+        await writer.flush()
+        return log.batches, writer.dropped
+
+    assert asyncio.run(story()) == ([[3, 4, 5]], 2)
+
+
+def test_rows_that_had_to_be_written_now_and_were_not_are_withdrawn():
+    async def story():
+        log = Flaky()
+        log.fails = True
+        writer = LogWriter(log)
+        writer.add(rows(1))
+        with pytest.raises(EngineError):
+            await writer.keep(rows(2))
+        log.fails = False
+        await writer.flush()
+        return log.batches
+
+    assert asyncio.run(story()) == [[1]]
+
+
+def test_a_cancelled_writer_finishes_the_commit_it_began():
+    async def story():
+        log = Flaky()
+        writer = LogWriter(log, every=0)
+        task = asyncio.create_task(writer.run())
+        writer.add(rows(1))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        writer.add(rows(2))
+        await writer.flush()
+        return sum(log.batches, [])
+
+    assert asyncio.run(story()) == [1, 2]

@@ -1,0 +1,55 @@
+"""The documentation is run: its Python prints what it says, its commands exist with the options shown."""
+
+import contextlib
+import io
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from workbench.cli import main
+
+README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+COMMANDS = [
+    line.split("#")[0].strip()
+    for kind, text in BLOCKS
+    if kind == "bash"
+    for line in text.splitlines()
+    if line.startswith("workbench ")
+]
+
+
+def test_the_python_on_the_first_screen_prints_what_it_says():
+    source = next(text for kind, text in BLOCKS if kind == "python" and "print(" in text)
+    said = [line.removeprefix("# ") for line in source.splitlines() if line.startswith("# ")]
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(source, "README.md", "exec"), {})
+    assert printed.getvalue().splitlines() == said
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_a_command_in_the_readme_parses(line):
+    words = shlex.split(line)[1:]
+    command = main
+    while isinstance(command, click.Group):
+        command = command.commands[words.pop(0)]
+    command.make_context(command.name, words, resilient_parsing=False)
+
+
+def test_the_readme_gives_the_two_commands_word_for_word():
+    lines = [line.strip() for line in README.splitlines() if line.startswith("    python3 -m venv")]
+    install = "python3 -m venv .venv && .venv/bin/pip install -q -c .ci/constraints.txt -e"
+    assert lines == [
+        f"{install} . && .venv/bin/workbench demo",
+        f'{install} ".[dev]" && .venv/bin/pytest',
+    ]
+
+
+def test_linked_files_are_there():
+    root = Path(__file__).parents[1]
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (root / target).exists(), target

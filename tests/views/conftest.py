@@ -1,0 +1,209 @@
+"""The demo's story as plain objects, and a world that acts on it; no store, no policy.
+
+The functions are plain, so that a notebook in the browser test can run this file and show the same story.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from workbench.errors import Denied, Misuse
+from workbench.evidence import Figure, Finding
+from workbench.ledger import GENESIS, Entry, ModelVersion
+from workbench.policy import Decision, Reason
+from workbench.promotion import Candidate
+
+NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+YES = Decision("allow", (), "promotion", "5b2f" * 16, "1c9a" * 16)
+NO = Decision(
+    "deny",
+    (
+        Reason(
+            "fairness",
+            "disparate impact by race is 0.773 [0.712, 0.831]; that it is at least 0.80 has a probability of 0.18, "
+            "the policy needs 0.95",
+            metric="disparate_impact.race",
+            got=0.18,
+            limit=0.95,
+            flip="at these group sizes, a disparate impact of 0.842 or more would do",
+        ),
+        Reason(
+            "fairness",
+            "disparate impact by race*sex is 0.702; a breach of 0.80 is shown (probability of meeting it 0.03)",
+            metric="disparate_impact.race*sex",
+            got=0.03,
+            limit=0.05,
+            flip="at these group sizes, a disparate impact of 0.871 or more would do",
+        ),
+    ),
+    "promotion",
+    "5b2f" * 16,
+    "77e0" * 16,
+)
+NO_WAY_BACK = Decision(
+    "deny",
+    (Reason("no-reason", "the reason is too short to be understood later", flip="say in at least 10 characters"),),
+    "rollback",
+    "9d01" * 16,
+    "3f3f" * 16,
+)
+
+
+def version(number: int, model: str = "lending", **given) -> ModelVersion:
+    """A registered version."""
+    kind = {1: "logistic regression", 2: "gradient boosting", 3: "gradient boosting, reweighted"}
+    known = {
+        "run_id": f"{number}f3c9a7e",
+        "source": f"runs:/{number}/model",
+        "model_digest": f"{number}a" * 32,
+        "data_digest": "d4" * 32,
+        "feature_set": "loan-credit@1",
+        "notebook_digest": "e5" * 32,
+        "threshold": 0.5 if number == 1 else 0.8,
+        "parameters": {"kind": kind.get(number, "logistic regression"), "seed": 7},
+        "metrics": {"f1": 0.93},
+        "registered_at": (NOW + timedelta(minutes=10 * number)).isoformat(),
+        "registered_by": "analyst",
+    }
+    return ModelVersion(model=model, version=number, **{**known, **given})
+
+
+def findings(number: int, f1, race, sex, both, odds, *, model: str = "lending", verdict: str = "pass") -> dict:
+    """Performance and fairness, each figure as (value, low, high) and, for fairness, the probability."""
+    about = {"subject": f"{model}/{number}", "data_digest": "d4" * 32, "run_id": "r", "at": NOW.isoformat()}
+    performance = Finding(
+        kind="performance",
+        verdict="pass",
+        sentence=f"F1 is {f1[0]:.3f} on 1,989 applications, out of fold",
+        figures={
+            "f1": Figure(*f1, n=1989),
+            "auc": Figure(f1[0] - 0.09, f1[1] - 0.1, f1[2] - 0.07, n=1989),
+            "accuracy": Figure(f1[0] - 0.04, f1[1] - 0.04, f1[2] - 0.04, n=1989),
+            "log_loss": Figure(0.31),
+        },
+        **about,
+    )
+    fairness = Finding(
+        kind="fairness",
+        verdict=verdict,
+        sentence=f"applicants of colour are approved at {race[0]:.1%} of the rate of white applicants",
+        figures={
+            "disparate_impact.race": Figure(*race[:3], probability=race[3], target=0.8, needed=0.842, n=1989),
+            "disparate_impact.sex": Figure(*sex[:3], probability=sex[3], target=0.8, needed=0.83, n=1974),
+            "disparate_impact.race*sex": Figure(*both[:3], probability=both[3], target=0.8, needed=0.871, n=1974),
+            "equalized_odds_difference.race": Figure(*odds, n=1989),
+            "equalized_odds_difference.sex": Figure(0.03, 0.01, 0.07, n=1974),
+            "selection_rate.white": Figure(race[0] / 0.9, n=1681),
+        },
+        **about,
+    )
+    return {"performance": performance, "fairness": fairness}
+
+
+FIRST = (
+    (0.938, 0.930, 0.946),
+    (0.900, 0.858, 0.933, 0.9999),
+    (0.99, 0.96, 1.0, 1.0),
+    (0.87, 0.80, 0.93, 0.97),
+    (0.09, 0.04, 0.15),
+)
+UNFAIR = (
+    (0.905, 0.894, 0.915),
+    (0.773, 0.712, 0.831, 0.18),
+    (0.95, 0.90, 0.99, 1.0),
+    (0.702, 0.61, 0.79, 0.03),
+    (0.21, 0.14, 0.28),
+)
+FAIRER = (
+    (0.921, 0.911, 0.930),
+    (0.928, 0.874, 0.975, 0.9998),
+    (0.97, 0.93, 1.0, 1.0),
+    (0.90, 0.82, 0.96, 0.985),
+    (0.06, 0.02, 0.12),
+)
+
+
+def entry(seq: int, kind: str, subject: str, why: str, *, actor="analyst", decision=None, before=None, generation=None):
+    """One entry of the trail."""
+    body = {"from": before, "to": int(subject.rpartition("/")[2] or 0), "generation": generation}
+    if decision is not None:
+        body["decision"] = decision.as_body()
+    at = NOW + timedelta(minutes=7 * seq)
+    return Entry(seq, at, kind, subject, actor, why, body, None, GENESIS, f"{seq:064x}")
+
+
+class World:
+    """The story after `workbench demo`: 1 is champion, 2 was refused, 3 was champion for a while."""
+
+    def __init__(self) -> None:
+        self.champion: int | None = 1
+        self.versions = {
+            1: (version(1), findings(1, *FIRST)),
+            2: (version(2), findings(2, *UNFAIR, verdict="fail")),
+            3: (version(3), findings(3, *FAIRER)),
+        }
+        self.stages = {1: "champion", 2: "candidate", 3: "former champion"}
+        self.trail = [
+            entry(5, "promotion.granted", "lending/1", "the incumbent, audited like everyone", decision=YES, generation=1),
+            entry(9, "promotion.denied", "lending/2", "it ranks better and lends less", decision=NO, before=1),
+            entry(14, "promotion.granted", "lending/3", "fairer, and hardly less accurate", decision=YES, before=1, generation=2),
+            entry(16, "rollback.granted", "lending/1", "complaints at the branch; look again before it returns",
+                  actor="risk-officer", decision=YES, before=3, generation=3),
+        ]  # fmt: skip
+        self.asked: list[tuple] = []
+
+    def read(self):
+        decisions = {1: None, 2: NO, 3: YES}
+        order = {"champion": 0, "candidate": 1, "former champion": 2, "rejected": 3}
+        board = [
+            Candidate(
+                self.versions[n][0], stage, self.versions[n][1], None if stage == "champion" else decisions.get(n, YES)
+            )
+            for n, stage in self.stages.items()
+        ]
+        return sorted(board, key=lambda c: (order[c.stage], -c.version.version)), list(reversed(self.trail))
+
+    def approve(self, model, number, why):
+        self.asked.append(("approve", model, number, why))
+        if number == 2:
+            self._note("promotion.denied", number, why, NO)
+            raise Denied("lending 2 was not moved", decision=NO)
+        return self._move("promotion.granted", number, why, "lending {} is champion, generation {}. Ledger entry {}.")
+
+    def reject(self, model, number, why):
+        self.asked.append(("reject", model, number, why))
+        self._note("candidate.rejected", number, why, None)
+        self.stages[number] = "rejected"
+        return f"lending {number} was turned down. Ledger entry {self.trail[-1].seq}."
+
+    def roll_back(self, model, why):
+        self.asked.append(("roll back", model, why))
+        if self.champion == 1:
+            raise Misuse(
+                "lending 1 is the first champion; there is none to go back to", hint="workbench models lending"
+            )
+        if len(why) < 10:
+            self._note("rollback.denied", 1, why, NO_WAY_BACK)
+            raise Denied("lending was not moved", decision=NO_WAY_BACK)
+        return self._move("rollback.granted", 1, why, "lending is back on version {}, generation {}. Ledger entry {}.")
+
+    def _note(self, kind, number, why, decision, **more):
+        self.trail.append(
+            entry(
+                self.trail[-1].seq + 1, kind, f"lending/{number}", why, actor="risk-officer", decision=decision, **more
+            )
+        )
+
+    def _move(self, kind, number, why, sentence):
+        before, self.champion = self.champion, number
+        generation = 1 + sum(e.kind.endswith("granted") for e in self.trail)
+        self._note(kind, number, why, YES, before=before, generation=generation)
+        self.stages[before], self.stages[number] = "former champion", "champion"
+        return sentence.format(number, generation, self.trail[-1].seq)
+
+
+@pytest.fixture
+def world():
+    return World()

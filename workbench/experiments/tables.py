@@ -1,0 +1,101 @@
+"""An analysis as tables for people: rounded in words, nothing recomputed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from workbench.experiments import words
+from workbench.experiments.analysis import Analysis, ArmResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from workbench.experiments.pymc_check import Agreement
+    from workbench.experiments.strata import Within
+
+
+def filling(analysis: Analysis) -> pd.DataFrame:
+    """Units, and what they were drawn in, by arm."""
+    import pandas as pd
+
+    columns = {f"units ({analysis.unit})": dict(analysis.counts)}
+    if analysis.cluster is not None:
+        columns[f"drawn together ({analysis.cluster})"] = dict(analysis.clusters)
+    return pd.DataFrame(columns).rename_axis("arm")
+
+
+def balance(analysis: Analysis) -> pd.DataFrame:
+    """What was known before, and whether the arms agree on it."""
+    import pandas as pd
+
+    rows = {
+        b.covariate: {"largest gap (sd)": f"{b.gap:.3f}", "p": f"{b.p:.3f}", "agrees": "yes" if b.passed else "no"}
+        for b in analysis.balance
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("known before")
+
+
+def results(analysis: Analysis) -> pd.DataFrame:
+    """One row a metric and arm: mean, difference from the control, chances, loss, verdict."""
+    return _results({name: list(r.arms.values()) for name, r in analysis.metrics.items()})
+
+
+def plain_results(analysis: Analysis) -> pd.DataFrame:
+    """The same from plain means, for the metrics that have another model."""
+    metrics = analysis.metrics.items()
+    return _results({name: list(r.plain.values()) for name, r in metrics if r.plain is not None})
+
+
+def segments(within: Mapping[str, Sequence[Within]]) -> pd.DataFrame:
+    """Differences within segments beside the plain ones."""
+    import pandas as pd
+
+    rows = [
+        {
+            "metric": name,
+            "arm": w.arm,
+            "plain difference": words.number(w.plain),
+            "within segments": words.number(w.effect),
+            "interval": f"{words.number(w.low)} to {words.number(w.high)}",
+            "segments without this arm": ", ".join(w.left_out) or "none",
+        }
+        for name, found in within.items()
+        for w in found
+    ]
+    return pd.DataFrame(rows).set_index(["metric", "arm"]) if rows else pd.DataFrame()
+
+
+def engines(agreements: Sequence[Agreement]) -> pd.DataFrame:
+    """Both engines' posterior means, arm by arm."""
+    import pandas as pd
+
+    rows = [
+        {"metric": a.metric, "arm": arm, "exact": words.number(exact), "PyMC": words.number(sampled)}
+        for a in agreements
+        for arm, (exact, sampled) in a.means.items()
+    ]
+    return pd.DataFrame(rows, columns=["metric", "arm", "exact", "PyMC"]).set_index(["metric", "arm"])
+
+
+def _results(metrics: Mapping[str, Sequence[ArmResult]]) -> pd.DataFrame:
+    import pandas as pd
+
+    rows = [_row(name, r) for name, arms in metrics.items() for r in arms]
+    return pd.DataFrame(rows).set_index(["metric", "arm"]) if rows else pd.DataFrame()
+
+
+def _row(metric: str, r: ArmResult) -> dict[str, str]:
+    control = r.verdict == "control"
+    return {
+        "metric": metric,
+        "arm": r.arm,
+        "mean": words.number(r.mean),
+        "difference": "" if control else words.number(r.effect),
+        "interval": "" if control else f"{words.number(r.low)} to {words.number(r.high)}",
+        "relative": "" if control or r.relative is None else f"{100 * r.relative:+.0f} %".replace("-", "−"),
+        "chance to be better": "" if control else words.chance(r.chance_to_win),
+        "chance to be best": words.chance(r.chance_best),
+        "expected loss": words.number(r.expected_loss),
+        "verdict": r.verdict,
+    }

@@ -1,0 +1,127 @@
+"""The projection of the heads in a model registry: aliases follow the ledger, never the other way.
+
+A move owes its alias in the same transaction that makes it true. `align` pays what is owed, and says
+and repairs what somebody moved behind the ledger's back. It looks at what is, not at what was done
+before, so it may be interrupted anywhere and called again; the head's generation is the fencing token
+that keeps an older effect from overwriting a newer one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from workbench.ledger import Effect, Entry, Head, Ledger, Writer
+
+ALIAS = "mlflow-alias"  # target of the effect that a move owes
+
+
+class Aliases(Protocol):
+    """The aliases of a model registry."""
+
+    def set_alias(self, model: str, alias: str, version: int, generation: int) -> None:
+        """Point an alias at a version; repeatable, and never back to an older generation."""
+        ...
+
+    def alias(self, model: str, alias: str) -> tuple[int, int] | None:
+        """The version an alias points at and the generation that set it (0: unknown)."""
+        ...
+
+    def exists(self, model: str, version: int) -> bool:
+        """Whether the registry still has a version."""
+        ...
+
+
+def owe(writer: Writer, head: Head, entry: Entry) -> None:
+    """Note, in the transaction that moves a head, that the registry is owed its alias."""
+    payload = {"model": head.model, "alias": head.slot, "version": head.version, "generation": head.generation}
+    writer.owe(ALIAS, payload, entry=entry)
+
+
+def owed_for(ledger: Ledger, head: Head) -> list[Effect]:
+    """The effects not settled yet that speak of a head's alias, those of its earlier generations too."""
+    return [
+        effect
+        for effect in ledger.owed()
+        if effect.target == ALIAS
+        and (effect.payload.get("model"), effect.payload.get("alias")) == (head.model, head.slot)
+    ]
+
+
+def align(ledger: Ledger, aliases: Aliases, head: Head, *, now: datetime) -> str | None:
+    """Bring one head's alias in line, and settle what was owed for it.
+
+    Args:
+        ledger: The truth.
+        aliases: The registry.
+        head: Who holds the slot, as just read.
+        now: The time, for the entry that a repair leaves.
+
+    Returns:
+        A sentence for what was mended, or for what cannot be; None where all was well.
+    """
+    owed = owed_for(ledger, head)  # read before the alias: whoever has settled it by now had set it before
+    if not aliases.exists(head.model, head.version):
+        return (
+            f"{head.model} {head.version} is {head.slot} in the ledger (entry {head.seq}), but the registry has "
+            f"that version no more: restore it, promote another, or roll back"
+        )
+    wanted, found = (head.version, head.generation), aliases.alias(head.model, head.slot)
+    told = _paid(head) if owed else None
+    if found != wanted and not owed:
+        owed = _note_repair(ledger, head, found, now)
+        if not owed:
+            return None  # another process moved the head, or repairs it, at this moment
+        told = _mended(head, found)
+    if found != wanted:
+        aliases.set_alias(head.model, head.slot, head.version, head.generation)
+        found = aliases.alias(head.model, head.slot)
+        if found != wanted:
+            return _stuck(head, found) if ledger.head(head.model, head.slot) == head else None
+    for effect in owed:
+        ledger.settle(effect.id)
+    return told
+
+
+def _note_repair(ledger: Ledger, head: Head, found: tuple[int, int] | None, now: datetime) -> list[Effect]:
+    # entry and effect in one transaction: the repair is neither lost nor told twice
+    with ledger.transaction() as writer:
+        if writer.head(head.model, head.slot) != head or owed_for(ledger, head):
+            return []
+        entry = writer.append(
+            "projection.repaired",
+            subject=head.model,
+            actor="workbench",
+            why=f"the alias {head.slot} pointed at {_pointed_at(found)}, not at version {head.version}",
+            body={
+                "alias": head.slot,
+                "found": list(found) if found else None,
+                "version": head.version,
+                "generation": head.generation,
+            },
+            now=now,
+        )
+        owe(writer, head, entry)
+    return owed_for(ledger, head)
+
+
+def _pointed_at(found: tuple[int, int] | None) -> str:
+    return f"version {found[0]} (generation {found[1]})" if found else "nothing"
+
+
+def _mended(head: Head, found: tuple[int, int] | None) -> str:
+    return (
+        f"the alias {head.slot} of {head.model} pointed at {_pointed_at(found)}; "
+        f"it is version {head.version} (generation {head.generation}) again"
+    )
+
+
+def _paid(head: Head) -> str:
+    return f"the alias {head.slot} of {head.model} was owed since entry {head.seq}; it is version {head.version} now"
+
+
+def _stuck(head: Head, found: tuple[int, int] | None) -> str:
+    return (
+        f"the alias {head.slot} of {head.model} stays at {_pointed_at(found)}; the ledger says version "
+        f"{head.version} (generation {head.generation}): remove the registry's mark of a generation that never was"
+    )
