@@ -44,7 +44,7 @@ def test_training_and_held_out_part_the_applications(loans):
     )
     assert loans.training(share=0.8, seed=3).digest == training.digest
     assert loans.training(share=0.8, seed=4).digest != training.digest
-    with pytest.raises(Misuse, match="training share is 1.5"):
+    with pytest.raises(Misuse, match=r"training share is 1\.5"):
         loans.training(share=1.5)
 
 

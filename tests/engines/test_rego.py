@@ -73,9 +73,7 @@ def test_the_seed_does_not_allow_what_is_no_number(fairness, code):
 # numbers and texts arrive as they are
 
 
-@pytest.mark.parametrize(
-    "number", [0.79999996, 1e-300, 1e300, -1.5, 0, 2**53 + 1, 2**63, -(2**63) - 1, 10**30, 1e20]
-)
+@pytest.mark.parametrize("number", [0.79999996, 1e-300, 1e300, -1.5, 0, 2**53 + 1, 2**63, -(2**63) - 1, 10**30, 1e20])
 def test_a_number_arrives_as_it_is(number):
     assert asked("allow := input.n", {"n": number}) == {"allow": number}
 
@@ -230,6 +228,26 @@ def test_an_endless_policy_is_stopped():
 
 
 @slow
+def test_a_greedy_policy_is_stopped():
+    ruling = ruled("x := numbers.range(1, 50000000)\nallow if count(x) > 3", seconds=60)
+    assert (ruling.allow, ruling.code, ruling.error) == (None, "policy-memory", "it used more than 1024 MB of memory")
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("allow if is_fair(input)", "Function not found: is_fair"),
+        ("allow := true\ndeny contains company.risk(1)", "Function not found: company.risk"),
+        ("allow if b\nb if allow", "Recursion detected in rule body: data.m.allow"),
+        ("allow := 1 / 0", "a built-in was given what it cannot take"),
+        ("allow := true\nallow := false", "a rule has two values at once"),
+    ],
+)
+def test_what_the_interpreter_complains_of_is_said_in_its_words(body, told):
+    assert told in asked(body)["error"]
+
+
+@slow
 def test_a_policy_that_runs_out_of_stack_takes_nothing_with_it():
     deep = "(" * 50_000 + "1" + ")" * 50_000
     ruling = ruled(f"allow := {deep} == 1", seconds=20)
@@ -259,6 +277,7 @@ def test_a_policy_that_runs_out_of_stack_takes_nothing_with_it():
         ('x := time.parse_rfc3339_ns("2026-01-01T00:00:00Z")', "time."),
         ('x := rand.intn("a", 3)', "rand."),
         ('x := uuid.rfc4122("a")', "uuid."),
+        ('x := io.jwt.decode_verify(input.token, {"secret": "s"})', "io."),
         ('x := trace("a")', "trace"),
         ('trace ("a")', "trace"),
         ('x := "a # b"; y := time.now_ns()', "time."),

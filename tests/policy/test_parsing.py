@@ -27,7 +27,16 @@ def test_the_package_is_read_from_the_text(source, package):
 
 @pytest.mark.parametrize(
     "source",
-    ["", "allow := true", "# package m", "package", "package 3m", "package m; allow := true", "package a-b", "packagem"],
+    [
+        "",
+        "allow := true",
+        "# package m",
+        "package",
+        "package 3m",
+        "package m; allow := true",
+        "package a-b",
+        "packagem",
+    ],
 )
 def test_a_text_that_names_no_package_is_refused(source):
     with pytest.raises(Misuse, match="the policy p names no package") as caught:

@@ -173,7 +173,6 @@ def test_every_reason_names_what_it_got_and_rests_on(engine, promotion, changes)
         [("evidence", GONE)],
         [("evidence/performance/figures/f1/low", "0.9")],
         [("evidence/performance/figures/f1/value", None), ("evidence/performance/figures/f1/low", 0.1)],
-        [("evidence/performance", {})],
         [(f"{figure(SEX)}/probability", "1")],
         [(f"{figure(RACE)}/needed", None), (f"{figure(RACE)}/probability", 0.1)],
         [(f"{figure(BOTH)}/needed", None), (f"{figure(BOTH)}/probability", 0.01)],

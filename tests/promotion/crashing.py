@@ -155,7 +155,7 @@ def main(folder, act):
         if child == 0:
             try:
                 run(copy, act, last)
-            except BaseException:
+            except BaseException:  # noqa: BLE001 - the child must not go on as its parent
                 traceback.print_exc()
                 os._exit(2)
             os._exit(0)

@@ -1,6 +1,6 @@
 """Promotes versions of one model over and over while others do the same; run as a script.
 
-    python racing.py FOLDER SEED MOVES
+python racing.py FOLDER SEED MOVES
 """
 
 import importlib.util

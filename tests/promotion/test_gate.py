@@ -438,7 +438,9 @@ def test_a_move_stands_though_the_registry_is_out_of_reach(house):
     house.registry.reachable = False
     move = house.promote(1, key="k")
     assert move.version == 1
-    assert move.pending == ("the alias champion of lending is still owed to the registry: the registry is out of reach",)
+    assert move.pending == (
+        "the alias champion of lending is still owed to the registry: the registry is out of reach",
+    )
     assert house.ledger.head("lending").version == 1
     assert len(house.ledger.owed()) == 1
     assert house.promote(1, key="k").entry_seq == move.entry_seq

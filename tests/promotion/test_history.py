@@ -1,126 +1,101 @@
-"""What a model's entries tell of its past: the line of champions, stages, standing rejections."""
+"""What the entries say of a model's past, without a ledger."""
 
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from workbench.ledger import GENESIS
-from workbench.ledger.entry import chained
-from workbench.promotion import board, champions, stage
-from workbench.promotion.history import rejection
-
-LETTERS = {
-    "P": "promotion.granted",
-    "D": "promotion.denied",
-    "R": "rollback.granted",
-    "d": "rollback.denied",
-    "X": "candidate.rejected",
-    "E": "evidence.recorded",
-}
+from workbench.ledger.entry import GENESIS, chained
+from workbench.promotion.history import champions, rejection, stage
 
 
-def told(story, model="lending"):
-    """Entries from a story such as "P1 P2 R1": a letter for what happened, and the version."""
+def story(*steps, model="lending"):
+    """Entries from steps like "promote 2", "rollback 1", "reject 2", "evidence 2", "deny 3"."""
+    kinds = {
+        "promote": "promotion.granted",
+        "rollback": "rollback.granted",
+        "deny": "promotion.denied",
+        "reject": "candidate.rejected",
+        "evidence": "evidence.recorded",
+    }
     return [
         chained(
             seq=seq,
             at=datetime(2026, 1, 1, tzinfo=UTC),
-            kind=LETTERS[word[0]],
-            subject=f"{model}/{word[1:]}",
-            actor="risk-officer",
-            why="w",
+            kind=kinds[step.split()[0]],
+            subject=f"{model}/{step.split()[1]}",
+            actor="x",
+            why="",
             body={},
             key=None,
             prev=GENESIS,
         )
-        for seq, word in enumerate(story.split(), start=1)
+        for seq, step in enumerate(steps, start=1)
     ]
 
 
 @pytest.mark.parametrize(
-    ("story", "line"),
+    ("steps", "line"),
     [
-        ("", []),
-        ("P1", [1]),
-        ("P1 P2 P3", [1, 2, 3]),
-        ("P1 P2 P3 R2", [1, 2]),
-        ("P1 P2 P3 R2 R1", [1]),
-        ("P1 P2 R1 P3", [1, 3]),
-        ("P1 P2 R1 P2", [1, 2]),
-        ("P1 P2 P1 R2", [1, 2]),
-        ("P1 D2 X3 E4 d5", [1]),
-        ("P10 P9", [10, 9]),
+        ((), []),
+        (("promote 1",), [1]),
+        (("promote 1", "deny 2", "promote 3"), [1, 3]),
+        (("promote 1", "promote 2", "rollback 1"), [1]),
+        (("promote 1", "promote 2", "promote 3", "rollback 2", "rollback 1"), [1]),
+        (("promote 1", "promote 2", "rollback 1", "promote 3"), [1, 3]),
+        (("promote 1", "promote 2", "promote 1", "rollback 2"), [1, 2]),
+        (("promote 1", "promote 2", "rollback 1", "promote 2", "rollback 1"), [1]),
+        (("rollback 1",), [1]),
     ],
 )
-def test_the_line_of_champions_is_what_one_can_go_back_along(story, line):
-    assert champions("lending", told(story)) == line
+def test_the_way_back_leads_over_the_champions_that_were_not_left(steps, line):
+    assert champions("lending", story(*steps)) == line
+
+
+def test_another_models_past_is_its_own():
+    entries = (
+        story("promote 1", "promote 2") + story("promote 7", model="lending/eu") + story("promote 9", model="lend")
+    )
+    assert champions("lending", entries) == [1, 2]
+    assert champions("lending/eu", entries) == [7]
+    assert stage("lending", 7, entries) == "candidate"
+
+
+@given(st.lists(st.integers(1, 5), min_size=2).filter(lambda v: all(a != b for a, b in pairwise(v))))
+def test_rolling_back_as_often_as_was_promoted_walks_the_same_way_backwards(versions):
+    entries = story(*(f"promote {version}" for version in versions))
+    walked = [versions[-1]]
+    while len(line := champions("lending", entries)) > 1:
+        walked.append(line[-2])
+        entries += story(f"rollback {line[-2]}")
+    assert walked == versions[::-1]
 
 
 @pytest.mark.parametrize(
-    ("story", "stages"),
+    ("steps", "one", "two"),
     [
-        ("", "candidate candidate"),
-        ("P1", "champion candidate"),
-        ("P1 P2", "former-champion champion"),
-        ("P1 P2 R1", "champion former-champion"),
-        ("D1", "candidate candidate"),
-        ("X1", "rejected candidate"),
-        ("X1 E2", "rejected candidate"),
-        ("X1 E1", "candidate candidate"),
-        ("X1 E1 X1", "rejected candidate"),
-        ("P1 P2 X1", "rejected champion"),
-        ("P1 P2 X1 E1", "former-champion champion"),
-        ("P1 X2 P1", "champion rejected"),
+        ((), "candidate", "candidate"),
+        (("promote 1",), "champion", "candidate"),
+        (("promote 1", "promote 2"), "former champion", "champion"),
+        (("promote 1", "promote 2", "rollback 1"), "champion", "former champion"),
+        (("promote 1", "deny 2"), "champion", "candidate"),
+        (("promote 1", "reject 2"), "champion", "rejected"),
+        (("promote 1", "reject 2", "evidence 1"), "champion", "rejected"),
+        (("promote 1", "reject 2", "evidence 2"), "champion", "candidate"),
+        (("promote 1", "promote 2", "reject 1"), "rejected", "champion"),
+        (("promote 1", "promote 2", "reject 1", "evidence 1"), "former champion", "champion"),
+        (("reject 2", "evidence 2", "reject 2"), "candidate", "rejected"),
     ],
 )
-def test_a_version_stands_where_the_entries_put_it(story, stages):
-    found = [stage("lending", number, told(story)).replace(" ", "-") for number in (1, 2)]
-    assert " ".join(found) == stages
+def test_a_version_stands_where_its_entries_put_it(steps, one, two):
+    entries = story(*steps)
+    assert (stage("lending", 1, entries), stage("lending", 2, entries)) == (one, two)
 
 
-@pytest.mark.parametrize(
-    ("story", "seq"), [("", None), ("X1", 1), ("X2", None), ("X1 E1", None), ("X1 E2", 1), ("E1 X1", 2), ("X1 E1 X1", 3)]
-)
-def test_a_rejection_stands_until_evidence_comes_after_it(story, seq):
-    found = rejection("lending", 1, told(story))
-    assert (found.seq if found else None) == seq
-
-
-@pytest.mark.parametrize("other", ["lending/eu", "churn", ""])
-def test_entries_about_another_model_tell_nothing(other):
-    entries = told("P1 P2 X1 E1", other)
-    assert champions("lending", entries) == []
-    assert stage("lending", 1, entries) == "candidate"
-    assert rejection("lending", 1, entries) is None
-
-
-# the board
-
-
-def test_the_board_shows_the_champion_first_and_then_the_newest_candidate(house):
-    house.register(4, 5)
-    house.register(1, model="churn")
-    for version in (1, 2):
-        house.promote(version)
-    house.reject(5)
-    found = house.audit(3)
-    shown = board(house.ledger, lambda model, version: house.gate.judge(model, version, now=house.later()))
-    assert [(c.version.model, c.version.version, c.stage) for c in shown] == [
-        ("churn", 1, "candidate"),
-        ("lending", 2, "champion"),
-        ("lending", 4, "candidate"),
-        ("lending", 3, "candidate"),
-        ("lending", 1, "former champion"),
-        ("lending", 5, "rejected"),
-    ]
-    decisions = {c.version.version: c.decision for c in shown if c.version.model == "lending"}
-    assert decisions[2] is None
-    assert [reason.code for reason in decisions[5].reasons] == ["rejected"]
-    assert decisions[3].allowed
-    assert next(c for c in shown if c.version.version == 3).findings == {"fairness": found}
-
-
-def test_the_board_of_one_model_shows_only_that_one(house):
-    house.register(1, model="churn")
-    shown = board(house.ledger, lambda model, version: house.gate.judge(model, version, now=house.later()), "churn")
-    assert [c.version.subject for c in shown] == ["churn/1"]
+def test_a_rejection_stands_until_newer_evidence_comes():
+    assert rejection("lending", 2, story("evidence 2", "reject 2")).seq == 2
+    assert rejection("lending", 2, story("evidence 2", "reject 2", "evidence 1", "deny 2")).seq == 2
+    assert rejection("lending", 2, story("evidence 2", "reject 2", "evidence 2")) is None
+    assert rejection("lending", 1, story("reject 2")) is None

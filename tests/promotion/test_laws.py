@@ -1,155 +1,186 @@
-"""Whatever is asked of the gate, in whatever order and however judged: the ledger holds, and heads are granted."""
+"""Laws that hold after any sequence of acts, right ones and wrong ones, by people and behind their backs."""
 
-import contextlib
+import shutil
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from workbench.errors import Denied, Misuse
-from workbench.ledger import Ledger
+from workbench.errors import Denied, EngineError, Misuse
+from workbench.evidence import Finding
+from workbench.ledger import Ledger, ModelVersion
 from workbench.policy import Ruling
+from workbench.promotion import Gate, board, champions
 
-RULINGS = [Ruling(True), Ruling(True), Ruling(True), Ruling(False), Ruling(None), Ruling(True, error="broken")]
-
-acts = st.lists(
-    st.tuples(
-        st.sampled_from(["promote", "promote", "promote", "rollback", "rollback", "reject", "audit", "reconcile"]),
-        st.integers(1, 4),
-        st.sampled_from(RULINGS),
-        st.sampled_from([None, None, None, "a", "b"]),  # key
-        st.booleans(),  # whether the registry is within reach
-    ),
-    max_size=14,
-)
+VERSIONS = st.integers(1, 4)
+KEYS = st.one_of(st.none(), st.sampled_from("abc"))
 
 
-class Model:
-    """What should be true, told in the plainest way: a line of champions, and who was turned down."""
+class Registry:
+    """A model registry in memory that may be out of reach."""
 
     def __init__(self):
-        self.line, self.rejected, self.moves = [], set(), 0
+        self.aliases, self.reachable = {}, True
 
-    def promote(self, version, allowed):
-        if version == 4 or (self.line and self.line[-1] == version):
-            return Misuse
-        if not allowed or version in self.rejected:
-            return Denied
-        self.line.append(version)
-        self.moves += 1
-        return None
+    def open(self):
+        if not self.reachable:
+            raise EngineError("out of reach")
+        return self
 
-    def rollback(self, allowed):
+    def set_alias(self, model, alias, version, generation):
+        self.aliases[model, alias] = (version, generation)
+
+    def alias(self, model, alias):
+        return self.aliases.get((model, alias))
+
+    def exists(self, model, version):
+        return True
+
+
+class GateMachine(RuleBasedStateMachine):
+    """The gate beside a model of it: a line of champions, the versions turned down, the keys used."""
+
+    def __init__(self):
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        for name in ("promotion", "rollback"):
+            (self.folder / f"{name}.rego").write_text(f"package {name}\n")
+        self.ledger = Ledger.open(f"sqlite:///{self.folder / 'ledger.db'}")
+        self.ruling, self.registry = Ruling(True), Registry()
+        self.gate = Gate(self.ledger, self, self.folder, self.registry.open)
+        self.now = datetime(2026, 3, 1, tzinfo=UTC)
+        self.line, self.refused, self.keys, self.grants = [], set(), {}, 0
+
+    def evaluate(self, source, package, document):
+        """The engine's one answer."""
+        return self.ruling
+
+    def teardown(self):
+        self.ledger.close()
+        shutil.rmtree(self.folder)
+
+    def tick(self):
+        self.now += timedelta(minutes=1)
+        return {"actor": "risk-officer", "why": "because", "now": self.now}
+
+    @initialize()
+    def register(self):
+        for number in range(1, 5):
+            version = ModelVersion("m", number, "r", "s", "d", "d", "f@1", "n", None, {}, {}, "2026", "analyst")
+            said = self.tick()
+            self.ledger.append("version.registered", subject=f"m/{number}", body=version.as_body(), **said)
+
+    @rule(allow=st.booleans())
+    def the_policy_changes(self, allow):
+        self.ruling = Ruling(allow)
+
+    @rule(version=VERSIONS, key=KEYS)
+    def promote(self, version, key):
+        outcome = self.outcome(lambda: self.gate.promote("m", version, key=key, **self.tick()))
+        if key in self.keys:
+            assert outcome == (self.keys[key][1] if self.keys[key][0] == ("promote", version) else "misuse")
+            return
+        if self.line[-1:] == [version]:
+            assert outcome == "misuse"
+            return
+        allowed = self.ruling.allow is True and version not in self.refused
+        assert outcome == (("moved", version, self.grants + 1) if allowed else "denied")
+        if allowed:
+            self.line.append(version)
+            self.grants += 1
+        if key:
+            self.keys[key] = (("promote", version), outcome)
+
+    @rule(key=KEYS)
+    def roll_back(self, key):
+        outcome = self.outcome(lambda: self.gate.rollback("m", key=key, **self.tick()))
+        if key in self.keys:
+            assert outcome == (self.keys[key][1] if self.keys[key][0][0] == "rollback" else "misuse")
+            return
         if len(self.line) < 2:
-            return Misuse
-        if not allowed or self.line[-2] in self.rejected:
-            return Denied
-        self.line.pop()
-        self.moves += 1
-        return None
+            assert outcome == "misuse"
+            return
+        target = self.line[-2]
+        allowed = self.ruling.allow is True and target not in self.refused
+        assert outcome == (("moved", target, self.grants + 1) if allowed else "denied")
+        if allowed:
+            self.line.pop()
+            self.grants += 1
+        if key:
+            self.keys[key] = (("rollback", target), outcome)
 
-    def reject(self, version):
-        if version == 4 or (self.line and self.line[-1] == version) or version in self.rejected:
-            return Misuse
-        self.rejected.add(version)
-        return None
+    @rule(version=VERSIONS)
+    def turn_down(self, version):
+        outcome = self.outcome(lambda: self.gate.reject("m", version, **self.tick()))
+        possible = self.line[-1:] != [version] and version not in self.refused
+        assert outcome == ("rejected" if possible else "misuse")
+        if possible:
+            self.refused.add(version)
 
+    @rule(version=VERSIONS)
+    def evidence_comes(self, version):
+        said = self.tick()
+        found = Finding("fairness", f"m/{version}", "pass", "s", {}, "d", "r", self.now.isoformat())
+        self.ledger.append("evidence.recorded", subject=f"m/{version}", body=found.as_body(), **said)
+        self.refused.discard(version)
 
-def done(house, act, version, key):
-    """Do an act; the error it ended with, or None."""
-    try:
-        if act == "promote":
-            house.promote(version, key=key)
-        elif act == "rollback":
-            house.rollback(key=key)
-        elif act == "reject":
-            house.reject(version)
-        elif act == "audit" and version != 4:
-            house.audit(version)
-        elif act == "reconcile":
-            house.reconcile()
-    except (Misuse, Denied) as error:
-        return type(error)
-    return None
+    @rule(reachable=st.booleans())
+    def the_registry_goes_or_comes(self, reachable):
+        self.registry.reachable = reachable
 
+    @precondition(lambda self: self.line)
+    @rule(found=st.one_of(st.none(), st.tuples(VERSIONS, st.integers(0, 3))))
+    def somebody_moves_the_alias(self, found):
+        self.registry.aliases = {("m", "champion"): found} if found else {}
 
-@contextlib.contextmanager
-def built(make_house):
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for policy in ("promotion", "rollback"):
-            (folder / f"{policy}.rego").write_text(f"package {policy}\n")
-        with Ledger.open(f"sqlite:///{folder / 'ledger.db'}") as ledger:
-            yield make_house(ledger, folder)
+    @precondition(lambda self: self.registry.reachable)
+    @rule()
+    def reconcile(self):
+        self.gate.reconcile(now=self.now)
+        head = self.ledger.head("m")
+        assert self.registry.alias("m", "champion") == (head and (head.version, head.generation))
+        assert self.ledger.owed() == []
+        assert self.gate.reconcile(now=self.now) == []
 
+    @invariant()
+    def the_head_is_the_last_grant(self):
+        head = self.ledger.head("m")
+        grants = self.ledger.entries(kind=("promotion.granted", "rollback.granted"))
+        assert (head.version if head else None) == (self.line[-1] if self.line else None)
+        assert (head.generation if head else 0) == len(grants) == self.grants
+        assert champions("m", self.ledger.entries()) == self.line
 
-def check(house):
-    verified = house.ledger.verify()
-    assert verified.valid, verified.problems
-    granted = house.ledger.entries(kind=("promotion.granted", "rollback.granted"))
-    head = house.ledger.head("lending")
-    if head is None:
-        assert granted == []
-        return
-    assert (head.seq, f"lending/{head.version}") == (granted[-1].seq, granted[-1].subject)
-    assert head.generation == len(granted)
-    assert all(entry.body["decision"]["decision"] == "allow" for entry in granted)
-    assert all(entry.why and entry.actor for entry in granted)
+    @invariant()
+    def no_grant_is_without_a_decision_that_allows_it(self):
+        for entry in self.ledger.entries():
+            decided = entry.body.get("decision")
+            if decided:
+                assert (decided["decision"] == "allow") == entry.kind.endswith(".granted")
+                assert (decided["decision"] == "allow") == (decided["reasons"] == [])
 
+    @invariant()
+    def the_board_shows_each_version_once_where_it_stands(self):
+        stages = {c.version.version: c.stage for c in board(self.ledger, lambda *_: None)}
+        assert len(stages) in {0, 4}
+        assert [v for v, where in stages.items() if where == "champion"] == self.line[-1:]
+        assert {v for v, where in stages.items() if where == "rejected"} == self.refused - set(self.line[-1:])
 
-@settings(max_examples=30, deadline=None)
-@given(acts=acts)
-def test_no_order_of_acts_leads_to_a_head_that_was_not_granted(make_house, acts):
-    with built(make_house) as house:
-        for act, version, ruling, key, reachable in acts:
-            house.judge.ruling = ruling
-            house.registry.reachable = reachable or act == "reconcile"
-            done(house, act, version, key)
-            check(house)
-        house.registry.reachable = True
-        house.reconcile()
-        house.champion()
-        assert house.ledger.owed() == []
-        assert house.reconcile() == []
+    @invariant()
+    def the_ledger_holds(self):
+        assert self.ledger.verify().problems == ()
 
-
-@settings(max_examples=30, deadline=None)
-@given(acts=acts)
-def test_the_gate_does_what_a_line_of_champions_tells(make_house, acts):
-    model = Model()
-    with built(make_house) as house:
-        for act, version, ruling, _, _ in acts:
-            house.judge.ruling = ruling
-            allowed = ruling == Ruling(True)
-            expected = None
-            if act == "promote":
-                expected = model.promote(version, allowed)
-            elif act == "rollback":
-                expected = model.rollback(allowed)
-            elif act == "reject":
-                expected = model.reject(version)
-            elif act == "audit":
-                model.rejected.discard(version)
-            assert done(house, act, version, None) is expected
-            assert house.champion() == ((model.line[-1], model.moves) if model.line else None)
+    def outcome(self, act):
+        try:
+            done = act()
+        except Denied:
+            return "denied"
+        except Misuse:
+            return "misuse"
+        return "rejected" if hasattr(done, "kind") else ("moved", done.version, done.generation)
 
 
-@settings(max_examples=30, deadline=None)
-@given(acts=acts)
-def test_every_act_leaves_one_entry_or_an_error_of_the_caller(make_house, acts):
-    with built(make_house) as house:
-        for act, version, ruling, _, _ in acts:
-            house.judge.ruling = ruling
-            before = len(house.ledger.entries())
-            ended = done(house, act, version, None)
-            left = len(house.ledger.entries()) - before
-            nothing = ended is Misuse or act == "reconcile" or (act == "audit" and version == 4)
-            assert left == (0 if nothing else 1)
-
-
-def test_the_model_itself_knows_the_plain_story():
-    model = Model()
-    assert [model.promote(1, True), model.promote(2, True), model.rollback(True)] == [None, None, None]
-    assert (model.line, model.moves) == ([1], 3)
-    assert model.rollback(True) is Misuse
+TestGate = GateMachine.TestCase
+TestGate.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)

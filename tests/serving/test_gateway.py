@@ -8,7 +8,6 @@ import pytest
 from workbench.serving import Request
 from workbench.serving.answering import Limits
 
-
 ROW = {"income": 4.5, "loans": 2, "cosigner": True, "purpose": "house"}
 
 

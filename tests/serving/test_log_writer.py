@@ -104,6 +104,6 @@ def test_a_cancelled_writer_finishes_the_commit_it_began():
         await asyncio.gather(task, return_exceptions=True)
         writer.add(rows(2))
         await writer.flush()
-        return sum(log.batches, [])
+        return [id_ for batch in log.batches for id_ in batch]
 
     assert asyncio.run(story()) == [1, 2]

@@ -47,7 +47,7 @@ def test_both_tails_meet(arms):
     assert arms[0].cdf(arms[0].ppf(p)) == pytest.approx(p, rel=1e-8)
     assert arms[0].isf(1 - p[1:]) == pytest.approx(arms[0].ppf(p[1:]), rel=1e-8)
     x = arms[0].ppf(np.array([0.2, 0.7]))
-    assert arms[0].cdf(x) + arms[0].sf(x) == pytest.approx([1, 1], abs=1e-12)
+    assert arms[0].cdf(x) + arms[0].sf(x) == pytest.approx([1, 1], abs=1e-9)
 
 
 def test_large_samples_agree_with_the_delta_method():
@@ -61,17 +61,17 @@ def test_large_samples_agree_with_the_delta_method():
 
 
 def test_intervals_cover_the_true_mean():
-    """Of 400 simulated arms, about 95 in a hundred intervals hold the mean they came from."""
+    """Of 1,000 simulated arms, about 95 in a hundred intervals hold the mean they came from."""
     rng = np.random.default_rng(11)
     truth = 0.6 * np.exp(2 + 1.2**2 / 2)
     inside = 0
-    for _ in range(400):
+    for _ in range(1000):
         k = rng.binomial(300, 0.6)
         logs = rng.normal(2, 1.2, k)
         sample = Sample(300, 1.0, 1.0, k, logs.mean(), ((logs - logs.mean()) ** 2).sum())
-        level = float(hurdle_posterior(sample).cdf(np.array([truth]))[0])
+        level = (hurdle_posterior(sample).draw(rng, 1000) < truth).mean()
         inside += 0.025 < level < 0.975
-    assert inside / 400 == pytest.approx(0.95, abs=0.03)
+    assert inside / 1000 == pytest.approx(0.95, abs=0.02)
 
 
 def test_the_published_two_arms():

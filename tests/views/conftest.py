@@ -5,13 +5,16 @@ The functions are plain, so that a notebook in the browser test can run this fil
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from workbench.audits.drift import ColumnDrift, DriftAudit
 from workbench.errors import Denied, Misuse
 from workbench.evidence import Figure, Finding
 from workbench.ledger import GENESIS, Entry, ModelVersion
+from workbench.monitoring import Latency, ServedModel
 from workbench.policy import Decision, Reason
 from workbench.promotion import Candidate
 
@@ -146,9 +149,10 @@ class World:
         }
         self.stages = {1: "champion", 2: "candidate", 3: "former champion"}
         self.trail = [
-            entry(5, "promotion.granted", "lending/1", "the incumbent, audited like everyone", decision=YES, generation=1),
+            entry(5, "promotion.granted", "lending/1", "the incumbent, audited", decision=YES, generation=1),
             entry(9, "promotion.denied", "lending/2", "it ranks better and lends less", decision=NO, before=1),
-            entry(14, "promotion.granted", "lending/3", "fairer, and hardly less accurate", decision=YES, before=1, generation=2),
+            entry(14, "promotion.granted", "lending/3", "fairer, and hardly less accurate", decision=YES, before=1,
+                  generation=2),
             entry(16, "rollback.granted", "lending/1", "complaints at the branch; look again before it returns",
                   actor="risk-officer", decision=YES, before=3, generation=3),
         ]  # fmt: skip
@@ -204,6 +208,69 @@ class World:
         return sentence.format(number, generation, self.trail[-1].seq)
 
 
+def column(name: str, psi: float, **given) -> ColumnDrift:
+    """One column's change, none unless it is given."""
+    known = {
+        "low": max(0.0, psi - 0.08),
+        "high": psi + 0.08,
+        "noise": 0.05,
+        "p": 0.7,
+        "distances": {"jensen_shannon": 0.1},
+        "nulls_before": 0.0,
+        "nulls_now": 0.0,
+        "new_categories": (),
+        "more_cases": 0,
+        "verdict": "pass",
+    }
+    return ColumnDrift(column=name, psi=psi, **{**known, **given})
+
+
+def drift(*, moved: bool) -> DriftAudit:
+    """Seven columns, the first of which moved or not."""
+    change = {"p": 0.0001, "nulls_now": 0.04, "verdict": "fail", "more_cases": None}
+    first = column("loan to income", 0.61, **change) if moved else column("loan to income", 0.04)
+    unsure = {"new_categories": ("houseboat",), "verdict": "not enough evidence", "more_cases": 1200}
+    columns = (first, column("property", 0.12, **unsure), *(column(f"feature {n}", 0.05 / n) for n in range(1, 6)))
+    said = "1 of 7 columns drifted, loan to income most, in 1,989 rows served." if moved else "No column drifted."
+    return DriftAudit(columns, 1989, 1989, "fail" if moved else "pass", said, "d4" * 32)
+
+
+def served(model: str = "lending", **given) -> ServedModel:
+    """A served model that is well, but for what is given."""
+    known = {
+        "version": 1,
+        "generation": 3,
+        "since": NOW,
+        "window": timedelta(hours=24),
+        "requests": 412,
+        "rows": 1989,
+        "refused": 2,
+        "failed": 0,
+        "traffic": tuple(round(41 + 40 * math.sin(n / 7.6) + n % 5) for n in range(48)),
+        "latency": Latency(0.0018, 0.0042, 0.0121),
+        "selection_rate": 0.842,
+        "drift": drift(moved=False),
+        "drift_note": "",
+        "audit": findings(1, *FIRST, model=model)["fairness"],
+        "health": "healthy",
+        "sentence": "It answers well, and what it is asked looks like its training data.",
+    }
+    return ServedModel(model=model, **{**known, **given})
+
+
+def estate() -> list[ServedModel]:
+    """Three models, worst first."""
+    moved = drift(moved=True)
+    silent = {"requests": 0, "rows": 0, "traffic": (0,) * 48, "latency": None, "selection_rate": None, "audit": None}
+    return [
+        served(drift=moved, health="act", sentence=moved.sentence, failed=3),
+        served("churn", **silent, drift=None, drift_note="nothing was served in this window", health="watch",
+               sentence="Version 1 has no fairness audit."),
+        served("pricing", version=12, requests=18_204, rows=240_113, latency=Latency(0.0009, 0.0021, 0.31)),
+    ]  # fmt: skip
+
+
 @pytest.fixture
 def world():
+    """The story, and a world that acts on it."""
     return World()

@@ -1,6 +1,7 @@
 """Audits: fairness, performance and drift, each from an additive summary, each with one of three verdicts.
 
 A verdict is *pass* (shown), *fail* (refuted) or *not enough evidence*; the last is never a pass.
+`tables` and `pictures` show what an audit found; `out_of_fold` scores every case without having seen it.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from workbench.audits.drift import ColumnDrift, DriftAudit, audit_drift
 from workbench.audits.fairness import AttributeAudit, FairnessAudit, GroupRates, audit_fairness
 from workbench.audits.mitigation import reweighing
+from workbench.audits.out_of_fold import fitted, out_of_fold
 from workbench.audits.performance import PerformanceAudit, audit_performance
 from workbench.audits.verdict import Estimate, Verdict, verdict_of, worst
 
@@ -23,6 +25,8 @@ __all__ = [
     "audit_drift",
     "audit_fairness",
     "audit_performance",
+    "fitted",
+    "out_of_fold",
     "reweighing",
     "verdict_of",
     "worst",

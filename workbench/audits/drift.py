@@ -1,24 +1,25 @@
 """The drift audit: what was served against what the model was trained on, column by column.
 
-A column has drifted when its change is both large (PSI above its noise by more than 0.1, or more nulls
-by five points) and beyond chance (Benjamini-Hochberg over the columns). Too few cases to see a change
-of that size are said to be too few.
+Nulls and categories never seen before are bins like any other, so they are drift like any other. A
+column has drifted where the change is both large (a stability index of 0.1 or more, the noise taken
+out) and beyond chance (false discoveries kept at 5 % over the columns). It has not where its interval
+ends below 0.1. Between the two there is not enough evidence, and it is said how many rows are missing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import ndtr
 
 from workbench.audits.verdict import Verdict
-from workbench.data import ColumnProfile, Profile
+from workbench.data import ColumnProfile, Histogram, Profile
 from workbench.errors import Misuse
 from workbench.stats import drift as exact
+from workbench.stats.groups import Floats
 
-LARGE = 0.1  # PSI above its noise
-NULLS = 0.05  # more nulls, as a share of the rows
+LARGE = 0.1  # stability index that matters, the noise taken out
 ALPHA = 0.05  # false discovery rate over the columns
 
 
@@ -27,19 +28,22 @@ class ColumnDrift:
     """One column's change."""
 
     column: str
-    psi: float
-    noise: float  # PSI that chance alone gives
+    psi: float  # population stability index, as measured
+    low: float  # 95 % interval of the true index, noise taken out
+    high: float
+    noise: float  # the index that chance alone gives on average
     p: float  # adjusted over the columns
-    distance: float  # Kolmogorov-Smirnov for numbers, Jensen-Shannon for categories, in [0, 1]
+    distances: Mapping[str, float]  # "ks", "ks_p" and "wasserstein" (in scales) of numbers; "jensen_shannon" of all
     nulls_before: float  # share of the rows
     nulls_now: float
     new_categories: tuple[str, ...]
+    more_cases: int | None  # rows that would show that it has not drifted; 0: shown; None: no number would
     verdict: Verdict  # "fail": it drifted
 
     @property
     def excess(self) -> float:
-        """PSI above its noise; what the columns are ranked by."""
-        return self.psi - self.noise
+        """The index above its noise, never below zero; what the columns are ranked by."""
+        return max(0.0, self.psi - self.noise)
 
 
 @dataclass(frozen=True)
@@ -51,82 +55,112 @@ class DriftAudit:
     rows_now: int
     verdict: Verdict
     sentence: str
+    data_digest: str  # of what was served
+
+    @property
+    def drifted_share(self) -> float:
+        """Share of the columns that drifted, in [0, 1]."""
+        return sum(column.verdict == "fail" for column in self.columns) / len(self.columns)
 
 
-def audit_drift(reference: Profile, current: Profile) -> DriftAudit:
+def audit_drift(reference: Profile, current: Profile, *, large: float = LARGE, alpha: float = ALPHA) -> DriftAudit:
     """Compare two profiles of the same columns and scales.
 
+    Args:
+        reference: Of the training data.
+        current: Of what was served, scanned with `like=reference`.
+        large: Stability index that matters, above zero.
+        alpha: False discovery rate over the columns, in (0, 1).
+
     Raises:
-        Misuse: One of them has no rows, or their columns differ.
+        Misuse: One of them has no rows or no columns, or their columns or scales differ.
     """
-    if list(reference.columns) != list(current.columns):
+    if list(reference.columns) != list(current.columns) or not reference.columns:
         raise Misuse("the profiles have different columns", hint="scan the current data with like=reference")
     if not reference.rows or not current.rows:
-        raise Misuse(f"there are {reference.rows} rows before and {current.rows} now; both must be above zero")
-    found = [_column(name, column, current.columns[name]) for name, column in reference.columns.items()]
+        raise Misuse(
+            f"there are {reference.rows} rows before and {current.rows} now; both must be above zero",
+            hint="widen the window, or serve the model first",
+        )
+    found = [_column(name, before, current.columns[name], large) for name, before in reference.columns.items()]
     adjusted = exact.benjamini_hochberg([column.p for column in found])
-    judged = sorted(
-        (_judged(column, float(p)) for column, p in zip(found, adjusted, strict=True)), key=lambda c: -c.excess
+    judged = [_judged(column, float(p), large, alpha) for column, p in zip(found, adjusted, strict=True)]
+    judged.sort(key=lambda column: (-column.excess, column.p))
+    verdicts = {column.verdict for column in judged}
+    verdict: Verdict = (
+        "fail" if "fail" in verdicts else "not enough evidence" if "not enough evidence" in verdicts else "pass"
     )
-    drifted = [column for column in judged if column.verdict == "fail"]
-    unsure = [column for column in judged if column.verdict == "not enough evidence"]
-    verdict: Verdict = "fail" if drifted else "not enough evidence" if unsure else "pass"
-    return DriftAudit(
-        tuple(judged), reference.rows, current.rows, verdict, _sentence(judged, drifted, unsure, current.rows)
-    )
+    sentence = _sentence(judged, verdict, current.rows)
+    return DriftAudit(tuple(judged), reference.rows, current.rows, verdict, sentence, current.data_digest)
 
 
-def _column(name: str, before: ColumnProfile, now: ColumnProfile) -> ColumnDrift:
+def _column(name: str, before: ColumnProfile, now: ColumnProfile, large: float) -> ColumnDrift:
+    a, b, distances, new = _compared(name, before, now)
     rows_before, rows_now = before.n + before.nulls, now.n + now.nulls
-    share_before, share_now = before.nulls / rows_before, now.nulls / rows_now
-    numeric = before.scale is not None
-    labels = sorted({*before.counts, *now.counts}, key=int if numeric else str)
-    a = np.array([before.counts.get(label, 0) for label in labels], dtype=float)
-    b = np.array([now.counts.get(label, 0) for label in labels], dtype=float)
-    p_nulls = _more_nulls(before.nulls, rows_before, now.nulls, rows_now)
-    if not a.sum() or not b.sum():
-        index, distance = exact.Psi(0.0, 0.0, 1.0), 0.0
-    else:
-        index = exact.psi(*(exact.coarse(a, b) if numeric else (a, b)))
-        distance = exact.kolmogorov_smirnov(a, b) if numeric else exact.jensen_shannon(a, b)
-    p = min(1.0, 2 * min(index.p, p_nulls))  # Bonferroni over its two tests
-    new = () if numeric else tuple(label for label in now.counts if label not in before.counts)
-    return ColumnDrift(name, index.value, index.noise, p, distance, share_before, share_now, new, "pass")
-
-
-def _judged(column: ColumnDrift, p: float) -> ColumnDrift:
-    large = column.excess > LARGE or column.nulls_now - column.nulls_before > NULLS
-    verdict: Verdict = "pass"
-    if large and p < ALPHA:
-        verdict = "fail"
-    elif column.noise > LARGE or large:
-        verdict = "not enough evidence"
+    index = exact.psi(np.append(a, before.nulls), np.append(b, now.nulls))
+    distances["jensen_shannon"] = exact.jensen_shannon(np.append(a, before.nulls), np.append(b, now.nulls))
+    more = exact.cases_to_pass(index, rows_before, rows_now, limit=large)
     return ColumnDrift(
-        column.column,
-        column.psi,
-        column.noise,
-        p,
-        column.distance,
-        column.nulls_before,
-        column.nulls_now,
-        column.new_categories,
-        verdict,
+        column=name,
+        psi=index.value,
+        low=index.low,
+        high=index.high,
+        noise=index.floor,
+        p=index.p_value,
+        distances=distances,
+        nulls_before=before.nulls / rows_before,
+        nulls_now=now.nulls / rows_now,
+        new_categories=new,
+        more_cases=more,
+        verdict="not enough evidence",
     )
 
 
-def _more_nulls(nulls_before: int, rows_before: int, nulls_now: int, rows_now: int) -> float:
-    """P-value of "no more nulls than before", pooled normal test."""
-    share = (nulls_before + nulls_now) / (rows_before + rows_now)
-    if share in {0.0, 1.0}:
-        return 1.0
-    error = np.sqrt(share * (1 - share) * (1 / rows_before + 1 / rows_now))
-    return float(ndtr(-(nulls_now / rows_now - nulls_before / rows_before) / error))
+def _compared(
+    name: str, before: ColumnProfile, now: ColumnProfile
+) -> tuple[Floats, Floats, dict[str, float], tuple[str, ...]]:
+    """Counts over the same bins, distances that only numbers have, and categories never seen before.
+
+    Raises:
+        Misuse: The column is of another kind or scale now.
+    """
+    if not isinstance(before, Histogram) and not isinstance(now, Histogram):
+        names = sorted({*before.counts, *now.counts})
+        a, b = (np.array([side.counts.get(each, 0) for each in names], dtype=float) for side in (before, now))
+        return a, b, {}, tuple(each for each in now.counts if each not in before.counts)
+    if not isinstance(before, Histogram) or not isinstance(now, Histogram) or before.scale != now.scale:
+        raise Misuse(f"the column {name!r} is scaled differently", hint="scan the current data with like=reference")
+    if not before.n:
+        return np.zeros(1), np.array([float(now.n)]), {}, ()
+    both = before + now
+    a, b = (side.counts_at(list(both.bins)).astype(float) for side in (before, now))
+    place = exact.even_bins(a)
+    distances: dict[str, float] = {}
+    if now.n:
+        distances["ks"], distances["ks_p"] = exact.kolmogorov_smirnov(a, b)
+        distances["wasserstein"] = exact.wasserstein(a, b, both.values()) / before.scale
+    return np.bincount(place, a).astype(float), np.bincount(place, b).astype(float), distances, ()
 
 
-def _sentence(judged: list[ColumnDrift], drifted: list[ColumnDrift], unsure: list[ColumnDrift], rows: int) -> str:
+def _judged(column: ColumnDrift, p: float, large: float, alpha: float) -> ColumnDrift:
+    verdict: Verdict = "not enough evidence"
+    if column.excess >= large and p <= alpha:
+        verdict = "fail"
+    elif column.high < large:
+        verdict = "pass"
+    return replace(column, p=p, verdict=verdict)
+
+
+def _sentence(judged: list[ColumnDrift], verdict: Verdict, rows: int) -> str:
+    drifted = [column for column in judged if column.verdict == "fail"]
     if drifted:
-        names = ", ".join(column.column for column in drifted[:3])
-        return f"{len(drifted)} of {len(judged)} columns drifted, {names} most, in {rows:,} rows served."
-    if unsure:
-        return f"Too few rows to be sure: {rows:,} were served, and no column has shown a drift yet."
-    return f"No column drifted: {rows:,} rows served look like the training data."
+        names = ", ".join(f"{column.column} (PSI {column.psi:.2f})" for column in drifted[:3])
+        return f"{len(drifted)} of {len(judged)} columns drifted in {rows:,} rows served: {names}."
+    if verdict == "pass":
+        return f"No column drifted: {rows:,} rows served look like the training data."
+    needed = [column.more_cases for column in judged if column.verdict != "pass"]
+    if None in needed:
+        name = judged[0].column
+        return f"No drift is shown in {rows:,} rows served, nor its absence: {name} changed by about what matters."
+    most = max((cases for cases in needed if cases is not None), default=0)
+    return f"No drift is shown, but {rows:,} rows served are too few to be sure; about {most:,} more would do."

@@ -1,18 +1,33 @@
-"""The fairness audit: rates by group and how far apart they are, each attribute and their intersection."""
+"""The fairness audit: rates by group and how far apart they are, by each attribute and by all crossed.
+
+The verdict rests on disparate impact, the ratio of the lowest selection rate to the highest: it passes
+where a ratio of four fifths or more is shown for every single attribute, and fails where less is shown
+for any attribute or for the intersection. Groups of fewer than two in a hundred cases, and cases whose
+group is unknown, are shown but not compared; the sentence says so.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from workbench.audits.verdict import CERTAINTY, Estimate, Verdict, verdict_of, worst
 from workbench.data import CountCube
+from workbench.data.counts import UNKNOWN
 from workbench.stats import fairness as exact
+from workbench.stats.groups import pooled_means, rate_interval
 
 FOUR_FIFTHS = 0.8
-LEAST_CASES = 10  # a smaller group is shown, but the attribute is judged without it
+TOLERANCE = 0.1  # difference between groups' rates
+LEAST_SHARE = 0.02  # of all cases, that a group is compared from (29 CFR 1607.15(A)(2))
+DIFFERENCES = {
+    "demographic_parity_difference": ("selection_rate",),
+    "equalized_odds_difference": ("tpr", "fpr"),
+    "equal_opportunity_difference": ("tpr",),
+}
 
 
 @dataclass(frozen=True)
@@ -21,8 +36,14 @@ class GroupRates:
 
     group: tuple[str, ...]  # one value an attribute
     n: int
-    rates: Mapping[str, Estimate]  # by metric, Wilson intervals
-    judged: bool  # False: too small to be judged
+    rates: Mapping[str, Estimate]  # by metric, with Jeffreys' intervals
+    pooled: float | None  # selection rate after partial pooling; None where the group is not compared
+    compared: bool  # False: too small or unknown
+
+    @property
+    def name(self) -> str:
+        """Its values, joined."""
+        return ", ".join(self.group)
 
 
 @dataclass(frozen=True)
@@ -31,16 +52,22 @@ class AttributeAudit:
 
     attributes: tuple[str, ...]
     groups: tuple[GroupRates, ...]
-    disparate_impact: Estimate
-    demographic_parity_difference: Estimate
-    equalized_odds_difference: Estimate
+    aggregates: Mapping[str, Estimate]  # "disparate_impact" and three differences
+    same_rates: float | None  # p-value of selection rates so far apart if all groups were treated alike
+    lowest: str  # the compared group with the lowest selection rate
+    highest: str
+    more_cases: int | None  # that would decide the disparate impact; 0: decided; None: no number would
     verdict: Verdict  # on the disparate impact
-    lowest: str  # the group with the lowest selection rate
 
     @property
     def name(self) -> str:
         """The attributes joined by "*", e.g. "race*sex"."""
         return "*".join(self.attributes)
+
+    @property
+    def disparate_impact(self) -> Estimate:
+        """Lowest selection rate as a share of the highest."""
+        return self.aggregates["disparate_impact"]
 
 
 @dataclass(frozen=True)
@@ -48,9 +75,10 @@ class FairnessAudit:
     """All attributes and their intersection."""
 
     by: tuple[AttributeAudit, ...]  # single attributes first
-    verdict: Verdict  # over the single attributes; a breach at an intersection fails it too
+    verdict: Verdict
     sentence: str
-    source: str  # digest of the data
+    data_digest: str
+    n: int
 
 
 def audit_fairness(
@@ -58,8 +86,9 @@ def audit_fairness(
     *,
     rng: np.random.Generator,
     target: float = FOUR_FIFTHS,
-    odds_target: float = 0.1,
+    tolerance: float = TOLERANCE,
     certainty: float = CERTAINTY,
+    least_share: float = LEAST_SHARE,
 ) -> FairnessAudit:
     """Audit a cube by each of its attributes and, where there are several, by all of them crossed.
 
@@ -67,98 +96,120 @@ def audit_fairness(
         cube: Counts by group.
         rng: Source of the posterior draws.
         target: Disparate impact to be shown, in (0, 1].
-        odds_target: Equalized odds difference that its probability speaks of, in (0, 1).
-        certainty: Probability from which it counts as shown, in (0.5, 1).
-
-    Raises:
-        ValueError: An attribute has fewer than two groups of at least ten cases.
+        tolerance: Difference that the differences' probabilities speak of, in [0, 1].
+        certainty: Probability from which a thing counts as shown, in (0.5, 1).
+        least_share: Share of all cases from which a group is compared, in [0, 1).
     """
-    wanted: list[Sequence[str]] = [(name,) for name in cube.attributes]
+    wanted: list[tuple[str, ...]] = [(name,) for name in cube.attributes]
     if len(cube.attributes) > 1:
         wanted.append(cube.attributes)
-    audits = tuple(_audited(cube.by(names), rng, target, odds_target, certainty) for names in wanted)
+    audits = tuple(_audited(cube.by(names), rng, target, tolerance, certainty, least_share) for names in wanted)
     verdicts = [audit.verdict for audit in audits if len(audit.attributes) == 1]
-    verdicts += ["fail" for audit in audits if len(audit.attributes) > 1 and audit.verdict == "fail"]
+    verdicts += [audit.verdict for audit in audits if len(audit.attributes) > 1 and audit.verdict == "fail"]
     verdict = worst(verdicts)
-    return FairnessAudit(audits, verdict, _sentence(audits, verdict, target), cube.source)
-
-
-def more_cases_needed(estimate: Estimate, certainty: float = CERTAINTY) -> int | None:
-    """How many more cases like these would settle a disparate impact, in all; None if no number would.
-
-    The width of the interval shrinks with the square root of the cases; where the value as counted
-    misses the target, more cases like these would settle it the other way.
-    """
-    if None in (estimate.value, estimate.needed, estimate.n) or not estimate.value or not estimate.target:
-        return None
-    distance = abs(np.log(estimate.value / estimate.target))
-    reach = np.log((estimate.needed or estimate.target) / estimate.target)
-    if distance == 0 or verdict_of(estimate.probability, certainty) != "not enough evidence":
-        return None
-    factor = (reach / distance) ** 2
-    return max(1, int(np.ceil((factor - 1) * (estimate.n or 0))))
+    return FairnessAudit(audits, verdict, _sentence(audits, verdict), cube.data_digest, cube.total)
 
 
 def _audited(
-    cube: CountCube, rng: np.random.Generator, target: float, odds_target: float, certainty: float
+    cube: CountCube,
+    rng: np.random.Generator,
+    target: float,
+    tolerance: float,
+    certainty: float,
+    least_share: float,
 ) -> AttributeAudit:
-    groups = sorted(cube.cells)
-    table = np.array([cube.cells[group] for group in groups])
-    cases = table.sum(axis=1)
-    judged = cases >= LEAST_CASES
-    if judged.sum() < 2:
-        name = "*".join(cube.attributes)
-        raise ValueError(f"{name} has {int(judged.sum())} groups of {LEAST_CASES} cases or more; two are needed")
-    big = table[judged]
-    impact = exact.disparate_impact(big, rng=rng, target=target, certainty=certainty)
-    parity = exact.difference(big, ("selection_rate",), rng=rng, target=odds_target, certainty=certainty)
-    odds = exact.difference(big, ("tpr", "fpr"), rng=rng, target=odds_target, certainty=certainty)
-    selection = (big[:, 1] + big[:, 3]) / big.sum(axis=1)
-    lowest = [group for group, keep in zip(groups, judged, strict=True) if keep][int(selection.argmin())]
-    n = int(cases[judged].sum())
+    groups, counts = list(cube.cells), cube.counts()
+    large = counts.sum(axis=(1, 2)) >= least_share * cube.total
+    compared = large & np.array([UNKNOWN not in group for group in groups])
+    kept = counts[compared]
+    if len(kept) < 2:
+        aggregates = dict.fromkeys(["disparate_impact", *DIFFERENCES], Estimate(None, n=cube.total))
+        rates = tuple(_rates(groups, counts, compared, None))
+        return AttributeAudit(cube.attributes, rates, aggregates, None, "", "", None, "not enough evidence")
+    impact = exact.ratio_spread(kept, "selection_rate", rng, target=target)
+    needed = exact.needed_ratio(kept, "selection_rate", rng, target=target, certainty=certainty)
+    n = int(kept.sum())
+    aggregates = {"disparate_impact": _estimate(impact, target, needed, n)}
+    for name, metrics in DIFFERENCES.items():
+        spread = exact.difference_spread(kept, metrics, rng, tolerance=tolerance)
+        aggregates[name] = _estimate(spread, tolerance, None, n)
+    verdict = verdict_of(impact.probability, certainty)
+    more = None
+    if verdict == "not enough evidence":
+        more = exact.more_cases(kept, "selection_rate", rng, target=target, certainty=certainty)
+    selected = exact.rate(kept, "selection_rate")
+    names = [", ".join(group) for group, is_compared in zip(groups, compared, strict=True) if is_compared]
     return AttributeAudit(
         attributes=cube.attributes,
-        groups=tuple(_groups(groups, table, judged)),
-        disparate_impact=_estimate(impact, n),
-        demographic_parity_difference=_estimate(parity, n),
-        equalized_odds_difference=_estimate(odds, n),
-        verdict=verdict_of(impact.probability, certainty),
-        lowest=" ".join(lowest),
+        groups=tuple(_rates(groups, counts, compared, pooled_means(*exact.parts(kept, "selection_rate")))),
+        aggregates=aggregates,
+        same_rates=impact.p_value,
+        lowest=names[int(selected.argmin())],
+        highest=names[int(selected.argmax())],
+        more_cases=0 if verdict != "not enough evidence" else more,
+        verdict=verdict,
     )
 
 
-def _groups(groups: list[tuple[str, ...]], table: np.ndarray, judged: np.ndarray) -> list[GroupRates]:
-    metrics: dict[str, list[Estimate]] = {}
+def _rates(
+    groups: list[tuple[str, ...]],
+    counts: npt.NDArray[np.int64],
+    compared: npt.NDArray[np.bool_],
+    pooled: npt.NDArray[np.float64] | None,
+) -> list[GroupRates]:
+    found: list[dict[str, Estimate]] = [{} for _ in groups]
     for metric in exact.METRICS:
-        successes, cases = exact.trials(table, metric)
-        low, high = exact.wilson(successes, cases)
-        metrics[metric] = [
-            Estimate(k / n, float(a), float(b), n=int(n)) if n else Estimate(None, n=0)
-            for k, n, a, b in zip(successes, cases, low, high, strict=True)
-        ]
+        for place, (yes, seen) in enumerate(zip(*exact.parts(counts, metric), strict=True)):
+            low, high = rate_interval(yes, seen) if seen else (None, None)
+            found[place][metric] = Estimate(float(yes / seen) if seen else None, low, high, n=int(seen))
+    means = iter([] if pooled is None else pooled.tolist())
     return [
-        GroupRates(group, int(table[i].sum()), {m: found[i] for m, found in metrics.items()}, bool(judged[i]))
+        GroupRates(group, int(counts[i].sum()), found[i], next(means, None) if compared[i] else None, bool(compared[i]))
         for i, group in enumerate(groups)
     ]
 
 
-def _estimate(spread: exact.Spread, n: int) -> Estimate:
-    return Estimate(spread.value, spread.low, spread.high, spread.probability, spread.target, spread.needed, n)
+def _estimate(spread: exact.Spread, target: float, needed: float | None, n: int) -> Estimate:
+    return Estimate(spread.value, spread.low, spread.high, spread.probability, target, needed, n)
 
 
-def _sentence(audits: tuple[AttributeAudit, ...], verdict: Verdict, target: float) -> str:
-    order = {"fail": 0, "not enough evidence": 1, "pass": 2}
-    audit = min(audits, key=lambda a: (order[a.verdict], a.disparate_impact.probability or 0.0))
-    impact = audit.disparate_impact
+def _sentence(audits: tuple[AttributeAudit, ...], verdict: Verdict) -> str:
+    """The verdict, the attribute nearest to or furthest beyond the limit, and who was not compared."""
+    singles = [audit for audit in audits if len(audit.attributes) == 1]
+    deciding = [audit for audit in singles if audit.verdict == verdict]
+    deciding = deciding or [audit for audit in audits if audit.verdict == verdict] or singles
+    audit = min(deciding, key=lambda a: (a.disparate_impact.probability or 0.0, a.disparate_impact.value or 0.0))
     by = " and ".join(audit.attributes)
-    if impact.value is None:
-        return f"Nobody was selected by {by}, so that nothing can be said of fairness."
-    rate = f"{audit.lowest} are selected {impact.value:.0%} as often as the group selected most"
-    sure = f"the probability that it is truly {target:.0%} or more is {impact.probability:.2f}"
     if verdict == "pass":
-        return f"No group is held back: even by {by}, where the gap is widest, {rate}; {sure}."
-    if audit.verdict == "fail":
-        return f"Not fair by {by}: {rate}; {sure}."
-    more = more_cases_needed(replace(impact))
-    needs = f" About {more:,} more cases like these would settle it." if more else ""
-    return f"Not shown to be fair by {by}: {rate}; {sure}.{needs}"
+        all_of_them = " and by ".join(single.name for single in singles)
+        told = f"Shown to be fair by {all_of_them}; nearest to the limit, by {by}: {_told(audit)}"
+    elif verdict == "fail":
+        told = f"Not fair by {by}: {_told(audit)}"
+    else:
+        told = f"Not shown to be fair by {by}: {_told(audit)}"
+        if audit.more_cases:
+            told += f" About {audit.more_cases:,} more cases like these would decide it."
+    return " ".join([told, *_left_out(audits)])
+
+
+def _told(audit: AttributeAudit) -> str:
+    impact = audit.disparate_impact
+    if impact.value is None or impact.target is None:
+        return "there are no two groups to compare, or nobody was selected."
+    selected = {group.name: group.rates["selection_rate"].value for group in audit.groups}
+    return (
+        f"{audit.lowest} {selected[audit.lowest]:.1%} selected, {audit.highest} {selected[audit.highest]:.1%}; "
+        f"disparate impact {impact.value:.3f} [{impact.low:.3f}, {impact.high:.3f}], "
+        f"{impact.target:g} or more with probability {impact.probability:.2f}."
+    )
+
+
+def _left_out(audits: tuple[AttributeAudit, ...]) -> list[str]:
+    left = [
+        f"{group.n} of {audit.name} {group.name}"
+        for audit in audits
+        if len(audit.attributes) == 1
+        for group in audit.groups
+        if not group.compared
+    ]
+    return [f"Shown but not compared: {', '.join(left)}."] if left else []

@@ -1,20 +1,19 @@
 """Mitigation: weights that make label and group independent in the training data.
 
->>> [float(round(w, 4)) for w in reweighing(["a", "a", "b", "b"], [1, 1, 1, 0])]
+>>> reweighing(["a", "a", "b", "b"], [1, 1, 1, 0]).tolist()
 [0.75, 0.75, 1.5, 0.5]
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
+import numpy.typing as npt
 
 
-def reweighing(group: Sequence[str] | np.ndarray, label: Sequence[int] | np.ndarray) -> np.ndarray:
+def reweighing(group: npt.ArrayLike, label: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Sample weights, one a case, under which every group has the same share of positive labels.
 
-    The model never sees the group: at serving time it is not needed, and not used.
+    Only fitting needs the group. The model never sees it, and when it serves nobody is asked for it.
 
     Args:
         group: The protected attribute, one a case.
@@ -24,15 +23,13 @@ def reweighing(group: Sequence[str] | np.ndarray, label: Sequence[int] | np.ndar
         ValueError: The lengths differ.
 
     Source:
-        Kamiran and Calders (2012), Knowledge and Information Systems 33, 1-33.
+        Kamiran & Calders (2012), Knowledge and Information Systems 33, 1-33.
     """
-    groups, labels = np.asarray(group), np.asarray(label)
-    if groups.shape != labels.shape:
-        raise ValueError(f"there are {groups.size} groups and {labels.size} labels; one of each a case is needed")
-    weights = np.ones(groups.size)
-    for value in np.unique(groups):
-        for outcome in np.unique(labels):
-            cell = (groups == value) & (labels == outcome)
-            if cell.any():
-                weights[cell] = (groups == value).mean() * (labels == outcome).mean() / cell.mean()
-    return weights
+    groups, group_of = np.unique(np.asarray(group, dtype=str), return_inverse=True)
+    labels, label_of = np.unique(np.asarray(label), return_inverse=True)
+    if group_of.shape != label_of.shape:
+        raise ValueError(f"there are {group_of.size} groups and {label_of.size} labels; each case needs both")
+    together = np.zeros((len(groups), len(labels)))
+    np.add.at(together, (group_of, label_of), 1.0)
+    expected = together.sum(axis=1, keepdims=True) * together.sum(axis=0, keepdims=True) / max(together.sum(), 1.0)
+    return np.asarray((expected / np.where(together > 0, together, 1.0))[group_of, label_of])

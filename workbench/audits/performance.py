@@ -1,4 +1,9 @@
-"""The performance audit: how good a version's answers are, with intervals."""
+"""The performance audit: how good a version's answers are, with intervals, and against saying always yes.
+
+Where most labels are positive, saying yes to everybody has a high F1; the audit states it beside the
+version's own, so that a high number is not taken for a good model. The area under the curve has no such
+trap: guessing has 0.5.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from workbench.audits.verdict import CERTAINTY, Estimate, Verdict, verdict_of
+from workbench.errors import Misuse
 from workbench.stats import classification as exact
 
 LEAST_F1 = 0.8  # what the verdict asks for; the gate's own limit stands in the policy
@@ -18,56 +25,73 @@ class PerformanceAudit:
     """Metrics of one version on labelled cases."""
 
     metrics: Mapping[str, Estimate]  # accuracy, precision, recall, f1, auc, brier
+    confusion: tuple[int, int, int, int]  # true negatives, false positives, false negatives, true positives
+    always_yes: Mapping[str, float]  # accuracy and f1 of approving every case
     verdict: Verdict  # on F1
     sentence: str
+    threshold: float
     n: int
 
 
 def audit_performance(
-    label: np.ndarray,
-    score: np.ndarray,
+    label: npt.ArrayLike,
+    score: npt.ArrayLike,
     threshold: float,
     *,
     rng: np.random.Generator,
     least_f1: float = LEAST_F1,
+    certainty: float = CERTAINTY,
 ) -> PerformanceAudit:
     """Audit scores against labels at an operating threshold.
 
     Args:
-        label: 0 or 1, one a case; both must occur.
+        label: 0 or 1, one a case.
         score: Probability of 1, one a case, in [0, 1].
-        threshold: The answer is 1 from this score on, in [0, 1].
-        rng: Source of the draws for the intervals.
-        least_f1: What the verdict on F1 asks for.
+        threshold: The answer is yes from this score on, in [0, 1].
+        rng: Source of the bootstrap's draws.
+        least_f1: What the verdict on F1 asks for, in [0, 1].
+        certainty: Probability from which it counts as shown, in (0.5, 1).
 
     Raises:
-        ValueError: Only one of the labels occurs.
+        Misuse: A score is no number in [0, 1], the lengths differ, or a label is neither 0 nor 1.
     """
-    answer = score >= threshold
-    tn, fp, fn, tp = (int(((label == y) & (answer == a)).sum()) for y, a in ((0, 0), (0, 1), (1, 0), (1, 1)))
-    values = exact.counts_metrics(tn, fp, fn, tp)
-    intervals = exact.counts_intervals(tn, fp, fn, tp, rng=rng)
-    n = len(label)
-    metrics = {name: Estimate(value, *intervals[name], n=n) for name, value in values.items()}
-    metrics["auc"] = Estimate(*exact.auc(label, score), n=n)
-    metrics["brier"] = Estimate(exact.brier(label, score), n=n)
+    scores = np.asarray(score, dtype=float)
+    if scores.ndim != 1 or not len(scores) or not ((scores >= 0) & (scores <= 1)).all():
+        raise Misuse("a score is no number in [0, 1]; it must be the probability of yes")
+    try:
+        counts = exact.confusion(label, scores >= threshold)
+        metrics = {name: _estimate(counts, name, rng) for name in exact.METRICS}
+        for name, found in (("auc", exact.auc(label, scores)), ("brier", exact.brier(label, scores))):
+            metrics[name] = Estimate(found.value, found.low, found.high, n=len(scores))
+    except ValueError as error:
+        raise Misuse(str(error), hint="give one label, 0 or 1, and one score for each case") from error
     f1 = metrics["f1"]
-    probability = _reached(f1, least_f1)
-    metrics["f1"] = Estimate(f1.value, f1.low, f1.high, probability, least_f1, n=n)
-    verdict = verdict_of(probability, CERTAINTY)
-    accuracy, area = metrics["accuracy"].value or 0.0, metrics["auc"].value or 0.0
-    sentence = (
-        f"F1 is {f1.value or 0:.3f} [{f1.low:.3f}, {f1.high:.3f}], accuracy {accuracy:.3f}, "
-        f"area under the curve {area:.3f}, on {n:,} cases at the threshold {threshold:g}."
+    if f1.value is not None and f1.low is not None:
+        draws = exact.confusion_draws(counts, "f1", rng)
+        chance = float((draws[~np.isnan(draws)] >= least_f1).mean())
+        needed = least_f1 + f1.value - f1.low
+        metrics["f1"] = Estimate(f1.value, f1.low, f1.high, chance, least_f1, needed if needed <= 1 else None, f1.n)
+    verdict = verdict_of(metrics["f1"].probability, certainty)
+    positive = float(counts[1].sum() / counts.sum())
+    always = {"accuracy": positive, "f1": 2 * positive / (1 + positive)}
+    tn, fp, fn, tp = (int(count) for count in counts.ravel())
+    sentence = _sentence(metrics, always, threshold, len(scores))
+    return PerformanceAudit(metrics, (tn, fp, fn, tp), always, verdict, sentence, threshold, len(scores))
+
+
+def _estimate(counts: npt.NDArray[np.int64], name: str, rng: np.random.Generator) -> Estimate:
+    value, n = exact.confusion_metric(counts, name), int(counts.sum())
+    return (
+        Estimate(None, n=n) if np.isnan(value) else Estimate(value, *exact.confusion_interval(counts, name, rng), n=n)
     )
-    return PerformanceAudit(metrics, verdict, sentence, n)
 
 
-def _reached(estimate: Estimate, target: float) -> float | None:
-    """Probability that the true value reaches the target, normal about the value."""
-    from scipy.special import ndtr
-
-    if estimate.value is None or estimate.low is None or estimate.high is None:
-        return None
-    spread = (estimate.high - estimate.low) / (2 * 1.96)
-    return float(ndtr((estimate.value - target) / spread)) if spread > 0 else float(estimate.value >= target)
+def _sentence(metrics: Mapping[str, Estimate], always: Mapping[str, float], threshold: float, n: int) -> str:
+    f1, area = metrics["f1"], metrics["auc"]
+    if f1.value is None or area.value is None:
+        return f"Of {n:,} cases, one kind of label or answer is missing, so that nothing can be said of performance."
+    ranks = f"AUC {area.value:.3f}" + (f" [{area.low:.3f}, {area.high:.3f}]" if area.low is not None else "")
+    return (
+        f"At a threshold of {threshold:g}, F1 is {f1.value:.3f} [{f1.low:.3f}, {f1.high:.3f}] on {n:,} cases; "
+        f"saying yes to all has {always['f1']:.3f}. {ranks}, accuracy {metrics['accuracy'].value:.3f}."
+    )

@@ -13,9 +13,11 @@ import os
 import re
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import Any, Protocol
 
 INHERITED = (
@@ -51,6 +53,8 @@ FIXED = {
     "PYTHONWARNINGS": "ignore::DeprecationWarning,ignore::FutureWarning",
 }
 START_SECONDS = 120  # a kernel may take to start, on a busy machine
+LONGEST = 2000  # characters of an error's message that are kept
+MOST_PATH = 80  # characters of a folder that a local socket can lie in
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 OnCell = Callable[[int, int], None]  # called with (cells done, cells in all)
 
@@ -101,6 +105,9 @@ def cold(
 
     Returns:
         What went wrong, or None; the outputs up to there are in the notebook.
+
+    Raises:
+        RuntimeError: papermill failed before there was a kernel.
     """
     import papermill
     from nbclient.exceptions import DeadKernelError
@@ -108,38 +115,40 @@ def cold(
     from papermill.exceptions import PapermillExecutionError
 
     groups: list[int] = []
-    kernel = _kernel_class(kernel_environment(environ, workspace, run_folder), workspace, groups)
-
-    class Engine(NBClientEngine):  # type: ignore[misc]
-        @classmethod
-        def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
-            hooks = {"on_cell_executed": _counted(nb_man.nb.cells, on_cell)} if on_cell else {}
-            super().execute_managed_notebook(
-                nb_man, kernel_name, kernel_manager_class=kernel, shutdown_kernel="immediate", **hooks, **options
-            )
-
-    papermill_engines.register("workbench", Engine)
+    told = kernel_environment(environ, workspace, run_folder)
     path = str(notebook).replace("{", "{{").replace("}", "}}")  # papermill formats paths
-    try:
-        papermill.execute_notebook(
-            path,
-            path,
-            engine_name="workbench",
-            kernel_name="python3",
-            progress_bar=False,
-            start_timeout=START_SECONDS,
-        )
-    except PapermillExecutionError as error:
-        return Failure(str(error.ename), ANSI.sub("", str(error.evalue)).strip(), error.exec_count)
-    except DeadKernelError:
-        return Failure("KernelDied", "the kernel died; it may have run out of memory, or a cell ended it")
-    except RuntimeError as error:
-        if groups and "Kernel" in str(error):
-            return Failure("KernelNotStarted", f"the kernel did not start: {error}")
-        raise
-    finally:
-        for group in groups:
-            _kill(group)
+    with tempfile.TemporaryDirectory(prefix="kernel-") as sockets:  # nobody else can reach them
+        kernel = _kernel_class(told, workspace, Path(sockets), groups)
+
+        class Engine(NBClientEngine):  # type: ignore[misc]
+            @classmethod
+            def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
+                options |= {"kernel_manager_class": kernel, "shutdown_kernel": "immediate"}
+                if on_cell is not None:
+                    options["on_cell_executed"] = _counted(nb_man.nb.cells, on_cell)
+                super().execute_managed_notebook(nb_man, kernel_name, **options)
+
+        papermill_engines.register("workbench", Engine)
+        try:
+            papermill.execute_notebook(
+                path,
+                path,
+                engine_name="workbench",
+                kernel_name="python3",
+                progress_bar=False,
+                start_timeout=START_SECONDS,
+            )
+        except PapermillExecutionError as error:
+            return Failure(str(error.ename), _told(str(error.evalue)), error.exec_count)
+        except DeadKernelError:
+            return Failure("KernelDied", "the kernel died; it may have run out of memory, or a cell ended it")
+        except RuntimeError as error:
+            if not groups:
+                raise
+            return Failure("KernelNotStarted", f"the kernel did not start: {_told(str(error))}")
+        finally:
+            for group in groups:
+                _kill(group)
     return None
 
 
@@ -158,8 +167,12 @@ def kernel_environment(environ: Mapping[str, str], workspace: Path, run_folder: 
     }
 
 
-def _kernel_class(told: Mapping[str, str], workspace: Path, groups: list[int]) -> type:
-    """A kernel of this very interpreter, whatever kernelspecs a user has; notes its process group."""
+def _kernel_class(told: Mapping[str, str], workspace: Path, sockets: Path, groups: list[int]) -> type:
+    """A kernel of this very interpreter, whatever kernelspecs a user has; notes its process group.
+
+    It is reached through files in a private folder: ports would be picked, let go and bound again, and
+    kernels that start at the same time take each other's.
+    """
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
 
@@ -169,13 +182,20 @@ def _kernel_class(told: Mapping[str, str], workspace: Path, groups: list[int]) -
         language="python",
     )
 
-    class Kernel(AsyncKernelManager):  # type: ignore[misc]
+    class Kernel(AsyncKernelManager):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self.connection_file = str(sockets / "kernel.json")
+            if sys.platform != "win32" and len(str(sockets)) < MOST_PATH:
+                self.transport = "ipc"
+
         @property
         def kernel_spec(self) -> Any:
             return spec
 
-        async def start_kernel(self, **options: Any) -> None:
-            await super().start_kernel(**{**options, "env": dict(told), "cwd": str(workspace)})
+        async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
+            options |= {"env": dict(told), "cwd": str(workspace), "stdout": DEVNULL, "stderr": DEVNULL}
+            await super().start_kernel(**options)
             group = getattr(self.provisioner, "pgid", None)
             if group:
                 groups.append(group)
@@ -191,6 +211,12 @@ def _counted(cells: list[Any], on_cell: OnCell) -> Callable[..., None]:
         on_cell(sum(place <= cell_index for place in places), len(places))
 
     return executed
+
+
+def _told(text: str) -> str:
+    """An error's message without colours, and not without end."""
+    plain = ANSI.sub("", text).strip()
+    return plain if len(plain) <= LONGEST else f"{plain[:LONGEST]}…"
 
 
 def _kill(group: int) -> None:

@@ -88,7 +88,7 @@ class Kind:
             if self.optional and (value is None or (isinstance(value, str) and value.strip().lower() == NONE)):
                 return None
             return [self._item(item) for item in _items(value)] if self.listed else self._item(value)
-        except (ValueError, TypeError, OverflowError) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise ValueError(self.needed) from error
 
     @property

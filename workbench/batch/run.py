@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from workbench.batch.commit import commit_run
-from workbench.batch.declaration import declared
 from workbench.batch.folders import (
     NOTEBOOK,
     REPORT,
@@ -33,8 +32,9 @@ from workbench.batch.folders import (
     write_whole,
 )
 from workbench.batch.kernels import Failure, Lane, OnCell, cold
-from workbench.batch.notebook import notebook_digest, parameters_source, plain, read_notebook, with_values
-from workbench.batch.parameters import Parameters
+from workbench.batch.kinds import plain
+from workbench.batch.notebook import content_of, digest_of, injected
+from workbench.batch.parameters import declared
 from workbench.batch.record import Record, read_record
 from workbench.batch.tracking import KEY, Tracking
 from workbench.errors import EngineError, Misuse
@@ -107,23 +107,22 @@ def run(
             something else.
         EngineError: The workspace or the tracking store cannot be written.
     """
-    content = read_notebook(notebook)
-    takes = Parameters(notebook.name, declared(parameters_source(content, notebook.name), notebook.name))
-    values = takes.validate(parameters)
+    content = content_of(notebook)
+    values = declared(content["cells"], notebook.name).validate(parameters)
     fresh = RunState(
         run_id="",
         key=key or f"run/{uuid.uuid4().hex}",
         name=notebook.stem,
-        notebook_digest=notebook_digest(content),
+        notebook_digest=digest_of(content),
         parameters={name: plain(value) for name, value in values.items()},
     )
-    home = Home(workspace_root, tracking, ledger, actor, now)
+    home = Home(workspace_root.resolve(), tracking, ledger, actor, now)
     if key is None:
-        return _anew(home, fresh, with_values(content, values), environ, on_cell, lane)
-    with _alone(workspace_root, key):
+        return _anew(home, fresh, injected(content, values), environ, on_cell, lane)
+    with _alone(home.root, key):
         given = {name: fresh.parameters[name] for name in parameters}
         earlier = _finished(home, fresh, given) or _resumed(home, fresh)
-        return earlier or _anew(home, fresh, with_values(content, values), environ, on_cell, lane)
+        return earlier or _anew(home, fresh, injected(content, values), environ, on_cell, lane)
 
 
 def commit_record(
@@ -258,7 +257,11 @@ def _report(folder: Path, state: RunState, failure: Failure | None) -> None:
 
 @contextmanager
 def _alone(root: Path, key: str) -> Iterator[None]:
-    """Hold a key: another process that has the same one waits, and then finds the work done."""
+    """Hold a key: another process that has the same one waits, and then finds the work done.
+
+    Raises:
+        EngineError: The workspace cannot be written.
+    """
     from filelock import FileLock
 
     locks = runs_folder(root) / ".locks"

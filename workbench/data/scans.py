@@ -25,6 +25,14 @@ Within = Literal["sum", "mean", "max", "min"]
 WITHIN = {"sum": "sum", "mean": "avg", "max": "max", "min": "min"}
 
 
+# one thread: the same data gives the same sums to the last bit; no name is looked up outside the database
+SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "threads": 1,
+    "python_enable_replacements": "false",
+    "autoinstall_known_extensions": "false",
+}
+
+
 @dataclass(frozen=True)
 class Measure:
     """One number a unit."""
@@ -65,7 +73,7 @@ def scan(
     import duckdb
 
     _check(measures, unit, cluster, arms)
-    con = duckdb.connect(config={"python_enable_replacements": "false", "autoinstall_known_extensions": "false"})
+    con = duckdb.connect(config=SETTINGS)
     try:
         columns = _register(con, source)
         wanted = {arm, *(m.column for m in measures), *segments, *(c for c in (unit, cluster, day) if c is not None)}
@@ -195,8 +203,9 @@ def _cluster_statement(keys: str, k: int) -> str:
     pairs = [(a, b) for i, a in enumerate(names) for b in names[i:]]
     cell = ["count(*)", *(f"favg({v})" for v in names), *(f"covar_pop({a}, {b}) * count(*)" for a, b in pairs)]
     residuals = f"SELECT {keys}, cluster, {', '.join(told)} FROM units"  # noqa: S608  (all names are ours)
-    sums = f"SELECT {keys}, {', '.join(summed)}\n  FROM (\n    {residuals}\n  )\n  GROUP BY {keys}, cluster"
-    return f"SELECT {keys}, {', '.join(cell)}\nFROM (\n  {sums}\n)\nGROUP BY {keys}\nORDER BY {keys}"
+    sums = f"SELECT {keys}, {', '.join(summed)}\n  FROM (\n    {residuals}\n  )\n  GROUP BY {keys}, cluster"  # noqa: S608
+    cells = f"SELECT {keys}, {', '.join(cell)}"
+    return f"{cells}\nFROM (\n  {sums}\n)\nGROUP BY {keys}\nORDER BY {keys}"
 
 
 def _refuse_faults(

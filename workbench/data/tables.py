@@ -20,11 +20,10 @@ def read_table(path: Path) -> pd.DataFrame:
     import pandas as pd
     import pyarrow as pa
 
-    readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet}
-    if path.suffix not in readers:
+    if path.suffix not in {".csv", ".parquet"}:
         raise Misuse(f"{path} is no table that can be read", hint="give a .csv or a .parquet file")
     try:
-        frame = readers[path.suffix](path)
+        frame: pd.DataFrame = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise Misuse(f"{path} cannot be read: {error}", hint="give the path of a CSV or Parquet file") from error
     if frame.empty:

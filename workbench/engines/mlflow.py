@@ -8,18 +8,19 @@ first use corrupts it for good) in a file of its own that is renamed when it is 
 from __future__ import annotations
 
 import contextlib
-import json
+import hashlib
+import logging
 import sqlite3
 import tempfile
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from workbench.batch.models import TRUSTED, import_mlflow
+from workbench.batch.models import MODEL, PROFILE, TRUSTED
 from workbench.batch.tracking import KEY, Registered, Status
 from workbench.data.digests import digest_folder
 from workbench.errors import EngineError, Misuse
@@ -27,8 +28,12 @@ from workbench.ledger import ModelVersion
 from workbench.serving import Predictor
 
 EXPERIMENT = "workbench"
+MISSING = "RESOURCE_DOES_NOT_EXIST"  # MLflow's error code
+KEY_DIGEST = "workbench.key_digest"  # tag beside the key: MLflow's filters cannot quote every text
 GENERATION = "workbench.generation."  # tag of a registered model, one an alias
-MOST_VALUE = 5000  # characters MLflow keeps of a parameter
+MOST_VALUE = 5000  # characters MLflow keeps of a parameter or a tag
+MOST_NAME = 250  # characters of a name
+BATCH = 90  # metrics, parameters or tags in one call
 
 
 class MlflowStore:
@@ -44,11 +49,14 @@ class MlflowStore:
 
     def start(self, name: str, *, parameters: Mapping[str, Any], tags: Mapping[str, str]) -> str:
         """Begin a run; its id."""
+        from mlflow.entities import Param
+
         with self._client() as client:
-            run = client.create_run(self._experiment(client), tags=dict(tags), run_name=name)
+            run = client.create_run(self._experiment(client), tags=_tags(tags), run_name=name[:MOST_NAME])
             run_id: str = run.info.run_id
-            for parameter, value in parameters.items():
-                client.log_param(run_id, parameter, str(value)[:MOST_VALUE])
+            named = [Param(_safe(key), str(value)[:MOST_VALUE]) for key, value in parameters.items()]
+            for part in _batches(named):
+                client.log_batch(run_id, params=part)
             return run_id
 
     def log(self, run_id: str, *, metrics: Mapping[str, float], tags: Mapping[str, str], folder: Path) -> None:
@@ -56,29 +64,34 @@ class MlflowStore:
         from mlflow.entities import Metric, RunTag
 
         with self._client() as client:
-            stamp = client.get_run(run_id).info.start_time
-            client.log_batch(
-                run_id,
-                metrics=[Metric(_safe(name), value, stamp, 0) for name, value in metrics.items()],
-                tags=[RunTag(name, value) for name, value in tags.items()],
-            )
+            stamp = client.get_run(run_id).info.start_time  # the same at every attempt: logged once
+            for part in _batches([Metric(_safe(name), value, stamp, 0) for name, value in metrics.items()]):
+                client.log_batch(run_id, metrics=part)
+            for part in _batches([RunTag(name, value) for name, value in _tags(tags).items()]):
+                client.log_batch(run_id, tags=part)
             client.log_artifacts(run_id, str(folder))
 
     def finish(self, run_id: str, status: Status) -> None:
-        """End a run."""
+        """End a run; again does no harm."""
         with self._client() as client:
             client.set_terminated(run_id, status)
 
-    def abandon(self, key: str) -> list[str]:
-        """Mark runs of this key that were left running as killed; their ids."""
+    def attempts(self, key: str) -> list[str]:
+        """The ids of all runs that were begun under a key, oldest first."""
         with self._client() as client:
-            found = self._runs(client, f"tags.`{KEY}` = '{_quoted(key)}' AND attributes.status = 'RUNNING'")
+            return self._runs(client, f"tags.`{KEY_DIGEST}` = '{_digest(key)}'")
+
+    def abandon(self, key: str) -> list[str]:
+        """Mark runs of a key that were left running as failed; their ids."""
+        with self._client() as client:
+            condition = f"tags.`{KEY_DIGEST}` = '{_digest(key)}' AND attributes.status = 'RUNNING'"
+            found = self._runs(client, condition)
             for run_id in found:
-                client.set_terminated(run_id, "KILLED")
+                client.set_terminated(run_id, "FAILED")
             return found
 
     def unfinished(self) -> list[str]:
-        """Runs that are, or were left, running."""
+        """Runs that are, or were left, running; oldest first."""
         with self._client() as client:
             return self._runs(client, "attributes.status = 'RUNNING'")
 
@@ -86,46 +99,52 @@ class MlflowStore:
 
     def register(self, run_id: str, model: str, path: str, *, tags: Mapping[str, str]) -> int:
         """Register the model that a run keeps at an artifact path; the version's number."""
-        from mlflow.exceptions import MlflowException
-
         with self._client() as client:
-            with contextlib.suppress(MlflowException):  # it is there already
-                client.create_registered_model(model)
+            _unless("RESOURCE_ALREADY_EXISTS", lambda: client.create_registered_model(model))
             source = f"{client.get_run(run_id).info.artifact_uri}/{path}"
-            version = client.create_model_version(model, source, run_id=run_id, tags=dict(tags))
+            version = client.create_model_version(model, source, run_id=run_id, tags=_tags(tags))
             return int(version.version)
 
     def registered_under(self, key: str) -> Registered | None:
         """The version that was registered with this key as its tag."""
         with self._client() as client:
-            found = client.search_model_versions(f"tag.`{KEY}` = '{_quoted(key)}'")
-            return _registered(found[0]) if found else None
+            found = client.search_model_versions(f"tag.`{KEY_DIGEST}` = '{_digest(key)}'")
+            return min((_registered(version) for version in found), key=lambda v: v.version, default=None)
 
     def registered(self, model: str) -> list[Registered]:
         """All versions of a model in the registry, by number."""
         with self._client() as client:
-            found = client.search_model_versions(f"name = '{_quoted(model)}'")
+            found = client.search_model_versions(f"name = '{_safe(model)}'")
             return sorted((_registered(version) for version in found), key=lambda v: v.version)
 
     # aliases: the projection of the ledger's heads
 
     def set_alias(self, model: str, alias: str, version: int, generation: int) -> None:
-        """Point an alias at a version; repeatable, and never back to an older generation."""
-        with self._client() as client:
-            now = self._alias(client, model, alias)
-            if now is not None and now[1] > generation:
+        """Point an alias at a version; repeatable, and never back to an older generation.
+
+        The generation is written first: whoever dies in between leaves an alias that only the same
+        or a newer generation may still move.
+        """
+        with self._client() as client, self._alone():
+            known = _unless(MISSING, lambda: client.get_registered_model(model))
+            if known is not None and _generation(known, alias) > generation:
                 return
-            client.set_registered_model_alias(model, alias, str(version))
+            client.get_model_version(model, str(version))  # an alias of what is not there is refused
             client.set_registered_model_tag(model, f"{GENERATION}{alias}", str(generation))
+            client.set_registered_model_alias(model, alias, str(version))
 
     def alias(self, model: str, alias: str) -> tuple[int, int] | None:
         """The version an alias points at and the generation that set it (0: unknown)."""
         with self._client() as client:
-            return self._alias(client, model, alias)
+            known = _unless(MISSING, lambda: client.get_registered_model(model))
+            if known is None or alias not in known.aliases:
+                return None
+            return int(known.aliases[alias]), _generation(known, alias)
 
     def exists(self, model: str, version: int) -> bool:
         """Whether the registry still has a version."""
-        return any(found.version == version for found in self.registered(model))
+        with self._client() as client:
+            return _unless(MISSING, lambda: client.get_model_version(model, str(version))) is not None
 
     # files
 
@@ -137,11 +156,10 @@ class MlflowStore:
         """
         with self._client() as client:
             run_id, _, path = version.source.removeprefix("runs:/").partition("/")
-            uri = f"{client.get_run(run_id).info.artifact_uri}/{path}"
-        folder = _local(uri)
+            folder = _local(f"{client.get_run(run_id).info.artifact_uri}/{path}")
         hint = f"train it again, or restore the artifacts; {version.subject} is not loaded until they are right"
         try:
-            found = digest_folder(folder / "model")
+            found = digest_folder(folder)
         except Misuse as error:
             raise EngineError(f"the files of {version.subject} are gone: {folder}", hint=hint) from error
         if found != version.model_digest:
@@ -154,108 +172,144 @@ class MlflowStore:
 
     def profile(self, version: ModelVersion) -> str | None:
         """The profile of a version's training data as JSON, where it has one."""
-        path = self.folder(version) / "profile.json"
+        path = self.folder(version) / PROFILE
         return path.read_text("utf-8") if path.is_file() else None
 
     def load(self, version: ModelVersion) -> Predictor:
         """A version ready to answer, loaded by skops from files whose digest was checked.
 
         Raises:
-            EngineError: The files are not right, or are stored as a pickle.
+            EngineError: The files are not right, are stored as a pickle, or hold types we do not trust.
         """
         import skops.io
-        import yaml
+        from mlflow.models import Model
+        from skops.io.exceptions import UntrustedTypesFoundException
 
-        folder = self.folder(version) / "model"
-        described = yaml.safe_load((folder / "MLmodel").read_text("utf-8"))
-        flavor = described.get("flavors", {}).get("sklearn", {})
+        folder = self.folder(version) / MODEL
+        described = Model.load(str(folder))
+        flavor = described.flavors.get("sklearn", {})
+        hint = "register it again through record.model"
         if flavor.get("serialization_format") != "skops":
+            stored = flavor.get("serialization_format", "another flavor")
             raise EngineError(
-                f"{version.subject} is stored as {flavor.get('serialization_format', 'another flavor')}; "
-                f"only skops is loaded, since a pickle can run anything",
-                hint="register it again through record.model",
+                f"{version.subject} is stored as {stored}; only skops is loaded, since a pickle can run anything",
+                hint=hint,
             )
-        estimator = skops.io.load(folder / flavor["pickled_model"], trusted=list(TRUSTED))
-        columns = {c["name"]: c["type"] for c in json.loads(described["signature"]["inputs"])}
+        try:
+            estimator = skops.io.load(folder / flavor["pickled_model"], trusted=list(TRUSTED))
+        except UntrustedTypesFoundException as error:
+            raise EngineError(f"{version.subject} is not loaded: {error}", hint=hint) from error
+        columns = {column.name: column.type.name for column in described.signature.inputs.inputs}
         return Predictor(version=version, estimator=estimator, columns=columns)
 
     # inside
 
     @contextlib.contextmanager
     def _client(self) -> Iterator[Any]:
-        """MLflow's client, quiet, one call at a time; its errors as ours."""
+        """MLflow's client, quiet, one call at a time.
+
+        Raises:
+            EngineError: In place of MLflow's and the database's own errors.
+        """
         with self._lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if self._opened is None:
-                self._opened = self._open()
-            from mlflow.exceptions import MlflowException
+            mlflow = _import_mlflow()
+            from sqlalchemy.exc import SQLAlchemyError
 
             try:
+                if self._opened is None:
+                    _make_once(self._uri, self._artifacts)
+                    self._opened = mlflow.MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
                 yield self._opened
-            except MlflowException as error:
-                raise EngineError(f"MLflow at {self._uri}: {error.message}", hint="workbench doctor") from error
+            except (mlflow.exceptions.MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+                said = str(error).partition("\n")[0]
+                raise EngineError(f"MLflow at {self._uri}: {said}", hint="workbench doctor") from error
 
-    def _open(self) -> Any:
-        mlflow = import_mlflow()
-        _make_once(self._uri, self._artifacts)
-        return mlflow.MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other process moves an alias meanwhile; MLflow itself has no compare-and-swap."""
+        path = _file_of(self._uri)
+        with FileLock(f"{path}.alias.lock", mode=0o600) if path else contextlib.nullcontext():
+            yield
 
     def _experiment(self, client: Any) -> str:
-        from mlflow.exceptions import MlflowException
-
+        """Ours; where it was not made with the store, another process may make it meanwhile."""
         found = client.get_experiment_by_name(EXPERIMENT)
         if found is None:
-            self._artifacts.mkdir(parents=True, exist_ok=True)
-            try:
-                return str(client.create_experiment(EXPERIMENT, artifact_location=self._artifacts.as_uri()))
-            except MlflowException:  # another process made it meanwhile
-                found = client.get_experiment_by_name(EXPERIMENT)
-                if found is None:
-                    raise
+            place = self._artifacts.as_uri()
+            _unless("RESOURCE_ALREADY_EXISTS", lambda: client.create_experiment(EXPERIMENT, artifact_location=place))
+            found = client.get_experiment_by_name(EXPERIMENT)
         return str(found.experiment_id)
 
     def _runs(self, client: Any, condition: str) -> list[str]:
-        found = client.search_runs([self._experiment(client)], condition)
+        experiments = [self._experiment(client)]
+        found = client.search_runs(experiments, condition, order_by=["attributes.start_time ASC"])
         return [run.info.run_id for run in found]
 
-    def _alias(self, client: Any, model: str, alias: str) -> tuple[int, int] | None:
-        found = [m for m in client.search_registered_models(f"name = '{_quoted(model)}'") if m.name == model]
-        if not found or alias not in found[0].aliases:
-            return None
-        generation = found[0].tags.get(f"{GENERATION}{alias}", "0")
-        return int(found[0].aliases[alias]), int(generation) if generation.isdigit() else 0
+
+def _import_mlflow() -> Any:
+    """MLflow without its telemetry and its remarks; takes two seconds the first time."""
+    import mlflow
+    from mlflow.environment_variables import MLFLOW_DISABLE_TELEMETRY
+    from mlflow.telemetry import get_telemetry_client, set_telemetry_client
+
+    if get_telemetry_client() is not None:
+        MLFLOW_DISABLE_TELEMETRY.set(True)  # type: ignore[no-untyped-call]
+        set_telemetry_client()  # type: ignore[no-untyped-call]
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    return mlflow
 
 
 def _make_once(uri: str, artifacts: Path) -> None:
     """Make a SQLite store whole under a lock, or leave the one that is there."""
-    scheme, found, name = uri.partition(":///")
-    if scheme != "sqlite" or not found:
+    path = _file_of(uri)
+    if path is None or path.exists():
         return
-    path = Path(name)
-    try:
-        with FileLock(f"{path}.lock", mode=0o600):
-            if path.exists():
-                return
-            with tempfile.TemporaryDirectory(dir=path.parent, prefix=".mlflow-") as folder:
-                made = Path(folder) / "store.db"
-                _migrate(f"sqlite:///{made}", artifacts)
-                with contextlib.closing(sqlite3.connect(made)) as connection:
-                    connection.execute("PRAGMA journal_mode = WAL")
-                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                made.rename(path)
-    except OSError as error:
-        raise EngineError(
-            f"the MLflow store {path} cannot be made: {error.strerror or error}", hint="look at permissions and space"
-        ) from error
+    with FileLock(f"{path}.lock", mode=0o600):
+        if path.exists():
+            return
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".mlflow-") as folder:
+            made = Path(folder) / "store.db"
+            _migrate(f"sqlite:///{made}", artifacts)
+            with contextlib.closing(sqlite3.connect(made)) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+            made.rename(path)
 
 
 def _migrate(uri: str, artifacts: Path) -> None:
     """Make MLflow's tables and our experiment in a file that nobody else has opened."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    store = SqlAlchemyStore(uri, artifacts.as_uri())
-    store.create_experiment(EXPERIMENT, artifact_location=artifacts.as_uri())
+    store = SqlAlchemyStore(uri, artifacts.as_uri())  # type: ignore[no-untyped-call]
+    store.create_experiment(EXPERIMENT, artifact_location=artifacts.as_uri())  # type: ignore[no-untyped-call]
     store.engine.dispose()
+
+
+def _file_of(uri: str) -> Path | None:
+    scheme, found, name = uri.partition(":///")
+    return Path(name) if scheme == "sqlite" and found and name else None
+
+
+def _unless(code: str, ask: Callable[[], Any]) -> Any:
+    """What MLflow answers, or None where its answer is this error.
+
+    Raises:
+        MlflowException: Its answer is another error.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return ask()
+    except MlflowException as error:
+        if error.error_code == code:
+            return None
+        raise
+
+
+def _generation(model: Any, alias: str) -> int:
+    text = model.tags.get(f"{GENERATION}{alias}", "0")
+    return int(text) if text.isdigit() else 0
 
 
 def _registered(version: Any) -> Registered:
@@ -267,14 +321,31 @@ def _local(uri: str) -> Path:
     from mlflow.utils.file_utils import local_file_uri_to_path
 
     if uri.startswith("file:") or "://" not in uri:
-        return Path(local_file_uri_to_path(uri))
+        return Path(local_file_uri_to_path(uri))  # type: ignore[no-untyped-call]
     return Path(download_artifacts(artifact_uri=uri))
 
 
-def _quoted(text: str) -> str:
-    return text.replace("'", "")
+def _tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Tags as MLflow takes them; a key gets its digest beside it, to be found by."""
+    found = {_safe(name): str(value)[:MOST_VALUE] for name, value in tags.items()}
+    return {**found, KEY_DIGEST: _digest(tags[KEY])} if KEY in tags else found
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _batches(items: list[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(items), BATCH):
+        yield items[start : start + BATCH]
 
 
 def _safe(name: str) -> str:
-    """A metric's name in the letters that MLflow takes."""
-    return "".join(c if c.isalnum() or c in "_-. /" else "_" for c in name)
+    """A name in the letters that MLflow takes, and no path that leads elsewhere.
+
+    >>> _safe("disparate_impact.race*sex"), _safe("../loss (train)")
+    ('disparate_impact.race_sex', 'loss _train_')
+    """
+    kept = "".join(c if c.isalnum() or c in "_-. /" else "_" for c in name)
+    parts = [part for part in kept.split("/") if part.strip(". ")]
+    return "/".join(parts)[:MOST_NAME] or "_"

@@ -1,8 +1,10 @@
-"""Rego by regopy (rego-cpp), each evaluation in a child process of its own.
+"""Rego by regopy (rego-cpp), each evaluation in a child process of its own, some 70 ms each.
 
-The child has an empty environment and a time limit; a crash, a time-out or an answer that cannot be
-read come back as a ruling with an error, which is a denial. Built-ins that regopy is
-known to get wrong, or that reach outside, are refused by name before anything runs.
+The child has an empty environment, a time limit and a limit on memory; a crash, a time-out or an answer
+that cannot be read come back as a ruling with an error, which is a denial. Built-ins that regopy is known
+to get wrong, or that reach outside, are refused by name before anything runs. What regopy also gets
+wrong, and `decide` and the shipped policies guard against: to it, null, true, lists and objects are
+greater than every number, and a text is smaller (OPA orders null < booleans < numbers < texts).
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from workbench.engines.rego_child import MEMORY, TOO_MUCH
 from workbench.policy import Ruling
 
 CHILD = Path(__file__).with_name("rego_child.py")
@@ -26,6 +29,7 @@ REFUSED = {  # built-in, or family of them, to why it is refused
     "time.": "a policy reads no clock, and regopy parses dates wrongly; compare what the input says",
     "rand.": "a policy throws no dice",
     "uuid.": "a policy throws no dice",
+    "io.": "signed tokens are judged by the clock, and are no evidence",
     "trace": "regopy breaks its own answer on it",
 }
 COMMENT_OR_TEXT = re.compile(r'"(?:\\.|[^"\\])*"|`[^`]*`|#[^\n]*')
@@ -60,6 +64,8 @@ class RegoEngine:
             return Ruling(None, error=f"it took more than {self._seconds:g} seconds", code="policy-timeout")
         except OSError as error:
             return Ruling(None, error=f"the interpreter cannot be started: {error}", code="policy-crash")
+        if done.returncode == TOO_MUCH:
+            return Ruling(None, error=f"it used more than {MEMORY >> 20} MB of memory", code="policy-memory")
         if done.returncode:
             return Ruling(None, error=_death(done), code="policy-crash")
         return _read(done.stdout, source)

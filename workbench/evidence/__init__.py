@@ -1,8 +1,47 @@
-"""Evidence: findings frozen under a digest, and the dossier of a version that a policy is asked about."""
+"""Evidence: findings frozen under a digest, and the dossier of a version that a policy is asked about.
+
+`fairness_finding`, `performance_finding`, `drift_finding` and `experiment_finding` turn what audits and
+experiments return into findings; they are imported when they are asked for, since they bring numpy.
+"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from workbench.evidence.dossier import Dossier, as_input, dossier, metrics
 from workbench.evidence.finding import Figure, Finding, Verdict
 
-__all__ = ["Dossier", "Figure", "Finding", "Verdict", "as_input", "dossier", "metrics"]
+if TYPE_CHECKING:
+    from workbench.evidence.findings import drift_finding as drift_finding
+    from workbench.evidence.findings import experiment_finding as experiment_finding
+    from workbench.evidence.findings import fairness_finding as fairness_finding
+    from workbench.evidence.findings import performance_finding as performance_finding
+
+CONVERSIONS = ("drift_finding", "experiment_finding", "fairness_finding", "performance_finding")
+
+__all__ = [
+    "Dossier",
+    "Figure",
+    "Finding",
+    "Verdict",
+    "as_input",
+    "dossier",
+    "drift_finding",
+    "experiment_finding",
+    "fairness_finding",
+    "metrics",
+    "performance_finding",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """The conversions, imported when they are asked for.
+
+    Raises:
+        AttributeError: There is no such name.
+    """
+    if name in CONVERSIONS:
+        from workbench.evidence import findings
+
+        return getattr(findings, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

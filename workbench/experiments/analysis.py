@@ -128,7 +128,7 @@ class Analysis:
         flat: dict[str, float] = {}
         for name, result in self.metrics.items():
             for arm, r in result.arms.items():
-                stem = words.slug(f"{name}.{arm}")
+                stem = words.slug(name, arm)
                 flat |= {f"{stem}.n": float(r.n), f"{stem}.mean": r.mean, f"{stem}.chance_best": r.chance_best}
                 flat[f"{stem}.expected_loss"] = r.expected_loss
                 if r.verdict != "control":
@@ -136,12 +136,12 @@ class Analysis:
                     flat[f"{stem}.chance_to_win"] = r.chance_to_win
         if self.sample_ratio.p is not None:
             flat["sample_ratio.p"] = self.sample_ratio.p
-        return flat | {words.slug(f"balance.{b.covariate}.p"): b.p for b in self.balance}
+        return flat | {words.slug("balance", b.covariate, "p"): b.p for b in self.balance}
 
     def evidence(self) -> dict[str, dict[str, Any]]:
         """The effects as the fields of `evidence.Figure`, by name; the probability is that of being better."""
         return {
-            words.slug(f"{name}.{arm}.effect"): {
+            words.slug(name, arm, "effect"): {
                 "value": r.effect,
                 "low": r.low,
                 "high": r.high,

@@ -148,10 +148,10 @@ def more(times: float | None) -> str:
     return f"about {times:.1f} times as many would be needed if the difference stays as it is"
 
 
-def slug(text: str) -> str:
-    """A name that every tracking store takes.
+def slug(*parts: str) -> str:
+    """A dotted name that every tracking store takes.
 
-    >>> slug("visits.95 %")
-    'visits.95'
+    >>> slug("visits", "95 %", "effect")
+    'visits.95.effect'
     """
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", text).strip("_.")
+    return ".".join(re.sub(r"[^A-Za-z0-9_-]+", "_", part).strip("_") or "_" for part in parts)

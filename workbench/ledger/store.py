@@ -181,7 +181,8 @@ class Ledger:
         found: dict[tuple[str, int], ModelVersion] = {}
         for entry in entries:
             version = ModelVersion.from_body(entry.body)
-            found.setdefault((version.model, version.version), version)  # a version is registered once
+            if model in {None, version.model}:  # the prefix "a/" is also that of a model "a/b"
+                found.setdefault((version.model, version.version), version)  # a version is registered once
         return [found[name] for name in sorted(found)]
 
     def version(self, model: str, version: int) -> ModelVersion:

@@ -24,7 +24,7 @@ class Ruling:
     allow: Any  # the value of the rule `allow`; None where it is undefined or null
     deny: tuple[Any, ...] = ()  # what the set `deny` holds: texts, or objects with the fields of a Reason
     error: str | None = None  # why there is no ruling
-    code: str = "policy-error"  # "policy-error", "policy-refused", "policy-timeout", "policy-crash"
+    code: str = "policy-error"  # or "policy-refused", "policy-timeout", "policy-memory", "policy-crash"
 
 
 class Engine(Protocol):

@@ -17,7 +17,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
-from workbench.errors import EngineError
+from workbench.errors import EngineError, WorkbenchError
 from workbench.ledger import Ledger
 from workbench.serving.answering import Answering, Limits
 from workbench.serving.exposition import CONTENT_TYPE
@@ -167,7 +167,10 @@ class Gateway:
             dropped=self._writer.dropped,
         )
         if self._more_metrics is not None:
-            text += await asyncio.to_thread(self._more_metrics)
+            try:
+                text += await asyncio.to_thread(self._more_metrics)
+            except WorkbenchError as error:
+                text += f"# the rest is not to be had: {' '.join(error.message.split())}\n"
         return Reply(200, text.encode(), CONTENT_TYPE)
 
 

@@ -8,6 +8,7 @@ their own size, not only in the size of one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -36,6 +37,31 @@ def panels(edges: Floats, nodes: int = NODES) -> tuple[Floats, Floats]:
     half = np.diff(edges) / 2
     middle = edges[:-1] + half
     return (middle[:, None] + half[:, None] * x).ravel(), (half[:, None] * w).ravel()
+
+
+@dataclass(frozen=True, eq=False)
+class Smooth:
+    """A smooth function known by its values and slopes on an even grid (cubic Hermite between).
+
+    >>> u = np.linspace(0.0, 1.0, 101)
+    >>> squares = Smooth(0.0, 0.01, u**2, 2 * u)
+    >>> round(float(squares(np.array([0.505]))[0]), 12)
+    0.255025
+    """
+
+    start: float
+    step: float
+    values: Floats
+    slopes: Floats
+
+    def __call__(self, u: Floats) -> Floats:
+        """The function between its grid's ends; beyond them, its value there."""
+        place = np.clip((np.asarray(u) - self.start) / self.step, 0, len(self.values) - 1)
+        left = np.minimum(place.astype(np.int64), len(self.values) - 2)
+        t = place - left
+        rise = self.values[left + 1] - self.values[left]
+        a, b = self.slopes[left] * self.step - rise, rise - self.slopes[left + 1] * self.step
+        return np.asarray(self.values[left] + t * rise + t * (1 - t) * (a * (1 - t) + b * t))
 
 
 def increasing_root(

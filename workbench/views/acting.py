@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from workbench.errors import Denied, WorkbenchError
 from workbench.policy import Decision
 from workbench.views.evidence import mark, reasons
 from workbench.views.parts import Parts, show
-from workbench.views.words import safe, told
+from workbench.views.words import safe, sentence, told
 
 NEEDS_A_REASON = "Say why in a sentence first. The ledger keeps it under your name."
 MOVED = "This changed while you were deciding. Read it again, then decide."
@@ -43,7 +44,7 @@ class Form:
         self._acts: Sequence[Act] = ()
         self._asked: Act | None = None
         self.reason = parts.reason(label, "What speaks for it, or against it? The ledger keeps this under your name.")
-        self.buttons = [parts.button("", click=lambda place=place: self._pressed(place)) for place in range(count)]
+        self.buttons = [parts.button("", click=partial(self._pressed, place)) for place in range(count)]
         self.closed = parts.html()
         self.said = parts.html()
         self.effect = parts.html()
@@ -129,7 +130,7 @@ class Form:
 
     def _perform(self, act: Act) -> None:
         try:
-            sentence = act.do(self.reason.value.strip())
+            confirmation = act.do(self.reason.value.strip())
         except WorkbenchError as error:
             self._looked_again()  # a refusal is an entry too
             self.say(failed(error))
@@ -138,17 +139,17 @@ class Form:
             raise
         else:
             self.reason.value = ""
-            self._done(sentence)
+            self._done(confirmation)
 
 
-def confirmed(sentence: str) -> str:
+def confirmed(words: str) -> str:
     """A box that says what was done."""
-    return f'<div class="wb-said wb-yes" role="status">{mark("pass")}<div>{safe(sentence)}</div></div>'
+    return f'<div class="wb-said wb-yes" role="status">{mark("pass")}<div>{safe(words)}</div></div>'
 
 
-def refused(sentence: str, rest: str = "") -> str:
+def refused(words: str, rest: str = "") -> str:
     """A box that says what was not done, and why; `rest` is HTML."""
-    return f'<div class="wb-said wb-no" role="alert">{mark("fail")}<div>{safe(sentence)}{rest}</div></div>'
+    return f'<div class="wb-said wb-no" role="alert">{mark("fail")}<div>{safe(words)}{rest}</div></div>'
 
 
 def failed(error: WorkbenchError) -> str:
@@ -159,4 +160,4 @@ def failed(error: WorkbenchError) -> str:
     if isinstance(error, Denied):
         return refused(error.message)
     hint = f'<div class="wb-hint">What helps: <code>{safe(error.hint)}</code></div>' if error.hint else ""
-    return refused(f"{told(error)}.".replace("..", "."), hint)
+    return refused(sentence(told(error)), hint)

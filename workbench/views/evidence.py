@@ -14,7 +14,7 @@ from workbench.evidence import Figure, Finding
 from workbench.ledger import ModelVersion
 from workbench.policy import Decision, Reason
 from workbench.views.drawing import Scale, certainty, interval, scale_over
-from workbench.views.words import GLOSSES, counted, difference, figure_name, moment, number, safe
+from workbench.views.words import GLOSSES, counted, difference, figure_name, moment, number, safe, sentence
 
 FIRST = 6  # figures shown before the rest is folded away
 LEADING = {"f1": 1, "disparate_impact": 1, "auc": 2, "accuracy": 2, "equalized_odds_difference": 2}
@@ -49,7 +49,7 @@ def verdict(decision: Decision | None, name: str) -> str:
 def reasons(given: Iterable[Reason]) -> str:
     """The reasons of a denial as a list, each with its way out."""
     items = [
-        f"<li>{safe(_sentence(reason.message))}"
+        f"<li>{safe(sentence(reason.message))}"
         + (f'<span class="wb-flip">To pass: {safe(reason.flip.rstrip("."))}.</span>' if reason.flip else "")
         + "</li>"
         for reason in given
@@ -73,8 +73,7 @@ def comparison(
     table = _table(first, theirs, champion)
     if not rest:
         return table
-    more = counted(len(rest), "more figure")
-    return f"{table}<details class='wb-more'><summary>{more}</summary>{_table(rest, theirs, champion)}</details>"
+    return table + folded(counted(len(rest), "more figure"), _table(rest, theirs, champion))
 
 
 def findings_told(findings: Mapping[str, Finding]) -> str:
@@ -82,7 +81,7 @@ def findings_told(findings: Mapping[str, Finding]) -> str:
     items = [
         f'<li><span class="wb-badge wb-{_look(found.verdict)}">{mark(found.verdict)}'
         f"{safe(found.kind.capitalize())}: {safe(found.verdict)}</span> "
-        f'{safe(_sentence(found.sentence))} <span class="wb-quiet">{safe(moment(found.at))}</span></li>'
+        f'{safe(sentence(found.sentence))} <span class="wb-quiet">{safe(moment(found.at))}</span></li>'
         for found in findings.values()
     ]
     return f'<ul class="wb-findings">{"".join(items)}</ul>' if items else ""
@@ -106,7 +105,12 @@ def particulars(version: ModelVersion, findings: Mapping[str, Finding], decision
     if decision is not None:
         rows.append(("Policy", f"{decision.policy}, {decision.policy_digest}"))
     cells = "".join(f"<dt>{safe(name)}</dt><dd>{safe(value)}</dd>" for name, value in rows)
-    return f'<details class="wb-more"><summary>Where it comes from</summary><dl class="wb-particulars">{cells}</dl></details>'
+    return folded("Where it comes from", f'<dl class="wb-particulars">{cells}</dl>')
+
+
+def folded(words: str, inside: str) -> str:
+    """A piece of HTML that is shown when asked for."""
+    return f'<details class="wb-more"><summary>{safe(words)}</summary>{inside}</details>'
 
 
 def headline(findings: Mapping[str, Finding], most: int = 3) -> str:
@@ -205,11 +209,3 @@ def _beside(figure: Figure, other: Figure | None) -> str:
 
 def _look(verdict: str) -> str:
     return {"pass": "yes", "fail": "no"}.get(verdict, "open")
-
-
-def _sentence(text: str) -> str:
-    """With a capital and a stop, as a sentence stands on a page."""
-    text = text.strip()
-    if not text:
-        return text
-    return (text[0].upper() + text[1:]) + ("" if text[-1] in ".!?" else ".")

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets
@@ -76,3 +76,9 @@ def show(widget: Any, *, shown: bool) -> None:
     wanted = tuple(looks if shown else [*looks, HIDDEN])
     if tuple(widget._dom_classes) != wanted:
         widget._dom_classes = wanted
+
+
+def place(box: Any, children: Sequence[Any]) -> None:
+    """Put parts into a box, where they are not so already."""
+    if tuple(box.children) != tuple(children):
+        box.children = tuple(children)

@@ -13,7 +13,7 @@ from workbench.errors import WorkbenchError
 from workbench.ledger import Entry
 from workbench.promotion import Candidate
 from workbench.views.acting import confirmed, failed
-from workbench.views.parts import Parts, show
+from workbench.views.parts import Parts, place, show
 from workbench.views.trail import timeline
 from workbench.views.versions import Doing, Section
 from workbench.views.words import counted, safe
@@ -97,6 +97,8 @@ class Board:
 
     def fail(self, error: WorkbenchError) -> None:
         """Say that reading failed; what was read before stays."""
+        if not self.lead.value:
+            self.lead.value = '<p class="wb-lead">Nothing can be shown yet.</p>'
         self._say(failed(error))
 
     def _take(self, candidates: Sequence[Candidate], trail: Sequence[Entry], *, anew: bool = False) -> None:
@@ -123,9 +125,7 @@ class Board:
             if model not in self._sections:
                 self._sections[model] = Section(self._parts, model, self._doing(model))
             self._sections[model].show(self._models[model], self._trails.get(model, []))
-        children = tuple(self._sections[model].widget for model in shown)
-        if children != tuple(self.models.children):
-            self.models.children = children
+        place(self.models, [self._sections[model].widget for model in shown])
         left = len(found) - len(shown)
         self.more.description = f"Show {min(PAGE, left)} more of {counted(left, 'model')}"
         show(self.more, shown=left > 0)

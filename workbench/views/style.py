@@ -90,7 +90,10 @@ STYLE = """
 .wb-lead { font-size:17px; font-weight:600; }
 .wb-you { display:inline-block; font-size:14px; color:var(--quiet); }
 .wb-you b { color:var(--ink); }
+.wb-page .wb-earlier { padding-top:12px; }
 .wb-page .wb-section { gap:12px; padding-top:18px; border-top:1px solid var(--line); }
+.wb-page .wb-row { justify-content:space-between; align-items:center; gap:10px 20px; flex-wrap:wrap; }
+.wb-page .wb-row > .widget-html { flex:1 1 420px; }
 .wb-page .wb-head { justify-content:space-between; align-items:flex-start; gap:10px 20px; flex-wrap:wrap; }
 .wb-page .wb-head > .widget-html { flex:1 1 420px; }
 .wb-page .wb-card {
@@ -106,7 +109,7 @@ STYLE = """
 .wb-toast {
   position:fixed; z-index:20; left:50%; bottom:24px; transform:translateX(-50%); max-width:min(640px,90vw);
   background:#17202b; color:#fff; padding:12px 20px; border-radius:9px;
-  box-shadow:0 6px 24px rgba(23,32,43,.28); animation:wb-leave .5s 9s forwards;
+  box-shadow:0 6px 24px rgba(23,32,43,.28); animation:wb-leave .5s 7s forwards;
 }
 @keyframes wb-leave {
   to { opacity:0; visibility:hidden; }
@@ -166,6 +169,8 @@ rect.wb-theirs { fill:#fff; stroke:var(--theirs); stroke-width:1.5; }
   width:6px; height:6px; border:1.5px solid var(--theirs); background:#fff; transform:rotate(45deg);
   margin:0 2px;
 }
+.wb-key-bar::before { width:14px; height:8px; border-radius:2px; background:#8fa3b5; }
+.wb-key-floor::before { height:13px; border-left:1.5px dashed var(--ink); }
 .wb-key-limit::before { height:13px; border-left:2px dashed var(--limit); }
 .wb-page ul.wb-findings { list-style:none; margin:14px 0 0; padding:0; }
 .wb-findings li { margin:8px 0; }
@@ -208,30 +213,31 @@ rect.wb-theirs { fill:#fff; stroke:var(--theirs); stroke-width:1.5; }
 
 /* what is served */
 .wb-page .wb-served { border:1px solid var(--line); border-radius:12px; background:var(--card); gap:0; }
-.wb-page .wb-served > .widget-hbox { align-items:center; padding:10px 16px 10px 8px; gap:4px; }
+.wb-page .wb-served > .widget-hbox { align-items:center; padding:12px 12px 12px 20px; gap:12px; }
 .wb-page .wb-served > .widget-hbox > .widget-html { flex:1 1 auto; }
-.wb-page .jupyter-button.wb-fold {
-  flex:0 0 auto; min-height:34px; width:34px; padding:4px; border-color:transparent; background:transparent;
-  color:var(--quiet); font-size:13px;
-}
 .wb-line {
-  display:grid; grid-template-columns:minmax(0,1fr) 128px 76px 76px 76px; gap:4px 18px; align-items:center;
+  display:grid; grid-template-columns:minmax(0,1fr) 120px 76px 76px 84px; gap:4px 18px; align-items:center;
 }
 .wb-line .wb-name { font-weight:650; font-size:16px; }
 .wb-line .wb-health { grid-column:1; }
 .wb-measure { text-align:right; line-height:1.25; }
 .wb-measure b { display:block; }
-.wb-measure span { color:var(--quiet); font-size:12px; }
+.wb-measure span { color:var(--quiet); font-size:12px; white-space:nowrap; }
 .wb-spark { width:120px; height:28px; display:block; }
 .wb-spark polyline {
   fill:none; stroke:var(--ours); stroke-width:1.6; vector-effect:non-scaling-stroke; stroke-linejoin:round;
 }
 .wb-spark polygon { fill:#dcebf6; }
-.wb-close { padding:4px 24px 20px 50px; }
-.wb-close h3 { margin:16px 0 4px; }
-.wb-parts { display:grid; grid-template-columns:repeat(auto-fit,minmax(150px,1fr)); gap:12px 24px; }
+.wb-page .wb-served .wb-plain { min-width:84px; }
+.wb-page .wb-close { padding:16px 20px 20px; border-top:1px solid var(--line); }
+.wb-page .wb-list { gap:10px; }
+.wb-page .wb-close h3 { margin:20px 0 4px; }
+.wb-page .wb-drift { max-width:860px; }
+.wb-page .wb-drift tbody th { font-weight:600; width:26%; }
+.wb-page .wb-drift .wb-plot { width:36%; padding-right:22px; }
+.wb-parts { display:grid; grid-template-columns:repeat(7,1fr); gap:12px 20px; margin-top:10px; }
 .wb-part b { display:block; font-size:19px; font-weight:600; line-height:1.3; }
-.wb-part span { color:var(--quiet); font-size:13px; }
+.wb-part span { display:block; color:var(--quiet); font-size:13px; line-height:1.35; }
 .wb-bar { display:block; width:100%; }
 .wb-trough { fill:#edf0f3; }
 .wb-bar-low { fill:#8fa3b5; }
@@ -243,12 +249,13 @@ rect.wb-theirs { fill:#fff; stroke:var(--theirs); stroke-width:1.5; }
   .wb-page { padding:4px 0 40px; }
   .wb-page .wb-card { padding:16px; }
   .wb-page .wb-figures .wb-plot { width:28%; min-width:120px; padding-right:16px; }
-  .wb-line { grid-template-columns:minmax(0,1fr) 84px 66px 66px 66px; gap:4px 12px; }
+  .wb-parts { grid-template-columns:repeat(4,1fr); }
+  .wb-line { grid-template-columns:minmax(0,1fr) 84px 62px 52px 74px; gap:4px 12px; }
   .wb-line .wb-spark { width:84px; }
-  .wb-close { padding:4px 16px 16px; }
 }
 @media (max-width:620px) {
   .wb-page .wb-figures :is(thead,.wb-plot) { display:none; }
+  .wb-parts { grid-template-columns:repeat(2,1fr); }
   .wb-line { grid-template-columns:repeat(3,1fr); }
   .wb-line > div:first-child { grid-column:1 / -1; }
   .wb-line .wb-spark { display:none; }

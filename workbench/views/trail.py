@@ -11,7 +11,7 @@ from typing import Any
 
 from workbench.ledger import Entry
 from workbench.policy import Decision
-from workbench.views.evidence import reasons
+from workbench.views.evidence import folded, reasons
 from workbench.views.words import counted, moment, safe
 
 FIRST = 10  # decisions shown before the rest is folded away
@@ -33,7 +33,7 @@ def timeline(trail: Sequence[Entry]) -> str:
     rest = newest[FIRST:]
     if not rest:
         return shown
-    return f'{shown}<details class="wb-more"><summary>{counted(len(rest), "older entry", "older entries")}</summary>{_items(rest)}</details>'
+    return shown + folded(counted(len(rest), "older entry", "older entries"), _items(rest))
 
 
 def act(entry: Entry) -> str:
@@ -81,8 +81,7 @@ def _grounds(body: Any) -> str:
     decision = Decision.from_body(kept)
     if decision.allowed:
         return ""
-    said = counted(len(decision.reasons), "reason")
-    return f'<details class="wb-more"><summary>{said}</summary>{reasons(decision.reasons)}</details>'
+    return folded(counted(len(decision.reasons), "reason"), reasons(decision.reasons))
 
 
 def _subject(entry: Entry) -> tuple[str, str]:

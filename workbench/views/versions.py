@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from workbench.ledger import Entry
 from workbench.promotion import Candidate, champions
 from workbench.promotion.history import MOVES
 from workbench.views.acting import Act, Form
-from workbench.views.evidence import comparison, findings_told, headline, particulars, verdict
-from workbench.views.parts import Parts, show
+from workbench.views.evidence import comparison, findings_told, folded, headline, particulars, verdict
+from workbench.views.parts import Parts, place, show
 from workbench.views.words import moment, safe
 
 
@@ -37,13 +38,13 @@ class Section:
         self.head = parts.html()
         self.back = parts.button("Roll back …", click=self._open)
         self.said = parts.html()
-        self._form_place = parts.column()
+        self._form_box = parts.column()
         self._waiting = parts.column(look="wb-form")
-        self._earlier_title = parts.html("<h3>Earlier versions</h3>")
+        self._earlier_title = parts.html("<h3>Earlier versions</h3>", "wb-earlier")
         self._earlier = parts.column()
         top = parts.row(self.head, self.back, look="wb-head")
         self.widget = parts.column(
-            top, self.said, self._form_place, self._waiting, self._earlier_title, self._earlier, look="wb-section"
+            top, self.said, self._form_box, self._waiting, self._earlier_title, self._earlier, look="wb-section"
         )
         self.say("")
 
@@ -61,17 +62,16 @@ class Section:
         waiting = [c for c in candidates if c.stage == "candidate"]
         for candidate in candidates:
             number = candidate.version.version
-            if candidate.stage == "candidate" and number not in self._cards:
-                self._cards[number] = Card(self._parts, self._doing)
-            if number in self._cards:
-                self._cards[number].show(candidate, champion)
-        _place(self._waiting, [self._cards[c.version.version].widget for c in waiting])
+            if candidate.stage == "candidate" or number in self._cards:
+                self._card(number).show(candidate, champion)
+        place(self._waiting, [self._card(c.version.version).widget for c in waiting])
         earlier = [c for c in candidates if c.stage not in {"champion", "candidate"}]
         for candidate in earlier:
             number = candidate.version.version
-            row = self._rows.setdefault(number, Earlier(self._parts, lambda number=number: self._card(number)))
-            row.show(candidate, champion, trail)
-        _place(self._earlier, [self._rows[c.version.version].widget for c in earlier])
+            if number not in self._rows:
+                self._rows[number] = Earlier(self._parts, partial(self._card, number))
+            self._rows[number].show(candidate, champion, trail)
+        place(self._earlier, [self._rows[c.version.version].widget for c in earlier])
         show(self._earlier_title, shown=bool(earlier))
 
     def say(self, words: str) -> None:
@@ -81,7 +81,7 @@ class Section:
 
     def done(self, sentence: str) -> None:
         """Close the form of the way back and confirm the act."""
-        show(self._form_place, shown=False)
+        show(self._form_box, shown=False)
         self._doing.done(sentence)
 
     def _card(self, number: int) -> Card:
@@ -93,7 +93,7 @@ class Section:
         possible = champion is not None and len(line) != 1
         show(self.back, shown=possible)
         if champion is None or not possible:
-            show(self._form_place, shown=False)
+            show(self._form_box, shown=False)
             return
         present = champion.version.version
         to = f"version {line[-2]}" if line else "the champion before it"
@@ -116,11 +116,11 @@ class Section:
             label = f"Why go back from {self._model}’s present version? (required)"
             self._form = Form(self._parts, label, look_again=self._doing.look_again, done=self.done, count=1)
             self._form.widget.add_class("wb-apart")
-            self._form_place.children = (self._form.widget,)
+            self._form_box.children = (self._form.widget,)
             self._form.offer(self._acts)
-            show(self._form_place, shown=False)
-        opening = "wb-hidden" in self._form_place._dom_classes
-        show(self._form_place, shown=opening)
+            show(self._form_box, shown=False)
+        opening = "wb-hidden" in self._form_box._dom_classes
+        show(self._form_box, shown=opening)
         self.say("")
         if opening:
             self._form.reason.focus()
@@ -150,7 +150,7 @@ class Earlier:
         self.line = parts.html()
         self.button = parts.button("", look="wb-plain", click=self._fold)
         self._below = parts.column()
-        self.widget = parts.column(parts.row(self.line, self.button, look="wb-head"), self._below)
+        self.widget = parts.column(parts.row(self.line, self.button, look="wb-row"), self._below)
 
     def show(self, candidate: Candidate, champion: Candidate | None, trail: Sequence[Entry]) -> None:
         """The version as it stands now."""
@@ -218,17 +218,18 @@ def _head(model: str, champion: Candidate | None, line: Sequence[int], trail: Se
     return (
         f"{title}<p><b>Version {number} is champion</b>{safe(since)}.{only}</p>"
         + (f'<p class="wb-quiet">{figures}</p>' if figures else "")
-        + f'<details class="wb-more"><summary>The champion’s evidence</summary>{told}{more}</details>'
+        + folded("The champion’s evidence", told + more)
     )
 
 
 def _told(candidate: Candidate, champion: Candidate | None) -> str:
     version, findings = candidate.version, candidate.findings
     told = "" if candidate.stage == "champion" else verdict(candidate.decision, f"{version.model} {version.version}")
+    registered = f"registered {moment(version.registered_at)} by {version.registered_by}"
     beside = champion if champion is not None and champion.version != version else None
     return (
         f'<div class="wb-title"><h3>{safe(version.model)}, version {version.version}</h3>'
-        f'<span class="wb-quiet">registered {safe(moment(version.registered_at))} by {safe(version.registered_by)}</span>'
+        f'<span class="wb-quiet">{safe(registered)}</span>'
         f"</div>{told}"
         + comparison(
             findings,
@@ -261,8 +262,3 @@ def _line(model: str, trail: Sequence[Entry]) -> list[int]:
     moves = sorted((entry for entry in trail if entry.kind in MOVES), key=lambda entry: entry.seq)
     begun = any(entry.body.get("from") is None for entry in moves)
     return champions(model, moves) if begun else []
-
-
-def _place(box: object, children: Sequence[object]) -> None:
-    if tuple(box.children) != tuple(children):  # type: ignore[attr-defined]
-        box.children = tuple(children)  # type: ignore[attr-defined]

@@ -138,6 +138,18 @@ def figure_name(name: str) -> str:
     return f"{words} by {listed(parts)}{' together' if len(parts) > 1 else ''}"
 
 
+def sentence(text: str) -> str:
+    """A text with a capital and a stop, as a sentence stands on a page.
+
+    >>> sentence("it was slow")
+    'It was slow.'
+    """
+    text = text.strip()
+    if not text:
+        return text
+    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
+
+
 def told(error: WorkbenchError) -> str:
     """An error's first line, without the lines that a page shows in a better form."""
     return error.message.partition("\n")[0]

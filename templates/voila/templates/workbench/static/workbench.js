@@ -1,0 +1,36 @@
+// What Voila's own script calls, and two things it does not do: say that the kernel is gone, and take it
+// away when the page is left (Voila's own farewell is refused, since it carries no XSRF token).
+"use strict";
+
+const config = JSON.parse(document.getElementById("jupyter-config-data").textContent);
+
+window.voila_heartbeat = () => {};
+window.voila_process = () => {};
+window.update_loading_text = () => {};
+
+window.display_cells = () => {
+  if (!window.themeLoaded) {
+    window.cellLoaded = true;
+    return;
+  }
+  document.getElementById("rendered_cells").hidden = false;
+  document.getElementById("wb-working").hidden = true;
+};
+window.voila_finish = window.display_cells;
+
+addEventListener("pagehide", (event) => {
+  const xsrf = document.cookie.match(/(?:^|; )_xsrf=([^;]*)/);
+  if (event.persisted || !xsrf) return;
+  fetch(`${config.baseUrl}voila/api/shutdown/${config.kernelId}`, {
+    method: "POST",
+    keepalive: true,
+    headers: { "X-XSRFToken": decodeURIComponent(xsrf[1]) },
+  }).catch(() => {});
+});
+
+// A kernel that was culled or died answers 404 from then on.
+setInterval(async () => {
+  if (document.hidden) return;
+  const answer = await fetch(`${config.baseUrl}api/kernels/${config.kernelId}`).catch(() => null);
+  document.getElementById("wb-lost").hidden = answer !== null && answer.ok;
+}, 15000);

@@ -1,0 +1,55 @@
+"""A wheel works where there is no checkout: its notebooks and templates are inside."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The wheel, built and unpacked into a folder of its own."""
+    wheels, site = tmp_path_factory.mktemp("wheels"), tmp_path_factory.mktemp("site")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
+    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", str(wheels), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True, text=True, cwd=wheels)
+    (wheel,) = wheels.glob("*.whl")
+    subprocess.run([*pip, "install", "--no-deps", "--target", str(site), str(wheel)], check=True, cwd=wheels)
+    return site
+
+
+def ask(site, folder, *command):
+    code = "import workbench, sys; assert sys.argv[1] in workbench.__file__; sys.argv = sys.argv[1:]; from workbench.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(site), *command],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_it_makes_a_workspace_with_the_shipped_policies(installed, tmp_path):
+    ask(installed, tmp_path, "init", "w")
+    assert (tmp_path / "w" / "policies" / "promotion.rego").is_file()
+
+
+@pytest.mark.slow
+def test_it_knows_the_shipped_notebooks(installed, tmp_path):
+    taken = json.loads(ask(installed, tmp_path, "params", "train", "--json"))
+    assert "threshold" in json.dumps(taken)
+
+
+@pytest.mark.slow
+def test_it_judges_by_a_shipped_policy(installed, tmp_path):
+    (tmp_path / "input.json").write_text('{"metrics": {"fairness": 0.9}}')
+    answer = json.loads(ask(installed, tmp_path, "policy", "check", "seed", "--input", "input.json", "--json"))
+    assert answer["decision"] == "allow"

@@ -1,0 +1,92 @@
+"""Audits as tables for a reader: data frames of text, intervals beside the numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workbench.audits.drift import DriftAudit
+from workbench.audits.fairness import FairnessAudit
+from workbench.audits.performance import PerformanceAudit
+from workbench.audits.verdict import Estimate
+from workbench.stats.fairness import METRICS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WORDS = {"selection_rate": "selection rate", "tpr": "TPR", "fpr": "FPR", "fnr": "FNR", "tnr": "TNR"}
+UNDEFINED = "undefined"
+
+
+def rates_table(audit: FairnessAudit) -> pd.DataFrame:
+    """One row a group: its cases and every rate with its interval."""
+    import pandas as pd
+
+    rows = [
+        {"by": each.name, "group": group.name, "cases": group.n, "compared": "yes" if group.compared else "no"}
+        | {WORDS.get(metric, metric): _told(group.rates[metric]) for metric in METRICS}
+        for each in audit.by
+        for group in each.groups
+    ]
+    return pd.DataFrame(rows).set_index(["by", "group"])
+
+
+def distances_table(audit: FairnessAudit) -> pd.DataFrame:
+    """One row an attribute and distance: value, interval, probability of the target, verdict."""
+    import pandas as pd
+
+    rows = [
+        {
+            "by": each.name,
+            "distance": name.replace("_", " "),
+            "value": _told(found),
+            "target": f"{'≥' if name == 'disparate_impact' else '≤'} {found.target:g}" if found.target else "",
+            "probability": UNDEFINED if found.probability is None else f"{found.probability:.3f}",
+            "would do": f"{found.needed:.3f}" if found.needed is not None else "",
+            "verdict": each.verdict if name == "disparate_impact" else "",
+        }
+        for each in audit.by
+        for name, found in each.aggregates.items()
+    ]
+    return pd.DataFrame(rows).set_index(["by", "distance"])
+
+
+def performance_table(audits: dict[str, PerformanceAudit]) -> pd.DataFrame:
+    """One row a metric, one column an audit, and what saying always yes reaches."""
+    import pandas as pd
+
+    columns = {name: {metric: _told(found) for metric, found in each.metrics.items()} for name, each in audits.items()}
+    frame = pd.DataFrame(columns)
+    always = next(iter(audits.values())).always_yes
+    frame["always yes"] = [f"{always[metric]:.3f}" if metric in always else "" for metric in frame.index]
+    return frame.rename_axis("metric")
+
+
+def drift_table(audit: DriftAudit) -> pd.DataFrame:
+    """One row a column, most drifted first."""
+    import pandas as pd
+
+    rows = [
+        {
+            "column": each.column,
+            "PSI": f"{each.psi:.3f}",
+            "noise": f"{each.noise:.3f}",
+            "true PSI": f"[{each.low:.3f}, {each.high:.3f}]",
+            "p, adjusted": f"{each.p:.3f}",
+            "KS": f"{each.distances['ks']:.3f}" if "ks" in each.distances else "",
+            "Jensen-Shannon": f"{each.distances['jensen_shannon']:.3f}",
+            "Wasserstein": f"{each.distances['wasserstein']:.3f}" if "wasserstein" in each.distances else "",
+            "nulls": f"{each.nulls_before:.1%} → {each.nulls_now:.1%}",
+            "new": ", ".join(each.new_categories[:3]),
+            "verdict": {"fail": "drifted", "pass": "no drift"}.get(each.verdict, each.verdict),
+        }
+        for each in audit.columns
+    ]
+    return pd.DataFrame(rows).set_index("column")
+
+
+def _told(found: Estimate) -> str:
+    if found.value is None:
+        return UNDEFINED
+    if found.low is None or found.high is None:
+        return f"{found.value:.3f}"
+    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"

@@ -1,0 +1,232 @@
+"""`workbench up`: JupyterLab, the pages, MLflow and the gateway of a workspace, in one command."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from workbench.cli.options import json_option, print_json, workspace_option
+from workbench.errors import EngineError, Misuse
+
+if TYPE_CHECKING:
+    from workbench.bench import Bench
+    from workbench.engines.servers import Server, Servers
+
+PORT = click.IntRange(1, 65535)
+ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True)
+class Address:
+    """One line of the table."""
+
+    name: str
+    url: str  # with its token: opens by a click
+    server: str
+
+
+@click.command()
+@click.option("--lab-port", default=8888, show_default=True, type=PORT, help="Port of JupyterLab.")
+@click.option("--pages-port", default=8866, show_default=True, type=PORT, help="Port of the pages.")
+@click.option("--mlflow-port", default=5000, show_default=True, type=PORT, help="Port of MLflow.")
+@click.option("--gateway-port", default=8000, show_default=True, type=PORT, help="Port of the gateway.")
+@click.option("--wait", default=180.0, show_default=True, help="Seconds in which all must answer.")
+@workspace_option
+@json_option
+def up(
+    lab_port: int,
+    pages_port: int,
+    mlflow_port: int,
+    gateway_port: int,
+    wait: float,
+    workspace: Path | None,
+    as_json: bool,
+) -> None:
+    """Start JupyterLab, the pages, MLflow and the gateway on this machine; Ctrl-C stops them all.
+
+    They listen on 127.0.0.1 only, each behind a token of its own that is new at every start.
+
+    \b
+    Examples:
+      workbench up --workspace workbench-demo
+      workbench up --lab-port 8889
+    """
+    from workbench import open_bench
+    from workbench.engines.ports import Wanted, check_ports
+    from workbench.engines.servers import Servers
+
+    check_ports(
+        [
+            Wanted(lab_port, "JupyterLab", "workbench up --lab-port"),
+            Wanted(pages_port, "the pages", "workbench up --pages-port"),
+            Wanted(mlflow_port, "MLflow", "workbench up --mlflow-port"),
+            Wanted(gateway_port, "the gateway", "workbench up --gateway-port"),
+        ]
+    )
+    with open_bench(workspace) as bench, _run_folder(bench.root) as run, _asked_to_stop() as asked:
+        planned, addresses = _plan(bench, run, lab_port, pages_port, mlflow_port, gateway_port)
+        with Servers(planned) as servers:
+            servers.start()
+            if servers.wait(wait, on_answer=_tell, given_up=asked):
+                _show(bench.root, servers, addresses, as_json)
+                _watch(servers, asked)
+            click.echo("stopping …", err=True)
+    click.echo("all stopped", err=True)
+
+
+def _plan(
+    bench: Bench, run: Path, lab_port: int, pages_port: int, mlflow_port: int, gateway_port: int
+) -> tuple[list[Server], list[Address]]:
+    """The servers to run, and where each is to be found."""
+    from workbench.bench import shipped
+    from workbench.engines import jupyter, mlflow_ui
+    from workbench.engines.servers import Server
+
+    tokens = {name: _new_token(run, name) for name in ("lab", "pages", "mlflow", "gateway")}
+    apps = shipped("notebooks") / "apps"
+    here, root, environ = "http://127.0.0.1", bench.root, bench.environ
+    tracking, artifacts = bench.tracking
+    program = [sys.executable, "-m"]
+    servers = [
+        jupyter.lab(root, port=lab_port, token_file=run / "lab.token", environ=environ, log=run / "lab.log"),
+        jupyter.pages(
+            root,
+            apps=apps,
+            template=shipped("templates"),
+            port=pages_port,
+            token=tokens["pages"],
+            run=run,
+            environ=environ,
+            log=run / "pages.log",
+        ),
+        Server(
+            name="MLflow",
+            argv=[*program, "workbench.engines.mlflow_ui", "--uri", tracking, "--artifacts", str(artifacts)]
+            + ["--port", str(mlflow_port), "--token-file", str(run / "mlflow.token")],
+            probe=f"{here}:{mlflow_port}/health",
+            environ={**environ, **mlflow_ui.environment(tracking, artifacts)},
+            cwd=root,
+            log=run / "mlflow.log",
+        ),
+        Server(
+            name="Gateway",
+            argv=[*program, "workbench", "serve", "--workspace", str(root), "--port", str(gateway_port)]
+            + ["--token-file", str(run / "gateway.token")],
+            probe=f"{here}:{gateway_port}/healthz",
+            environ=environ,
+            cwd=root,
+            log=run / "gateway.log",
+        ),
+    ]
+    addresses = [
+        Address("JupyterLab", f"{here}:{lab_port}/lab?token={tokens['lab']}", "JupyterLab"),
+        *(
+            Address(
+                path.stem.capitalize(),
+                f"{here}:{pages_port}/voila/render/{path.name}?token={tokens['pages']}",
+                "Pages",
+            )
+            for path in sorted(apps.glob("*.ipynb"), reverse=True)
+        ),
+        Address("MLflow", f"{here}:{mlflow_port}/?token={tokens['mlflow']}", "MLflow"),
+        Address("Gateway", f"{here}:{gateway_port}/v1/models?token={tokens['gateway']}", "Gateway"),
+    ]
+    return servers, addresses
+
+
+def _show(root: Path, servers: Servers, addresses: list[Address], as_json: bool) -> None:
+    if as_json:
+        pids = servers.pids
+        print_json(
+            {
+                "workspace": str(root),
+                "servers": [{"name": a.name, "url": a.url, "pid": pids.get(a.server)} for a in addresses],
+            }
+        )
+        return
+    width = max(len(address.name) for address in addresses)
+    click.echo("")
+    for address in addresses:
+        click.echo(f"  {address.name:<{width}}  {address.url}")
+    click.echo(f"\nLogs are in {root / '.run'}; Ctrl-C stops everything.", err=True)
+
+
+def _tell(server: Server, seconds: float) -> None:
+    click.echo(f"  {server.name:<12} answers after {seconds:.1f} s", err=True)
+
+
+def _watch(servers: Servers, asked: Callable[[], bool]) -> None:
+    """Say what ends by itself, until one is asked to stop.
+
+    Raises:
+        EngineError: All ended.
+    """
+    while not asked():
+        for said in servers.ended():
+            click.echo(said, err=True)
+        if not servers.pids:
+            raise EngineError("all servers ended", hint="look at the logs above, then start again")
+        for _ in range(10):
+            if asked():
+                break
+            time.sleep(0.1)
+
+
+def _new_token(run: Path, name: str) -> str:
+    """A random token, also in a file that this user alone can read."""
+    token = secrets.token_urlsafe(24)
+    file = run / f"{name}.token"
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as written:
+        written.write(token)
+    return token
+
+
+@contextmanager
+def _run_folder(root: Path) -> Iterator[Path]:
+    """The folder for tokens and logs, held by one `up` at a time; the tokens go when it ends.
+
+    Raises:
+        Misuse: Another `up` runs in this workspace.
+        EngineError: The workspace cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    run = root / ".run"
+    try:
+        run.mkdir(mode=0o700, exist_ok=True)
+        run.chmod(0o700)
+        lock = FileLock(run / "up.lock", timeout=0)
+        lock.acquire()
+    except Timeout as error:
+        raise Misuse(f"workbench up runs in {root} already", hint="stop it first, or use another workspace") from error
+    except OSError as error:
+        raise EngineError(f"{run} cannot be written: {error.strerror or error}", hint="mend its permissions") from error
+    try:
+        yield run
+    finally:
+        for file in (*run.glob("*.token"), run / "voila.json"):
+            file.unlink(missing_ok=True)
+        lock.release()
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C, SIGTERM or the end of the terminal has asked this process to stop."""
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in ASKED}
+    try:
+        yield lambda: bool(came)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

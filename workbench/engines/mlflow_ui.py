@@ -1,0 +1,69 @@
+"""MLflow's own pages behind our token: one process, no jobs, no assistant, nothing but loopback.
+
+MLflow has no authentication by default, and it ships an assistant that runs shell commands, a gateway
+to language models and a runner of jobs; none of them is reachable here. Run as a program:
+
+    python -m workbench.engines.mlflow_ui --uri sqlite:////w/mlflow.db --artifacts /w/mlartifacts \\
+        --port 5000 --token-file /w/.run/mlflow.token
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from workbench.engines.uvicorn import serve
+from workbench.serving.guard import guard
+from workbench.serving.http import App, Receive, Reply, Scope, Send
+
+CLOSED = ("/ajax-api/3.0/mlflow/assistant", "/gateway", "/ajax-api/3.0/jobs", "/api/3.0/jobs")
+
+
+def environment(uri: str, artifacts: Path) -> dict[str, str]:
+    """What MLflow's server reads of the environment when it is imported."""
+    return {
+        "_MLFLOW_SERVER_FILE_STORE": uri,
+        "_MLFLOW_SERVER_REGISTRY_STORE": uri,
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": artifacts.as_uri(),
+        "_MLFLOW_SGI_NAME": "uvicorn",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "1",
+        "GIT_PYTHON_REFRESH": "quiet",
+    }
+
+
+def closed(app: App) -> App:
+    """MLflow's app without the parts that are not for looking at runs and models."""
+
+    async def open_parts(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(CLOSED):
+            await Reply.problem(404, "this part of MLflow is switched off").send(send)
+        else:
+            await app(scope, receive, send)
+
+    return open_parts
+
+
+@click.command()
+@click.option("--uri", required=True, help="SQLAlchemy URL of MLflow's store.")
+@click.option("--artifacts", required=True, type=click.Path(path_type=Path), help="Folder of its artifacts.")
+@click.option("--port", required=True, type=int, help="Port on 127.0.0.1.")
+@click.option("--token-file", required=True, type=click.Path(path_type=Path), help="File with the token.")
+def main(uri: str, artifacts: Path, port: int, token_file: Path) -> None:
+    """Serve MLflow's pages until SIGTERM comes."""
+    from workbench.engines.mlflow import MlflowStore
+
+    MlflowStore(uri, artifacts).unfinished()  # makes the store, under its lock, where there is none
+    from mlflow.server.fastapi_app import app
+
+    serve(
+        guard(closed(app), token_file.read_text().strip(), name="mlflow", public=("/health",)),
+        host="127.0.0.1",
+        port=port,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""What audits and experiments found, as findings: the figures a policy may ask for, the tables behind them.
+
+>>> from workbench.audits import audit_performance
+>>> import numpy as np
+>>> audit = audit_performance([0, 1, 1, 0], [0.2, 0.9, 0.7, 0.6], 0.5, rng=np.random.default_rng(0))
+>>> finding = performance_finding(audit, subject="lending", data_digest="d", run_id="r",
+...     at=datetime(2026, 1, 1, tzinfo=UTC))
+>>> finding.kind, round(finding.figures["f1"].value, 2)
+('performance', 0.8)
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from workbench.audits import DriftAudit, Estimate, FairnessAudit, PerformanceAudit
+from workbench.evidence.finding import Figure, Finding
+from workbench.experiments import Analysis
+
+GATED = ("disparate_impact", "equalized_odds_difference", "demographic_parity_difference")
+
+
+def fairness_finding(audit: FairnessAudit, *, subject: str, run_id: str, at: datetime) -> Finding:
+    """A fairness audit's finding; figures are named "disparate_impact.race", "disparate_impact.race*sex"."""
+    figures = {
+        f"{name}.{by.name}": _figure(found)
+        for name in GATED
+        for by in audit.by
+        for found in [by.aggregates[name]]
+        if name == "disparate_impact" or len(by.attributes) == 1
+    }
+    details = {
+        "groups": [
+            {"by": by.name, "group": list(group.group), "n": group.n, "compared": group.compared}
+            | {"pooled_selection_rate": group.pooled}
+            | {"rates": {name: _told(found) for name, found in group.rates.items()}}
+            for by in audit.by
+            for group in by.groups
+        ],
+        "aggregates": {
+            by.name: {name: _told(found) for name, found in by.aggregates.items()}
+            | {"verdict": by.verdict, "same_rates": by.same_rates, "more_cases": by.more_cases}
+            for by in audit.by
+        },
+    }
+    return Finding(
+        kind="fairness",
+        subject=subject,
+        verdict=audit.verdict,
+        sentence=audit.sentence,
+        figures=figures,
+        data_digest=audit.data_digest,
+        run_id=run_id,
+        at=_moment(at),
+        details=details,
+    )
+
+
+def performance_finding(
+    audit: PerformanceAudit, *, subject: str, data_digest: str, run_id: str, at: datetime
+) -> Finding:
+    """A performance audit's finding; figures are named "f1", "auc", "accuracy", ..."""
+    return Finding(
+        kind="performance",
+        subject=subject,
+        verdict=audit.verdict,
+        sentence=audit.sentence,
+        figures={name: _figure(found) for name, found in audit.metrics.items()},
+        data_digest=data_digest,
+        run_id=run_id,
+        at=_moment(at),
+        details={
+            "threshold": audit.threshold,
+            "confusion": dict(zip(("tn", "fp", "fn", "tp"), audit.confusion, strict=True)),
+            "always_yes": dict(audit.always_yes),
+        },
+    )
+
+
+def drift_finding(audit: DriftAudit, *, subject: str, run_id: str, at: datetime) -> Finding:
+    """A drift audit's finding; figures are "drifted_share" and each column's index, noise taken out: "psi.hrat"."""
+    figures = {"drifted_share": Figure(audit.drifted_share, n=audit.rows_now)}
+    figures |= {f"psi.{c.column}": Figure(c.excess, c.low, c.high, n=audit.rows_now) for c in audit.columns}
+    return Finding(
+        kind="drift",
+        subject=subject,
+        verdict=audit.verdict,
+        sentence=audit.sentence,
+        figures=figures,
+        data_digest=audit.data_digest,
+        run_id=run_id,
+        at=_moment(at),
+        details={"rows_before": audit.rows_before, "columns": [_plain(asdict(c)) for c in audit.columns]},
+    )
+
+
+def experiment_finding(analysis: Analysis, *, run_id: str, at: datetime) -> Finding:
+    """An experiment's finding: each arm's effect, with the probability that it is better than the control."""
+    return Finding(
+        kind="experiment",
+        subject=f"experiment/{analysis.name}",
+        verdict=analysis.verdict,
+        sentence=analysis.sentence,
+        figures={name: Figure(**fields) for name, fields in analysis.evidence().items()},
+        data_digest=analysis.data_digest,
+        run_id=run_id,
+        at=_moment(at),
+        details=analysis.as_json() | {"design_digest": analysis.design_digest},
+    )
+
+
+def _figure(found: Estimate) -> Figure:
+    return Figure(found.value, found.low, found.high, found.probability, found.target, found.needed, found.n)
+
+
+def _told(found: Estimate) -> dict[str, Any]:
+    """An estimate as plain JSON, without what it does not have."""
+    return {"value": found.value} | {name: value for name, value in asdict(found).items() if value is not None}
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat()
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}

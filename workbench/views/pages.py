@@ -1,0 +1,69 @@
+"""The two pages, each joined to what it shows: a reading and the acts, given as callables.
+
+    bench = workbench.open_bench()
+    promotions_page(bench.board, approve=bench.approve, reject=bench.turn_down, roll_back=bench.roll_back,
+                    actor=bench.actor)
+    monitoring_page(bench.served)
+
+A page always opens: where the first reading fails, it says what is wrong and what helps, and "Refresh"
+tries again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from workbench.errors import WorkbenchError
+from workbench.ledger import Entry
+from workbench.promotion import Candidate
+from workbench.views import monitoring, promotions
+
+if TYPE_CHECKING:
+    from ipywidgets import Widget
+
+    from workbench.monitoring import ServedModel
+
+
+def promotions_page(
+    read: Callable[[], tuple[Sequence[Candidate], Sequence[Entry]]],
+    *,
+    approve: Callable[[str, int, str], str],
+    reject: Callable[[str, int, str], str],
+    roll_back: Callable[[str, str], str],
+    actor: str,
+) -> Widget:
+    """The page on which a named person decides.
+
+    Args:
+        read: Candidates and trail, as they are now.
+        approve: Promotes (model, version, reason); returns the sentence that confirms it.
+        reject: Turns down (model, version, reason); as `approve`.
+        roll_back: Takes back (model, reason); as `approve`.
+        actor: Who acts.
+    """
+    board = promotions.Board(approve, reject, roll_back, read, actor)
+    try:
+        candidates, trail = read()
+    except WorkbenchError as error:
+        board.fail(error)
+    else:
+        board.begin(candidates, trail)
+    return board.widget
+
+
+def monitoring_page(read: Callable[[], Sequence[ServedModel]], *, every: int = monitoring.EVERY) -> Widget:
+    """The page on which one sees how all served models are.
+
+    Args:
+        read: What is served, worst first, as it is now.
+        every: Seconds between two readings while the page is looked at.
+    """
+    board = monitoring.Board(read, every)
+    try:
+        models = read()
+    except WorkbenchError as error:
+        board.fail(error)
+    else:
+        board.take(models)
+    return board.widget
