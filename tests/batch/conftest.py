@@ -1,24 +1,34 @@
-"""Notebooks written in a line, and a ledger of its own for each test."""
+"""Notebooks written in a line, the simulators, and a ledger of its own for each test."""
 
+import importlib.util
 import json
+import sys
+from pathlib import Path
 
 import pytest
 
 from workbench.ledger import Ledger
 
+HERE = Path(__file__).parent
 PARAMETERS = "#parameters\n"
 MARKDOWN = "#markdown\n"
+
+
+@pytest.fixture(scope="session")
+def simulated():
+    """The module of simulators beside this file."""
+    if "simulated" not in sys.modules:
+        spec = importlib.util.spec_from_file_location("simulated", HERE / "simulated.py")
+        sys.modules["simulated"] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules["simulated"])
+    return sys.modules["simulated"]
 
 
 def cell(number, text):
     """A cell as the file has it; the first line says when it is the parameters cell, or no code."""
     if text.startswith(MARKDOWN):
-        return {
-            "cell_type": "markdown",
-            "id": f"cell-{number}",
-            "metadata": {},
-            "source": text.removeprefix(MARKDOWN),
-        }
+        source = text.removeprefix(MARKDOWN)
+        return {"cell_type": "markdown", "id": f"cell-{number}", "metadata": {}, "source": source}
     return {
         "cell_type": "code",
         "execution_count": None,
@@ -44,5 +54,6 @@ def write_notebook():
 
 @pytest.fixture
 def ledger(tmp_path):
+    """An empty ledger."""
     with Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}") as opened:
         yield opened

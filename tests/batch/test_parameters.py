@@ -297,7 +297,7 @@ def test_nothing_in_the_cell_is_run(tmp_path):
 
 def test_a_notebook_without_a_parameters_cell_is_shown_what_one_looks_like(tmp_path, write_notebook):
     path = write_notebook(tmp_path / "bare.ipynb", "1 + 1")
-    with pytest.raises(Misuse, match="bare.ipynb has no parameters cell") as caught:
+    with pytest.raises(Misuse, match=r"bare\.ipynb has no parameters cell") as caught:
         read(path)
     assert "alpha: float = 0.05" in caught.value.hint
 
@@ -323,7 +323,7 @@ def test_a_tagged_cell_of_words_is_no_parameters_cell(tmp_path):
         b'{"cells": [1], "nbformat": 4, "nbformat_minor": 5}',
         b'{"cells": [{"cell_type": "code"}], "nbformat": 4, "nbformat_minor": 5}',
         b'{"cells": [{"cell_type": "code", "source": [1]}], "nbformat": 4, "nbformat_minor": 5}',
-        b'{"cells": [{"cell_type": "code", "source": "", "metadata": {"tags": 1}}], "nbformat": 4, "nbformat_minor": 5}',
+        b'{"cells": [{"cell_type": "code", "source": "", "metadata": {"tags": 1}}], "nbformat": 4, "nbformat_minor": 5}',  # noqa: E501
         b'{"cells": [], "nbformat": 3, "nbformat_minor": 0}',
         b'{"cells": [], "nbformat": 4, "nbformat_minor": "5"}',
         b"[" * 100_000,
@@ -353,7 +353,15 @@ def test_the_schema_takes_the_defaults_and_refuses_what_validation_refuses():
     defaults = json.loads(json.dumps({name: plain(value) for name, value in DEFAULTS.items()}))
     assert check.is_valid(defaults)
     assert {name: p["default"] for name, p in schema["properties"].items()} == defaults
-    for wrong in [{"alpha": 1}, {"alpha": "0.1"}, {"seed": -1}, {"metric": "age"}, {"limit": 0}, {"shares": [2]}, {"q": 1}]:
+    for wrong in [
+        {"alpha": 1},
+        {"alpha": "0.1"},
+        {"seed": -1},
+        {"metric": "age"},
+        {"limit": 0},
+        {"shares": [2]},
+        {"q": 1},
+    ]:
         assert not check.is_valid(wrong), wrong
         refusal(parameters.validate, {name: value for name, value in wrong.items() if value != "0.1"} or {"q": 1})
     assert schema["title"] == "trial"

@@ -179,6 +179,15 @@ def test_files_and_frames_give_one_cube(tmp_path, suffix):
     assert len(from_file.digest) == 64 and from_file.digest != from_frame.digest
 
 
+def test_a_csv_files_truth_values_are_numbers_and_its_arms_are_texts(tmp_path):
+    frame = pd.DataFrame({"arm": [True, False, True], "x": [True, True, False]})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    frame.to_parquet(tmp_path / "a.parquet")
+    for path in (tmp_path / "a.csv", tmp_path / "a.parquet"):
+        cube = MomentCube.scan(path, arm="arm", measures=[Measure("x", "x")])
+        assert cube.arms == ("false", "true") and cube.sample("x", "true").mean == 0.5
+
+
 def test_arrow_tables_are_read_too():
     import pyarrow as pa
 

@@ -5,7 +5,9 @@ The functions are plain, so that a notebook in the browser test can run this fil
 
 from __future__ import annotations
 
+import html
 import math
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,6 +19,7 @@ from workbench.ledger import GENESIS, Entry, ModelVersion
 from workbench.monitoring import Latency, ServedModel
 from workbench.policy import Decision, Reason
 from workbench.promotion import Candidate
+from workbench.views import promotion_board
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 YES = Decision("allow", (), "promotion", "5b2f" * 16, "1c9a" * 16)
@@ -258,7 +261,7 @@ def served(model: str = "lending", **given) -> ServedModel:
     return ServedModel(model=model, **{**known, **given})
 
 
-def estate() -> list[ServedModel]:
+def three_served() -> list[ServedModel]:
     """Three models, worst first."""
     moved = drift(moved=True)
     silent = {"requests": 0, "rows": 0, "traffic": (0,) * 48, "latency": None, "selection_rate": None, "audit": None}
@@ -274,3 +277,76 @@ def estate() -> list[ServedModel]:
 def world():
     """The story, and a world that acts on it."""
     return World()
+
+
+class Reader:
+    """Looks at a page as a person does: what is shown, and what can be pressed."""
+
+    def __init__(self, page) -> None:
+        self.page = page
+
+    def shown(self, widget=None):
+        """Every widget that is not hidden, in reading order."""
+        widget = widget or self.page
+        if "wb-hidden" in widget._dom_classes:
+            return
+        yield widget
+        for child in getattr(widget, "children", ()):
+            yield from self.shown(child)
+
+    @property
+    def html(self) -> str:
+        return "\n".join(w.value for w in self.shown() if type(w).__name__ == "HTML")
+
+    @property
+    def text(self) -> str:
+        return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", self.html)).split())
+
+    @property
+    def buttons(self) -> list[str]:
+        return [w.description for w in self.shown() if type(w).__name__ == "Button"]
+
+    def button(self, words: str):
+        found = [w for w in self.shown() if type(w).__name__ == "Button" and w.description.startswith(words)]
+        assert found, f"no button {words!r} among {self.buttons}"
+        return found[0]
+
+    def press(self, words: str) -> None:
+        self.button(words).click()
+
+    def fields(self) -> list:
+        return [w for w in self.shown() if type(w).__name__ in {"Text", "Textarea"}]
+
+    def write(self, words: str, place: int = 0) -> None:
+        self.fields()[place].value = words
+
+
+@pytest.fixture
+def reader():
+    """Reads a page."""
+    return Reader
+
+
+@pytest.fixture
+def board(world):
+    """The promotions page over the story's world, as a reader sees it."""
+    acts = {"approve": world.approve, "reject": world.reject, "roll_back": world.roll_back}
+    return Reader(promotion_board(*world.read(), **acts, refresh=world.read, actor="risk-officer"))
+
+
+@pytest.fixture
+def estate():
+    """Three served models, worst first."""
+    return three_served()
+
+
+@pytest.fixture(name="served")
+def served_fixture():
+    """Makes a served model."""
+    return served
+
+
+@pytest.fixture
+def columns():
+    """Makes a drift audit."""
+    return drift

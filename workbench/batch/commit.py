@@ -84,7 +84,7 @@ def _registered(
     name = model["name"]
     key = f"{state.key}/version/{name}"
     found = tracking.registered_under(key)
-    if found is None:
+    if found is None or found.tags.get(NOTEBOOK_DIGEST) != state.notebook_digest:  # it was edited meanwhile
         tags = {
             KEY: key,
             MODEL_DIGEST: model["model_digest"],
@@ -93,7 +93,7 @@ def _registered(
             NOTEBOOK_DIGEST: state.notebook_digest,
         }
         if model["threshold"] is not None:
-            tags[THRESHOLD] = f"{model['threshold']:g}"
+            tags[THRESHOLD] = repr(model["threshold"])
         number = tracking.register(state.run_id, name, f"{MODELS}/{name}/model", tags=tags)
         found = Registered(name, number, state.run_id, tags)
     return ModelVersion(

@@ -79,12 +79,9 @@ class Record:
         """A number to compare runs by.
 
         Raises:
-            Misuse: It is NaN or infinite.
+            Misuse: It is no number, NaN or infinite.
         """
-        number = float(value)
-        if not math.isfinite(number):
-            raise Misuse(f"the metric {name} is {number}; it must be finite", hint="leave an undefined metric out")
-        self._open()["metrics"][str(name)] = number
+        self._open()["metrics"][str(name)] = _finite(name, value)
 
     def metrics(self, values: Mapping[str, float]) -> None:
         """Several metrics at once."""
@@ -155,7 +152,7 @@ class Record:
             extra_files: Further files of the version, by name; its digest covers them.
 
         Raises:
-            Misuse: The name or the threshold cannot be used, the run has a model of this name already, or
+            Misuse: The name, the threshold or a metric cannot be used, the run has a model of this name already, or
                 the estimator holds types that skops does not know.
         """
         from workbench.batch.models import MODEL, PROFILE, save_model
@@ -168,10 +165,7 @@ class Record:
             raise Misuse(f"this run has a model {name} already", hint="give the other a name of its own")
         if threshold is not None and not 0 <= threshold <= 1:
             raise Misuse(f"the threshold is {threshold}; it must lie in [0, 1]", hint="None where there is none")
-        reached = {str(metric): float(value) for metric, value in (metrics or {}).items()}
-        wrong = sorted(metric for metric, value in reached.items() if not math.isfinite(value))
-        if wrong:
-            raise Misuse(f"the metric {wrong[0]} of {name} is not finite", hint="leave an undefined metric out")
+        reached = {str(metric): _finite(metric, value) for metric, value in (metrics or {}).items()}
         folder = self.folder / MODELS / name
         save_model(estimator, folder / MODEL, example)
         beside = dict(extra_files or {})
@@ -224,7 +218,17 @@ def read_record(folder: Path) -> Mapping[str, Any] | None:
     return content
 
 
+def _finite(name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise Misuse(f"the metric {name} is {value!r}; it must be a number", hint="give a float") from error
+    if not math.isfinite(number):
+        raise Misuse(f"the metric {name} is {number}; it must be finite", hint="leave an undefined metric out")
+    return number
+
+
 def _file_name(name: str) -> str:
-    if Path(name).name != name or name.startswith(".") or "\\" in name:
+    if not name or Path(name).name != name or name.startswith(".") or any(sign in name for sign in "\\\0"):
         raise Misuse(f"{name!r} is no plain file name", hint="give a name without folders, e.g. drift.html")
     return name

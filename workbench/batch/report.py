@@ -31,6 +31,7 @@ TAGS = re.findall(
     "small span strong sub summary sup table tbody td tfoot th thead tr u ul",
 )
 ATTRIBUTES = {"align", "alt", "class", "colspan", "rowspan", "scope", "start", "title"}
+NOWHERE = re.compile(r"<img(?![^>]*\ssrc=)[^>]*>")  # an image whose source was outside
 DRAW = """
 for (const [place, figure] of JSON.parse(document.getElementById("figures").textContent).entries()) {
   const layout = Object.assign({}, figure.layout, {autosize: true});
@@ -151,7 +152,8 @@ def _clean(text: str) -> str:
         return name in ATTRIBUTES
 
     protocols = {*bleach.ALLOWED_PROTOCOLS, "data"}
-    return str(bleach.clean(str(text), tags=TAGS, attributes=kept, protocols=protocols, strip=True))
+    cleaned = str(bleach.clean(str(text), tags=TAGS, attributes=kept, protocols=protocols, strip=True))
+    return NOWHERE.sub("", cleaned)
 
 
 def _top(title: str, sentence: str, failed: bool, parameters: Mapping[str, Any]) -> str:

@@ -48,7 +48,7 @@ class Tracking(Protocol):
         ...
 
     def registered_under(self, key: str) -> Registered | None:
-        """The version that was registered with this key as its tag."""
+        """The newest version that was registered with this key as its tag."""
         ...
 
     def finish(self, run_id: str, status: Status) -> None:

@@ -37,7 +37,17 @@ class Bench:
         self.settings = read_settings(root)
         self._environ = environ
 
-    # who and when
+    # who, when and where
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The environment of the process, as it was when the bench was opened."""
+        return self._environ
+
+    @property
+    def tracking(self) -> tuple[str, Path]:
+        """MLflow's address and its folder of artifacts."""
+        return self._url(self.settings.tracking), self.root / self.settings.artifacts
 
     @property
     def actor(self) -> str:

@@ -178,17 +178,27 @@ def _promote(bench: Bench, role: str, why: str) -> Step:
 
 
 def _serve(bench: Bench) -> Step:
-    """Send the held-out applications to the gateway, as a client would."""
-    from workbench.data.datasets import loan_applications
-    from workbench.serving.client import ask_in_process
+    """Send the held-out applications to the gateway, as a client would; those answered before are left out."""
+    from workbench.data import loan_applications
+    from workbench.serving import Request, ask_in_process, create_app
 
-    held_out = loan_applications().held_out()
-    head = bench.ledger.head(MODEL)
-    if head is None:
-        raise EngineError(f"{MODEL} has no champion", hint="workbench ledger show lending")
-    prefix = f"demo-{head.generation}"
-    done = bench.log.count(MODEL, request_prefix=prefix)
-    return Step("serve", "served", {"requests": done, "held_out": len(held_out), "x": ask_in_process})
+    rows = loan_applications().held_out().X.to_dict("records")
+    prefix = "demo-application-"
+    answered = bench.log.count(MODEL, request_prefix=prefix)
+    asked = [
+        Request(f"/v1/models/{MODEL}/predict", {"rows": [row]}, headers={"x-request-id": f"{prefix}{number:04d}"})
+        for number, row in enumerate(rows)
+    ]
+    if answered < len(rows):
+        app = create_app(bench.ledger, bench.store, bench.log, now=bench.now)
+        refused = [answer for answer in ask_in_process(app, asked) if answer.status != 200]
+        if refused:
+            raise EngineError(f"the gateway refused an application: {refused[0].body.decode()}", hint="workbench doctor")
+    kept = [row for row in bench.log.rows(model=MODEL) if row.request.startswith(prefix)]
+    approved = sum(bool(row.answer) for row in kept) / len(kept)
+    figures = {"applications": len(kept), "approved": approved, "version": kept[-1].version}
+    sentence = f"{len(kept)} held-out applications answered by version {kept[-1].version}, {approved:.0%} approved"
+    return Step("serve", "served", figures, sentence=sentence, reused=answered == len(rows))
 
 
 def _roll_back(bench: Bench) -> Step:

@@ -37,12 +37,7 @@ def serve(host: str, port: int, token_file: Path | None, durable: bool, workspac
     from workbench.monitoring import exposition
     from workbench.serving import create_app, only_hosts
 
-    token = _token(token_file)
-    if token is None and host not in LOOPBACK:
-        raise Misuse(
-            f"{host} can be reached from other machines; the gateway needs a token there",
-            hint="give one with --token-file, or leave --host at 127.0.0.1",
-        )
+    token = _token(token_file, host)
     check_ports([Wanted(port, "the gateway", "workbench serve --port")], host=host)
     with open_bench(workspace) as bench:
         for mended in bench.reconcile():
@@ -60,8 +55,13 @@ def serve(host: str, port: int, token_file: Path | None, durable: bool, workspac
         answer(app if token else only_hosts(app), host=host, port=port)
 
 
-def _token(file: Path | None) -> str | None:
+def _token(file: Path | None, host: str) -> str | None:
     if file is None:
+        if host not in LOOPBACK:
+            raise Misuse(
+                f"{host} can be reached from other machines; the gateway needs a token there",
+                hint="give one with --token-file, or leave --host at 127.0.0.1",
+            )
         return None
     try:
         token = file.read_text("utf-8").strip()

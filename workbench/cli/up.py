@@ -111,8 +111,11 @@ def _plan(
         ),
         Server(
             name="MLflow",
-            argv=[*program, "workbench.engines.mlflow_ui", "--uri", tracking, "--artifacts", str(artifacts)]
-            + ["--port", str(mlflow_port), "--token-file", str(run / "mlflow.token")],
+            argv=[
+                *program,
+                "workbench.engines.mlflow_ui",
+                *_given(uri=tracking, artifacts=artifacts, port=mlflow_port, token_file=run / "mlflow.token"),
+            ],
             probe=f"{here}:{mlflow_port}/health",
             environ={**environ, **mlflow_ui.environment(tracking, artifacts)},
             cwd=root,
@@ -120,8 +123,12 @@ def _plan(
         ),
         Server(
             name="Gateway",
-            argv=[*program, "workbench", "serve", "--workspace", str(root), "--port", str(gateway_port)]
-            + ["--token-file", str(run / "gateway.token")],
+            argv=[
+                *program,
+                "workbench",
+                "serve",
+                *_given(workspace=root, port=gateway_port, token_file=run / "gateway.token"),
+            ],
             probe=f"{here}:{gateway_port}/healthz",
             environ=environ,
             cwd=root,
@@ -142,6 +149,11 @@ def _plan(
         Address("Gateway", f"{here}:{gateway_port}/v1/models?token={tokens['gateway']}", "Gateway"),
     ]
     return servers, addresses
+
+
+def _given(**options: object) -> list[str]:
+    """Options as a command line has them."""
+    return [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
 
 
 def _show(root: Path, servers: Servers, addresses: list[Address], as_json: bool) -> None:

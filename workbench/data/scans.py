@@ -75,10 +75,11 @@ def scan(
     _check(measures, unit, cluster, arms)
     con = duckdb.connect(config=SETTINGS)
     try:
-        columns = _register(con, source)
+        columns, kind = _register(con, source)
         wanted = {arm, *(m.column for m in measures), *segments, *(c for c in (unit, cluster, day) if c is not None)}
         if absent := sorted(wanted - set(columns)):
             raise Misuse(f"there is no column {', '.join(absent)}", hint=f"the columns are: {', '.join(columns)}")
+        con.execute(f"CREATE TEMP {kind} scanned AS SELECT {', '.join(map(quoted, sorted(wanted)))} FROM given")
         statements = _statements(arm, measures, unit, cluster, segments, day, arms is not None)
         con.execute(statements[0], [list(arms)] if arms is not None else [])
         _refuse_faults(con, measures, unit, cluster)
@@ -116,12 +117,17 @@ def _check(measures: tuple[Measure, ...], unit: str | None, cluster: str | None,
         raise Misuse("the list of arms is empty; name at least one, or leave it out for all")
 
 
-def _register(con: duckdb.DuckDBPyConnection, source: Any) -> list[str]:
-    """Make the source readable under the name `scanned`; returns its columns.
+def _register(con: duckdb.DuckDBPyConnection, source: Any) -> tuple[list[str], str]:
+    """Make the source readable under the name `given`.
+
+    Returns:
+        Its columns, and what to read them through: a CSV file's are read into a table of their own types
+        first, or DuckDB would push our casts into its parser, where `True` is no number.
 
     Raises:
         Misuse: The file is not there, or of no known kind.
     """
+    kind = "VIEW"
     if isinstance(source, str | Path):
         path = Path(source)
         if not path.is_file():
@@ -129,13 +135,13 @@ def _register(con: duckdb.DuckDBPyConnection, source: Any) -> list[str]:
         if path.suffix.lower() in {".parquet", ".pq"}:
             relation = con.read_parquet(str(path))
         elif path.suffix.lower() in {".csv", ".tsv", ".txt", ".gz"}:
-            relation = con.read_csv(str(path), sample_size=-1)
+            relation, kind = con.read_csv(str(path), sample_size=-1), "TABLE"
         else:
             raise Misuse(f"{path.name} is of no known kind", hint="give a .parquet or .csv file")
-        relation.create_view("scanned")
+        relation.create_view("given")
     else:
-        con.register("scanned", source)
-    return [row[0] for row in con.execute("DESCRIBE scanned").fetchall()]
+        con.register("given", source)
+    return [row[0] for row in con.execute("DESCRIBE given").fetchall()], kind
 
 
 def _statements(

@@ -106,10 +106,10 @@ class MlflowStore:
             return int(version.version)
 
     def registered_under(self, key: str) -> Registered | None:
-        """The version that was registered with this key as its tag."""
+        """The newest version that was registered with this key as its tag."""
         with self._client() as client:
             found = client.search_model_versions(f"tag.`{KEY_DIGEST}` = '{_digest(key)}'")
-            return min((_registered(version) for version in found), key=lambda v: v.version, default=None)
+            return max((_registered(version) for version in found), key=lambda v: v.version, default=None)
 
     def registered(self, model: str) -> list[Registered]:
         """All versions of a model in the registry, by number."""

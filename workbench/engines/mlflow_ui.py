@@ -3,8 +3,7 @@
 MLflow has no authentication by default, and it ships an assistant that runs shell commands, a gateway
 to language models and a runner of jobs; none of them is reachable here. Run as a program:
 
-    python -m workbench.engines.mlflow_ui --uri sqlite:////w/mlflow.db --artifacts /w/mlartifacts \\
-        --port 5000 --token-file /w/.run/mlflow.token
+    python -m workbench.engines.mlflow_ui --uri URL --artifacts DIR --port 5000 --token-file FILE
 """
 
 from __future__ import annotations

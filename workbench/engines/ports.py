@@ -7,6 +7,8 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import psutil  # type: ignore[import-untyped]
+
 from workbench.errors import EngineError, Misuse
 
 LOOPBACK = "127.0.0.1"
@@ -50,8 +52,6 @@ def check_ports(wanted: Sequence[Wanted], *, host: str = LOOPBACK) -> None:
 
 def holder(port: int) -> str:
     """The process that listens on a port, "pid 123: python …"; empty where that cannot be seen."""
-    import psutil  # type: ignore[import-untyped]
-
     try:
         for found in psutil.net_connections("tcp"):
             if found.status == psutil.CONN_LISTEN and found.laddr.port == port and found.pid:

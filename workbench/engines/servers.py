@@ -20,7 +20,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+
+import psutil  # type: ignore[import-untyped]
 
 from workbench.errors import EngineError
 
@@ -49,7 +50,7 @@ class Servers:
         self._servers = servers
         self._polite = polite
         self._running: dict[str, subprocess.Popen[bytes]] = {}
-        self._descendants: set[Any] = set()  # psutil.Process; equal by pid and start time
+        self._descendants: set[psutil.Process] = set()  # equal by pid and start time
         self._told: set[str] = set()
 
     def start(self) -> None:
@@ -70,7 +71,7 @@ class Servers:
                     env=dict(server.environ),
                     cwd=server.cwd,
                     process_group=0,
-                    preexec_fn=dies_too,  # noqa: PLW1509 (one thread runs here)
+                    preexec_fn=dies_too,  # safe: no other thread runs here
                 )
             except OSError as error:
                 raise EngineError(f"{server.name} cannot be started: {error}", hint="workbench doctor") from error
@@ -119,7 +120,7 @@ class Servers:
         return True
 
     def ended(self) -> list[str]:
-        """What there is to say of servers that ended since this was asked last; also remembers who descends from them."""
+        """What there is to say of servers that ended since this was asked last."""
         self._remember()
         said = []
         for server in self._servers:
@@ -136,8 +137,6 @@ class Servers:
 
     def stop(self) -> None:
         """Ask all to stop, kill what does not, and leave no descendant."""
-        import psutil
-
         self._remember()
         for process in self._running.values():
             _signal_group(process, signal.SIGTERM)
@@ -163,8 +162,6 @@ class Servers:
         self.stop()
 
     def _remember(self) -> None:
-        import psutil
-
         for pid in self.pids.values():
             with contextlib.suppress(psutil.Error):
                 self._descendants.update(psutil.Process(pid).children(recursive=True))

@@ -123,17 +123,17 @@ def _model_lesson(name: str, result: MetricResult) -> list[str]:
 
 
 def between(low: float, high: float) -> str:
-    """An interval of a difference, as a range of more or less.
+    """An interval of a difference; its side is named only where it has two.
 
     >>> between(-1.65, -0.99)
-    'between 0.990 and 1.65 lower'
+    'between 0.990 and 1.65'
     >>> between(-2.0, 1.0)
     'anything from 2.00 lower to 1.00 higher'
     """
     if high < 0:
-        return f"between {number(-high)} and {number(-low)} lower"
+        return f"between {number(-high)} and {number(-low)}"
     if low > 0:
-        return f"between {number(low)} and {number(high)} higher"
+        return f"between {number(low)} and {number(high)}"
     return f"anything from {number(-low)} lower to {number(high)} higher"
 
 

@@ -1,0 +1,213 @@
+"""The pages in a real browser: drawn without a request that leaves the machine, and acting when clicked."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+STORY = f"""
+import json, runpy
+from pathlib import Path
+story = runpy.run_path({str(Path(__file__).with_name("conftest.py"))!r})
+world = story["World"]()
+"""
+PROMOTIONS = """
+from workbench.views import promotions_page
+done = Path("done.json")
+def reject(model, version, why):
+    said = world.reject(model, version, why)
+    done.write_text(json.dumps(world.asked))
+    return said
+def approve(model, version, why):
+    said = world.approve(model, version, why)
+    done.write_text(json.dumps(world.asked))
+    return said
+def break_off(model, why):
+    raise RuntimeError("secret internals")
+promotions_page(world.read, approve=approve, reject=reject, roll_back=break_off, actor="risk-officer")
+"""
+MONITORING = """
+from workbench.views import monitoring_page
+beats = [0]
+def read():
+    beats[0] += 1
+    return [story["served"]("<script>document.title='broken'</script>", requests=1000 + beats[0]), *story["three_served"]()]
+monitoring_page(read, every=1)
+"""
+
+
+class App:
+    """A notebook served by Voila, and a page of a browser that looks at it."""
+
+    def __init__(self, page, folder: Path, left: list[str], errors: list[str]) -> None:
+        self.page, self.folder, self.left, self.errors = page, folder, left, errors
+
+    def read(self) -> str:
+        return self.page.inner_text("body")
+
+    def press(self, words: str) -> None:
+        self.page.get_by_role("button", name=words, exact=True).click()
+
+    def wait_for(self, words: str) -> None:
+        self.page.get_by_text(words).first.wait_for(timeout=15_000)
+
+
+@pytest.fixture
+def app(tmp_path):
+    """Opens a notebook's code in Voila and Chromium; our own template where it is there."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("no chromium is installed")
+    running = []
+
+    def opened(code: str) -> App:
+        cell = {
+            "cell_type": "code",
+            "execution_count": None,
+            "id": "page",
+            "metadata": {},
+            "outputs": [],
+            "source": code,
+        }
+        title = {"cell_type": "markdown", "id": "title", "metadata": {}, "source": "# The page"}
+        book = {"cells": [title, cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+        (tmp_path / "page.ipynb").write_text(json.dumps(book))
+        port = free_port()
+        server = serve(tmp_path, port)
+        running.append(server)
+        playwright = sync_api.sync_playwright().start()
+        running.append(playwright)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        left: list[str] = []
+        errors: list[str] = []
+
+        def guard(route):
+            address = route.request.url
+            if address.startswith((f"http://127.0.0.1:{port}/", "blob:", "data:")):
+                route.continue_()
+            else:
+                left.append(address)
+                route.abort()
+
+        page.route("**/*", guard)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"http://127.0.0.1:{port}/")
+        page.locator(".wb-page .wb-lead").wait_for(timeout=60_000)
+        return App(page, tmp_path, left, errors)
+
+    yield opened
+    for one in reversed(running):
+        if isinstance(one, subprocess.Popen):
+            os.killpg(one.pid, signal.SIGTERM)
+            one.wait(20)
+        else:
+            one.stop()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def serve(folder: Path, port: int) -> subprocess.Popen:
+    """Voila over one notebook, with folders of its own for whatever it writes."""
+    own = {name: str(folder / name.lower()) for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR")}
+    command = [sys.executable, "-m", "voila", "page.ipynb", "--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1"]
+    server = subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**os.environ, **own, "PYTHONPATH": str(ROOT)},
+        stdout=(folder / "voila.log").open("w"),
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    for _ in range(300):
+        if server.poll() is not None:
+            break
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return server
+    raise AssertionError((folder / "voila.log").read_text())
+
+
+# the stock template of Voila names two style sheets on a foreign host; ours does not, and it has its own test
+STOCK = "/@fortawesome/fontawesome-free@"
+
+
+def test_a_person_decides_on_the_promotions_page(app):
+    page = app(STORY + PROMOTIONS)
+    assert "1 version waits for a decision. The policy does not allow it." in page.read()
+    assert page.page.get_by_role("button", name="Approve version 2").is_disabled()
+
+    page.press("Look at version 3")
+    page.page.get_by_label("Your reason (required)").nth(1).fill("it was <b>fair</b>")
+    page.press("Promote version 3 again")
+    page.wait_for("This moves lending from version 1 to version 3.")
+    page.page.keyboard.press("Enter")  # the second button has the focus
+    page.wait_for("Version 3 is champion")
+    assert json.loads((page.folder / "done.json").read_text()) == [["approve", "lending", 3, "it was <b>fair</b>"]]
+    assert "“it was <b>fair</b>”" in page.read()
+
+    page.press("Roll back …")
+    page.page.get_by_label("Why go back from lending’s present version? (required)").fill("complaints at the branch")
+    page.press("Roll back")
+    page.press("Yes, go back to version 1")
+    page.wait_for("It broke off unexpectedly.")
+    assert "Traceback" not in page.read()
+    assert "secret internals" not in page.read()
+
+    page.page.get_by_label("Your reason (required)").first.fill("it lends too unevenly")
+    page.press("Reject version 2")
+    page.wait_for("No version waits for a decision.")
+    assert [act[0] for act in json.loads((page.folder / "done.json").read_text())] == ["approve", "reject"]
+    assert [address for address in page.left if STOCK not in address] == []
+    assert page.errors == []
+
+
+def test_nothing_is_cut_off_on_a_tablet(app):
+    page = app(STORY + PROMOTIONS)
+    for width in (1280, 820):
+        page.page.set_viewport_size({"width": width, "height": 1100})
+        wide = page.page.evaluate(
+            """() => [...document.querySelectorAll('.wb-page *')]
+                .filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.className)"""
+        )
+        assert wide == []
+
+
+def test_the_monitoring_page_keeps_itself_fresh_in_place(app):
+    page = app(STORY + MONITORING)
+    assert "1 model needs action: lending." in page.read()
+    page.page.get_by_role("button", name="Close").wait_for()
+    row = page.page.locator(".wb-served").first.element_handle()
+    page.wait_for("1,003")
+    assert row.evaluate("row => row.isConnected"), "the row on the page is still the same"
+    assert "<script>document.title='broken'</script>" in page.read()
+    assert page.page.title() != "broken"
+    assert "Traceback" not in page.read()
+    assert [address for address in page.left if STOCK not in address] == []
+    assert page.errors == []

@@ -1,0 +1,133 @@
+"""Whatever a name, a reason or a message holds is shown as text."""
+
+from dataclasses import replace
+from html import unescape
+from html.parser import HTMLParser
+
+import pytest
+
+from workbench.errors import Misuse
+from workbench.evidence import Figure
+from workbench.policy import Decision, Reason
+from workbench.promotion import Candidate
+from workbench.views import monitoring_board, promotion_board
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    "' onmouseover='alert(1)",
+    "</style><script>alert(1)</script>",
+    "</textarea><iframe src=//evil.example>",
+    "&lt;b&gt; $\\unicode{x}$ {{7*7}} \u202etxt",
+]
+KNOWN = {
+    "div", "p", "b", "span", "h2", "h3", "ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td", "dl", "dt",
+    "dd", "details", "summary", "blockquote", "time", "code", "abbr", "style", "svg", "line", "circle", "rect",
+    "path", "polygon", "polyline",
+}  # fmt: skip
+
+
+class Tags(HTMLParser):
+    """The tags and the attributes of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+def harmless(html: str) -> None:
+    seen = Tags()
+    seen.feed(html)
+    assert seen.tags <= KNOWN, seen.tags - KNOWN
+    assert not [name for name in seen.attributes if name.startswith("on") or name in {"src", "href"}]
+
+
+def whole(page) -> str:
+    """The HTML of every widget, hidden ones too."""
+    return "\n".join(
+        [getattr(page, "value", "")] * (type(page).__name__ == "HTML")
+        + [whole(c) for c in getattr(page, "children", ())]
+    )
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_the_promotions_page_shows_them_as_text(world, reader, words):
+    no = Decision("deny", (Reason("x", words, metric=words, flip=words),), words, words, words)
+    candidates, trail = world.read()
+    poisoned = []
+    for candidate in candidates:
+        found = {
+            kind: replace(f, sentence=words, at=words, figures={**f.figures, words: Figure(0.5, 0.4, 0.6)})
+            for kind, f in candidate.findings.items()
+        }
+        version = replace(
+            candidate.version, model=words, registered_by=words, registered_at=words, run_id=words, feature_set=words,
+            parameters={words: words}, data_digest=words,
+        )  # fmt: skip
+        poisoned.append(Candidate(version, candidate.stage, found, no if candidate.decision else None))
+    told = [
+        replace(
+            e, why=words, actor=words, subject=f"{words}/{e.subject[-1]}", body={**e.body, "decision": no.as_body()}
+        )
+        for e in trail
+    ]
+
+    def approve(model, version, why):
+        raise Misuse(words, hint=words)
+
+    page = reader(
+        promotion_board(
+            poisoned,
+            told,
+            approve=approve,
+            reject=approve,
+            roll_back=approve,
+            refresh=lambda: (poisoned, told),
+            actor=words,
+        )
+    )
+    page.press("Look at version 3")
+    page.write(words)
+    page.press("Reject version 2")
+    harmless(whole(page.page))
+    assert " ".join(words.split()) in " ".join(unescape(page.html).split())
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_the_confirmation_shows_them_as_text(world, reader, words):
+    page = reader(
+        promotion_board(
+            *world.read(),
+            approve=None,
+            reject=lambda *_: words,
+            roll_back=None,
+            refresh=world.read,
+            actor="risk-officer",
+        )
+    )
+    page.write("because")
+    page.press("Reject version 2")
+    harmless(whole(page.page))
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_the_monitoring_page_shows_them_as_text(served, columns, reader, words):
+    drift = replace(
+        columns(moved=True), sentence=words, columns=tuple(
+            replace(c, column=words, new_categories=(words,)) for c in columns(moved=True).columns)
+    )  # fmt: skip
+    models = [
+        served(
+            words, sentence=words, drift=drift, audit=replace(served().audit, sentence=words, at=words), health="act"
+        ),
+        served("quiet", drift=None, drift_note=words),
+    ]
+    page = reader(monitoring_board(models, refresh=lambda: models))
+    page.press("Details")
+    harmless(whole(page.page))

@@ -1,0 +1,287 @@
+"""The promotions page: what a person sees first, and what they can do."""
+
+import time
+from dataclasses import replace
+
+from workbench.errors import EngineError
+from workbench.policy import Decision, Reason
+from workbench.promotion import Candidate
+from workbench.views import promotion_board
+
+
+def open_board(world, candidates=None, **given):
+    acts = {"approve": world.approve, "reject": world.reject, "roll_back": world.roll_back, "refresh": world.read}
+    board, trail = world.read()
+    return promotion_board(
+        board if candidates is None else candidates, trail, **{**acts, "actor": "risk-officer", **given}
+    )
+
+
+def many(world, count: int) -> list[Candidate]:
+    """The story's versions under as many names."""
+    board, _ = world.read()
+    return [
+        replace(c, version=replace(c.version, model=f"model {n:03}"))
+        for n in range(count)
+        for c in board
+    ]  # fmt: skip
+
+
+def test_the_first_sentence_says_who_waits(board):
+    assert board.text.startswith("1 version waits for a decision. The policy does not allow it.")
+
+
+def test_it_says_who_acts(board):
+    assert "You act as risk-officer" in board.text
+
+
+def test_the_champion_is_told_in_one_line(board):
+    assert "Version 1 is champion , since 2 Mar 2026, 11:22 UTC, by risk-officer." in board.text
+
+
+def test_a_denied_version_shows_each_reason_and_what_would_pass(board):
+    assert "The policy says no" in board.text
+    assert "that it is at least 0.80 has a probability of 0.18" in board.text
+    assert "To pass: at these group sizes, a disparate impact of 0.842 or more would do." in board.text
+
+
+def test_approval_is_closed_in_words_where_the_policy_says_no(board):
+    assert board.button("Approve version 2").disabled
+    assert "Approval is closed: the policy says no." in board.text
+
+
+def test_a_closed_approval_cannot_be_pressed_from_outside(board, world):
+    """A browser may send a click for a disabled button; it does nothing."""
+    board.write("I insist")
+    board.press("Approve version 2")
+    assert world.asked == []
+
+
+def test_a_version_that_was_not_judged_cannot_be_approved(world, reader):
+    candidates = [replace(c, decision=None) for c in world.read()[0]]
+    page = reader(open_board(world, candidates))
+    assert page.button("Approve version 2").disabled
+    assert "the policy has not been asked" in page.text
+
+
+def test_an_act_needs_a_reason(board, world):
+    board.press("Reject version 2")
+    assert world.asked == []
+    assert "Say why in a sentence first" in board.text
+
+
+def test_blanks_are_no_reason(board, world):
+    board.write("  \n ")
+    board.press("Reject version 2")
+    assert world.asked == []
+
+
+def test_a_rejection_is_handed_on_with_its_reason_and_confirmed(board, world):
+    board.write(" it lends too unevenly ")
+    board.press("Reject version 2")
+    assert world.asked == [("reject", "lending", 2, "it lends too unevenly")]
+    assert "lending 2 was turned down. Ledger entry 17." in board.text
+    assert "No version waits for a decision." in board.text
+    assert "turned down by risk-officer" in board.text
+
+
+def test_an_approval_says_what_it_does_and_wants_a_second_click(board, world):
+    board.press("Look at version 3")
+    board.write("it was fair", place=1)
+    board.press("Promote version 3 again")
+    assert world.asked == []
+    assert "This moves lending from version 1 to version 3." in board.text
+    board.press("Yes, make version 3 champion")
+    assert world.asked == [("approve", "lending", 3, "it was fair")]
+    assert "lending 3 is champion, generation 4. Ledger entry 17." in board.text
+    assert "Version 3 is champion" in board.text
+
+
+def test_the_second_of_two_quick_clicks_does_nothing(board, world):
+    board.press("Look at version 3")
+    board.write("it was fair", place=1)
+    board.press("Promote version 3 again")
+    sure = board.button("Yes, make version 3 champion")
+    sure.click()
+    sure.click()
+    assert len(world.asked) == 1
+
+
+def test_one_can_think_better_of_it(board, world):
+    board.press("Look at version 3")
+    board.write("it was fair", place=1)
+    board.press("Promote version 3 again")
+    board.press("Cancel")
+    assert world.asked == []
+    assert board.fields()[1].value == "it was fair"
+    assert "Promote version 3 again" in board.buttons
+
+
+def test_what_changed_meanwhile_is_said_before_it_is_acted_upon(board, world):
+    """The page was read before another person moved the model; the click acts on no old sentence."""
+    board.press("Look at version 3")
+    board.write("it was fair", place=1)
+    board.press("Promote version 3 again")
+    world.approve("lending", 3, "someone else was quicker")
+    board.press("Yes, make version 3 champion")
+    assert len(world.asked) == 1
+    assert "Version 3 is champion" in board.text
+
+
+def test_the_dry_run_speaks_of_the_champion_of_now(board, world):
+    world.versions[4] = world.versions[3]
+    world.versions[4] = (replace(world.versions[3][0], version=4), world.versions[3][1])
+    world.stages[4] = "candidate"
+    board.press("Refresh")
+    world.approve("lending", 3, "someone else was quicker")
+    board.write("better still")
+    board.press("Approve version 4")
+    assert "This moves lending from version 3 to version 4." in board.text
+
+
+def test_a_refusal_by_the_gate_is_shown_where_one_looks(world, reader):
+    """The policy may have changed since the page was read; the refusal is told with its reasons."""
+    yes = Decision("allow", (), "promotion", "p", "i")
+    stale = [replace(c, decision=yes) if c.stage == "candidate" else c for c in world.read()[0]]
+    page = reader(open_board(world, stale, refresh=lambda: (stale, world.read()[1])))
+    page.write("it ranks better")
+    page.press("Approve version 2")
+    page.press("Yes, make version 2 champion")
+    assert "The policy refused it; nothing moved. The ledger keeps the refusal." in page.text
+    assert "a breach of 0.80 is shown" in page.text
+    assert page.fields()[0].value == "it ranks better"
+
+
+def test_the_way_back_names_both_versions(board, world):
+    world.approve("lending", 3, "it was fair")
+    board.press("Refresh")
+    board.press("Roll back …")
+    board.write("complaints at the branch")
+    [roll_back] = [w for w in board.shown() if getattr(w, "description", "") == "Roll back"]
+    roll_back.click()
+    assert "This takes lending back from version 3 to version 1." in board.text
+    board.press("Yes, go back to version 1")
+    assert world.asked[-1] == ("roll back", "lending", "complaints at the branch")
+    assert "lending is back on version 1, generation 5." in board.text
+
+
+def test_a_first_champion_has_no_way_back(board):
+    assert "There is no earlier champion to go back to." in board.text
+    assert "Roll back …" not in board.buttons
+
+
+def test_a_trail_that_is_cut_short_promises_no_version(world, reader):
+    """Where the page has not seen the first promotion, it does not guess where the way back leads."""
+    candidates, trail = world.read()
+    acts = {"approve": world.approve, "reject": world.reject, "roll_back": world.roll_back}
+    page = reader(
+        promotion_board(candidates, trail[:1], **acts, refresh=lambda: (candidates, trail[:1]), actor="risk-officer")
+    )
+    page.press("Roll back …")
+    page.write("complaints")
+    [roll_back] = [w for w in page.shown() if getattr(w, "description", "") == "Roll back"]
+    roll_back.click()
+    assert "back from version 1 to the champion before it." in page.text
+
+
+def test_a_refused_rollback_keeps_its_reason_and_enters_the_trail(board, world):
+    world.approve("lending", 3, "it was fair")
+    board.press("Refresh")
+    board.press("Roll back …")
+    board.write("bad")
+    [roll_back] = [w for w in board.shown() if getattr(w, "description", "") == "Roll back"]
+    roll_back.click()
+    board.press("Yes, go back to version 1")
+    assert "The reason is too short to be understood later." in board.text
+    assert "Asked to bring lending back to version 1; the policy said no" in board.text
+
+
+def test_a_reading_that_fails_leaves_what_was_read(world, reader):
+    def broken():
+        raise EngineError("the ledger is locked", hint="workbench doctor")
+
+    page = reader(open_board(world, refresh=broken))
+    page.press("Refresh")
+    assert "The ledger is locked." in page.text
+    assert "workbench doctor" in page.text
+    assert "Version 1 is champion" in page.text
+
+
+def test_an_unforeseen_error_is_said_without_a_traceback(world, reader, caplog):
+    """The person gets a sentence, the log the traceback."""
+
+    def broken(*_):
+        raise RuntimeError("secret internals")
+
+    page = reader(open_board(world, reject=broken))
+    page.write("it lends too unevenly")
+    page.press("Reject version 2")
+    assert "secret internals" in caplog.text
+    assert "It broke off unexpectedly. Refresh to see whether anything changed." in page.text
+    assert "secret internals" not in page.text
+
+
+def test_what_was_typed_survives_a_refresh(board):
+    board.write("still thinking")
+    board.press("Refresh")
+    assert board.fields()[0].value == "still thinking"
+
+
+def test_a_refresh_that_finds_nothing_new_sends_nothing(board):
+    changes = []
+    for widget in board.shown():
+        widget.observe(changes.append)
+    board.press("Refresh")
+    assert changes == []
+
+
+def test_an_empty_workspace_says_what_to_do(world, reader):
+    page = reader(open_board(world, []))
+    assert page.text.startswith("No model is registered yet. workbench demo")
+
+
+def test_a_model_without_a_champion_is_offered_its_first(world, reader):
+    yes = Decision("allow", (), "promotion", "p", "i")
+    only = [replace(world.read()[0][1], stage="candidate", decision=yes)]
+    page = reader(open_board(world, only, refresh=lambda: (only, [])))
+    assert "No version is champion yet" in page.text
+    page.write("the first")
+    page.press("Approve version 2")
+    assert "This makes version 2 the first champion of lending." in page.text
+
+
+def test_a_hundred_models_open_with_the_first_and_find_the_rest(world, reader):
+    page = reader(open_board(world, many(world, 100)))
+    assert page.text.count("Version 1 is champion") == 8
+    assert "Show 8 more of 92 models" in page.buttons
+    page.press("Show 8 more")
+    assert page.text.count("Version 1 is champion") == 16
+    page.write("L 077")
+    assert "model 077" in page.text
+    assert "model 001" not in page.text
+
+
+def test_a_hundred_models_are_built_in_a_tenth_of_a_second(world):
+    candidates = many(world, 100)
+    taken = []
+    for _ in range(3):
+        begun = time.process_time()
+        open_board(world, candidates)
+        taken.append(time.process_time() - begun)
+    assert min(taken) < 0.1
+
+
+def test_models_that_wait_come_first(world, reader):
+    done, trail = world.read()
+    quiet = [replace(c, version=replace(c.version, model="aaa")) for c in done if c.stage == "champion"]
+    page = reader(promotion_board([*quiet, *done], trail, approve=None, reject=None, roll_back=None,
+                                  refresh=world.read, actor="x"))  # fmt: skip
+    assert page.text.index("lending Version") < page.text.index("aaa Version")
+
+
+def test_reasons_without_a_way_out_are_shown_alone(world, reader):
+    no = Decision("deny", (Reason("denied", "not today"),), "promotion", "p", "i")
+    candidates = [replace(c, decision=no) if c.decision else c for c in world.read()[0]]
+    page = reader(promotion_board(candidates, [], approve=None, reject=None, roll_back=None, refresh=None, actor="x"))
+    assert "Not today." in page.text
+    assert "To pass" not in page.text
