@@ -12,18 +12,58 @@ limits := {
 
 default allow := false
 
-allow if count(deny) == 0
+# What must hold is said twice: here as what is there, below as what is wrong. The reasons come from below,
+# the yes from here, so that a rule which falls silent because something is missing lets nothing pass.
+allow if {
+	count(deny) == 0
+	input.action == "promote"
+	count(fresh) == count(required)
+	is_string(input.evidence.fairness.data_digest)
+	is_number(input.evidence.performance.figures.f1.low)
+	input.evidence.performance.figures.f1.low >= limits.f1
+	count(single) > 0
+	count(met) == count(single)
+	count(breached) == 0
+	comparable
+}
 
 required := {"performance", "fairness"}
 
+fresh contains kind if {
+	some kind in required
+	is_number(input.evidence[kind].age_days)
+	input.evidence[kind].age_days <= limits.age_days
+}
+
+model := object.get(input, "model", "the model")
+
+version := object.get(input, "version", "?")
+
+deny contains {
+	"code": "wrong-action",
+	"message": "this policy judges promotions only",
+	"metric": "action",
+} if not input.action == "promote"
+
 deny contains {
 	"code": "no-evidence",
-	"message": sprintf("there is no %s evidence about %s %v", [kind, input.model, input.version]),
+	"message": sprintf("there is no %s evidence about %v %v", [kind, model, version]),
 	"metric": kind,
-	"flip": sprintf("audit it: workbench run %s -p model=%s -p version=%v", [notebook[kind], input.model, input.version]),
+	"flip": sprintf("audit it: workbench run %s -p model=%v -p version=%v", [notebook[kind], model, version]),
 } if {
 	some kind in required
 	not input.evidence[kind]
+}
+
+deny contains {
+	"code": "no-data",
+	"message": "the fairness evidence does not say which data it is about",
+	"metric": "data_digest",
+	"flip": "run fairness_audit again",
+	"evidence": input.evidence.fairness.digest,
+} if {
+	input.evidence.fairness
+	object.get(input.evidence.fairness, "data_digest", "") in {"", null}
 }
 
 notebook := {"performance": "train", "fairness": "fairness_audit"}
@@ -39,6 +79,7 @@ deny contains {
 } if {
 	some kind in required
 	found := input.evidence[kind]
+	is_number(found.age_days)
 	found.age_days > limits.age_days
 }
 
@@ -46,7 +87,7 @@ deny contains {
 
 deny contains {
 	"code": "performance",
-	"message": sprintf("F1 is %.3f, at worst %.3f; the policy needs at least %.2f at worst", [f1.value, f1.low, limits.f1]),
+	"message": sprintf("F1 is %s, at worst %.3f; the policy needs at least %.2f at worst", [shown(f1.value), f1.low, limits.f1]),
 	"metric": "f1",
 	"got": f1.low,
 	"limit": limits.f1,
@@ -54,6 +95,7 @@ deny contains {
 	"evidence": input.evidence.performance.digest,
 } if {
 	f1 := input.evidence.performance.figures.f1
+	is_number(f1.low)
 	f1.low < limits.f1
 }
 
@@ -80,6 +122,19 @@ single contains name if {
 	not contains(name, "*")
 }
 
+met contains name if {
+	some name in single
+	judged(fairness_figures[name])
+	fairness_figures[name].probability >= limits.certainty
+}
+
+breached contains name if {
+	some name, figure in fairness_figures
+	contains(name, "*")
+	is_number(figure.probability)
+	figure.probability <= limits.breach
+}
+
 deny contains {
 	"code": "fairness",
 	"message": "the fairness evidence has no disparate impact for any attribute",
@@ -100,30 +155,29 @@ deny contains {
 	"metric": name,
 	"got": figure.probability,
 	"limit": limits.certainty,
-	"flip": sprintf("at these group sizes, a disparate impact of %.3f or more would do", [figure.needed]),
+	"flip": enough(figure),
 	"evidence": input.evidence.fairness.digest,
 } if {
 	some name, figure in fairness_figures
 	not contains(name, "*")
-	figure.target == limits.disparate_impact
+	judged(figure)
 	figure.probability < limits.certainty
 }
 
 deny contains {
 	"code": "fairness",
 	"message": sprintf(
-		"disparate impact by %s is %.3f; a breach of %.2f is shown (probability of meeting it %.2f)",
-		[attribute(name), figure.value, limits.disparate_impact, figure.probability],
+		"disparate impact by %s is %s; a breach of %.2f is shown (probability of meeting it %.2f)",
+		[attribute(name), shown(figure.value), limits.disparate_impact, figure.probability],
 	),
 	"metric": name,
 	"got": figure.probability,
 	"limit": limits.breach,
-	"flip": sprintf("at these group sizes, a disparate impact of %.3f or more would do", [figure.needed]),
+	"flip": enough(figure),
 	"evidence": input.evidence.fairness.digest,
 } if {
-	some name, figure in fairness_figures
-	contains(name, "*")
-	figure.probability <= limits.breach
+	some name in breached
+	figure := fairness_figures[name]
 }
 
 # a figure that cannot be computed is no evidence
@@ -144,13 +198,30 @@ judged(figure) if {
 	is_number(figure.probability)
 	is_number(figure.low)
 	is_number(figure.high)
-	is_number(figure.needed)
 	figure.target == limits.disparate_impact
 }
 
 attribute(name) := trim_prefix(name, "disparate_impact.")
 
+enough(figure) := sprintf("at these group sizes, a disparate impact of %.3f or more would do", [figure.needed]) if {
+	is_number(figure.needed)
+}
+
+enough(figure) := "at these group sizes no disparate impact would do; more cases are needed" if {
+	not is_number(figure.needed)
+}
+
+shown(number) := sprintf("%.3f", [number]) if is_number(number)
+
+shown(number) := "an undefined number" if not is_number(number)
+
 # all versions of a model read the same features, whatever their version
+
+comparable if object.get(input, "champion", null) == null
+
+comparable if features(input.candidate) == features(input.champion)
+
+features(known) := split(known.feature_set, "@")[0]
 
 deny contains {
 	"code": "feature-set",
@@ -159,7 +230,4 @@ deny contains {
 	"got": input.candidate.feature_set,
 	"limit": input.champion.feature_set,
 	"flip": "train it on the champion's feature set, or retire the champion first",
-} if {
-	input.champion
-	split(input.candidate.feature_set, "@")[0] != split(input.champion.feature_set, "@")[0]
-}
+} if not comparable

@@ -3,24 +3,50 @@ package rollback
 
 default allow := false
 
-allow if count(deny) == 0
+# As in promotion.rego the yes is said here, and what is wrong below.
+allow if {
+	count(deny) == 0
+	input.action == "rollback"
+	input.was_champion == true
+	input.granted.decision == "allow"
+	count(trim_space(input.why)) >= least
+}
+
+least := 10 # characters of a reason that can be understood later
+
+model := object.get(input, "model", "the model")
+
+version := object.get(input, "version", "?")
 
 deny contains {
 	"code": "never-champion",
-	"message": sprintf("%s %v was never champion; only a former champion can be brought back", [input.model, input.version]),
+	"message": sprintf("%v %v was never champion; only a former champion can be brought back", [model, version]),
 	"flip": "promote it instead",
-} if not input.was_champion
+} if not input.was_champion == true
+
+deny contains {
+	"code": "never-granted",
+	"message": sprintf("no promotion of %v %v was ever granted by a policy", [model, version]),
+	"flip": "promote it instead",
+} if {
+	input.was_champion == true
+	not input.granted.decision == "allow"
+}
 
 deny contains {
 	"code": "no-reason",
-	"message": "the reason is too short to be understood later",
+	"message": sprintf("the reason has %v characters; at least %v are needed to understand it later", [length, least]),
 	"metric": "why",
-	"got": count(input.why),
-	"limit": 10,
-	"flip": "say in at least 10 characters what went wrong",
-} if count(input.why) < 10
+	"got": length,
+	"limit": least,
+	"flip": sprintf("say in at least %v characters what went wrong", [least]),
+} if {
+	length < least
+}
+
+length := count(trim_space(object.get(input, "why", "")))
 
 deny contains {
 	"code": "wrong-action",
-	"message": sprintf("this policy judges rollbacks; the action is %v", [input.action]),
-} if input.action != "rollback"
+	"message": sprintf("this policy judges rollbacks only; the action is %v", [object.get(input, "action", "missing")]),
+} if not input.action == "rollback"

@@ -1,6 +1,7 @@
-"""`workbench run` and `workbench params`: checked before anything starts, told in words, exit codes that mean something."""
+"""`workbench run` and `workbench params`: checked before anything starts, told in words, with honest exit codes."""
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -126,7 +127,7 @@ def test_all_wrong_parameters_are_told_at_once(notebook, workspace):
     before = list((workspace / "reports" / "runs").iterdir())
     result = ask("run", notebook, "-p", "n=0", "-p", "sinec=2026-01-01", "--workspace", workspace)
     assert result.exit_code == 2
-    assert "n is 0; it must be at least 1" in result.stderr
+    assert "n is '0'; it must be a whole number at least 1" in result.stderr
     assert "did you mean since?" in result.stderr
     assert list((workspace / "reports" / "runs").iterdir()) == before
 
@@ -173,10 +174,9 @@ def test_a_run_that_fails_says_why_and_how_far_it_came(tmp_path, workspace, flag
     assert result.exit_code == 1
     assert "ValueError: too few people" in result.stderr
     partial = result.stderr.splitlines()[-1].removeprefix("as far as it came: ")
-    outputs = [
-        cell["outputs"] for cell in json.loads(open(partial, encoding="utf-8").read())["cells"] if "outputs" in cell
-    ]
-    assert any(output.get("data", {}).get("text/plain") == "4" for found in outputs for output in found)
+    cells = json.loads(Path(partial).read_text("utf-8"))["cells"]
+    shown = [output["data"] for cell in cells for output in cell.get("outputs", []) if "execute_result" in str(output)]
+    assert shown == [{"text/plain": ["4"]}]
     if flags:
         assert json.loads(result.stdout)["status"] == "failed"
     else:

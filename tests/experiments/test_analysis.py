@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.data.rand_health import rand_health
+from workbench.data.rand import rand_health
 from workbench.errors import Misuse
 from workbench.experiments import Design, Metric, analyse, parse_metrics, within_segments, words
 from workbench.experiments.pictures import differences

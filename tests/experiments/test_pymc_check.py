@@ -55,12 +55,12 @@ def test_no_compiler_is_needed(tmp_path):
         "from workbench.experiments.pymc_check import cross_check\n"
         "found = cross_check(analyse(DESIGN.scan(shop()), DESIGN), seed=1, draws=1000)\n"
         "from pytensor.configdefaults import config\n"
-        "print(repr(config.cxx), all(a.agreed for a in found), max(a.seconds for a in found) < 60)\n"
+        "print(repr(config.cxx), all(a.agreed for a in found), max(a.seconds for a in found) < 120)\n"
     )
     environment = {k: v for k, v in os.environ.items() if k not in {"PYTENSOR_FLAGS", "CXX", "CC"}}
     environment |= {"PATH": str(tmp_path), "PYTENSOR_FLAGS": f"base_compiledir={tmp_path}"}
     command = [sys.executable, str(script), os.path.dirname(__file__)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500, check=False)
     assert done.stdout.split() == ["''", "True", "True"], done.stderr[-2000:]
 
 

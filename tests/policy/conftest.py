@@ -33,3 +33,8 @@ def promotion():
 @pytest.fixture
 def rollback():
     return Policy.load(POLICIES / "rollback.rego")
+
+
+@pytest.fixture
+def shipped():
+    return [Policy.load(path) for path in sorted(POLICIES.glob("*.rego"))]

@@ -118,7 +118,8 @@ def test_reasons_come_in_one_order_whatever_the_set_says():
     ("got", "allow", "reason"),
     [
         (0.5, False, ("limit", "input.metrics.fairness is 0.5, less than 0.85", "fairness >= 0.85")),
-        (None, None, ("missing", "the input has no metrics.fairness; the policy needs it >= 0.85", None)),
+        (None, None, ("missing", "input.metrics.fairness is null; the policy needs it >= 0.85", None)),
+        (0.8499999999, False, ("limit", "input.metrics.fairness is 0.8499999999, less than 0.85", "fairness >= 0.85")),
         ("0.9", False, ("wrong-type", "input.metrics.fairness is a str; the policy compares it with", None)),
         (True, False, ("wrong-type", "input.metrics.fairness is a bool", None)),
         ([0.9], False, ("wrong-type", "input.metrics.fairness is a list", None)),
@@ -157,6 +158,19 @@ def test_each_comparison_tells_its_opposite(operator, got, words):
     (reason,) = decided(policy=policy, allow=False, document={"n": got}).reasons
     assert reason.message == f"input.n is {got}, {words}"
     assert reason.flip == f"n {operator} 2"
+
+
+@pytest.mark.parametrize("document", [{}, {"metrics": {}}, {"metrics": None}, {"metrics": []}])
+def test_a_field_that_is_not_there_is_named(document):
+    (reason,) = decided(policy=SEED, allow=None, document=document).reasons
+    assert reason.message == "the input has no metrics.fairness; the policy needs it >= 0.85"
+    assert reason.flip == "give evidence of it: input.metrics.fairness >= 0.85"
+
+
+def test_one_way_to_yes_does_not_need_what_another_way_compares():
+    policy = Policy.parse("p", "package m\nallow if input.a >= 1\nallow if input.b >= 1")
+    assert decided(policy=policy, allow=True, document={"a": 1}).allowed
+    assert not decided(policy=policy, allow=True, document={"a": None, "b": 1}).allowed
 
 
 def test_a_plain_test_that_holds_is_not_blamed():

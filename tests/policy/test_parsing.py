@@ -70,6 +70,11 @@ def test_a_file_gives_a_policy_its_name(tmp_path):
     assert (Policy.load(path).name, Policy.load(path).package) == ("lending", "m")
 
 
+def test_a_byte_order_mark_is_no_part_of_the_rules(tmp_path):
+    (tmp_path / "p.rego").write_bytes(b"\xef\xbb\xbfpackage m\n")
+    assert Policy.load(tmp_path / "p.rego").source == "package m\n"
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "bytes.rego").write_bytes(b"package m\n\xff")
     for name in ("none.rego", "bytes.rego", "."):
@@ -87,8 +92,21 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
         ("# allow := input.n == 2", []),
         ("allow := true", []),
         ("allow := input.a >= input.b", []),
-        ("allow := input.a >= 1; input.b", []),
-        ("allow if { input.a >= 1 }", []),
+        ("allow := input.a >= 1; input.b", ["input.a >= 1"]),
+        ("allow if { input.a >= 1 }", ["input.a >= 1"]),
+        ("allow if input.a >= 1", ["input.a >= 1"]),
+        ("allow if {\n\tinput.a >= 1 # one\n\tinput.b.c < 2\n}", ["input.a >= 1", "input.b.c < 2"]),
+        ("allow := true if { input.a >= 1; input.b == 2 }", ["input.a >= 1", "input.b == 2"]),
+        ("allow { input.a > 1 }", ["input.a > 1"]),
+        ("allow := 0.85 <= input.a", ["input.a >= 0.85"]),
+        ("allow if 1e-3 > input.p", ["input.p < 0.001"]),
+        ("allow if input.a >= 1\nallow if input.b >= 2", ["input.a >= 1", "input.b >= 2"]),
+        ("allow if not input.a >= 1", []),
+        ("allow if { not input.a >= 1 }", []),
+        ("allow if { some x in input.list; x >= 1 }", []),
+        ("allow if input.a >= 1.2.3", []),
+        ('deny contains "no" if input.a >= 1', []),
+        ("allowed := input.a >= 1", []),
         ("default allow := false", []),
         ("disallow := input.a > 1", []),
     ],

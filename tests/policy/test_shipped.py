@@ -47,6 +47,7 @@ GOOD = {
             "digest": "f" * 64,
             "at": "2026-01-30T00:00:00+00:00",
             "age_days": 2.0,
+            "data_digest": "d" * 64,
             "figures": {RACE: SHOWN, SEX: SHOWN, BOTH: {**SHOWN, "probability": 0.4}},
         },
     },
@@ -81,6 +82,7 @@ CASES = {
     "other version of the feature set": ([("candidate/feature_set", "loan-credit@9")], []),
     "evidence of 30 days": ([("evidence/fairness/age_days", 30), ("evidence/performance/age_days", 30.0)], []),
     "f1 at the limit": ([("evidence/performance/figures/f1/low", 0.8)], []),
+    "certain, whatever would be needed": ([(f"{figure(RACE)}/needed", None)], []),
     "certainty at the limit": ([(f"{figure(RACE)}/probability", 0.95)], []),
     "intersection a little above a breach": ([(f"{figure(BOTH)}/probability", 0.050001)], []),
     "intersection undefined": ([(figure(BOTH), UNDEFINED)], []),
@@ -92,6 +94,10 @@ CASES = {
     "no evidence at all": ([("evidence", {})], [("no-evidence", "fairness"), ("no-evidence", "performance")]),
     "stale performance": ([("evidence/performance/age_days", 30.01)], [("stale-evidence", "performance")]),
     "stale fairness": ([("evidence/fairness/age_days", 400)], [("stale-evidence", "fairness")]),
+    "no digest of the data": ([("evidence/fairness/data_digest", GONE)], [("no-data", "data_digest")]),
+    "empty digest of the data": ([("evidence/fairness/data_digest", "")], [("no-data", "data_digest")]),
+    "null digest of the data": ([("evidence/fairness/data_digest", None)], [("no-data", "data_digest")]),
+    "other action": ([("action", "rollback")], [("wrong-action", "action")]),
     # performance
     "f1 low by a hair": ([("evidence/performance/figures/f1/low", 0.7999999)], [("performance", "f1")]),
     "f1 without an interval": ([("evidence/performance/figures/f1/low", None)], [("performance", "f1")]),
@@ -149,6 +155,44 @@ def spoiled(changes):
     return document
 
 
+def paths(inner, way=()):
+    """Every place in a document, from the top down."""
+    for name, value in inner.items():
+        yield (*way, name)
+        if isinstance(value, dict):
+            yield from paths(value, (*way, name))
+
+
+def allows_without(engine, policy, document, path, value):
+    return decide(engine, policy, changed(document, "/".join(path), value)).allowed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("value", [GONE, None, True, "x", {}], ids=["gone", "null", "true", "text", "object"])
+def test_only_what_a_decision_does_not_rest_on_may_be_spoiled(engine, promotion, value):
+    """Each place of a good document in turn is taken out or replaced by what it should not be."""
+    harmless = {
+        *("model", "version", "now", "actor", "why", "was_champion", "candidate/threshold"),
+        *("metrics", "metrics/f1", "metrics/fairness", "champion/version", "champion/metrics", "champion/metrics/f1"),
+        *(
+            f"evidence/{kind}/{name}"
+            for kind in ("performance", "fairness")
+            for name in ("verdict", "sentence", "digest", "at")
+        ),
+        *(f"evidence/performance/figures/f1/{name}" for name in ("value", "high", "probability", "target")),
+        *(f"{figure(name)}/{part}" for name in (RACE, SEX) for part in ("n", "needed")),
+        *(f"{figure(BOTH)}{part}" for part in ("", *(f"/{name}" for name in SHOWN))),
+    }
+    if value is GONE or value is None:
+        harmless.add("champion")  # there need not be one
+    if value is GONE:
+        harmless |= {figure(RACE), figure(SEX)}  # what was never looked at is not missed, as long as one was
+    if isinstance(value, str) and value:
+        harmless.add("evidence/fairness/data_digest")
+    allowed = {"/".join(path) for path in paths(GOOD) if allows_without(engine, promotion, GOOD, path, value)}
+    assert allowed - harmless == set()
+
+
 @pytest.mark.parametrize(("changes", "reasons"), CASES.values(), ids=CASES)
 def test_promotion_is_decided_rule_by_rule(engine, promotion, changes, reasons):
     said = decide(engine, promotion, spoiled(changes))
@@ -196,9 +240,24 @@ def test_the_words_of_a_denial_hold_the_numbers(engine, promotion):
     assert "0.840 or more" in reason.flip
 
 
+def test_where_no_value_would_do_the_reason_asks_for_more_cases(engine, promotion):
+    for name in (RACE, BOTH):
+        document = spoiled([(f"{figure(name)}/needed", None), (f"{figure(name)}/probability", 0.01)])
+        (reason,) = decide(engine, promotion, document).reasons
+        assert (reason.code, reason.metric) == ("fairness", name)
+        assert reason.flip == "at these group sizes no disparate impact would do; more cases are needed"
+
+
 # rollback
 
-BACK = {**GOOD, "action": "rollback", "was_champion": True, "why": "alarms since noon", "evidence": {}}
+BACK = {
+    **GOOD,
+    "action": "rollback",
+    "was_champion": True,
+    "why": "alarms since noon",
+    "evidence": {},
+    "granted": {"entry": 3, "decision": "allow"},
+}
 
 BACK_CASES = {
     "nothing changed": ([], []),
@@ -208,6 +267,10 @@ BACK_CASES = {
     "never champion": ([("was_champion", False)], ["never-champion"]),
     "unknown whether champion": ([("was_champion", GONE)], ["never-champion"]),
     "other action": ([("action", "promote")], ["wrong-action"]),
+    "nine letters and blanks": ([("why", "  012345678   ")], ["no-reason"]),
+    "champion without a grant": ([("granted", None)], ["never-granted"]),
+    "champion by a denial": ([("granted/decision", "deny")], ["never-granted"]),
+    "champion by a word": ([("was_champion", "yes")], ["never-champion"]),
     "all wrong": (
         [("action", "delete"), ("why", ""), ("was_champion", False)],
         ["never-champion", "no-reason", "wrong-action"],

@@ -98,11 +98,27 @@ def test_adjusted_p_values_are_scipys():
     assert benjamini_hochberg(p_values) == pytest.approx(stats.false_discovery_control(p_values), abs=1e-15)
 
 
-def test_bins_are_filled_evenly_and_outsiders_stand_alone():
-    counts = np.r_[0, 0, np.ones(100, dtype=int), 0]
-    place = even_bins(counts)
-    filled = np.bincount(place, counts)
-    assert filled.tolist() == [0, *[10] * 10, 0]
+def test_bins_are_filled_evenly_with_a_small_one_at_either_end():
+    counts = np.r_[0, 0, np.ones(1000, dtype=int), 0]
+    filled = np.bincount(even_bins(counts), counts)
+    assert filled.tolist() == [20, 80, *[100] * 8, 80, 20]
+
+
+def test_beyond_a_heavy_value_there_is_a_bin_for_what_was_never_seen():
+    assert even_bins([0, 0, 500, 500, 0]).tolist() == [0, 0, 1, 2, 3]
+    assert even_bins([0, 9, 0]).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("n", "m"), [(500, 500), (2000, 300), (300, 2000), (5000, 5000)])
+def test_bins_chosen_from_the_reference_keep_the_p_value_honest(n, m):
+    rng = np.random.default_rng(0)
+    alarms = 0
+    for _ in range(400):
+        before, now = np.sort(rng.normal(size=n)), rng.normal(size=m)
+        place = even_bins(np.bincount(np.arange(1, 2 * n + 1, 2), minlength=2 * n + 1))  # a fine bin a value and a gap
+        where = place[2 * np.searchsorted(before, now)]
+        alarms += psi(np.bincount(place[1::2], minlength=13), np.bincount(where, minlength=13)).p_value <= 0.05
+    assert alarms / 400 == pytest.approx(0.05, abs=0.03)
 
 
 def test_what_cannot_be_compared_is_refused():

@@ -8,22 +8,27 @@ from workbench.audits.drift import DriftAudit
 from workbench.audits.fairness import FairnessAudit
 from workbench.audits.performance import PerformanceAudit
 from workbench.audits.verdict import Estimate
-from workbench.stats.fairness import METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-WORDS = {"selection_rate": "selection rate", "tpr": "TPR", "fpr": "FPR", "fnr": "FNR", "tnr": "TNR"}
+RATES = {
+    "selection_rate": "selection rate",
+    "fpr": "FPR",
+    "fnr": "FNR",
+    "precision": "precision",
+    "accuracy": "accuracy",
+}
 UNDEFINED = "undefined"
 
 
 def rates_table(audit: FairnessAudit) -> pd.DataFrame:
-    """One row a group: its cases and every rate with its interval."""
+    """One row a group: its cases and its rates with their intervals; TPR and TNR are FNR and FPR from one."""
     import pandas as pd
 
     rows = [
         {"by": each.name, "group": group.name, "cases": group.n, "compared": "yes" if group.compared else "no"}
-        | {WORDS.get(metric, metric): _told(group.rates[metric]) for metric in METRICS}
+        | {called: _told(group.rates[metric]) for metric, called in RATES.items()}
         for each in audit.by
         for group in each.groups
     ]
@@ -70,12 +75,12 @@ def drift_table(audit: DriftAudit) -> pd.DataFrame:
             "column": each.column,
             "PSI": f"{each.psi:.3f}",
             "noise": f"{each.noise:.3f}",
-            "true PSI": f"[{each.low:.3f}, {each.high:.3f}]",
+            "true PSI": _interval(each.low, each.high),
             "p, adjusted": f"{each.p:.3f}",
             "KS": f"{each.distances['ks']:.3f}" if "ks" in each.distances else "",
             "Jensen-Shannon": f"{each.distances['jensen_shannon']:.3f}",
             "Wasserstein": f"{each.distances['wasserstein']:.3f}" if "wasserstein" in each.distances else "",
-            "nulls": f"{each.nulls_before:.1%} → {each.nulls_now:.1%}",
+            "nulls": f"{each.nulls_before:.1%}\u00a0→\u00a0{each.nulls_now:.1%}",
             "new": ", ".join(each.new_categories[:3]),
             "verdict": {"fail": "drifted", "pass": "no drift"}.get(each.verdict, each.verdict),
         }
@@ -89,4 +94,8 @@ def _told(found: Estimate) -> str:
         return UNDEFINED
     if found.low is None or found.high is None:
         return f"{found.value:.3f}"
-    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
+    return f"{found.value:.3f} {_interval(found.low, found.high)}"
+
+
+def _interval(low: float, high: float) -> str:
+    return f"[{low:.3f},\u00a0{high:.3f}]"  # a space that does not break the line

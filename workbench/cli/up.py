@@ -145,7 +145,7 @@ def _plan(
             )
             for path in sorted(apps.glob("*.ipynb"), reverse=True)
         ),
-        Address("MLflow", f"{here}:{mlflow_port}/?token={tokens['mlflow']}", "MLflow"),
+        Address("MLflow", f"{here}:{mlflow_port}/?token={tokens['mlflow']}#/models", "MLflow"),
         Address("Gateway", f"{here}:{gateway_port}/v1/models?token={tokens['gateway']}", "Gateway"),
     ]
     return servers, addresses
@@ -196,7 +196,7 @@ def _watch(servers: Servers, asked: Callable[[], bool]) -> None:
 
 def _new_token(run: Path, name: str) -> str:
     """A random token, also in a file that this user alone can read."""
-    token = secrets.token_urlsafe(24)
+    token = secrets.token_hex(24)
     file = run / f"{name}.token"
     file.unlink(missing_ok=True)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as written:

@@ -17,7 +17,7 @@ from workbench.data.tables import read_table
 
 if TYPE_CHECKING:
     from workbench.data.moments import MomentCube as MomentCube
-    from workbench.data.rand_health import rand_health as rand_health
+    from workbench.data.rand import rand_health as rand_health
 
 __all__ = [
     "Categories",
@@ -49,7 +49,7 @@ def __getattr__(name: str) -> Any:
 
         return MomentCube
     if name == "rand_health":
-        from workbench.data.rand_health import rand_health
+        from workbench.data.rand import rand_health
 
         return rand_health
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -32,7 +32,7 @@ FEATURES = FeatureSet(
         Column("hrat", "housing expense, percent of income"),
         Column("obrat", "all obligations, percent of income"),
         Column("loanprc", "loan as a share of the price"),
-        Column("unem", "unemployment rate in the applicant's industry, percent"),
+        Column("unem", "unemployment in the applicant's industry, percent"),
         Column("self", "1: self-employed"),
         Column("sch", "1: more than 12 years of schooling"),
         Column("cosign", "1: there is a cosigner"),

@@ -79,7 +79,7 @@ def scan(
         wanted = {arm, *(m.column for m in measures), *segments, *(c for c in (unit, cluster, day) if c is not None)}
         if absent := sorted(wanted - set(columns)):
             raise Misuse(f"there is no column {', '.join(absent)}", hint=f"the columns are: {', '.join(columns)}")
-        con.execute(f"CREATE TEMP {kind} scanned AS SELECT {', '.join(map(quoted, sorted(wanted)))} FROM given")
+        con.execute(f"CREATE TEMP {kind} scanned AS SELECT {', '.join(map(quoted, sorted(wanted)))} FROM given")  # noqa: S608  (quoted)
         statements = _statements(arm, measures, unit, cluster, segments, day, arms is not None)
         con.execute(statements[0], [list(arms)] if arms is not None else [])
         _refuse_faults(con, measures, unit, cluster)

@@ -117,5 +117,6 @@ def _voila_settings(apps: Path, port: int, token: str) -> dict[str, Any]:
             "extension_allowlist": LABEXTENSIONS,
             "resources": {"pages": sorted(path.stem for path in apps.glob("*.ipynb"))},
         },
+        "KernelManager": {"shutdown_wait_time": 1.0},  # seconds; a heavy interpreter takes three to tear itself down
         "MappingKernelManager": {"cull_idle_timeout": IDLE, "cull_interval": 30, "cull_connected": False},
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workbench.monitoring.exposition import exposition
-from workbench.monitoring.overview import Health, Latency, ServedModel, overview
+from workbench.monitoring.overview import overview
+from workbench.monitoring.served import Health, Latency, ServedModel
 
 __all__ = ["Health", "Latency", "ServedModel", "exposition", "overview"]

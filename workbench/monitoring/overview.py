@@ -1,68 +1,28 @@
-"""The overview: each served model with its traffic, latency, errors, drift and last audit, worst first.
+"""The overview: each champion with its traffic, latency, errors, drift and last audit, worst first.
 
-Pure over rows that are handed in, but for reading the ledger; a page, a command and Prometheus show the
-same objects.
+Reading is here, judging in `health`; a page, a command and Prometheus show the same objects.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from workbench.audits import DriftAudit, audit_drift
-from workbench.data import Profile
 from workbench.errors import WorkbenchError
-from workbench.evidence import Finding, dossier
+from workbench.evidence import dossier
 from workbench.ledger import Head, Ledger, ModelVersion
-from workbench.serving import Prediction, PredictionLog
+from workbench.monitoring.health import judged
+from workbench.monitoring.served import Health, Latency, ServedModel
+from workbench.serving import Outcome, PredictionLog
 
-BUCKETS = 48  # points of the traffic line
-MANY_ERRORS = 0.01  # share of requests that failed on our side
-SLOW = 0.25  # seconds at the 95th percentile
+if TYPE_CHECKING:
+    from workbench.audits import DriftAudit
+    from workbench.data import Profile
 
-Health = Literal["healthy", "watch", "act"]
-ORDER: dict[Health, int] = {"act": 0, "watch": 1, "healthy": 2}
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Percentiles of the time a request took, in seconds."""
-
-    p50: float
-    p95: float
-    p99: float
-
-
-@dataclass(frozen=True)
-class ServedModel:
-    """One model as it was served in a window of time."""
-
-    model: str
-    version: int
-    generation: int
-    since: datetime  # when this version became champion
-    window: timedelta
-    requests: int
-    rows: int  # answered
-    refused: int  # requests that did not fit (4xx): the client's
-    failed: int  # requests that failed on our side (5xx)
-    traffic: tuple[int, ...]  # rows by slice of the window, oldest first
-    latency: Latency | None  # None: no request
-    selection_rate: float | None  # share of answers that were yes
-    drift: DriftAudit | None
-    drift_note: str  # why there is no drift, where there is none
-    audit: Finding | None  # the newest fairness finding
-    health: Health
-    sentence: str  # the health in words; the first thing to read
-
-    @property
-    def error_rate(self) -> float:
-        """Share of requests that failed on our side, in [0, 1]."""
-        return self.failed / self.requests if self.requests else 0.0
+SLICES = 48  # points of the traffic line
+MOST_ROWS = 50_000  # newest rows that drift is read from
+GRAVITY: dict[Health, int] = {"act": 0, "watch": 1, "healthy": 2}
 
 
 def overview(
@@ -73,57 +33,90 @@ def overview(
     now: datetime,
     window: timedelta,
 ) -> list[ServedModel]:
-    """Every champion with what it did lately, worst first.
+    """Every champion with what came of it lately, worst first.
 
     Args:
-        ledger: Who is champion, and the audits.
+        ledger: Who is champion, since when, and the audits.
         log: What was answered.
-        profile_of: The profile of a version's training data.
+        profile_of: The profile of a version's training data; None where it has none.
         now: End of the window, aware.
         window: How far to look back.
     """
-    served = []
-    for head in ledger.heads():
-        rows = log.rows(model=head.model, since=now - window)
-        version = ledger.version(head.model, head.version)
-        drift, note = _drift(rows, head, version, profile_of)
-        findings = dossier(ledger, head.model, head.version).findings
-        since = next(iter(ledger.entries(since=head.seq - 1, limit=1))).at
-        served.append(_served(head, since, rows, drift, note, findings.get("fairness"), now, window))
-    return sorted(served, key=lambda model: (ORDER[model.health], model.model))
+    champions = [head for head in ledger.heads() if head.slot == "champion"]
+    served = [_served(head, ledger, log, profile_of, now, window) for head in champions]
+    return sorted(served, key=lambda model: (GRAVITY[model.health], -model.error_rate, model.model))
+
+
+def traffic(times: Sequence[datetime], *, now: datetime, window: timedelta, slices: int = SLICES) -> tuple[int, ...]:
+    """How many of the times lie in each slice of the window that ends now, oldest slice first.
+
+    >>> from datetime import UTC
+    >>> noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    >>> traffic([noon - timedelta(hours=h) for h in (0, 1, 5, 6)], now=noon, window=timedelta(hours=6), slices=3)
+    (2, 0, 2)
+    """
+    counts = [0] * slices
+    for at in times:
+        place = int((at - (now - window)) / window * slices)
+        counts[min(max(place, 0), slices - 1)] += 1
+    return tuple(counts)
+
+
+def latency(microseconds: Sequence[int]) -> Latency | None:
+    """Percentiles by the nearest rank, in seconds; None of nothing.
+
+    >>> latency(list(range(1000, 101_000, 1000)))
+    Latency(p50=0.05, p95=0.095, p99=0.099)
+    """
+    if not microseconds:
+        return None
+    ordered = sorted(microseconds)
+
+    def at(percent: int) -> float:
+        return ordered[-(-len(ordered) * percent // 100) - 1] / 1e6
+
+    return Latency(at(50), at(95), at(99))
 
 
 def _served(
     head: Head,
-    since: datetime,
-    rows: Sequence[Prediction],
-    drift: DriftAudit | None,
-    note: str,
-    audit: Finding | None,
+    ledger: Ledger,
+    log: PredictionLog,
+    profile_of: Callable[[ModelVersion], Profile | None],
     now: datetime,
     window: timedelta,
 ) -> ServedModel:
-    requests = {row.id.rpartition("-")[0]: row for row in rows}.values()
-    answered = [row for row in rows if row.status == 200]
-    failed = sum(row.status >= 500 for row in requests)
-    refused = sum(400 <= row.status < 500 for row in requests)
-    latency = _latency([row.latency_us for row in requests])
-    decided = [row.answer for row in answered if row.answer is not None]
+    outcomes = log.outcomes(head.model, since=now - window, until=now)
+    answered = [outcome for outcome in outcomes if outcome.status == 200]
+    by_request: dict[str, Outcome] = {outcome.request: outcome for outcome in outcomes}
+    decided = [outcome.answer for outcome in answered if outcome.answer is not None]
+    requests = len(by_request)
+    failed = sum(outcome.status >= 500 for outcome in by_request.values())
+    refused = sum(400 <= outcome.status < 500 for outcome in by_request.values())
+    took = latency([outcome.latency_us for outcome in by_request.values() if outcome.status == 200])
+    drift, note = _drift(head, ledger, log, profile_of, now, window) if answered else (None, "nothing was served")
+    audit = dossier(ledger, head.model, head.version).findings.get("fairness")
     health, sentence = judged(
-        requests=len(requests), failed=failed, latency=latency, drift=drift, audit=audit, version=head.version
+        version=head.version,
+        requests=requests,
+        failed=failed,
+        refused=refused,
+        latency=took,
+        drift=drift,
+        audit=audit,
     )
     return ServedModel(
         model=head.model,
         version=head.version,
         generation=head.generation,
-        since=since,
+        since=ledger.entries(since=head.seq - 1, limit=1)[0].at,
         window=window,
-        requests=len(requests),
+        requests=requests,
         rows=len(answered),
         refused=refused,
         failed=failed,
-        traffic=_traffic([datetime.fromisoformat(row.at) for row in answered], now, window),
-        latency=latency,
+        traffic=traffic([outcome.at for outcome in answered], now=now, window=window),
+        latency=took,
         selection_rate=sum(decided) / len(decided) if decided else None,
         drift=drift,
         drift_note=note,
@@ -133,67 +126,27 @@ def _served(
     )
 
 
-def judged(
-    *,
-    requests: int,
-    failed: int,
-    latency: Latency | None,
-    drift: DriftAudit | None,
-    audit: Finding | None,
-    version: int,
-) -> tuple[Health, str]:
-    """How a model is, and why, in a sentence; the gravest cause first."""
-    if requests and failed / requests > MANY_ERRORS:
-        return "act", f"{failed} of {requests} requests failed on our side."
-    if drift is not None and drift.verdict == "fail":
-        return "act", drift.sentence
-    if audit is not None and audit.verdict == "fail":
-        return "act", audit.sentence
-    if audit is None:
-        return "watch", f"Version {version} has no fairness audit."
-    if latency is not None and latency.p95 > SLOW:
-        return "watch", f"One request in twenty takes more than {latency.p95:.2f} seconds."
-    if not requests:
-        return "watch", "Nothing was asked of it in this window."
-    if drift is None or drift.verdict == "not enough evidence":
-        return "healthy", "It answers well; too little was served to be sure that the inputs have not drifted."
-    return "healthy", "It answers well, and what it is asked looks like its training data."
-
-
 def _drift(
-    rows: Sequence[Prediction],
     head: Head,
-    version: ModelVersion,
+    ledger: Ledger,
+    log: PredictionLog,
     profile_of: Callable[[ModelVersion], Profile | None],
+    now: datetime,
+    window: timedelta,
 ) -> tuple[DriftAudit | None, str]:
-    """The drift of what was asked in the window, whichever version answered, against this one's training."""
-    features = [row.features for row in rows if row.features is not None]
-    if not features:
-        return None, "nothing was served in this window"
-    try:
-        reference = profile_of(version)
-    except WorkbenchError as error:
-        return None, error.message
-    if reference is None:
-        return None, f"{head.model} {head.version} has no profile of its training data"
-    import pandas as pd
+    """The drift of what was asked in the window, whichever version answered, or why it cannot be told."""
+    from workbench.audits import audit_drift
+    from workbench.data import Profile
 
     try:
-        return audit_drift(reference, Profile.scan(pd.DataFrame(features), like=reference)), ""
+        reference = profile_of(ledger.version(head.model, head.version))
+        if reference is None:
+            return None, f"{head.model} {head.version} has no profile of its training data"
+        asked = log.served_features(head.model, now - window, until=now, limit=MOST_ROWS)
+        names = [name for name in reference.columns if name in asked.columns]
+        asked = asked.dropna(subset=names)  # rows that a version with other features answered
+        if asked.empty:
+            return None, f"nothing was asked with the features of {head.model} {head.version}"
+        return audit_drift(reference, Profile.scan(asked, like=reference)), ""
     except WorkbenchError as error:
         return None, error.message
-
-
-def _latency(micros: Sequence[int]) -> Latency | None:
-    if not micros:
-        return None
-    p50, p95, p99 = (float(value) / 1e6 for value in np.quantile(micros, (0.5, 0.95, 0.99)))
-    return Latency(p50, p95, p99)
-
-
-def _traffic(times: Sequence[datetime], now: datetime, window: timedelta) -> tuple[int, ...]:
-    counts = [0] * BUCKETS
-    for at in times:
-        place = int((at - (now - window)) / window * BUCKETS)
-        counts[min(max(place, 0), BUCKETS - 1)] += 1
-    return tuple(counts)

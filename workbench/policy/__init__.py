@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from workbench.policy.deciding import Engine, Ruling, decide
 from workbench.policy.decision import Decision, Reason
+from workbench.policy.lint import lint
 from workbench.policy.source import Policy
 
-__all__ = ["Decision", "Engine", "Policy", "Reason", "Ruling", "decide"]
+__all__ = ["Decision", "Engine", "Policy", "Reason", "Ruling", "decide", "lint"]

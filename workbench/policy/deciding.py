@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeGuard
 
 from workbench.ledger import digest
 from workbench.policy.decision import Decision, Reason
-from workbench.policy.source import Comparison, Policy
+from workbench.policy.source import NOTHING, Comparison, Policy
 
 OPPOSITE = {">=": "less than", "<=": "more than", ">": "not more than", "<": "not less than", "==": "not"}
 
@@ -63,7 +63,7 @@ def _reasons(ruling: Ruling, policy: Policy, document: Mapping[str, Any]) -> Ite
         return
     tests = policy.comparisons()
     if ruling.allow is True:  # Rego puts null, texts and lists in one order with numbers; nobody meant that
-        yield from (_compared(test, document) for test in tests if not _is_number(test.found_in(document)))
+        yield from (_compared(test, document) for test in tests if not _is_number(test.found_in(document, 0)))
         return
     failed = [test for test in tests if not _holds(test, document)]
     if failed:
@@ -110,12 +110,13 @@ def _holds(test: Comparison, document: Mapping[str, Any]) -> bool:
 
 
 def _compared(test: Comparison, document: Mapping[str, Any]) -> Reason:
-    name, got = f"input.{'.'.join(test.field)}", test.found_in(document)
-    if got is None:
+    name, got, metric = f"input.{'.'.join(test.field)}", test.found_in(document, NOTHING), test.field[-1]
+    if got is NOTHING or got is None:
+        lacks = f"the input has no {name.removeprefix('input.')}" if got is NOTHING else f"{name} is null"
         return Reason(
             "missing",
-            f"the input has no {name.removeprefix('input.')}; the policy needs it {test.operator} {test.limit:g}",
-            metric=test.field[-1],
+            f"{lacks}; the policy needs it {test.operator} {test.limit:g}",
+            metric=metric,
             limit=test.limit,
             flip=f"give evidence of it: {test}",
         )
@@ -123,15 +124,20 @@ def _compared(test: Comparison, document: Mapping[str, Any]) -> Reason:
         return Reason(
             "wrong-type",
             f"{name} is a {type(got).__name__}; the policy compares it with the number {test.limit:g}",
-            metric=test.field[-1],
+            metric=metric,
             got=str(got),
             limit=test.limit,
         )
     return Reason(
         "limit",
-        f"{name} is {got:g}, {OPPOSITE[test.operator]} {test.limit:g}",
-        metric=test.field[-1],
+        f"{name} is {_told(got, test.limit)}, {OPPOSITE[test.operator]} {test.limit:g}",
+        metric=metric,
         got=got,
         limit=test.limit,
-        flip=f"{test.field[-1]} {test.operator} {test.limit:g}",
+        flip=f"{metric} {test.operator} {test.limit:g}",
     )
+
+
+def _told(got: float, limit: float) -> str:
+    """A number in short, but never so short that it reads like the limit it missed."""
+    return f"{got:g}" if f"{got:g}" != f"{limit:g}" else repr(got)

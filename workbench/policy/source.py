@@ -1,4 +1,7 @@
-r"""A policy: a named Rego module with the digest of its text.
+r"""A policy: a named Rego module with the digest of its text, and the tests it makes in the open.
+
+The text is read only as far as a person needs it explained: which package it is, and which numbers it
+compares in plain sight. What it means is the engine's to say.
 
 >>> policy = Policy.parse("seed", "package model\nallow := input.metrics.fairness >= 0.85")
 >>> policy.package
@@ -19,9 +22,15 @@ from typing import Any
 from workbench.errors import Misuse
 
 PACKAGE = re.compile(r"^\s*package\s+([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\s*(?:#.*)?$", re.MULTILINE)
-PLAIN_ALLOW = re.compile(r"^\s*allow\s*(?::=|=)\s*([^\n{}]+)$", re.MULTILINE)
-COMPARISON = re.compile(r"^input((?:\.[A-Za-z_]\w*)+)\s*(>=|<=|==|>|<)\s*(-?\d+(?:\.\d+)?)$")
+COMMENT_OR_TEXT = re.compile(r'("(?:\\.|[^"\\\n])*"|`[^`]*`)|#[^\n]*')
+ALLOW = re.compile(  # allow := …   allow if …   allow if { … }   allow { … }
+    r"^[ \t]*allow[ \t]*(?:(?::=|=)[ \t]*(?:true[ \t]*)?)?(?:if\b[ \t]*)?(?:\{([^{}]*)\}|([^\n{}]+))$", re.MULTILINE
+)
+PATH, NUMBER = r"input(?:\.[A-Za-z_]\w*)+", r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
+COMPARISON = re.compile(rf"({PATH})\s*(>=|<=|==|>|<)\s*({NUMBER})|({NUMBER})\s*(>=|<=|==|>|<)\s*({PATH})")
+TURNED = {">=": "<=", "<=": ">=", ">": "<", "<": ">", "==": "=="}
 MOST_BYTES = 1_000_000
+NOTHING = object()
 
 
 @dataclass(frozen=True)
@@ -35,11 +44,13 @@ class Comparison:
     def __str__(self) -> str:
         return f"input.{'.'.join(self.field)} {self.operator} {self.limit:g}"
 
-    def found_in(self, document: Mapping[str, Any]) -> Any:
-        """The input's value at the field, or None where it has none."""
+    def found_in(self, document: Mapping[str, Any], otherwise: Any = None) -> Any:
+        """The input's value at the field, or `otherwise` where it has none."""
         value: Any = document
         for name in self.field:
-            value = value.get(name) if isinstance(value, Mapping) else None
+            if not isinstance(value, Mapping) or name not in value:
+                return otherwise
+            value = value[name]
         return value
 
 
@@ -74,16 +85,32 @@ class Policy:
             Misuse: The file cannot be read or names no package.
         """
         try:
-            source = path.read_text("utf-8")
+            source = path.read_text("utf-8-sig")  # an editor's byte order mark is no part of the rules
         except (OSError, UnicodeDecodeError) as error:
             raise Misuse(f"the policy {path} cannot be read: {error}", hint="give the path of a .rego file") from error
         return cls.parse(path.stem, source)
 
     def comparisons(self) -> list[Comparison]:
-        """The tests of a plain `allow := input.a.b >= 0.85`, so that a denial can name its number."""
+        """The plain tests of its `allow` rules, so that a denial can name the number.
+
+        Taken are `input.a.b >= 0.85` and `0.85 <= input.a.b` that stand alone: the whole of
+        `allow := …` or `allow if …`, or a line of a body in braces. Anything else is left to the engine.
+        """
         found = []
-        for rule in PLAIN_ALLOW.findall(self.source):
-            match = COMPARISON.match(rule.split("#")[0].strip())
-            if match:
-                found.append(Comparison(tuple(match[1][1:].split(".")), match[2], float(match[3])))
+        for body, line in ALLOW.findall(without_comments(self.source)):
+            for statement in re.split(r"[;\n]", body or line):
+                match = COMPARISON.fullmatch(statement.strip())
+                if match and match[1]:
+                    found.append(Comparison(tuple(match[1].split(".")[1:]), match[2], float(match[3])))
+                elif match:
+                    found.append(Comparison(tuple(match[6].split(".")[1:]), TURNED[match[5]], float(match[4])))
         return found
+
+
+def without_comments(source: str) -> str:
+    """The text without its comments; signs of a comment inside a string are none.
+
+    >>> without_comments('x := "# no" # yes')
+    'x := "# no" '
+    """
+    return COMMENT_OR_TEXT.sub(lambda found: found[1] or "", source)

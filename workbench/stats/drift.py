@@ -24,6 +24,7 @@ from workbench.stats.groups import Counts, Floats
 HALF = 0.5  # added to every bin, so that an empty one has a logarithm
 TAIL = 0.025  # at either side of a 95 % interval
 BINS = 10  # of about equal share, that ordered values are put into
+TAILS, FEWEST = 0.02, 5.0  # of the reference in a bin at either end: a share, and cases
 
 
 @dataclass(frozen=True)
@@ -170,21 +171,24 @@ def wasserstein(reference: npt.ArrayLike, current: npt.ArrayLike, values: npt.Ar
 def even_bins(reference: npt.ArrayLike, bins: int = BINS) -> Counts:
     """Which coarse bin each fine, ordered bin falls into, so that the reference fills about `bins` evenly.
 
-    A fine bin is never split, so a heavy value has a bin of its own. What lies below or above all that
-    the reference has seen is a bin for itself: a value never seen is not hidden among the last tenth.
+    A fine bin is never split, so a heavy value has a bin of its own. The outermost fine bins, up to 2 %
+    or five cases of the reference on either side, are a bin together with what lies beyond: so values
+    never seen are not hidden among the last tenth, and a bin that hardly ever fills does not by itself
+    look like drift. Where the outermost value is heavy, what lies beyond is a bin for itself.
 
     Args:
         reference: Counts over fine, ordered bins; at least one above zero.
         bins: How many are wanted.
 
-    >>> even_bins([0, 1, 1, 1, 1, 4, 0], 4).tolist()
+    >>> even_bins([0, 100, 100, 100, 100, 400, 0], 4).tolist()
     [0, 1, 1, 2, 2, 3, 4]
     """
     counts = np.asarray(reference, dtype=float)
-    middle = np.cumsum(counts) - counts / 2.0
-    place = np.minimum(np.floor(middle / counts.sum() * bins), bins - 1).astype(np.int64)
-    seen = np.flatnonzero(counts)
-    place[: seen[0]], place[seen[-1] + 1 :] = -1, bins
+    total = counts.sum()
+    place = np.minimum(np.floor((np.cumsum(counts) - counts / 2.0) / total * bins), bins - 1).astype(np.int64)
+    few = max(FEWEST, TAILS * total)
+    place[np.cumsum(counts[::-1])[::-1] <= few] = bins
+    place[np.cumsum(counts) <= few] = -1
     return np.unique(place, return_inverse=True)[1].astype(np.int64)
 
 

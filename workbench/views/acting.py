@@ -144,12 +144,12 @@ class Form:
 
 def confirmed(words: str) -> str:
     """A box that says what was done."""
-    return f'<div class="wb-said wb-yes" role="status">{mark("pass")}<div>{safe(words)}</div></div>'
+    return f'<div class="wb-told wb-yes" role="status">{mark("pass")}<div>{safe(words)}</div></div>'
 
 
 def refused(words: str, rest: str = "") -> str:
     """A box that says what was not done, and why; `rest` is HTML."""
-    return f'<div class="wb-said wb-no" role="alert">{mark("fail")}<div>{safe(words)}{rest}</div></div>'
+    return f'<div class="wb-told wb-no" role="alert">{mark("fail")}<div>{safe(words)}{rest}</div></div>'
 
 
 def failed(error: WorkbenchError) -> str:

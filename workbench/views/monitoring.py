@@ -55,7 +55,7 @@ class Board:
         self.said = parts.html()
         self.find = parts.line("Find a model", "part of its name")
         self.find.observe(lambda _: self._place(), "value")
-        self.models = parts.column(look="wb-list")
+        self.models = parts.column(look="wb-models")
         self.more = parts.button("", click=self._show_more)
         self.beat = heartbeat(every)
         self.beat.observe(lambda _: self.read(), "beat")

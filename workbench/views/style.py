@@ -101,11 +101,11 @@ STYLE = """
   box-shadow:0 1px 2px rgba(23,32,43,.05);
 }
 .wb-title { display:flex; flex-wrap:wrap; gap:2px 12px; align-items:baseline; }
-.wb-said { border-radius:8px; padding:10px 14px; display:flex; gap:10px; align-items:flex-start; }
-.wb-said .wb-sign { flex:none; margin-top:4px; }
-.wb-said.wb-yes { background:var(--yes-soft); color:var(--yes); }
-.wb-said.wb-no { background:var(--no-soft); color:var(--no); }
-.wb-said .wb-reasons, .wb-said .wb-hint { color:var(--ink); }
+.wb-told { border-radius:8px; padding:10px 14px; display:flex; gap:10px; align-items:flex-start; }
+.wb-told .wb-sign { flex:none; margin-top:4px; }
+.wb-told.wb-yes { background:var(--yes-soft); color:var(--yes); }
+.wb-told.wb-no { background:var(--no-soft); color:var(--no); }
+.wb-told .wb-reasons, .wb-told .wb-hint { color:var(--ink); }
 .wb-toast {
   position:fixed; z-index:20; left:50%; bottom:24px; transform:translateX(-50%); max-width:min(640px,90vw);
   background:#17202b; color:#fff; padding:12px 20px; border-radius:9px;
@@ -230,7 +230,7 @@ rect.wb-theirs { fill:#fff; stroke:var(--theirs); stroke-width:1.5; }
 .wb-spark polygon { fill:#dcebf6; }
 .wb-page .wb-served .wb-plain { min-width:84px; }
 .wb-page .wb-close { padding:16px 20px 20px; border-top:1px solid var(--line); }
-.wb-page .wb-list { gap:10px; }
+.wb-page .wb-models { gap:10px; }
 .wb-page .wb-close h3 { margin:20px 0 4px; }
 .wb-page .wb-drift { max-width:860px; }
 .wb-page .wb-drift tbody th { font-weight:600; width:26%; }

@@ -18,15 +18,24 @@ window.display_cells = () => {
 };
 window.voila_finish = window.display_cells;
 
+const xsrf = () => document.cookie.match(/(?:^|; )_xsrf=([^;]*)/)?.[1];
+if (!xsrf()) fetch(config.baseUrl).catch(() => {}); // the list of pages brings the cookie
+
 addEventListener("pagehide", (event) => {
-  const xsrf = document.cookie.match(/(?:^|; )_xsrf=([^;]*)/);
-  if (event.persisted || !xsrf) return;
+  if (event.persisted || !xsrf()) return;
   fetch(`${config.baseUrl}voila/api/shutdown/${config.kernelId}`, {
     method: "POST",
     keepalive: true,
-    headers: { "X-XSRFToken": decodeURIComponent(xsrf[1]) },
+    headers: { "X-XSRFToken": decodeURIComponent(xsrf()) },
   }).catch(() => {});
 });
+
+// The token was needed once; it has no business in the address bar, nor in what is copied from there.
+const address = new URL(location.href);
+if (address.searchParams.has("token")) {
+  address.searchParams.delete("token");
+  history.replaceState(null, "", address);
+}
 
 // A kernel that was culled or died answers 404 from then on.
 setInterval(async () => {

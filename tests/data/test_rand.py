@@ -4,8 +4,8 @@ import importlib.machinery
 
 import pytest
 
-from workbench.data import rand_health as module
-from workbench.data.rand_health import rand_health
+from workbench.data import rand as module
+from workbench.data.rand import rand_health
 from workbench.errors import EngineError
 
 
@@ -69,3 +69,9 @@ def test_another_table_is_not_taken_for_it(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "_table", lambda: path)
     with pytest.raises(EngineError, match="1 rows and lacks"):
         rand_health()
+
+
+def test_the_room_gives_the_function_whatever_was_imported_before():
+    import workbench.data
+
+    assert callable(workbench.data.rand_health)

@@ -1,0 +1,104 @@
+"""The fairness audit: three honest verdicts from counts, on hand-made groups and on the loan applications."""
+
+import numpy as np
+import pytest
+
+from workbench.audits import audit_fairness
+from workbench.audits.tables import distances_table, rates_table
+from workbench.data import CountCube
+
+
+def cube(**groups):
+    """Counts by one attribute from (selected, refused); a fifth of either has the other label."""
+    cells = {}
+    for name, (selected, refused) in groups.items():
+        tp, tn = selected - selected // 5, refused - refused // 5
+        cells[(name.replace("_", " "),)] = (tn, selected // 5, refused // 5, tp)
+    return CountCube(("race",), dict(sorted(cells.items())), ("d",))
+
+
+def audited(counts, **options):
+    return audit_fairness(counts, rng=np.random.default_rng(0), **options)
+
+
+def test_equal_treatment_of_many_passes():
+    audit = audited(cube(a=(900, 100), b=(450, 50)))
+    assert audit.verdict == "pass"
+    assert audit.by[0].disparate_impact.value == pytest.approx(1.0)
+    assert audit.by[0].more_cases == 0
+    assert audit.sentence.startswith("Shown to be fair by race")
+
+
+def test_a_clear_breach_fails_and_names_the_groups():
+    audit = audited(cube(white=(900, 100), of_colour=(300, 200)))
+    assert audit.verdict == "fail"
+    assert (audit.by[0].lowest, audit.by[0].highest) == ("of colour", "white")
+    assert "of colour 60.0% selected, white 90.0%" in audit.sentence
+
+
+def test_too_few_cases_are_not_enough_evidence_and_it_is_said_how_many_are_missing():
+    audit = audited(cube(a=(22, 3), b=(20, 5)))
+    assert audit.verdict == "not enough evidence"
+    assert audit.by[0].more_cases > 0
+    assert f"About {audit.by[0].more_cases:,} more cases" in audit.sentence
+
+
+def test_a_group_without_cases_of_a_label_leaves_its_rates_undefined():
+    counts = CountCube(("g",), {("a",): (10, 5, 5, 30), ("b",): (10, 5, 0, 0)})
+    audit = audited(counts)
+    rates = audit.by[0].groups[1].rates
+    assert rates["tpr"].value is None
+    assert audit.by[0].aggregates["equalized_odds_difference"].value is None
+    assert audit.by[0].disparate_impact.value is not None
+    assert (rates_table(audit).loc[("g", "b")] == "undefined").sum() == 1
+
+
+def test_nobody_selected_or_nobody_to_compare_is_never_a_pass():
+    for counts in (cube(a=(0, 50), b=(0, 50)), cube(a=(50, 50))):
+        audit = audited(counts)
+        assert audit.verdict == "not enough evidence"
+        assert audit.by[0].disparate_impact.value is None
+        assert "nobody was selected" in audit.sentence
+        distances_table(audit)
+
+
+def test_unknown_and_tiny_groups_are_shown_and_named_but_not_compared():
+    audit = audited(cube(a=(900, 100), b=(450, 50), unknown=(0, 60), c=(0, 9)))
+    compared = {group.name: group.compared for group in audit.by[0].groups}
+    assert compared == {"a": True, "b": True, "c": False, "unknown": False}
+    assert audit.verdict == "pass"
+    assert audit.sentence.endswith("Shown but not compared: 9 of race c, 60 of race unknown.")
+    assert audited(cube(a=(900, 100), b=(450, 50), c=(0, 40))).by[0].groups[2].compared is True
+
+
+def test_a_breach_at_an_intersection_fails_although_each_attribute_is_fair():
+    fair, breach = (20, 10, 20, 450), (100, 10, 100, 190)
+    cells = {("a", "f"): breach, ("a", "m"): fair, ("b", "f"): fair, ("b", "m"): breach}
+    audit = audited(CountCube(("race", "sex"), cells))
+    assert [each.verdict for each in audit.by] == ["pass", "pass", "fail"]
+    assert audit.by[2].name == "race*sex"
+    assert audit.verdict == "fail"
+    assert "Not fair by race and sex" in audit.sentence
+
+
+def test_an_intersection_without_a_shown_breach_does_not_stop_a_pass():
+    cells = {("a", "f"): (4, 2, 4, 40), ("a", "m"): (20, 10, 20, 450), ("b", "f"): (20, 10, 20, 450)}
+    cells[("b", "m")] = (20, 10, 20, 450)
+    audit = audited(CountCube(("race", "sex"), cells))
+    assert audit.by[2].verdict == "not enough evidence"
+    assert audit.verdict == "pass"
+
+
+def test_the_same_seed_gives_the_same_audit():
+    counts = cube(a=(300, 100), b=(150, 80), c=(70, 30))
+    assert audited(counts) == audited(counts)
+
+
+def test_a_stricter_target_turns_the_verdict():
+    counts = cube(a=(900, 100), b=(400, 100))
+    assert audited(counts).verdict == "pass"
+    assert audited(counts, target=0.95).verdict == "fail"
+
+
+def test_it_carries_the_digest_of_the_data():
+    assert audited(cube(a=(9, 1), b=(5, 5))).data_digest == "d"

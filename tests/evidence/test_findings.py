@@ -1,0 +1,97 @@
+"""What audits and experiments return becomes findings: plain JSON, with the names a policy asks for."""
+
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+import pandas as pd
+
+from workbench.audits import audit_drift, audit_fairness, audit_performance
+from workbench.data import CountCube, Profile
+from workbench.evidence import Finding, drift_finding, experiment_finding, fairness_finding, performance_finding
+from workbench.experiments import Design, Metric, analyse
+from workbench.ledger import canonical
+
+AT = datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))
+CELLS = {
+    ("a", "f"): (30, 10, 20, 140),
+    ("a", "m"): (20, 10, 20, 450),
+    ("b", "f"): (50, 0, 60, 90),
+    ("b", "m"): (0, 0, 0, 9),
+}
+
+
+def same_again(finding):
+    """As it comes back from the ledger."""
+    assert Finding.from_body(finding.as_body()) == finding
+    assert canonical(finding.as_body())
+    assert finding.at == "2026-01-01T00:00:00+00:00"
+    return finding
+
+
+def fairness():
+    cube = CountCube(("race", "sex"), CELLS, ("data",))
+    audit = audit_fairness(cube, rng=np.random.default_rng(0))
+    return audit, same_again(fairness_finding(audit, subject="lending/2", run_id="r", at=AT))
+
+
+def test_a_fairness_finding_has_a_figure_for_each_attribute_and_for_their_intersection():
+    audit, finding = fairness()
+    assert (finding.kind, finding.subject, finding.verdict) == ("fairness", "lending/2", audit.verdict)
+    assert {name for name in finding.figures if name.startswith("disparate_impact")} == {
+        "disparate_impact.race",
+        "disparate_impact.sex",
+        "disparate_impact.race*sex",
+    }
+    assert {"equalized_odds_difference.race", "equalized_odds_difference.sex"} <= set(finding.figures)
+    figure, found = finding.figures["disparate_impact.race"], audit.by[0].disparate_impact
+    assert (figure.value, figure.low, figure.high) == (found.value, found.low, found.high)
+    assert (figure.probability, figure.target, figure.needed, figure.n) == (
+        found.probability,
+        0.8,
+        found.needed,
+        found.n,
+    )
+    assert finding.data_digest == "data"
+
+
+def test_a_fairness_findings_details_have_every_rate_of_every_group():
+    _, finding = fairness()
+    groups = {(row["by"], *row["group"]): row for row in finding.details["groups"]}
+    assert len(groups) == 2 + 2 + 4
+    assert groups[("race", "b")]["rates"]["selection_rate"]["value"] == 99 / 209
+    assert groups[("race*sex", "b", "m")]["rates"]["fpr"]["value"] is None
+    assert groups[("race*sex", "b", "m")]["compared"] is False
+
+
+def test_a_performance_finding_has_the_policys_f1_and_the_yardstick():
+    label = np.array([0, 1, 1, 1] * 50)
+    audit = audit_performance(label, np.tile([0.2, 0.9, 0.8, 0.4], 50), 0.5, rng=np.random.default_rng(0))
+    finding = same_again(performance_finding(audit, subject="lending", data_digest="d", run_id="r", at=AT))
+    assert set(finding.figures) == {"accuracy", "precision", "recall", "f1", "auc", "brier"}
+    assert finding.figures["f1"].low < finding.figures["f1"].value == 0.8
+    assert finding.details["confusion"] == {"tn": 50, "fp": 0, "fn": 50, "tp": 100}
+    assert finding.details["always_yes"]["accuracy"] == 0.75
+
+
+def test_a_drift_finding_has_an_index_for_each_column():
+    reference = Profile.scan(pd.DataFrame({"x": np.arange(200.0), "t": ["a", "b"] * 100}))
+    now = Profile.scan(pd.DataFrame({"x": np.arange(150.0, 250.0), "t": ["a", "c"] * 50}), like=reference, source="d")
+    finding = same_again(drift_finding(audit_drift(reference, now), subject="lending/1", run_id="r", at=AT))
+    assert finding.verdict == "fail"
+    assert set(finding.figures) == {"drifted_share", "psi.x", "psi.t"}
+    assert finding.figures["drifted_share"].value == 1.0
+    assert finding.figures["psi.x"].low <= finding.figures["psi.x"].value <= finding.figures["psi.x"].high
+    assert finding.data_digest == "d"
+
+
+def test_an_experiments_finding_has_an_effect_for_each_arm_but_the_control():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"arm": ["a", "b"] * 200, "bought": rng.integers(0, 2, 400)})
+    design = Design("button", arm="arm", control="a", metrics=(Metric("bought", "binary", "bought"),))
+    analysis = analyse(design.scan(table), design)
+    finding = same_again(experiment_finding(analysis, run_id="r", at=AT))
+    assert finding.subject == "experiment/button"
+    assert len(finding.figures) == 1
+    (figure,) = finding.figures.values()
+    assert figure.low < figure.value < figure.high
+    assert 0 < figure.probability < 1
