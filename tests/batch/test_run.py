@@ -1,4 +1,4 @@
-"""A run checks first, commits last, and is honest about everything in between; with kernels and MLflow that are real."""
+"""A run checks first, commits last, and is honest in between; with kernels and an MLflow that are real."""
 
 import json
 import os
@@ -24,7 +24,10 @@ from workbench.ledger import Ledger
 SECRET = "WORKBENCH_TEST_SECRET"  # no password; stands for one
 
 GOOD = (
-    "#markdown\n# Who repays?\n\nAn analyst trains two models on invented applications.",
+    """#markdown
+# Who repays?
+
+An analyst trains two models on invented applications.""",
     """#parameters
 from datetime import date
 from pathlib import Path
@@ -33,30 +36,39 @@ seed: int = 7  # seed of the random numbers
 since: date = date(2026, 1, 31)  # first day
 place: Path = Path("data/loans.csv")  # where it lies
 label: str = "plain"  # title""",
-    "import os\nimport numpy as np\nimport pandas as pd\nimport workbench\n"
-    "from sklearn.ensemble import GradientBoostingClassifier\nfrom sklearn.impute import SimpleImputer\n"
-    "from sklearn.linear_model import LogisticRegression\nfrom sklearn.pipeline import make_pipeline\n"
-    "from sklearn.preprocessing import StandardScaler\nfrom workbench.evidence import Figure, Finding\n"
-    "record = workbench.open_bench().record()",
-    "print(repr([type(since).__name__, since.year, place.suffix, label]))\n"
-    f"print({SECRET!r} in os.environ, sorted(n for n in os.environ if n.startswith('WORKBENCH')))\n"
-    "print(os.getcwd() == os.environ['WORKBENCH_WORKSPACE'])",
-    "rng = np.random.default_rng(seed)\n"
-    "loans = pd.DataFrame({'income': rng.normal(50, 10, 300), 'dependents': rng.integers(0, 4, 300)})\n"
-    "repaid = (loans['income'] > 45).astype(int)\n"
-    "boosted = make_pipeline(SimpleImputer(), GradientBoostingClassifier(n_estimators=10)).fit(loans, repaid)\n"
-    "plain = make_pipeline(StandardScaler(), LogisticRegression()).fit(loans, repaid)\n"
-    "loans.head(3)",
-    "given = dict(example=loans.head(), data_digest='d' * 64, feature_set='loan@1')\n"
-    "record.model(boosted, name='lending', threshold=0.5, metrics={'f1': 0.9}, profile='{}', **given)\n"
-    "record.model(plain, name='pricing', threshold=None, **given)",
-    "record.metric('f1', 0.9)\nrecord.data('loans', 'd' * 64, len(loans))\n"
-    "record.file('notes.txt', 'ü')\nrecord.lesson('Dependents did not help.')\n"
-    "record.sentence('Income tells <who> repays & who does not.')\n"
-    "record.finding(Finding(kind='performance', subject='lending', verdict='pass', sentence='Good enough.',\n"
-    "    figures={'f1': Figure(0.9, 0.8, 0.95, probability=0.97, target=0.8)}, data_digest='d' * 64,\n"
-    "    run_id=record.run_id, at='2026-01-31T00:00:00+00:00'))",
-    "import plotly.express as px\nif label == 'drawn':\n    px.bar(x=['a', 'b'], y=[1, 2]).show()",
+    """import os
+import numpy as np
+import pandas as pd
+import plotly.express as px
+import workbench
+from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from workbench.evidence import Figure, Finding
+record = workbench.open_bench().record()""",
+    f"""print(repr([type(since).__name__, since.year, place.suffix, label]))
+print({SECRET!r} in os.environ, sorted(n for n in os.environ if n.startswith("WORKBENCH")))
+print(os.getcwd() == os.environ["WORKBENCH_WORKSPACE"])""",
+    """rng = np.random.default_rng(seed)
+loans = pd.DataFrame({"income": rng.normal(50, 10, 300), "dependents": rng.integers(0, 4, 300)})
+repaid = (loans["income"] > 45).astype(int)
+boosted = make_pipeline(SimpleImputer(), GradientBoostingClassifier(n_estimators=10)).fit(loans, repaid)
+plain = make_pipeline(StandardScaler(), LogisticRegression()).fit(loans, repaid)
+loans.head(3)""",
+    """given = dict(example=loans.head(), data_digest="d" * 64, feature_set="loan@1")
+record.model(boosted, name="lending", threshold=0.5, metrics={"f1": 0.9}, profile="{}", **given)
+record.model(plain, name="pricing", threshold=None, **given)""",
+    """record.metric("f1", 0.9)
+record.data("loans", "d" * 64, len(loans))
+record.file("notes.txt", "ü")
+record.lesson("Dependents did not help.")
+record.sentence("Income tells <who> repays & who does not.")
+record.finding(Finding(kind="performance", subject="lending", verdict="pass", sentence="Good enough.",
+    figures={"f1": Figure(0.9, 0.8, 0.95, probability=0.97, target=0.8)}, data_digest="d" * 64,
+    run_id=record.run_id, at="2026-01-31T00:00:00+00:00"))""",
+    """px.bar(x=["a", "b"], y=[1, 2]).show()""",
     "record.close()",
 )
 
@@ -485,7 +497,7 @@ def test_a_full_disk_is_told_in_words(world, simulated):
 def test_a_workspace_that_cannot_be_written_is_told_in_words(world):
     (world.root / "reports").touch()
     for key in (None, "weekly/1"):
-        with pytest.raises(EngineError, match="cannot be (made|written)"):
+        with pytest.raises(EngineError, match=r"cannot be (made|written)"):
             world(key=key)
 
 

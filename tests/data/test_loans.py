@@ -48,6 +48,14 @@ def test_training_and_held_out_part_the_applications(loans):
         loans.training(share=1.5)
 
 
+def test_attributes_are_given_by_name_and_unknown_ones_are_refused(loans):
+    assert list(loans.groups(["sex"])) == ["sex"]
+    with pytest.raises(Misuse, match="no attribute 'age'"):
+        loans.groups(["race", "age"])
+    with pytest.raises(Misuse, match="no attribute is named"):
+        loans.groups([])
+
+
 def test_a_file_with_the_same_columns_is_read_as_well(loans, tmp_path):
     path = tmp_path / "loans.csv"
     loans.frame.to_csv(path, index=False)

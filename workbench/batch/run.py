@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from workbench.batch.commit import commit_run
+from workbench.batch.commit import NOTHING, commit_run
 from workbench.batch.folders import (
     NOTEBOOK,
     REPORT,
@@ -250,7 +250,7 @@ def _report(folder: Path, state: RunState, failure: Failure | None) -> None:
         folder / NOTEBOOK,
         folder / REPORT,
         name=state.name,
-        sentence=failure.sentence if failure else str((record or {}).get("sentence", "")),
+        sentence=failure.sentence if failure else str(record["sentence"] if record else NOTHING),
         failed=failure is not None,
         parameters=state.parameters,
     )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from workbench.promotion import Candidate, Gate, Move
     from workbench.serving import PredictionLog
 
+
 class Bench:
     """One workspace with its engines, each opened at its first use."""
 
@@ -38,16 +39,6 @@ class Bench:
         self._environ = environ
 
     # who, when and where
-
-    @property
-    def environ(self) -> Mapping[str, str]:
-        """The environment of the process, as it was when the bench was opened."""
-        return self._environ
-
-    @property
-    def tracking(self) -> tuple[str, Path]:
-        """MLflow's address and its folder of artifacts."""
-        return self._url(self.settings.tracking), self.root / self.settings.artifacts
 
     @property
     def actor(self) -> str:

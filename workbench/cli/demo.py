@@ -193,7 +193,9 @@ def _serve(bench: Bench) -> Step:
         app = create_app(bench.ledger, bench.store, bench.log, now=bench.now)
         refused = [answer for answer in ask_in_process(app, asked) if answer.status != 200]
         if refused:
-            raise EngineError(f"the gateway refused an application: {refused[0].body.decode()}", hint="workbench doctor")
+            raise EngineError(
+                f"the gateway refused an application: {refused[0].body.decode()}", hint="workbench doctor"
+            )
     kept = [row for row in bench.log.rows(model=MODEL) if row.request.startswith(prefix)]
     approved = sum(bool(row.answer) for row in kept) / len(kept)
     figures = {"applications": len(kept), "approved": approved, "version": kept[-1].version}

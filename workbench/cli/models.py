@@ -9,6 +9,7 @@ import click
 from workbench.cli.options import json_option, print_json, print_table, workspace_option
 from workbench.errors import Denied, Misuse
 from workbench.policy import Decision
+from workbench.promotion import Move
 
 why_option = click.option("--why", required=True, help="The reason, in a sentence; it is kept in the ledger.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Ask the policy, change nothing.")
@@ -165,6 +166,7 @@ def rollback(model: str, why: str, workspace: Path | None, as_json: bool) -> Non
             f"{model} is back on version {move.version} "
             f"(generation {move.generation}, ledger entry {move.entry_seq}; version {move.previous} was taken out)"
         )
+        _warn(move)
 
 
 @click.command()
@@ -196,6 +198,12 @@ def _tell(decision: Decision, granted: str, as_json: bool) -> None:
         click.echo(f"policy {decision.policy!r} denies it:")
         for reason in decision.reasons:
             click.echo(f"  - {reason.message}" + (f"\n    would pass: {reason.flip}" if reason.flip else ""))
+
+
+def _warn(move: Move) -> None:
+    """Say what MLflow is still owed; the move itself stands."""
+    for owed in move.pending:
+        click.echo(f"still owed: {owed} (workbench reconcile)", err=True)
 
 
 def _in_words(decision: Decision | None) -> str:

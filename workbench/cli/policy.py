@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def check(policy_file: Path, input_file: str, fail: bool, workspace: Path | None
 
 def _document(file: str) -> dict[str, Any]:
     try:
-        text = click.get_text_stream("stdin").read() if file == "-" else Path(file).read_text("utf-8")
+        text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise Misuse(f"the input {file} cannot be read: {error}", hint="give a JSON file, or - for stdin") from error
     try:

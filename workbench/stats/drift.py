@@ -214,7 +214,7 @@ def _noncentrality(statistic: float, df: int, chance: float) -> float:
     if special.chdtr(df, statistic) <= chance:
         return 0.0
     low, high = 0.0, float(statistic + 20.0 * (statistic**0.5 + 5.0))
-    for _ in range(60):
+    for _ in range(40):
         middle = (low + high) / 2.0
         low, high = (middle, high) if special.chndtr(statistic, df, middle) > chance else (low, middle)
     return high
