@@ -119,7 +119,7 @@ def test_a_table_has_a_row_a_column_of_data():
 @pytest.mark.parametrize(
     ("current", "message"),
     [
-        (Profile.scan(frame(0, 0), like=REFERENCE), "4000 rows before and 0 now"),
+        (Profile.scan(frame(0, 0), like=REFERENCE), "4,000 rows of training data and 0 served"),
         (Profile.scan(frame(10, 0)[["units"]]), "different columns"),
         (Profile.scan(frame(10, 0)), "scaled differently"),
     ],

@@ -97,7 +97,8 @@ def test_thread_counts_are_one_unless_the_environment_says_otherwise():
 
 
 def test_injected_dates_and_paths_arrive_as_dates_and_paths(tmp_path, write_notebook):
-    cell = "#parameters\nfrom datetime import date\nfrom pathlib import Path\nsince: date = date(2026, 1, 1)\nwhere: Path = Path('a')"
+    imports = "#parameters\nfrom datetime import date\nfrom pathlib import Path\n"
+    cell = f"{imports}since: date = date(2026, 1, 1)\nwhere: Path = Path('a')"
     notebook = write_notebook(tmp_path / "n.ipynb", cell, "print(repr(since), type(where).__mro__[1].__name__)")
     content = injected(content_of(notebook), {"since": date(2026, 12, 24), "where": Path("b c")})
     notebook.write_text(json.dumps(content))

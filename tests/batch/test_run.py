@@ -302,6 +302,7 @@ def test_the_report_says_first_what_came_out(good):
 def test_a_cell_that_raises_fails_the_run_and_leaves_what_there_was(place, write_notebook):
     notebook = write_notebook(
         place.notebooks / "broken.ipynb",
+        "#markdown\n# Does it break?",
         "#parameters\nn: int = 3",
         "print('as far as here')",
         "import workbench\nrecord = workbench.open_bench().record()\nrecord.metric('n', n)\nrecord.close()",
@@ -312,7 +313,9 @@ def test_a_cell_that_raises_fails_the_run_and_leaves_what_there_was(place, write
     assert (outcome.status, outcome.metrics, outcome.versions) == ("failed", {}, ())
     assert outcome.sentence == "cell 5 failed: ValueError: only 3 people"
     assert printed(outcome) == ["as far as here"]
-    assert "ValueError: only 3 people" in outcome.report.read_text("utf-8")
+    shown = [text.strip() for text in Requests(outcome.report.read_text("utf-8")).texts if text.strip()]
+    assert shown[:3] == ["Does it break?", "Does it break?", outcome.sentence], "title, heading, what went wrong"
+    assert shown.count("Does it break?") == 2
     assert place.status(outcome.run_id) == "FAILED"
     (entry,) = place.bench.ledger.entries(subject=f"run/{outcome.run_id}")
     assert (entry.kind, entry.why) == ("run.failed", outcome.sentence)

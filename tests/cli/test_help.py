@@ -42,7 +42,18 @@ def test_every_option_is_explained(path, command):
 
 def test_the_help_imports_nothing_heavy():
     """`--help` answers in under half a second because no heavy package is imported for it."""
-    heavy = ["mlflow", "pandas", "papermill", "pymc", "evidently", "numpy", "sklearn", "duckdb", "rich.console", "pydantic"]
+    heavy = [
+        "mlflow",
+        "pandas",
+        "papermill",
+        "pymc",
+        "evidently",
+        "numpy",
+        "sklearn",
+        "duckdb",
+        "rich.console",
+        "pydantic",
+    ]
     code = (
         "import sys\nfrom workbench.cli import main\n"
         "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"

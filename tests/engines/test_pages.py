@@ -20,26 +20,25 @@ pytestmark = pytest.mark.slow
 
 PLOTLYS_OWN = "setData is not a function"  # plotly's renderer asks for what Voila's outputs lack; the figure is drawn
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-CELLS = [
-    ("markdown", "# Rehearsal"),
-    (
-        "code",
-        "import os, anywidget, ipywidgets as w, plotly.graph_objects as go, traitlets\n"
-        "slider, said = w.IntSlider(value=3, description='n'), w.Label('three')\n"
-        "button = w.Button(description='Press')\n"
-        "button.on_click(lambda _: setattr(said, 'value', 'pressed'))\n"
-        "secret = w.Label('secret: ' + os.environ.get('SECRET', 'unseen'))\n"
-        "seen = w.Label('workspace: ' + os.environ['WORKBENCH_WORKSPACE'])\n"
-        "w.VBox([slider, button, said, secret, seen])",
-    ),
-    (
-        "code",
-        "class Tiny(anywidget.AnyWidget):\n"
-        "    _esm = 'export default { render({ el }) { el.id = \"tiny\"; el.textContent = \"tiny is here\"; } }'\n"
-        "Tiny()",
-    ),
-    ("code", "go.Figure(go.Bar(y=[1, 3, 2]), layout={'height': 260})"),
-]
+WIDGETS = """
+import os, ipywidgets as w
+said, button = w.Label("not pressed"), w.Button(description="Press")
+button.on_click(lambda _: setattr(said, "value", "pressed"))
+secret = w.Label("secret: " + os.environ.get("SECRET", "unseen"))
+seen = w.Label("workspace: " + os.environ["WORKBENCH_WORKSPACE"])
+w.VBox([w.IntSlider(value=30, description="n"), button, said, secret, seen])
+"""
+TINY = """
+import anywidget
+class Tiny(anywidget.AnyWidget):
+    _esm = "export default { render({ el }) { el.textContent = 'tiny is here'; } }"
+Tiny()
+"""
+FIGURE = """
+import plotly.graph_objects as go
+go.Figure(go.Bar(y=[1, 3, 2]), layout={"height": 260})
+"""
+CELLS = [("markdown", "# Rehearsal"), ("code", WIDGETS), ("code", TINY), ("code", FIGURE)]
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +131,7 @@ def test_a_page_draws_every_kind_of_widget_from_this_machine_alone(voila, browse
     page = visit.page
     page.wait_for_selector(".wb-header", timeout=20_000)
     page.get_by_role("button", name="Press").click(timeout=60_000)
-    page.get_by_text("pressed").wait_for(timeout=20_000)
+    page.get_by_text("pressed", exact=True).wait_for(timeout=20_000)
     page.get_by_text("tiny is here").wait_for(timeout=20_000)
     page.locator(".js-plotly-plot .bars").first.wait_for(timeout=20_000)
     assert page.locator("#wb-working").is_hidden()

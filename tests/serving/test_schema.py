@@ -66,7 +66,7 @@ def test_a_whole_number_may_be_written_with_a_point():
 def test_a_missing_field_is_named():
     refused = refusal({name: value for name, value in ROW.items() if name != "income"})
     assert str(refused) == "row 0: 'income' is missing; it must be a finite number"
-    assert "lending 1 takes income (a finite number)" in refused.hint
+    assert "lending 1 takes income: a finite number; " in refused.hint
 
 
 def test_an_extra_field_is_named_with_its_nearest():

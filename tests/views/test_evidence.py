@@ -47,7 +47,9 @@ def test_each_finding_has_its_verdict_its_sentence_and_its_day(world):
 
 
 def test_the_headline_is_one_line_of_leading_figures(world):
-    assert headline(world.versions[1][1]).startswith("F1 <b>0.938</b> · ")
+    assert headline(world.versions[1][1]).startswith(
+        "F1 <b>0.938</b> · Disparate impact by race and sex together <b>0.870</b> · AUC <b>0.848</b>"
+    )
 
 
 def test_a_yes_still_leaves_it_to_a_person(world):

@@ -12,7 +12,7 @@ def open_page(reader, models, **given):
 
 def test_the_first_sentence_says_what_needs_action(reader, estate):
     page = open_page(reader, estate)
-    assert page.text.startswith("1 model needs action: lending. 3 models are served; they had 18,616 requests")
+    assert page.text.startswith("1 model needs action: lending. 3 models are served; 18,616 requests")
 
 
 def test_each_model_has_its_health_in_words(reader, estate):
@@ -77,7 +77,8 @@ def test_a_reading_with_nothing_new_sends_nothing(reader, estate):
     page = open_page(reader, estate)
     changes = []
     for widget in page.shown():
-        widget.observe(changes.append)
+        if widget is not page.button("Refresh"):
+            widget.observe(changes.append)
     page.press("Refresh")
     assert changes == []
 

@@ -79,7 +79,7 @@ def audit_drift(reference: Profile, current: Profile, *, large: float = LARGE, a
         raise Misuse("the profiles have different columns", hint="scan the current data with like=reference")
     if not reference.rows or not current.rows:
         raise Misuse(
-            f"there are {reference.rows} rows before and {current.rows} now; both must be above zero",
+            f"there are {reference.rows:,} rows of training data and {current.rows:,} served; both need at least one",
             hint="widen the window, or serve the model first",
         )
     found = [_column(name, before, current.columns[name], large) for name, before in reference.columns.items()]

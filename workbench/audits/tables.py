@@ -27,7 +27,7 @@ def rates_table(audit: FairnessAudit) -> pd.DataFrame:
     import pandas as pd
 
     rows = [
-        {"by": each.name, "group": group.name, "cases": group.n, "compared": "yes" if group.compared else "no"}
+        {"by": each.name, "group": group.name, "cases": f"{group.n:,}" + ("" if group.compared else ", not compared")}
         | {called: _told(group.rates[metric]) for metric, called in RATES.items()}
         for each in audit.by
         for group in each.groups
@@ -67,7 +67,7 @@ def performance_table(audits: dict[str, PerformanceAudit]) -> pd.DataFrame:
 
 
 def drift_table(audit: DriftAudit) -> pd.DataFrame:
-    """One row a column, most drifted first."""
+    """One row a column, most drifted first; nulls and new categories where there are any."""
     import pandas as pd
 
     rows = [
@@ -86,7 +86,10 @@ def drift_table(audit: DriftAudit) -> pd.DataFrame:
         }
         for each in audit.columns
     ]
-    return pd.DataFrame(rows).set_index("column")
+    frame = pd.DataFrame(rows).set_index("column")
+    without_nulls = not any(each.nulls_before or each.nulls_now for each in audit.columns)
+    without_new = not any(each.new_categories for each in audit.columns)
+    return frame.drop(columns=["nulls"] * without_nulls + ["new"] * without_new)
 
 
 def _told(found: Estimate) -> str:

@@ -75,6 +75,7 @@ def write_report(
     import nbformat
 
     content = nbformat.read(str(notebook), as_version=4)  # type: ignore[no-untyped-call]
+    content.cells = [cell for cell in content.cells if ERROR_NOTE not in cell.metadata.get("tags", [])]
     title = _take_title(content) or name
     mark = uuid.uuid4().hex
     figures = _take_figures(content, mark)
@@ -97,7 +98,6 @@ def _take_title(content: Any) -> str | None:
 def _take_figures(content: Any, mark: str) -> list[dict[str, Any]]:
     """The plotly figures, each leaving its mark; all other outputs are cut down to what a page can show."""
     figures: list[dict[str, Any]] = []
-    content.cells = [cell for cell in content.cells if ERROR_NOTE not in cell.metadata.get("tags", [])]
     for cell in content.cells:
         if cell.cell_type != "code":
             continue

@@ -98,7 +98,14 @@ def _plan(
     tracking, artifacts = bench.tracking
     program = [sys.executable, "-m"]
     servers = [
-        jupyter.lab(root, port=lab_port, token_file=run / "lab.token", environ=environ, log=run / "lab.log"),
+        jupyter.lab(
+            root,
+            settings=shipped("templates") / "jupyterlab",
+            port=lab_port,
+            token_file=run / "lab.token",
+            environ=environ,
+            log=run / "lab.log",
+        ),
         jupyter.pages(
             root,
             apps=apps,
@@ -143,9 +150,9 @@ def _plan(
                 f"{here}:{pages_port}/voila/render/{path.name}?token={tokens['pages']}",
                 "Pages",
             )
-            for path in sorted(apps.glob("*.ipynb"), reverse=True)
+            for path in sorted(apps.glob("*.ipynb"))
         ),
-        Address("MLflow", f"{here}:{mlflow_port}/?token={tokens['mlflow']}#/models", "MLflow"),
+        Address("MLflow", f"{here}:{mlflow_port}/?token={tokens['mlflow']}#/experiments", "MLflow"),
         Address("Gateway", f"{here}:{gateway_port}/v1/models?token={tokens['gateway']}", "Gateway"),
     ]
     return servers, addresses

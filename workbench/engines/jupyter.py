@@ -27,11 +27,12 @@ LABEXTENSIONS = [  # what pages draw with; every other one would be loaded for n
 IDLE = 300  # seconds after which a kernel that no page is connected to is taken away
 
 
-def lab(root: Path, *, port: int, token_file: Path, environ: Mapping[str, str], log: Path) -> Server:
+def lab(root: Path, *, settings: Path, port: int, token_file: Path, environ: Mapping[str, str], log: Path) -> Server:
     """JupyterLab on a workspace.
 
     Args:
         root: The workspace; JupyterLab's root folder.
+        settings: Folder of our settings of JupyterLab; the analyst's own are read too.
         port: On 127.0.0.1.
         token_file: Holds its token; read by JupyterLab, so that no command line shows it.
         environ: The analyst's environment.
@@ -52,7 +53,12 @@ def lab(root: Path, *, port: int, token_file: Path, environ: Mapping[str, str], 
         name="JupyterLab",
         argv=[sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())],
         probe=f"http://127.0.0.1:{port}/api",
-        environ={**environ, "JUPYTER_TOKEN_FILE": str(token_file), "WORKBENCH_WORKSPACE": str(root)},
+        environ={
+            **environ,
+            "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, [environ.get("JUPYTER_CONFIG_PATH"), str(settings)])),
+            "JUPYTER_TOKEN_FILE": str(token_file),
+            "WORKBENCH_WORKSPACE": str(root),
+        },
         cwd=root,
         log=log,
     )

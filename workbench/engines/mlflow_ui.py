@@ -14,8 +14,10 @@ import click
 
 from workbench.engines.uvicorn import serve
 from workbench.serving.guard import guard
-from workbench.serving.http import App, Receive, Reply, Scope, Send
+from workbench.serving.http import App, Message, Receive, Reply, Scope, Send
 
+# MLflow opens its assistant's panel at a first visit; here the assistant is switched off
+HUSHED = b'<head><script>localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true")</script>'
 CLOSED = ("/ajax-api/3.0/mlflow/assistant", "/gateway", "/ajax-api/3.0/jobs", "/api/3.0/jobs")
 
 
@@ -39,10 +41,33 @@ def closed(app: App) -> App:
     async def open_parts(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith(CLOSED):
             await Reply.problem(404, "this part of MLflow is switched off").send(send)
+        elif scope["type"] == "http" and scope["path"] == "/" and scope["method"] == "GET":
+            await (await _whole(app, scope, receive)).send(send)
         else:
             await app(scope, receive, send)
 
     return open_parts
+
+
+async def _whole(app: App, scope: Scope, receive: Receive) -> Reply:
+    """MLflow's first page, hushed."""
+    came: list[Message] = []
+
+    async def keep(message: Message) -> None:
+        came.append(message)
+
+    await app(scope, receive, keep)
+    body = b"".join(message.get("body", b"") for message in came[1:])
+    headers = [(name.lower(), value) for name, value in came[0]["headers"]]
+    kind = next((value for name, value in headers if name == b"content-type"), b"text/html; charset=utf-8")
+    # a copy that a browser kept from before would not be this one
+    drop = {b"content-type", b"content-length", b"etag", b"last-modified", b"content-disposition"}
+    return Reply(
+        came[0]["status"],
+        body.replace(b"<head>", HUSHED, 1),
+        kind,
+        tuple((name, value) for name, value in headers if name not in drop),
+    )
 
 
 @click.command()

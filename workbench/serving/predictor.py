@@ -25,7 +25,8 @@ class Predictor:
         """One score a row: a classifier's probability of its second class in [0, 1], else the prediction."""
         import numpy as np
 
-        rows = frame[list(self.columns)]
+        names = list(self.columns)
+        rows = frame if list(frame.columns) == names else frame[names]
         if hasattr(self.estimator, "predict_proba"):
             return np.asarray(self.estimator.predict_proba(rows)[:, 1], dtype=float)
         return np.asarray(self.estimator.predict(rows), dtype=float)

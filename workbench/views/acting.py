@@ -18,6 +18,7 @@ from workbench.views.parts import Parts, show
 from workbench.views.words import safe, sentence, told
 
 NEEDS_A_REASON = "Say why in a sentence first. The ledger keeps it under your name."
+WORKING = '<div class="wb-told wb-work" role="status">Working …</div>'
 MOVED = "This changed while you were deciding. Read it again, then decide."
 
 
@@ -82,7 +83,6 @@ class Form:
             self.say(refused(NEEDS_A_REASON))
             self.reason.focus()
             return
-        self.say("")
         if not self._acts[place].effect:
             self._perform(self._acts[place])
             return
@@ -121,14 +121,20 @@ class Form:
         self.reason.disabled = act is not None
 
     def _looked_again(self) -> bool:
+        self._work()
         try:
             self._look_again()
         except WorkbenchError as error:
             self.say(failed(error))
             return False
-        return True
+        else:
+            self.say("")
+            return True
+        finally:
+            self.offer(self._acts)
 
     def _perform(self, act: Act) -> None:
+        self._work()
         try:
             confirmation = act.do(self.reason.value.strip())
         except WorkbenchError as error:
@@ -139,7 +145,16 @@ class Form:
             raise
         else:
             self.reason.value = ""
+            self.say("")
             self._done(confirmation)
+        finally:
+            self.offer(self._acts)
+
+    def _work(self) -> None:
+        """Say at once that the click was heard; an act takes a moment."""
+        for button in self.buttons:
+            button.disabled = True
+        self.say(WORKING)
 
 
 def confirmed(words: str) -> str:

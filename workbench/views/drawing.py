@@ -38,7 +38,7 @@ class Scale:
 
 
 def scale_over(figures: Iterable[Figure]) -> Scale:
-    """The scale that has room for every value, interval end and target.
+    """The scale that has room for every value, interval end and target; of shares it stays in [0, 1].
 
     >>> scale_over([Figure(0.6), Figure(0.9, target=0.8)])
     Scale(low=0.576, high=0.924)
@@ -48,7 +48,9 @@ def scale_over(figures: Iterable[Figure]) -> Scale:
         return Scale(0.0, 1.0)
     low, high = min(numbers), max(numbers)
     free = (high - low) * MARGIN or max(abs(high) * MARGIN, 0.05)
-    return Scale(round(low - free, 6), round(high + free, 6))
+    left = max(0.0, low - free) if low >= 0 else low - free
+    right = min(1.0, high + free) if high <= 1 else high + free
+    return Scale(round(left, 6), round(right, 6)) if left < right else Scale(0.0, 1.0)
 
 
 def interval(figure: Figure, scale: Scale, other: Figure | None = None) -> str:

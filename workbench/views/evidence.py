@@ -17,7 +17,8 @@ from workbench.views.drawing import Scale, certainty, interval, scale_over
 from workbench.views.words import GLOSSES, counted, difference, figure_name, moment, number, safe, sentence
 
 FIRST = 6  # figures shown before the rest is folded away
-LEADING = {"f1": 1, "disparate_impact": 1, "auc": 2, "accuracy": 2, "equalized_odds_difference": 2}
+LEADING = {"f1": 1, "disparate_impact": 2, "auc": 3, "accuracy": 4}  # what the policy named stands before them
+REST = 5
 MARKS = {  # a shape beside each word: nothing rests on colour alone
     "pass": '<path d="M3 8.5l3.2 3.2L13 4.8"/>',
     "fail": '<path d="M4 4l8 8M12 4l-8 8"/>',
@@ -95,7 +96,10 @@ def particulars(version: ModelVersion, findings: Mapping[str, Finding], decision
     rows = [
         ("Answers", answer),
         ("Reads", f"feature set {version.feature_set}"),
-        ("Settings", ", ".join(f"{k} = {v}" for k, v in version.parameters.items()) or "none recorded"),
+        (
+            "Settings",
+            ", ".join(f"{k} = {v}" for k, v in version.parameters.items() if v not in ("", None)) or "none recorded",
+        ),
         ("Registered", f"{moment(version.registered_at)}, by {version.registered_by}"),
         ("Trained in run", version.run_id),
         ("Training data", version.data_digest),
@@ -114,10 +118,15 @@ def folded(words: str, inside: str) -> str:
 
 
 def headline(findings: Mapping[str, Finding], most: int = 3) -> str:
-    """A version's leading figures in one line: "F1 0.938 · Disparate impact by race 0.900"."""
+    """A version's leading figures in one line, of each family the lowest: "F1 0.938 · AUC 0.848"."""
     first, _ = _told_apart(_figures(findings), set())
-    told = [f"{safe(figure_name(name))} <b>{number(figure.value)}</b>" for name, figure in list(first.items())[:most]]
-    return " · ".join(told)
+    lowest: dict[str, tuple[str, float]] = {}
+    for name, figure in first.items():
+        family = name.partition(".")[0]
+        if figure.value is not None and (family not in lowest or figure.value < lowest[family][1]):
+            lowest[family] = (name, figure.value)
+    told = [f"{safe(figure_name(name))} <b>{number(value)}</b>" for name, value in lowest.values()]
+    return " · ".join(told[:most])
 
 
 def _figures(findings: Mapping[str, Finding]) -> dict[str, Figure]:
@@ -125,16 +134,19 @@ def _figures(findings: Mapping[str, Finding]) -> dict[str, Figure]:
 
 
 def _told_apart(figures: Mapping[str, Figure], named: set[str | None]) -> tuple[dict[str, Figure], dict[str, Figure]]:
-    """First those the policy spoke of, then the leading families; at most `FIRST`, in their own order."""
-
-    def rank(name: str) -> int:
+    """First the families the policy spoke of, then the leading ones; at most `FIRST`, families together."""
+    ranks: dict[str, int] = {}
+    for name in figures:
         family = name.partition(".")[0]
-        return 0 if name in named else LEADING.get(family, 3)
+        ranks[family] = 0 if name in named else min(ranks.get(family, REST), LEADING.get(family, REST))
 
-    order = sorted(figures, key=rank)
-    keep = [name for name in order if rank(name) < 3][:FIRST] or order[:FIRST]
-    shown = {name: figures[name] for name in figures if name in keep}
-    return shown, {name: figures[name] for name in figures if name not in keep}
+    def order(name: str) -> tuple[int, str, int]:
+        family = name.partition(".")[0]
+        return ranks[family], family, name.count("*")
+
+    ordered = sorted(figures, key=order)
+    keep = [name for name in ordered if ranks[name.partition(".")[0]] < REST][:FIRST] or ordered[:FIRST]
+    return {name: figures[name] for name in keep}, {name: figures[name] for name in ordered if name not in keep}
 
 
 def _table(figures: Mapping[str, Figure], theirs: Mapping[str, Figure], champion: int | None) -> str:

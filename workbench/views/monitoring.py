@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from workbench.errors import WorkbenchError
 from workbench.views.acting import failed, refused
 from workbench.views.heartbeat import heartbeat
-from workbench.views.parts import Parts, place, show
+from workbench.views.parts import Parts, place, show, working
 from workbench.views.served import closely, line, span
 from workbench.views.words import counted, listed, safe
 
@@ -51,7 +51,7 @@ class Board:
         self._rows: dict[str, Row] = {}
         self._most = PAGE
         self.lead = parts.html()
-        self.again = parts.button("Refresh", tooltip="Read everything again", click=self.read)
+        self.again = parts.button("Refresh", tooltip="Read everything again", click=self._refreshed)
         self.said = parts.html()
         self.find = parts.line("Find a model", "part of its name")
         self.find.observe(lambda _: self._place(), "value")
@@ -75,6 +75,10 @@ class Board:
         self._models = models
         self.lead.value = _lead(models)
         self._place()
+
+    def _refreshed(self) -> None:
+        with working(self.again):
+            self.read()
 
     def read(self) -> None:
         """Read again; what was read before stays where that fails."""
@@ -162,6 +166,6 @@ def _lead(models: Sequence[ServedModel]) -> str:
     requests = sum(model.requests for model in models)
     about = f"{counted(len(models), 'model is', 'models are')} served"
     return (
-        f'<p class="wb-lead">{safe(said)}</p><p class="wb-quiet">{about}; they had '
+        f'<p class="wb-lead">{safe(said)}</p><p class="wb-quiet">{about}; '
         f"{counted(requests, 'request')} in the last {span(models[0].window)}.</p>"
     )

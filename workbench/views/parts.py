@@ -7,7 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets
@@ -82,3 +83,13 @@ def place(box: Any, children: Sequence[Any]) -> None:
     """Put parts into a box, where they are not so already."""
     if tuple(box.children) != tuple(children):
         box.children = tuple(children)
+
+
+@contextmanager
+def working(button: Any) -> Iterator[None]:
+    """Show on a button that its click was heard, until its work is done."""
+    words, button.description, button.disabled = button.description, "Reading …", True
+    try:
+        yield
+    finally:
+        button.description, button.disabled = words, False

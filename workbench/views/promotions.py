@@ -13,7 +13,7 @@ from workbench.errors import WorkbenchError
 from workbench.ledger import Entry
 from workbench.promotion import Candidate
 from workbench.views.acting import confirmed, failed
-from workbench.views.parts import Parts, place, show
+from workbench.views.parts import Parts, place, show, working
 from workbench.views.trail import timeline
 from workbench.views.versions import Doing, Section
 from workbench.views.words import counted, safe
@@ -146,9 +146,10 @@ class Board:
         self._read(anew=False)
 
     def _refreshed(self) -> None:
-        for section in self._sections.values():
-            section.say("")
-        self._read(anew=True)
+        with working(self.again):
+            for section in self._sections.values():
+                section.say("")
+            self._read(anew=True)
 
     def _read(self, *, anew: bool) -> None:
         try:

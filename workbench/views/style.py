@@ -104,6 +104,7 @@ STYLE = """
 .wb-told { border-radius:8px; padding:10px 14px; display:flex; gap:10px; align-items:flex-start; }
 .wb-told .wb-sign { flex:none; margin-top:4px; }
 .wb-told.wb-yes { background:var(--yes-soft); color:var(--yes); }
+.wb-told.wb-work { background:#eef5fb; color:var(--ours); }
 .wb-told.wb-no { background:var(--no-soft); color:var(--no); }
 .wb-told .wb-reasons, .wb-told .wb-hint { color:var(--ink); }
 .wb-toast {

@@ -1,0 +1,160 @@
+"""`workbench up` as a stakeholder uses it: the pages in real Chromium, over a workspace with the demo's story."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from workbench import open_bench
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed"),
+]
+
+
+def free_ports(count):
+    taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [server.getsockname()[1] for server in taken]
+    for server in taken:
+        server.close()
+    return ports
+
+
+@pytest.fixture(scope="module")
+def up(told, tmp_path_factory):
+    """The addresses of the servers of the told workspace, by name."""
+    workspace = told[0]
+    names = ("--lab-port", "--pages-port", "--mlflow-port", "--gateway-port")
+    ports = [str(word) for pair in zip(names, free_ports(4), strict=True) for word in pair]
+    said = tmp_path_factory.mktemp("up") / "stderr"
+    with said.open("w") as stderr:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "workbench", "up", "--json", "--workspace", str(workspace), *ports],
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            text = ""
+            for line in server.stdout:
+                text += line
+                if line.rstrip() in {"}", "]"}:
+                    break
+            assert text, said.read_text()
+            yield workspace, addresses_of(json.loads(text))
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(60)
+            server.stdout.close()
+    assert not left_over(workspace), "a server outlived `workbench up`"
+
+
+def addresses_of(value):
+    """Name to address, wherever the JSON has them."""
+    found = {}
+    if isinstance(value, dict):
+        if {"name", "url"} <= value.keys():
+            found[value["name"]] = value["url"]
+        for child in value.values():
+            found |= addresses_of(child)
+    elif isinstance(value, list):
+        for child in value:
+            found |= addresses_of(child)
+    return found
+
+
+def left_over(workspace):
+    """Processes that name the workspace on their command line or as their folder."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and int(process.name) != os.getpid():
+            try:
+                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+            if str(workspace) in command:
+                found.append(command)
+    return found
+
+
+@pytest.fixture
+def page():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 1000})
+        page.outside = []
+        page.on("request", lambda request: remember(page.outside, request.url))
+        yield page
+        browser.close()
+
+
+def remember(outside, url):
+    if not url.startswith(("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")):
+        outside.append(url)
+
+
+def test_the_promotions_page_shows_the_story_and_loads_nothing_from_outside(up, page):
+    page.goto(up[1]["Promotions"])
+    page.get_by_text("The policy says no").first.wait_for(timeout=60_000)
+    text = page.inner_text("body")
+    assert "Version 1 is champion" in text
+    assert "Disparate impact by race" in text
+    assert "Traceback" not in text
+    assert page.outside == []
+
+
+def test_the_monitoring_page_shows_the_served_model_and_loads_nothing_from_outside(up, page):
+    page.goto(up[1]["Monitoring"])
+    page.get_by_text("Fairness: pass").first.wait_for(timeout=60_000)
+    text = page.inner_text("body")
+    assert "lending" in text
+    assert "398" in text
+    assert "Traceback" not in text
+    assert page.outside == []
+
+
+def test_an_approval_clicked_on_the_page_moves_the_model_and_is_in_the_ledger(up, page):
+    workspace, addresses = up
+    reason = "the rehearsal is over; <b>version 3</b> is the fairer one"
+    page.goto(addresses["Promotions"])
+    page.get_by_role("button", name="Look at version 3").click(timeout=60_000)
+    again = page.get_by_role("button", name="Promote version 3 again")
+    again.wait_for()
+    page.locator("textarea:visible").last.fill(reason)
+    again.click()
+    page.get_by_role("button", name="Yes", exact=False).first.click()
+    page.get_by_text("is champion, generation 4").first.wait_for(timeout=60_000)
+    with open_bench(workspace) as bench:
+        (entry,) = bench.ledger.entries(kind="promotion.granted", subject="lending/3", newest_first=True, limit=1)
+        assert (entry.why, entry.actor) == (reason, bench.actor)
+        assert bench.ledger.head("lending").version == 3
+        assert bench.ledger.verify().valid
+    token = addresses["Gateway"].partition("token=")[2]
+    ask = urllib.request.Request(addresses["Gateway"].partition("?")[0], headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(ask) as answer:
+        (served,) = json.load(answer)["models"]
+    assert (served["version"], served["generation"]) == (3, 4)
+
+
+@pytest.mark.parametrize("name", ["JupyterLab", "Promotions", "MLflow", "Gateway"])
+def test_nobody_gets_in_without_a_token(up, name):
+    bare = up[1][name].partition("?")[0].partition("#")[0]
+    try:
+        with urllib.request.urlopen(bare) as answer:
+            assert "login" in answer.url
+    except urllib.error.HTTPError as error:
+        assert error.code in {401, 403}
+        error.close()

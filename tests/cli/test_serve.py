@@ -1,0 +1,50 @@
+"""`workbench serve` asks for a token wherever others could reach it, and says so before it starts."""
+
+import socket
+
+import pytest
+from click.testing import CliRunner
+
+from workbench.bench import create
+from workbench.cli import main
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    create(tmp_path / "w")
+    return tmp_path / "w"
+
+
+def serve(workspace, *options):
+    return CliRunner().invoke(main, ["serve", "--workspace", str(workspace), *map(str, options)])
+
+
+def test_an_address_that_others_reach_needs_a_token(workspace):
+    result = serve(workspace, "--host", "0.0.0.0")
+    assert result.exit_code == 2
+    assert "needs a token" in result.output
+    assert "--token-file" in result.output
+
+
+@pytest.mark.parametrize("content", ["", "\n", "tökén"])
+def test_a_file_without_a_token_is_no_token(workspace, tmp_path, content):
+    (tmp_path / "token").write_text(content)
+    result = serve(workspace, "--token-file", tmp_path / "token")
+    assert result.exit_code == 2
+    assert "holds no token" in result.output
+
+
+def test_a_token_file_that_is_not_there(workspace, tmp_path):
+    result = serve(workspace, "--token-file", tmp_path / "none")
+    assert result.exit_code == 4
+    assert "cannot be read" in result.output
+
+
+def test_a_taken_port_is_told_before_the_workspace_is_opened(workspace):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = serve(workspace, "--port", taken.getsockname()[1])
+    assert result.exit_code == 2
+    assert "the gateway needs it" in result.output
+    assert "hint: workbench serve --port" in result.output

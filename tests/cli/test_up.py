@@ -1,0 +1,147 @@
+"""`workbench up` starts everything behind tokens, says where it is, and leaves nothing behind."""
+
+import http.cookiejar
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import psutil
+import pytest
+from click.testing import CliRunner
+
+from workbench.bench import create
+from workbench.cli import main
+
+OPTIONS = ("--lab-port", "--pages-port", "--mlflow-port", "--gateway-port")
+
+
+def free_ports():
+    probes = [socket.socket() for _ in OPTIONS]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [str(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return [word for pair in zip(OPTIONS, ports, strict=True) for word in pair]
+
+
+class Up:
+    """One `workbench up` and all that descends from it."""
+
+    def __init__(self, workspace):
+        command = [sys.executable, "-m", "workbench", "up", "--json", "--workspace", str(workspace), *free_ports()]
+        self.errors = workspace / "up.err"
+        with self.errors.open("wb") as errors:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, start_new_session=True)
+        text = b""
+        while (line := self.process.stdout.readline()) != b"}\n":
+            assert line, self.errors.read_text()
+            text += line
+        self.told = json.loads(text + b"}")
+        self.urls = {server["name"]: server["url"] for server in self.told["servers"]}
+
+    def family(self):
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def end(self, number):
+        """Send a signal; the exit code, and who is still there ten seconds later."""
+        family = self.family()
+        self.process.send_signal(number)
+        code = self.process.wait(30)
+        self.process.stdout.close()
+        _, left = psutil.wait_procs(family, timeout=10)
+        return code, left
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    create(tmp_path / "w")
+    return tmp_path / "w"
+
+
+@pytest.fixture
+def up(workspace):
+    running = Up(workspace)
+    yield running
+    if running.process.poll() is None:
+        running.end(signal.SIGTERM)
+
+
+def visit(url):
+    """Status and final address, as a browser with cookies would see them."""
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+    )
+    try:
+        with opener.open(url, timeout=60) as answer:
+            return answer.status, answer.geturl()
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code, url
+
+
+def start_kernel(url):
+    """Start a kernel in the JupyterLab at an address with its token."""
+    base, _, token = url.partition("/lab?token=")
+    asked = urllib.request.Request(
+        f"{base}/api/kernels", b"{}", {"Authorization": f"token {token}", "Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(asked, timeout=60) as answer:
+        return json.loads(answer.read())["id"]
+
+
+def test_a_taken_port_is_told_before_anything_starts(workspace):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = CliRunner().invoke(main, ["up", "--workspace", str(workspace), "--lab-port", str(port)])
+    assert result.exit_code == 2
+    assert f"port {port} is taken (by pid {os.getpid()}" in result.output
+    assert "JupyterLab needs it" in result.output
+    assert "hint: workbench up --lab-port" in result.output
+    assert not (workspace / ".run").exists()
+
+
+@pytest.mark.slow
+def test_everything_answers_its_link_and_nobody_else(up, workspace):
+    assert {"JupyterLab", "MLflow", "Gateway"} <= set(up.urls)
+    for name, url in up.urls.items():
+        assert "127.0.0.1" in url
+        assert visit(url)[0] == 200, f"{name} does not answer its link"
+        status, at = visit(url.partition("?")[0])
+        assert status in {401, 403} or "/login" in at, f"{name} answers without a token"
+    run = workspace / ".run"
+    assert run.stat().st_mode & 0o777 == 0o700
+    assert all(file.stat().st_mode & 0o077 == 0 for file in run.iterdir() if file.suffix in {".token", ".json", ".log"})
+    for process in up.family():
+        command = " ".join(process.cmdline())
+        assert not any(url.partition("token=")[2].partition("#")[0] in command for url in up.urls.values())
+
+    again = [sys.executable, "-m", "workbench", "up", "--workspace", str(workspace), *free_ports()]
+    second = subprocess.run(again, capture_output=True, text=True, timeout=60)
+    assert second.returncode == 2
+    assert "runs in" in second.stderr
+
+    start_kernel(up.urls["JupyterLab"])
+    code, left = up.end(signal.SIGINT)
+    assert code == 0
+    assert left == []
+    assert "all stopped" in up.errors.read_text()
+    assert not list(run.glob("*.token"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the death signal of a parent is Linux's")
+def test_nothing_is_left_when_it_is_killed(up):
+    start_kernel(up.urls["JupyterLab"])
+    time.sleep(1)
+    code, left = up.end(signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    assert left == []

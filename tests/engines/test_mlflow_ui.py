@@ -1,0 +1,43 @@
+"""MLflow's pages come without what is not for looking at runs and models."""
+
+import asyncio
+
+import pytest
+
+from workbench.engines.mlflow_ui import closed, environment
+from workbench.serving import Request
+from workbench.serving.client import Client
+from workbench.serving.http import Reply
+
+
+async def mlflow(scope, receive, send):
+    reply = Reply(200, b"<html><head><title>MLflow</title></head></html>", b"text/html", ((b"etag", b"1"),))
+    await reply.send(send)
+
+
+def visit(path, method="GET"):
+    return asyncio.run(Client(closed(mlflow)).ask(Request(path, b"", method=method)))
+
+
+@pytest.mark.parametrize("path", ["/ajax-api/3.0/mlflow/assistant/config", "/gateway/x", "/ajax-api/3.0/jobs/1"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_could_run_something_is_switched_off(path, method):
+    assert visit(path, method).status == 404
+
+
+def test_the_first_page_does_not_open_the_assistant():
+    answer = visit("/")
+    assert b"localStorage" in answer.body
+    assert int(answer.headers["content-length"]) == len(answer.body)
+    assert answer.headers["content-type"] == "text/html"
+    assert "etag" not in answer.headers
+
+
+def test_the_rest_is_as_mlflow_made_it():
+    assert b"localStorage" not in visit("/static-files/index.js").body
+
+
+def test_no_job_is_run_and_nobody_is_called_home(tmp_path):
+    told = environment("sqlite:///x.db", tmp_path)
+    assert told["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
+    assert told["MLFLOW_DISABLE_TELEMETRY"] == "true"

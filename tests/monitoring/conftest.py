@@ -1,0 +1,90 @@
+"""A ledger with champions and a log with traffic, for a window of a day that ends at noon."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from workbench.data import Profile
+from workbench.evidence import Figure, Finding
+from workbench.ledger import Ledger, ModelVersion
+from workbench.monitoring import overview
+from workbench.serving import Prediction, PredictionLog
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+DAY = timedelta(hours=24)
+TRAINED = NOON - timedelta(days=7)
+
+
+class Town:
+    """Champions and what they were asked, with as few words as a test needs."""
+
+    def __init__(self, ledger, log):
+        self.ledger, self.log, self.profiles = ledger, log, {}
+        self.written = 0
+
+    def champion(self, model="lending", version=1, *, audited="pass"):
+        known = ModelVersion(
+            model=model, version=version, run_id="r", source="runs:/r/model", model_digest="m", data_digest="d",
+            feature_set="loan-credit@1", notebook_digest="n", threshold=0.5, parameters={}, metrics={},
+            registered_at=TRAINED.isoformat(), registered_by="analyst",
+        )  # fmt: skip
+        self.note("version.registered", known.subject, known.as_body())
+        if audited:
+            figures = {"disparate_impact.race": Figure(0.9, 0.86, 0.93, probability=1.0, target=0.8)}
+            finding = Finding("fairness", known.subject, audited, f"The audit is a {audited}.", figures, "d", "r",
+                              TRAINED.isoformat())  # fmt: skip
+            self.note("evidence.recorded", known.subject, finding.as_body())
+        with self.ledger.transaction() as writer:
+            head = writer.head(model)
+            generation = head.generation if head else 0
+            body = {"slot": "champion", "generation": generation + 1, "decision": {"decision": "allow"}}
+            entry = writer.append("promotion.granted", subject=known.subject, actor="risk-officer", why="good",
+                                  body=body, now=TRAINED)  # fmt: skip
+            writer.move_head(model, "champion", version, expected_generation=generation, entry=entry)
+        self.profiles[known.subject] = Profile.scan(incomes(2000, seed=1))
+
+    def note(self, kind, subject, body):
+        self.ledger.append(kind, subject=subject, actor="analyst", why="because", body=body, now=TRAINED)
+
+    def asked(self, n=1, *, model="lending", at=NOON - timedelta(hours=1), status=200, rows=1, moved=0.0, took=1000):
+        """So many requests of so many rows each; `moved` shifts the incomes."""
+        features = iter((incomes(n * rows, seed=self.written + 7) + moved)["income"].tolist())
+        made = []
+        for _ in range(n):
+            self.written += 1
+            for row in range(rows if status == 200 else 1):
+                good = status == 200
+                made.append(
+                    Prediction(
+                        id=f"p{self.written}-{row}",
+                        at=at,
+                        model=model,
+                        version=1,
+                        generation=1,
+                        request=f"r{self.written}",
+                        input_digest="d" if good else None,
+                        features={"income": next(features)} if good else None,
+                        score=0.7 if good else None,
+                        answer=(row % 2 == 0) if good else None,
+                        latency_us=took,
+                        status=status,
+                        error=None if good else "no",
+                    )  # fmt: skip
+                )
+        self.log.write(made)
+
+    def overview(self):
+        return overview(self.ledger, self.log, lambda v: self.profiles.get(v.subject), now=NOON, window=DAY)
+
+
+def incomes(n, *, seed):
+    return pd.DataFrame({"income": np.random.default_rng(seed).normal(5, 1, n)})
+
+
+@pytest.fixture
+def town(tmp_path):
+    url = f"sqlite:///{tmp_path}"
+    with Ledger.open(f"{url}/ledger.db") as ledger, PredictionLog.open(f"{url}/predictions.db") as log:
+        yield Town(ledger, log)
