@@ -10,6 +10,9 @@ limits := {
 	"age_days": 30, # evidence older than this is out of date
 }
 
+# fairness must be shown for each of these, whatever else an audit looked at
+attributes := {"race", "sex"}
+
 default allow := false
 
 # What must hold is said twice: here as what is there, below as what is wrong. The reasons come from below,
@@ -18,10 +21,11 @@ allow if {
 	count(deny) == 0
 	input.action == "promote"
 	count(fresh) == count(required)
-	is_string(input.evidence.fairness.data_digest)
+	count(about_data) == count(required)
+	input.evidence.fairness.data_digest == input.evidence.performance.data_digest
 	is_number(input.evidence.performance.figures.f1.low)
 	input.evidence.performance.figures.f1.low >= limits.f1
-	count(single) > 0
+	count(named) == count(attributes)
 	count(met) == count(single)
 	count(breached) == 0
 	comparable
@@ -57,13 +61,33 @@ deny contains {
 
 deny contains {
 	"code": "no-data",
-	"message": "the fairness evidence does not say which data it is about",
+	"message": sprintf("the %s evidence does not say which data it is about", [kind]),
 	"metric": "data_digest",
-	"flip": "run fairness_audit again",
+	"flip": sprintf("run %s again", [notebook[kind]]),
+	"evidence": input.evidence[kind].digest,
+} if {
+	some kind in required
+	input.evidence[kind]
+	not about_data[kind]
+}
+
+about_data contains kind if {
+	some kind in required
+	is_string(input.evidence[kind].data_digest)
+	input.evidence[kind].data_digest != ""
+}
+
+deny contains {
+	"code": "other-data",
+	"message": "the fairness evidence and the performance evidence are about different data",
+	"metric": "data_digest",
+	"got": input.evidence.fairness.data_digest,
+	"limit": input.evidence.performance.data_digest,
+	"flip": "run fairness_audit on the data that the version was judged on",
 	"evidence": input.evidence.fairness.digest,
 } if {
-	input.evidence.fairness
-	object.get(input.evidence.fairness, "data_digest", "") in {"", null}
+	count(about_data) == 2
+	input.evidence.fairness.data_digest != input.evidence.performance.data_digest
 }
 
 notebook := {"performance": "train", "fairness": "fairness_audit"}
@@ -135,15 +159,22 @@ breached contains name if {
 	figure.probability <= limits.breach
 }
 
+named contains name if {
+	some name in attributes
+	single[concat("", ["disparate_impact.", name])]
+}
+
 deny contains {
 	"code": "fairness",
-	"message": "the fairness evidence has no disparate impact for any attribute",
-	"metric": "disparate_impact",
+	"message": sprintf("the fairness evidence has no disparate impact by %s", [name]),
+	"metric": concat("", ["disparate_impact.", name]),
 	"limit": limits.disparate_impact,
+	"flip": sprintf("run fairness_audit with %s among its attributes", [name]),
 	"evidence": input.evidence.fairness.digest,
 } if {
 	input.evidence.fairness
-	count(single) == 0
+	some name in attributes
+	not named[name]
 }
 
 deny contains {

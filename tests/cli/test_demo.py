@@ -31,7 +31,7 @@ def test_three_versions_were_registered_and_no_more(told):
     workspace, _, _ = told
     with open_bench(workspace) as bench:
         assert [v.version for v in bench.ledger.versions("lending")] == [1, 2, 3]
-        assert [v["version"] for v in bench.store.registered("lending")] == [1, 2, 3]
+        assert [v.version for v in bench.store.registered("lending")] == [1, 2, 3]
 
 
 @pytest.mark.slow

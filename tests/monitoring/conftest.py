@@ -56,23 +56,14 @@ class Town:
             self.written += 1
             for row in range(rows if status == 200 else 1):
                 good = status == 200
-                made.append(
-                    Prediction(
-                        id=f"p{self.written}-{row}",
-                        at=at,
-                        model=model,
-                        version=1,
-                        generation=1,
-                        request=f"r{self.written}",
-                        input_digest="d" if good else None,
-                        features={"income": next(features)} if good else None,
-                        score=0.7 if good else None,
-                        answer=(row % 2 == 0) if good else None,
-                        latency_us=took,
-                        status=status,
-                        error=None if good else "no",
-                    )  # fmt: skip
-                )
+                one = Prediction(
+                    id=f"p{self.written}-{row}", at=at, model=model, version=1, generation=1,
+                    request=f"r{self.written}", input_digest="d" if good else None,
+                    features={"income": next(features)} if good else None, score=0.7 if good else None,
+                    answer=(row % 2 == 0) if good else None, latency_us=took, status=status,
+                    error=None if good else "no",
+                )  # fmt: skip
+                made.append(one)
         self.log.write(made)
 
     def overview(self):

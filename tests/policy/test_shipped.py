@@ -39,6 +39,7 @@ GOOD = {
             "digest": "p" * 64,
             "at": "2026-01-30T00:00:00+00:00",
             "age_days": 2.0,
+            "data_digest": "d" * 64,
             "figures": {"f1": {"value": 0.87, "low": 0.84, "high": 0.9, "probability": None, "target": None}},
         },
         "fairness": {
@@ -97,6 +98,8 @@ CASES = {
     "no digest of the data": ([("evidence/fairness/data_digest", GONE)], [("no-data", "data_digest")]),
     "empty digest of the data": ([("evidence/fairness/data_digest", "")], [("no-data", "data_digest")]),
     "null digest of the data": ([("evidence/fairness/data_digest", None)], [("no-data", "data_digest")]),
+    "no digest of the performance data": ([("evidence/performance/data_digest", GONE)], [("no-data", "data_digest")]),
+    "other data": ([("evidence/fairness/data_digest", "e" * 64)], [("other-data", "data_digest")]),
     "other action": ([("action", "rollback")], [("wrong-action", "action")]),
     # performance
     "f1 low by a hair": ([("evidence/performance/figures/f1/low", 0.7999999)], [("performance", "f1")]),
@@ -116,11 +119,12 @@ CASES = {
     "other target": ([(f"{figure(RACE)}/target", 0.5)], [("undefined", RACE)]),
     "no target": ([(f"{figure(RACE)}/target", None)], [("undefined", RACE)]),
     "no interval": ([(f"{figure(RACE)}/low", None), (f"{figure(RACE)}/high", None)], [("undefined", RACE)]),
-    "only intersections": ([(figure(RACE), GONE), (figure(SEX), GONE)], [("fairness", "disparate_impact")]),
-    "no figures": ([("evidence/fairness/figures", {})], [("fairness", "disparate_impact")]),
+    "only intersections": ([(figure(RACE), GONE), (figure(SEX), GONE)], [("fairness", RACE), ("fairness", SEX)]),
+    "no figures": ([("evidence/fairness/figures", {})], [("fairness", RACE), ("fairness", SEX)]),
+    "an attribute left out": ([(figure(SEX), GONE), (figure(BOTH), GONE)], [("fairness", SEX)]),
     "figures of other kinds": (
         [("evidence/fairness/figures", {"demographic_parity.race": SHOWN})],
-        [("fairness", "disparate_impact")],
+        [("fairness", RACE), ("fairness", SEX)],
     ),
     # intersections
     "a breach shown": ([(f"{figure(BOTH)}/probability", 0.05)], [("fairness", BOTH)]),

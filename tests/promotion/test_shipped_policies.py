@@ -66,10 +66,14 @@ def test_the_story_of_two_models_is_decided_by_their_evidence(shipped, find):
     assert reason.evidence == unfair.digest
 
     find(3, "performance", f1=GOOD)
-    find(3, "fairness", **{"disparate_impact__race": FAIR, "disparate_impact__race*sex": BREACH})
+    find(
+        3, "fairness", disparate_impact__race=FAIR, disparate_impact__sex=FAIR, **{"disparate_impact__race*sex": BREACH}
+    )
     with pytest.raises(Denied, match=r"by race\*sex is 0\.600; a breach of 0\.80 is shown"):
         shipped.promote(3)
-    find(3, "fairness", **{"disparate_impact__race": FAIR, "disparate_impact__race*sex": UNFAIR})
+    find(
+        3, "fairness", disparate_impact__race=FAIR, disparate_impact__sex=FAIR, **{"disparate_impact__race*sex": UNFAIR}
+    )
     assert shipped.promote(3).previous == 1
 
     with pytest.raises(Denied, match="the reason has 5 characters; at least 10 are needed"):
@@ -81,7 +85,7 @@ def test_the_story_of_two_models_is_decided_by_their_evidence(shipped, find):
 
 def test_evidence_grows_old(shipped, find):
     find(1, "performance", f1=GOOD)
-    find(1, "fairness", disparate_impact__race=FAIR)
+    find(1, "fairness", disparate_impact__race=FAIR, disparate_impact__sex=FAIR)
     for _ in range(30 * 24 + 1):
         shipped.later()
     with pytest.raises(Denied) as denied:
@@ -96,6 +100,6 @@ def test_no_reason_talks_the_policy_round(shipped, find, why):
     with pytest.raises(Denied):
         shipped.promote(1, why=why, actor=why)
     find(1, "performance", f1=GOOD)
-    find(1, "fairness", disparate_impact__race=FAIR)
+    find(1, "fairness", disparate_impact__race=FAIR, disparate_impact__sex=FAIR)
     shipped.promote(1, why=why, actor=why)
     assert [entry.why for entry in shipped.ledger.entries(subject="lending/1") if entry.actor == why] == [why] * 2
