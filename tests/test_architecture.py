@@ -22,7 +22,11 @@ def read_map() -> dict[str, set[str]]:
 
 
 MAP = read_map()
-FILES = sorted(p for p in ROOT.rglob("*.py") if p.name not in ("__main__.py",) and p != ROOT / "__init__.py" and "shipped" not in p.parts)
+FILES = sorted(
+    p
+    for p in ROOT.rglob("*.py")
+    if p.name not in ("__main__.py",) and p != ROOT / "__init__.py" and "shipped" not in p.parts
+)
 
 
 def room_of(path: Path) -> str:

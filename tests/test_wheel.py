@@ -24,7 +24,12 @@ def installed(tmp_path_factory):
 
 
 def ask(site, folder, *command):
-    code = "import workbench, sys; assert sys.argv[1] in workbench.__file__; sys.argv = sys.argv[1:]; from workbench.cli import main; main()"
+    code = (
+        "import sys, workbench\n"
+        "assert sys.argv[1] in workbench.__file__\n"
+        "from workbench.cli import main\n"
+        "main(sys.argv[2:])\n"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code, str(site), *command],
         cwd=folder,

@@ -23,6 +23,7 @@ from workbench.ledger import Entry, Ledger, ModelVersion
 
 if TYPE_CHECKING:
     from workbench.batch import Outcome, Record
+    from workbench.data import Profile
     from workbench.engines.mlflow import MlflowStore
     from workbench.evidence import Dossier
     from workbench.monitoring import ServedModel
@@ -37,6 +38,7 @@ class Bench:
         self.root = root
         self.settings = read_settings(root)
         self._environ = environ
+        self._profiles: dict[str, Profile | None] = {}  # by the digest of the version's files
 
     # who, when and where
 
@@ -116,7 +118,7 @@ class Bench:
         )
 
     def notebook(self, name: str | Path) -> Path:
-        """The path of a notebook named by its path or, where shipped, by its bare name.
+        """The path of a notebook named by its path, or by the bare name of one in the workspace or shipped.
 
         Raises:
             Misuse: There is no such notebook.
@@ -124,10 +126,13 @@ class Bench:
         path = Path(name)
         if path.suffix == ".ipynb" and path.is_file():
             return path
-        here = shipped("notebooks") / f"{path.name.removesuffix('.ipynb')}.ipynb"
-        if path.parent == Path() and here.is_file():
-            return here
-        known = ", ".join(sorted(p.stem for p in shipped("notebooks").glob("*.ipynb")))
+        folders = (self.root / "notebooks", shipped("notebooks"))
+        if path.parent == Path():
+            for folder in folders:
+                here = folder / f"{path.name.removesuffix('.ipynb')}.ipynb"
+                if here.is_file():
+                    return here
+        known = ", ".join(sorted({p.stem for folder in folders for p in folder.glob("*.ipynb")}))
         raise Misuse(f"there is no notebook {str(name)!r}", hint=f"give a path, or one of: {known}")
 
     def record(self) -> Record:
@@ -155,7 +160,7 @@ class Bench:
         """A version's scikit-learn estimator, loaded after its files' digest was checked."""
         return self.store.load(self.version(model, version)).estimator
 
-    def profile(self, model: str, version: int) -> Any:
+    def profile(self, model: str, version: int) -> Profile | None:
         """The profile of a version's training data, or None where it has none."""
         return self._profile_of(self.version(model, version))
 
@@ -240,11 +245,13 @@ class Bench:
             return f"sqlite:///{self.root / path}"
         return url
 
-    def _profile_of(self, version: ModelVersion) -> Any:
+    def _profile_of(self, version: ModelVersion) -> Profile | None:
         from workbench.data import Profile
 
-        text = self.store.profile(version)
-        return None if text is None else Profile.from_json(text)
+        if version.model_digest not in self._profiles:
+            text = self.store.profile(version)
+            self._profiles[version.model_digest] = None if text is None else Profile.from_json(text)
+        return self._profiles[version.model_digest]
 
 
 def open_bench(workspace: str | Path | None = None) -> Bench:

@@ -5,6 +5,7 @@
     mlflow.db           MLflow's tracking store and registry; artifacts in mlartifacts/
     predictions.db      what was answered
     policies/           the policies in force, copied from the shipped ones
+    notebooks/          the notebooks to begin from, copied from the shipped ones
     reports/runs/       one folder a run: the executed notebook and its report
 
 Making one is safe to repeat and safe to interrupt: the settings file is written last.
@@ -50,11 +51,8 @@ def create(root: Path, settings: Settings | None = None) -> bool:
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(root / ".lock", mode=0o600):
             (root / "reports" / "runs").mkdir(parents=True, exist_ok=True)
-            policies = root / (settings or Settings()).policies
-            policies.mkdir(exist_ok=True)
-            for policy in sorted((shipped("templates") / "policies").glob("*.rego")):
-                if not (policies / policy.name).exists():
-                    _place(policy.read_bytes(), policies / policy.name)
+            _copy(sorted((shipped("templates") / "policies").glob("*.rego")), root / (settings or Settings()).policies)
+            _copy(sorted(shipped("notebooks").glob("*.ipynb")), root / "notebooks")
             new = not (root / FILE).exists()
             if new:
                 _place(written(settings or Settings()).encode(), root / FILE)
@@ -80,6 +78,14 @@ def find(start: Path) -> Path:
         f"{start} lies in no workspace (no {FILE} here or above)",
         hint="workbench init DIR makes one; --workspace DIR names one",
     )
+
+
+def _copy(files: list[Path], folder: Path) -> None:
+    """Copy files into a folder; one that is there already is left as it is."""
+    folder.mkdir(exist_ok=True)
+    for file in files:
+        if not (folder / file.name).exists():
+            _place(file.read_bytes(), folder / file.name)
 
 
 def _place(content: bytes, path: Path) -> None:

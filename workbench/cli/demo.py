@@ -137,7 +137,9 @@ def _waiting(console: Any, name: str) -> Iterator[None]:
 
 
 def _notebook(bench: Bench, name: str, notebook: str, parameters: Mapping[str, Any]) -> Step:
-    outcome = bench.run(notebook, parameters, key=_key(name))
+    from workbench.bench import shipped
+
+    outcome = bench.run(shipped("notebooks") / f"{notebook}.ipynb", parameters, key=_key(name))
     if outcome.status != "finished":
         raise EngineError(
             f"the step {name!r} failed: {outcome.sentence}", hint=f"look at {outcome.notebook}, then run the demo again"
@@ -183,24 +185,24 @@ def _serve(bench: Bench) -> Step:
     from workbench.serving import Request, ask_in_process, create_app
 
     rows = loan_applications().held_out().X.to_dict("records")
-    prefix = "demo-application-"
-    answered = bench.log.count(MODEL, request_prefix=prefix)
+    names = [f"demo-application-{number:04d}" for number in range(len(rows))]
+    answered = {kept.request for kept in bench.log.rows(model=MODEL)}
     asked = [
-        Request(f"/v1/models/{MODEL}/predict", {"rows": [row]}, headers={"x-request-id": f"{prefix}{number:04d}"})
-        for number, row in enumerate(rows)
+        Request(f"/v1/models/{MODEL}/predict", {"rows": [row]}, headers={"x-request-id": name})
+        for name, row in zip(names, rows, strict=True)
+        if name not in answered
     ]
-    if answered < len(rows):
+    if asked:
         app = create_app(bench.ledger, bench.store, bench.log, now=bench.now)
         refused = [answer for answer in ask_in_process(app, asked) if answer.status != 200]
         if refused:
-            raise EngineError(
-                f"the gateway refused an application: {refused[0].body.decode()}", hint="workbench doctor"
-            )
-    kept = [row for row in bench.log.rows(model=MODEL) if row.request.startswith(prefix)]
+            told = refused[0].body.decode()
+            raise EngineError(f"the gateway refused an application: {told}", hint="workbench doctor")
+    kept = [row for row in bench.log.rows(model=MODEL) if row.request in set(names)]
     approved = sum(bool(row.answer) for row in kept) / len(kept)
     figures = {"applications": len(kept), "approved": approved, "version": kept[-1].version}
     sentence = f"{len(kept)} held-out applications answered by version {kept[-1].version}, {approved:.0%} approved"
-    return Step("serve", "served", figures, sentence=sentence, reused=answered == len(rows))
+    return Step("serve", "served", figures, sentence=sentence, reused=not asked)
 
 
 def _roll_back(bench: Bench) -> Step:
