@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 INHERITED = (
     "HOME",
+    "JUPYTERHUB_USER",
     "LANG",
     "LC_ALL",
     "LC_CTYPE",

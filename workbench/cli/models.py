@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -94,16 +95,7 @@ def promote(model: str, version: int, why: str, dry_run: bool, workspace: Path |
                 print_json({"model": model, "version": version, **denied.decision.as_body()})
             raise
     if as_json:
-        print_json(
-            {
-                "model": model,
-                "version": move.version,
-                "previous": move.previous,
-                "generation": move.generation,
-                "entry": move.entry_seq,
-                **move.decision.as_body(),
-            }
-        )
+        print_json(_as_json(move))
     else:
         before = f"; before it was version {move.previous}" if move.previous else ""
         click.echo(
@@ -151,16 +143,7 @@ def rollback(model: str, why: str, workspace: Path | None, as_json: bool) -> Non
     with open_bench(workspace) as bench:
         move = bench.rollback(model, why)
     if as_json:
-        print_json(
-            {
-                "model": model,
-                "version": move.version,
-                "previous": move.previous,
-                "generation": move.generation,
-                "entry": move.entry_seq,
-                **move.decision.as_body(),
-            }
-        )
+        print_json(_as_json(move))
     else:
         click.echo(
             f"{model} is back on version {move.version} "
@@ -198,6 +181,18 @@ def _tell(decision: Decision, granted: str, as_json: bool) -> None:
         click.echo(f"policy {decision.policy!r} denies it:")
         for reason in decision.reasons:
             click.echo(f"  - {reason.message}" + (f"\n    would pass: {reason.flip}" if reason.flip else ""))
+
+
+def _as_json(move: Move) -> dict[str, Any]:
+    return {
+        "model": move.model,
+        "version": move.version,
+        "previous": move.previous,
+        "generation": move.generation,
+        "entry": move.entry_seq,
+        "pending": list(move.pending),
+        **move.decision.as_body(),
+    }
 
 
 def _warn(move: Move) -> None:
