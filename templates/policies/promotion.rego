@@ -8,6 +8,7 @@ limits := {
 	"certainty": 0.95, # probability that the true disparate impact reaches it, for each attribute
 	"breach": 0.05, # at or below this probability a breach is shown, for intersections
 	"age_days": 30, # evidence older than this is out of date
+	"ahead_days": 1, # evidence dated later than this after the question has a wrong date
 }
 
 # fairness must be shown for each of these, whatever else an audit looked at
@@ -37,6 +38,7 @@ fresh contains kind if {
 	some kind in required
 	is_number(input.evidence[kind].age_days)
 	input.evidence[kind].age_days <= limits.age_days
+	input.evidence[kind].age_days >= 0 - limits.ahead_days
 }
 
 model := object.get(input, "model", "the model")
@@ -105,6 +107,21 @@ deny contains {
 	found := input.evidence[kind]
 	is_number(found.age_days)
 	found.age_days > limits.age_days
+}
+
+deny contains {
+	"code": "future-evidence",
+	"message": sprintf("the %s evidence is dated %.0f days from now", [kind, 0 - found.age_days]),
+	"metric": kind,
+	"got": found.age_days,
+	"limit": 0 - limits.ahead_days,
+	"flip": sprintf("set the clock right and run %s again", [notebook[kind]]),
+	"evidence": found.digest,
+} if {
+	some kind in required
+	found := input.evidence[kind]
+	is_number(found.age_days)
+	found.age_days < 0 - limits.ahead_days
 }
 
 # performance

@@ -78,6 +78,23 @@ def test_a_finding_that_is_no_plain_json_is_refused_when_it_is_made(record, simu
         record.finding(simulated.Finding(details=details))
 
 
+@pytest.mark.parametrize(
+    ("spoiled", "said"),
+    [
+        ({"sentence": None}, "no text for sentence"),
+        ({"at": "2026-01-05T09:00:00"}, "with an offset"),
+        ({"at": "yesterday"}, "with an offset"),
+        ({"figures": None}, "no figures"),
+        ({"figures": {"f1": 0.9}}, "the figure f1 is 0.9"),
+        ({"figures": {"f1": {"value": 0.9, "lower": 0.8}}}, "it must be a Figure"),
+    ],
+)
+def test_a_finding_that_nobody_could_read_later_is_refused(record, simulated, spoiled, said):
+    """In the ledger for good, it would stop every decision about its subject."""
+    with pytest.raises(Misuse, match=said):
+        record.finding(simulated.Finding(**spoiled))
+
+
 def test_a_finding_is_kept_as_it_was_when_it_was_handed_in(record, folder, simulated):
     finding = simulated.Finding()
     record.finding(finding)

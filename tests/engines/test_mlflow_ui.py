@@ -19,7 +19,20 @@ def visit(path, method="GET"):
     return asyncio.run(Client(closed(mlflow)).ask(Request(path, b"", method=method)))
 
 
-@pytest.mark.parametrize("path", ["/ajax-api/3.0/mlflow/assistant/config", "/gateway/x", "/ajax-api/3.0/jobs/1"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/ajax-api/3.0/mlflow/assistant/config",
+        "/gateway/x",
+        "/ajax-api/3.0/jobs/1",
+        "/ajax-api/3.0/mlflow/jobs/1",
+        "/api/3.0/mlflow/gateway/secrets/list",
+        "/ajax-api/2.0/mlflow/gateway-proxy",
+        "/api/2.0/mlflow/webhooks/1/test",
+        "/ajax-api/3.0/mlflow/scorer/invoke",
+        "/ajax-api/3.0/mlflow/issues/invoke",
+    ],
+)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_what_could_run_something_is_switched_off(path, method):
     assert visit(path, method).status == 404
@@ -31,6 +44,14 @@ def test_the_first_page_does_not_open_the_assistant():
     assert int(answer.headers["content-length"]) == len(answer.body)
     assert answer.headers["content-type"] == "text/html"
     assert "etag" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/2.0/mlflow/runs/search", "/ajax-api/3.0/mlflow/scorers/list", "/api/2.0/mlflow-artifacts/artifacts/jobs/x"],
+)
+def test_what_only_begins_like_it_stays(path):
+    assert visit(path).status == 200
 
 
 def test_the_rest_is_as_mlflow_made_it():

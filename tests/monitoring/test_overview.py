@@ -51,6 +51,17 @@ def test_failures_that_are_more_than_chance_call_for_action(town):
     assert model.sentence == "5 of 100 requests failed on our side."
 
 
+def test_a_failure_is_not_hidden_by_a_success_under_the_same_request_id(town):
+    town.champion()
+    town.asked(1, status=500)
+    (failed,) = town.log.rows()
+    town.asked(1)
+    answered = town.log.rows()[-1]
+    town.log.write([replace(answered, id="again", request=failed.request, at=failed.at + timedelta(seconds=1))])
+    (model,) = town.overview()
+    assert (model.requests, model.failed) == (2, 1)
+
+
 def test_drift_calls_for_action_and_names_the_column(town):
     town.champion()
     town.asked(10, rows=100, moved=3.0)
@@ -66,6 +77,7 @@ def test_without_a_profile_the_drift_is_said_to_be_unknown(town):
     (model,) = town.overview()
     assert model.drift is None
     assert model.drift_note == "lending 1 has no profile of its training data"
+    assert (model.health, model.sentence) == ("watch", "Whether its inputs have drifted cannot be told.")
 
 
 def test_one_model_whose_files_are_gone_does_not_hide_the_others(town):
@@ -117,7 +129,7 @@ def test_the_worst_comes_first(town):
         ({"refused": 400}, "watch", "400 of 1,000 requests did not fit"),
         ({"latency": Latency(0.1, 0.4, 1.0)}, "watch", "longer than 0.40 s"),
         ({"requests": 0, "latency": None}, "watch", "Nobody asked it"),
-        ({}, "healthy", "too little was asked"),
+        ({}, "watch", "cannot be told"),
     ],
 )
 def test_the_gravest_cause_speaks(town, given, health, said):

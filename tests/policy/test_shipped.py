@@ -95,6 +95,8 @@ CASES = {
     "no evidence at all": ([("evidence", {})], [("no-evidence", "fairness"), ("no-evidence", "performance")]),
     "stale performance": ([("evidence/performance/age_days", 30.01)], [("stale-evidence", "performance")]),
     "stale fairness": ([("evidence/fairness/age_days", 400)], [("stale-evidence", "fairness")]),
+    "evidence a little ahead of the clock": ([("evidence/fairness/age_days", -0.01)], []),
+    "evidence from the future": ([("evidence/performance/age_days", -400)], [("future-evidence", "performance")]),
     "no digest of the data": ([("evidence/fairness/data_digest", GONE)], [("no-data", "data_digest")]),
     "empty digest of the data": ([("evidence/fairness/data_digest", "")], [("no-data", "data_digest")]),
     "null digest of the data": ([("evidence/fairness/data_digest", None)], [("no-data", "data_digest")]),

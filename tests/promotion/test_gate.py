@@ -407,6 +407,55 @@ def test_a_version_is_never_champion_after_itself(house):
     assert house.rollback().version == 1
 
 
+def before_judging(house, act):
+    """Act elsewhere after a request has been taken and before anything is read to judge it."""
+    judge = house.gate._judge
+
+    def judged(request):
+        house.gate._judge = judge
+        act()
+        return judge(request)
+
+    house.gate._judge = judged
+
+
+def test_what_became_champion_before_it_was_judged_is_not_champion_twice(house):
+    """Else the way back would lead from it to itself."""
+    house.promote(1)
+    before_judging(house, lambda: house.promote(2))
+    with pytest.raises(Misuse, match="lending 2 became champion meanwhile"):
+        house.promote(2)
+    house.promote(3)
+    before_judging(house, house.rollback)
+    with pytest.raises(Misuse, match="lending 2 became champion meanwhile"):
+        house.rollback()
+    assert house.champion() == (2, 4)
+    assert house.rollback().version == 1
+
+
+def test_a_rollback_that_is_sent_twice_at_once_is_one(house):
+    """The second is told of the first, though it saw the model after the move."""
+    for version in (1, 2, 3):
+        house.promote(version)
+    before, first = house.gate._before, []
+
+    def moved_first(model):
+        house.gate._before = before
+        first.append(house.rollback(key="retry").entry_seq)
+        return before(model)
+
+    house.gate._before = moved_first
+    assert house.rollback(key="retry").entry_seq == first[0]
+    assert house.champion() == (2, 4)
+
+
+@pytest.mark.parametrize("given", [{"why": "bad \udcff byte"}, {"actor": "\udcff"}])
+def test_what_is_no_unicode_is_refused_in_words(house, given):
+    with pytest.raises(Misuse, match="is no text of Unicode"):
+        house.promote(1, **given)
+    assert house.kinds() == []
+
+
 def test_two_who_roll_back_at_once_go_one_step_back(house):
     """Each saw version 3 fail; going back from 2 is another question."""
     for version in (1, 2, 3):

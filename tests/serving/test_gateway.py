@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from workbench.errors import Misuse
 from workbench.serving import Request
 from workbench.serving.answering import Limits
 
@@ -192,6 +193,16 @@ def test_a_model_that_fails_is_a_500_in_words_and_the_gateway_lives(shop):
     assert "lending 1 failed on this input" in answer.json()["error"]["message"]
 
 
+def test_a_model_that_calls_its_input_misuse_is_a_500_in_words_too(shop):
+    class Fussy:
+        def predict_proba(self, frame):
+            raise Misuse("the income is strange")
+
+    shop.loader.estimators[1] = Fussy()
+    answer = shop.ask(ROW)
+    assert (answer.status, answer.json()["error"]["message"]) == (500, "the income is strange")
+
+
 def test_a_score_that_is_no_number_is_not_given_out(shop):
     class Lost:
         def predict(self, frame):
@@ -242,6 +253,13 @@ def test_a_log_that_cannot_be_written_stops_durable_answers_only(shop):
     status, metrics = shop.run(story)
     assert status == 200
     assert "workbench_log_waiting_rows 1" in metrics
+
+
+@pytest.mark.parametrize("body", [b'{"income": 1, "\\ud800": 1}', b'{"rows": [], "\\udfff": 1}', b'"\\ud800"'])
+def test_half_a_character_is_refused_like_any_other_field(shop, body):
+    answer = shop.run(lambda client: client.ask(Request("/v1/models/lending/predict", body)))
+    assert answer.status == 422
+    assert answer.json()["error"]["message"]
 
 
 def test_the_models_are_listed_with_the_fields_they_take(shop):

@@ -82,6 +82,23 @@ def test_a_file_that_is_no_log_is_told_apart_from_one_of_a_newer_workbench(tmp_p
         PredictionLog.open(f"sqlite:///{tmp_path / 'newer.db'}")
 
 
+def test_another_database_is_refused_and_left_as_it_is(tmp_path):
+    other = sqlite3.connect(tmp_path / "other.db")
+    other.execute("CREATE TABLE runs (id INTEGER)")
+    with pytest.raises(EngineError, match="it is another database"):
+        PredictionLog.open(f"sqlite:///{tmp_path / 'other.db'}")
+    assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("runs",)]
+    other.close()
+
+
+def test_several_may_open_a_new_log_at_once(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(20):
+            url = f"sqlite:///{tmp_path / f'{number}.db'}"
+            for opened in list(pool.map(PredictionLog.open, [url] * 8)):
+                opened.close()
+
+
 def test_a_url_of_another_kind_is_refused():
     with pytest.raises(Misuse, match="sqlite:///PATH"):
         PredictionLog.open("postgresql://localhost/x")

@@ -65,11 +65,12 @@ class Parameters:
     def __len__(self) -> int:
         return len(self._declared)
 
-    def validate(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def validate(self, given: Mapping[str, Any], *, where: str = "") -> dict[str, Any]:
         """All parameters with their values: the given ones checked, the others by default.
 
         Args:
             given: Values by name; texts are read as the command line gives them ("0.1", "a,b").
+            where: The notebook as a command takes it, for the hint; by default its name.
 
         Returns:
             Values of the declared types, in the order of the cell.
@@ -85,7 +86,7 @@ class Parameters:
             except ValueError as error:
                 problems.append(f"{name} is {_shown(given[name])}; it must be {error}")
         if problems:
-            raise Misuse("; ".join(problems), hint=f"workbench params {self.notebook}")
+            raise Misuse("; ".join(problems), hint=f"workbench params {where or self.notebook}")
         return values
 
     def schema(self) -> dict[str, Any]:

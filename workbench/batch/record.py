@@ -6,8 +6,8 @@
     record.sentence("Free care raises visits by a third.")
     record.close()
 
-Everything lies in the run's folder until the runner commits it; a kernel never opens the tracking
-store or the ledger. `record.json` is written last, whole or not at all: a notebook that ends without
+Everything lies in the run's folder until the runner commits it; a run's kernel never writes to the
+tracking store or the ledger. `record.json` is written last, whole or not at all: a notebook that ends without
 `close` hands over nothing.
 """
 
@@ -27,6 +27,8 @@ from workbench.errors import EngineError, Misuse
 from workbench.ledger import canonical
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+TEXTS = ("kind", "subject", "verdict", "sentence", "data_digest", "run_id", "at")  # of a finding
+FIGURE = frozenset({"value", "low", "high", "probability", "target", "needed", "n"})  # fields of a figure
 EMPTY: Mapping[str, Any] = {"metrics": {}, "sentence": "", "lessons": [], "findings": [], "data": [], "models": []}
 
 
@@ -100,13 +102,14 @@ class Record:
         """Evidence; one whose subject is a model by its bare name is about the version this run registers.
 
         Raises:
-            Misuse: It is not plain JSON with finite numbers.
+            Misuse: It is not plain JSON with finite numbers, or lacks what a policy reads.
         """
         body = finding.as_body()
         try:
             plain = json.loads(canonical(body))
         except (TypeError, ValueError) as error:
             raise Misuse(f"the finding is not plain JSON: {error}", hint="undefined figures are None") from error
+        _check_finding(plain)
         self._open()["findings"].append(plain)
 
     def data(self, name: str, digest: str, rows: int) -> None:
@@ -216,6 +219,25 @@ def read_record(folder: Path) -> Mapping[str, Any] | None:
     except FileNotFoundError:
         return None
     return content
+
+
+def _check_finding(body: Mapping[str, Any]) -> None:
+    # refused now: in the ledger for good, it would stop whoever reads the evidence about its subject
+    lacking = [name for name in TEXTS if not isinstance(body.get(name), str)]
+    if lacking:
+        raise Misuse(f"the finding has no text for {', '.join(lacking)}", hint="make it by workbench.evidence")
+    try:
+        aware = datetime.fromisoformat(body["at"]).tzinfo is not None
+    except ValueError:
+        aware = False
+    if not aware:
+        raise Misuse(f"the finding's time is {body['at']!r}; it must be ISO 8601 with an offset", hint="record.now")
+    figures = body.get("figures")
+    if not isinstance(figures, dict):
+        raise Misuse("the finding has no figures", hint="figures={} where there are none")
+    for name, figure in figures.items():
+        if not isinstance(figure, dict) or "value" not in figure or not figure.keys() <= FIGURE:
+            raise Misuse(f"the figure {name} is {figure!r}; it must be a Figure", hint="workbench.evidence.Figure(0.9)")
 
 
 def _finite(name: str, value: Any) -> float:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import shlex
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -108,7 +109,9 @@ def run(
         EngineError: The workspace or the tracking store cannot be written.
     """
     content = content_of(notebook)
-    values = declared(content["cells"], notebook.name).validate(parameters)
+    known = notebook.resolve().parent == workspace_root.resolve() / "notebooks"  # then its name will do
+    where = shlex.quote(notebook.name if known else str(notebook))
+    values = declared(content["cells"], notebook.name).validate(parameters, where=where)
     fresh = RunState(
         run_id="",
         key=key or f"run/{uuid.uuid4().hex}",
@@ -121,7 +124,7 @@ def run(
         return _anew(home, fresh, injected(content, values), environ, on_cell, lane)
     with _alone(home.root, key):
         given = {name: fresh.parameters[name] for name in parameters}
-        earlier = _finished(home, fresh, given) or _resumed(home, fresh)
+        earlier = _finished(home, fresh, given) or _resumed(home, fresh, given)
         return earlier or _anew(home, fresh, injected(content, values), environ, on_cell, lane)
 
 
@@ -158,29 +161,37 @@ def _finished(home: Home, fresh: RunState, given: Mapping[str, Any]) -> Outcome 
     if entry.kind != "run.finished" or entry.body["name"] != fresh.name:
         was = entry.body["name"] if entry.kind == "run.finished" else entry.kind
         raise Misuse(f"the key {fresh.key!r} was used for {was}, not for {fresh.name}", hint="give another key")
-    before = entry.body["parameters"]
-    other = [name for name, value in given.items() if before.get(name) != value]
-    if other:
-        name = other[0]
-        raise Misuse(
-            f"the key {fresh.key!r} was used with {name} = {before.get(name)!r}; now it is {given[name]!r}",
-            hint="give another key, or none",
-        )
+    _check_same(fresh.key, entry.body["parameters"], given)
     return _told(entry, home.root)
 
 
-def _resumed(home: Home, fresh: RunState) -> Outcome | None:
-    """Commit what an attempt under this key executed before it was killed; mark the others failed."""
+def _resumed(home: Home, fresh: RunState, given: Mapping[str, Any]) -> Outcome | None:
+    """Commit what an attempt under this key executed before it was killed; mark the others failed.
+
+    Raises:
+        Misuse: It was executed with other parameters.
+    """
     store = home.tracking()
     for run_id in reversed(store.attempts(fresh.key)):
         found = find_folder(home.root, run_id)
         if found is not None and found[1].state == "executed" and found[1].notebook_digest == fresh.notebook_digest:
             folder, state = found
+            _check_same(fresh.key, state.parameters, given)
             body = commit_run(folder, state, tracking=store, ledger=home.ledger, actor=home.actor, now=home.now())
             store.abandon(fresh.key)
             return _outcome(run_id, body, folder, reused=True)
     store.abandon(fresh.key)
     return None
+
+
+def _check_same(key: str, before: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    other = [name for name, value in given.items() if before.get(name) != value]
+    if other:
+        name = other[0]
+        raise Misuse(
+            f"the key {key!r} was used with {name} = {before.get(name)!r}; now it is {given[name]!r}",
+            hint="give another key, or none",
+        )
 
 
 def _anew(

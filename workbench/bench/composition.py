@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -269,6 +270,21 @@ def open_bench(workspace: str | Path | None = None) -> Bench:
     if named is None:
         return Bench(find(Path.cwd()), environ=environ)
     root = Path(named).resolve()
-    if find(root) != root:
-        raise Misuse(f"{root} is no workspace", hint=f"workbench init {root}")
+    found = find(root)
+    if found != root:
+        raise Misuse(f"{root} is no workspace; it lies in one", hint=f"--workspace {shlex.quote(str(found))}")
     return Bench(root, environ=environ)
+
+
+def bench_if_any(workspace: str | Path | None = None) -> Bench | None:
+    """The bench of a workspace as `open_bench` finds it; None where none is named and there is none.
+
+    Raises:
+        Misuse: What is named is no workspace, or its settings cannot be read.
+    """
+    if workspace is None and not os.environ.get("WORKBENCH_WORKSPACE"):
+        try:
+            workspace = find(Path.cwd())
+        except Misuse:
+            return None
+    return open_bench(workspace)

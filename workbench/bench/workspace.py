@@ -60,7 +60,7 @@ def create(root: Path, settings: Settings | None = None) -> bool:
     except OSError as error:
         raise EngineError(
             f"the workspace {root} cannot be written: {error.strerror or error}",
-            hint="choose another folder with --workspace, or mend its permissions",
+            hint="choose another folder, or mend its permissions",
         ) from error
 
 

@@ -6,6 +6,7 @@ that was killed goes on where it stopped, and one that is run again repeats noth
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -245,4 +246,4 @@ def _summary(root: Path, steps: list[Step], seconds: float) -> None:
     for step in steps:
         if step.report:
             click.echo(f"  {step.name:<18} {step.report}")
-    click.echo(f"\nSee the pages, MLflow and the gateway:\n  workbench up --workspace {root}")
+    click.echo(f"\nSee the pages, MLflow and the gateway:\n  workbench up --workspace {shlex.quote(str(root))}")

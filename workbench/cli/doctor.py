@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import importlib.metadata as metadata
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from workbench.cli.options import json_option, print_json, print_table, workspace_option
 from workbench.errors import WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.bench import Bench
+    from workbench.ledger import Head
 
 
 @dataclass(frozen=True)
@@ -113,10 +119,15 @@ def _workspace(workspace: Path | None) -> Iterator[Check]:
         except WorkbenchError as error:
             yield Check("ledger", ok=False, found=error.message, mend=error.hint)
             return
-        mend = "" if result.valid else "compare with an export or a backup before anything is promoted"
+        mend = "" if result.valid else "compare with an earlier export or a backup before anything is promoted"
         yield Check(
             "ledger", result.valid, "; ".join(result.problems) or f"{result.entries} entries, the chain holds", mend
         )
+        runs = bench.root / "reports" / "runs"
+        if not result.entries and runs.is_dir() and any(not p.name.startswith(".") for p in runs.iterdir()):
+            yield Check("history", False, f"the ledger is empty, but there are runs in {runs}", "put back a backup")
+        for head in bench.ledger.heads():
+            yield _champion(bench, head)
         owed = len(bench.ledger.owed())
         yield Check("effects", owed == 0, f"{owed} owed to MLflow", "workbench reconcile" if owed else "")
         missing = [
@@ -125,4 +136,16 @@ def _workspace(workspace: Path | None) -> Iterator[Check]:
             if not (bench.root / bench.settings.policies / f"{name}.rego").is_file()
         ]
         found = f"missing: {', '.join(missing)}" if missing else "promotion, rollback"
-        yield Check("policies", not missing, found, f"workbench init {bench.root}" if missing else "")
+        yield Check("policies", not missing, found, f"workbench init {shlex.quote(str(bench.root))}" if missing else "")
+
+
+def _champion(bench: Bench, head: Head) -> Check:
+    """Whether the files of the version in use are there, and are those that were judged."""
+    name = f"champion of {head.model}"
+    try:
+        bench.store.folder(bench.version(head.model, head.version))
+    except WorkbenchError as error:
+        return Check(
+            name, False, error.message, "restore MLflow's store and artifacts from a backup, or promote another version"
+        )
+    return Check(name, ok=True, found=f"version {head.version}, its files are those that were judged")

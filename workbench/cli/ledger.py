@@ -38,6 +38,10 @@ def show(subject: str | None, kind: str | None, last: int, workspace: Path | Non
     entries = found[::-1]
     if as_json:
         print_json([entry.as_dict() for entry in entries])
+    elif not entries:
+        asked = " ".join(word for word in (kind and f"of kind {kind!r}", subject and f"about {subject!r}") if word)
+        hint = "; workbench ledger show lists all" if asked else ""
+        click.echo(f"the ledger has no entry {asked or 'yet'}{hint}", err=True)
     else:
         print_table(
             ["#", "when (UTC)", "what", "subject", "who", "why"],
@@ -68,7 +72,7 @@ def verify(workspace: Path | None, as_json: bool) -> None:
     if not result.valid:
         raise EngineError(
             "the ledger does not hold:\n" + "\n".join(f"  - {problem}" for problem in result.problems),
-            hint="compare with an export (workbench ledger export) or a backup; do not promote until it is explained",
+            hint="compare with an earlier export or a backup; do not promote until it is explained",
         )
 
 
@@ -90,5 +94,10 @@ def export(output: Path | None, workspace: Path | None) -> None:
                 click.echo(line)
             return
         lines = list(bench.ledger.export())
-    output.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    try:
+        output.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    except OSError as error:
+        raise EngineError(
+            f"{output} cannot be written: {error.strerror or error}", hint="choose another file with --output"
+        ) from error
     click.echo(f"{len(lines)} entries in {output}", err=True)

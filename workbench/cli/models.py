@@ -51,6 +51,9 @@ def models(model: str | None, workspace: Path | None, as_json: bool) -> None:
             ]
         )
         return
+    if not candidates:
+        click.echo("no version is registered yet; train one: workbench run train", err=True)
+        return
     print_table(
         ["model", "version", "stage", "evidence", "policy"],
         [
@@ -85,6 +88,9 @@ def promote(model: str, version: int, why: str, dry_run: bool, workspace: Path |
 
     with open_bench(workspace) as bench:
         if dry_run:
+            head = bench.ledger.head(model)
+            if head is not None and head.version == version:
+                raise Misuse(f"{model} {version} is champion already", hint=f"workbench models {model}")
             decision = bench.gate.judge(model, version, now=bench.now(), actor=bench.actor, why=why)
             _tell(decision, f"{model} {version} would be promoted", as_json)
             return

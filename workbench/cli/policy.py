@@ -25,24 +25,24 @@ def policy() -> None:
 @workspace_option
 @json_option
 def check(policy_file: Path, input_file: str, fail: bool, workspace: Path | None, as_json: bool) -> None:
-    """Judge one input by one POLICY (a .rego file, or a shipped one's name).
+    """Judge one input by one POLICY (a .rego file, or the name of one in the workspace or shipped).
 
     \b
     Examples:
       workbench policy check seed --input metrics.json
       echo '{"metrics": {"fairness": 0.9}}' | workbench policy check seed --input - --json
     """
-    from workbench.bench import shipped
+    from workbench.bench import bench_if_any, shipped
     from workbench.engines.rego import RegoEngine
     from workbench.policy import Policy, decide
 
-    path = policy_file
+    path, bench = policy_file, bench_if_any(workspace)
+    folders = [bench.root / bench.settings.policies] if bench else []
+    folders.append(shipped("templates") / "policies")
     if not path.is_file() and path.parent == Path():
-        here = [workspace / "policies"] if workspace else []
-        named = [folder / f"{path.stem}.rego" for folder in (*here, shipped("templates") / "policies")]
-        path = next((p for p in named if p.is_file()), path)
+        path = next((p for p in (folder / f"{path.stem}.rego" for folder in folders) if p.is_file()), path)
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in (shipped("templates") / "policies").glob("*.rego")))
+        known = ", ".join(sorted({p.stem for folder in folders for p in folder.glob("*.rego")}))
         raise Misuse(f"there is no policy {str(policy_file)!r}", hint=f"give a path, or one of: {known}")
     decision = decide(RegoEngine(), Policy.load(path), _document(input_file))
     if as_json:
@@ -74,5 +74,8 @@ def _document(file: str) -> dict[str, Any]:
             f"the input {file} is no JSON: {error}", hint='it looks like {"metrics": {"fairness": 0.9}}'
         ) from error
     if not isinstance(document, dict):
-        raise Misuse(f"the input {file} is a JSON {type(document).__name__}; it must be an object")
+        raise Misuse(
+            f"the input {file} is a JSON {type(document).__name__}; it must be an object",
+            hint='it looks like {"metrics": {"fairness": 0.9}}',
+        )
     return document

@@ -16,6 +16,8 @@ from workbench.errors import Misuse
 if TYPE_CHECKING:
     from workbench.batch import Outcome
 
+INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
+
 
 @click.command()
 @click.argument("notebook")
@@ -40,7 +42,11 @@ def run(notebook: str, given: Sequence[str], key: str | None, workspace: Path | 
 
     parameters = _pairs(given)
     with open_bench(workspace) as bench, _progress(Path(notebook).stem) as on_cell:
-        outcome = bench.run(notebook, parameters, key=key, on_cell=on_cell)
+        try:
+            outcome = bench.run(notebook, parameters, key=key, on_cell=on_cell)
+        except KeyboardInterrupt:
+            click.echo("stopped; no kernel is left, and what was not finished is not committed", err=True)
+            click.get_current_context().exit(INTERRUPTED)
     if as_json:
         print_json(_as_json(outcome))
     if outcome.status == "failed":
@@ -54,9 +60,12 @@ def run(notebook: str, given: Sequence[str], key: str | None, workspace: Path | 
 @click.command()
 @click.argument("notebook")
 @click.option("--schema", "as_schema", is_flag=True, help="Print JSON Schema, for forms and schedulers.")
+@workspace_option
 @json_option
-def params(notebook: str, as_schema: bool, as_json: bool) -> None:
-    """List the parameters of NOTEBOOK, a path or the name of a shipped one; needs no workspace.
+def params(notebook: str, as_schema: bool, workspace: Path | None, as_json: bool) -> None:
+    """List the parameters of NOTEBOOK, a path or the name of one in the workspace or shipped.
+
+    Outside of a workspace it knows the shipped ones.
 
     \b
     Examples:
@@ -64,8 +73,10 @@ def params(notebook: str, as_schema: bool, as_json: bool) -> None:
       workbench params ab_test --schema
     """
     from workbench.batch.parameters import read
+    from workbench.bench import bench_if_any
 
-    found = read(_notebook(notebook))
+    bench = bench_if_any(workspace)
+    found = read(bench.notebook(notebook) if bench else _notebook(notebook))
     if as_schema:
         print_json(found.schema())
         return

@@ -52,7 +52,10 @@ def serve(host: str, port: int, token_file: Path | None, durable: bool, workspac
             more_metrics=lambda: exposition(bench.served()),
         )
         click.echo(f"the gateway answers at http://{host}:{port}/v1/models", err=True)
-        answer(app if token else only_hosts(app), host=host, port=port)
+        try:
+            answer(app if token else only_hosts(app), host=host, port=port)
+        except KeyboardInterrupt:  # raised again once all requests are answered
+            click.echo("stopped", err=True)
 
 
 def _token(file: Path | None, host: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -27,4 +28,4 @@ def init(folder: Path, as_json: bool) -> None:
         print_json({"workspace": str(root), "created": new})
     else:
         click.echo(f"{root} {'is a workspace now' if new else 'was a workspace already; it is complete'}")
-        click.echo(f"next: cd {folder} && workbench run ab_test", err=True)
+        click.echo(f"next: cd {shlex.quote(str(folder))} && workbench run ab_test", err=True)

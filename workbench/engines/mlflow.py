@@ -15,6 +15,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +157,9 @@ class MlflowStore:
         """
         with self._client() as client:
             run_id, _, path = version.source.removeprefix("runs:/").partition("/")
-            folder = _local(f"{client.get_run(run_id).info.artifact_uri}/{path}")
+            folder = self._artifacts / run_id / "artifacts" / path  # as MLflow lays them out, wherever we stand
+            if not folder.is_dir():
+                folder = _local(f"{client.get_run(run_id).info.artifact_uri}/{path}")
         hint = f"train it again, or restore the artifacts; {version.subject} is not loaded until they are right"
         try:
             found = digest_folder(folder)
@@ -233,16 +236,21 @@ class MlflowStore:
             yield
 
     def _experiment(self, client: Any) -> str:
-        """Ours; where it was not made with the store, another process may make it meanwhile."""
-        found = client.get_experiment_by_name(EXPERIMENT)
-        if found is None:
-            place = self._artifacts.as_uri()
-            _unless("RESOURCE_ALREADY_EXISTS", lambda: client.create_experiment(EXPERIMENT, artifact_location=place))
-            found = client.get_experiment_by_name(EXPERIMENT)
+        """The one that writes into our folder of artifacts; a store that was moved or copied gets a new one."""
+        place = self._artifacts.as_uri()
+        moved = f"{EXPERIMENT}@{hashlib.sha256(place.encode()).hexdigest()[:8]}"
+        for name in (EXPERIMENT, moved):
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                make = partial(client.create_experiment, name, artifact_location=place)
+                _unless("RESOURCE_ALREADY_EXISTS", make)
+                found = client.get_experiment_by_name(name)
+            if found.artifact_location == place:
+                break
         return str(found.experiment_id)
 
     def _runs(self, client: Any, condition: str) -> list[str]:
-        experiments = [self._experiment(client)]
+        experiments = [found.experiment_id for found in client.search_experiments()]
         found = client.search_runs(experiments, condition, order_by=["attributes.start_time ASC"])
         return [run.info.run_id for run in found]
 

@@ -1,13 +1,14 @@
 """MLflow's own pages behind our token: one process, no jobs, no assistant, nothing but loopback.
 
 MLflow has no authentication by default, and it ships an assistant that runs shell commands, a gateway
-to language models and a runner of jobs; none of them is reachable here. Run as a program:
+to language models with their keys, webhooks and a runner of jobs; none of them is reachable here. Run as a program:
 
     python -m workbench.engines.mlflow_ui --uri URL --artifacts DIR --port 5000 --token-file FILE
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -18,7 +19,8 @@ from workbench.serving.http import App, Message, Receive, Reply, Scope, Send
 
 # MLflow opens its assistant's panel at a first visit; here the assistant is switched off
 HUSHED = b'<head><script>localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true")</script>'
-CLOSED = ("/ajax-api/3.0/mlflow/assistant", "/gateway", "/ajax-api/3.0/jobs", "/api/3.0/jobs")
+PARTS = "assistant|gateway|gateway-proxy|genai|issues/invoke|jobs|prompt-optimization|scorer|webhooks"
+CLOSED = re.compile(rf"/gateway(/|$)|/(ajax-)?api/[^/]+/(mlflow/)?({PARTS})(/|$)")
 
 
 def environment(uri: str, artifacts: Path) -> dict[str, str]:
@@ -39,7 +41,7 @@ def closed(app: App) -> App:
     """MLflow's app without the parts that are not for looking at runs and models."""
 
     async def open_parts(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(CLOSED):
+        if scope["type"] == "http" and CLOSED.match(scope["path"]):
             await Reply.problem(404, "this part of MLflow is switched off").send(send)
         elif scope["type"] == "http" and scope["path"] == "/" and scope["method"] == "GET":
             await (await _whole(app, scope, receive)).send(send)

@@ -50,7 +50,7 @@ def connect(path: Path) -> sqlite3.Connection:
         refuse(path, error, "opened")
     try:
         _make_or_recognise(connection, path)
-        _write_ahead(connection)
+        write_ahead(connection)
         connection.execute("PRAGMA synchronous = FULL")
     except BaseException as error:
         connection.close()
@@ -85,6 +85,24 @@ def refuse(path: Path, error: Exception, done: str) -> NoReturn:
     raise EngineError(f"the ledger {path} cannot be {done}: {text}", hint=hint) from error
 
 
+def write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch a file to its write-ahead log, and wait for others while they do: SQLite itself does not.
+
+    Raises:
+        sqlite3.OperationalError: It cannot be written, or another holds it too long.
+    """
+    give_up = time.monotonic() + WAIT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > give_up:
+                raise
+        else:
+            return
+        time.sleep(PAUSE)
+
+
 def _make_or_recognise(connection: sqlite3.Connection, path: Path) -> None:
     """Make the tables in an empty file; refuse a file that holds anything but a ledger we know."""
     connection.execute("BEGIN IMMEDIATE")  # fails here and now where the file cannot be written
@@ -116,17 +134,3 @@ def _recognise(application: int, version: int, path: Path) -> None:
             f"the ledger {path} has schema {version}; this workbench knows up to {VERSION}",
             hint="it was written by a newer workbench: upgrade this one",
         )
-
-
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    # SQLite does not wait for others when it switches a file to its write-ahead log, so we do
-    give_up = time.monotonic() + WAIT
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > give_up:
-                raise
-        else:
-            return
-        time.sleep(PAUSE)

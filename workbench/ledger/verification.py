@@ -2,8 +2,9 @@
 
 Found are a changed field, a removed, inserted or reordered entry, a cut tail, a head that the entries
 do not lead to, a move that no decision allowed, an effect owed for nothing, and a rule of the database
-that somebody took away. Not found is a ledger that was replaced by another whole one, chained anew:
-that takes a tip noted elsewhere, which is why `Verification` names the tip.
+that somebody took away. Not found is a ledger that was replaced by another whole one, chained anew or
+cut with all that the database counts set back: that takes a tip noted elsewhere, which is why
+`Verification` names the tip.
 """
 
 from __future__ import annotations

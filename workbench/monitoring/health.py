@@ -60,6 +60,8 @@ def judged(
         return "watch", f"One request in twenty takes longer than {latency.p95:.2f} s."
     if not requests:
         return "watch", "Nobody asked it in this window."
-    if drift is None or drift.verdict == "not enough evidence":
+    if drift is None:
+        return "watch", "Whether its inputs have drifted cannot be told."
+    if drift.verdict == "not enough evidence":
         return "healthy", "It answers well; too little was asked to be sure that the inputs have not drifted."
     return "healthy", "It answers well, and what it is asked looks like its training data."

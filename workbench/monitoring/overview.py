@@ -88,7 +88,9 @@ def _served(
 ) -> ServedModel:
     outcomes = log.outcomes(head.model, since=now - window, until=now)
     answered = [outcome for outcome in outcomes if outcome.status == 200]
-    by_request: dict[str, Outcome] = {outcome.request: outcome for outcome in outcomes}
+    by_request: dict[str, Outcome] = {}
+    for outcome in sorted(outcomes, key=lambda outcome: outcome.status):  # of one that was tried again, the gravest
+        by_request[outcome.request] = outcome
     decided = [outcome.answer for outcome in answered if outcome.answer is not None]
     requests = len(by_request)
     failed = sum(outcome.status >= 500 for outcome in by_request.values())

@@ -87,7 +87,10 @@ class Policy:
         try:
             source = path.read_text("utf-8-sig")  # an editor's byte order mark is no part of the rules
         except (OSError, UnicodeDecodeError) as error:
-            raise Misuse(f"the policy {path} cannot be read: {error}", hint="give the path of a .rego file") from error
+            raise Misuse(
+                f"the policy {path} cannot be read: {error}",
+                hint="give the path of a .rego file; workbench init puts a workspace's policies back",
+            ) from error
         return cls.parse(path.stem, source)
 
     def comparisons(self) -> list[Comparison]:

@@ -178,7 +178,8 @@ class Gate:
     def _commit(self, request: Request, judgement: Judgement) -> Entry:
         """The entry that the judgement left, or the one that had the key before; all of it or nothing."""
         with self._ledger.transaction() as writer:
-            earlier = self._earlier(request.key, request.action, request.model, request.version)
+            asked = None if request.action == "rollback" else request.version  # whoever rolls back names no version
+            earlier = self._earlier(request.key, request.action, request.model, asked)
             if earlier is not None:
                 return earlier
             self._check_unchanged(request, judgement, writer.head(request.model, SLOT))
@@ -205,6 +206,11 @@ class Gate:
             now = f"version {head.version} is champion" if head else "it has no champion"
             raise Misuse(
                 f"{request.model} moved meanwhile: {now}; nothing was done",
+                hint=f"workbench models {request.model}, then decide again",
+            )
+        if head is not None and head.version == request.version:  # it became champion before it was judged
+            raise Misuse(
+                f"{request.model} {request.version} became champion meanwhile; nothing was done",
                 hint=f"workbench models {request.model}, then decide again",
             )
         weighed = {request.subject} | ({f"{head.model}/{head.version}"} if head else set())
@@ -254,6 +260,11 @@ def _told(actor: str, why: str) -> str:
         raise Misuse("nobody is named as the one who decides; every decision has a person's name")
     if not why.strip():
         raise Misuse("the reason is empty; every decision needs one", hint='--why "…", in a sentence')
+    for name, text in (("name", actor), ("reason", why)):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise Misuse(f"the {name} {text!r} is no text of Unicode", hint="is the terminal set to UTF-8?") from error
     return why.strip()
 
 

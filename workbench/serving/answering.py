@@ -122,7 +122,7 @@ class Answering:
                 scores = _scored(route, rows)
             else:
                 scores = await asyncio.to_thread(_scored, route, rows)
-        except EngineError as error:
+        except WorkbenchError as error:
             raise Refused(error.message, hint="the version is at fault; roll it back", status=500) from error
         return scores
 

@@ -29,6 +29,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import EngineError, Misuse
+from workbench.ledger.opening import write_ahead
 from workbench.serving.prediction import Counts, Outcome, Prediction
 
 if TYPE_CHECKING:
@@ -219,22 +220,32 @@ class PredictionLog:
 
 def _prepare(connection: sqlite3.Connection) -> int:
     """Set the connection up and make the tables where there are none; the schema's version."""
-    connection.execute("PRAGMA journal_mode = WAL")
+    if not connection.execute("PRAGMA user_version").fetchone()[0]:
+        _make(connection)
+    write_ahead(connection)
     connection.execute("PRAGMA synchronous = NORMAL")
-    stored = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if stored:
-        return stored
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _make(connection: sqlite3.Connection) -> None:
+    """Make the tables in an empty file; of those who open it at once, one does."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         if not connection.execute("PRAGMA user_version").fetchone()[0]:
+            _check_empty(connection)
             for statement in TABLES:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _check_empty(connection: sqlite3.Connection) -> None:
+    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        raise sqlite3.DatabaseError("it is another database")
 
 
 def _where(

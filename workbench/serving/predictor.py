@@ -30,8 +30,3 @@ class Predictor:
         if hasattr(self.estimator, "predict_proba"):
             return np.asarray(self.estimator.predict_proba(rows)[:, 1], dtype=float)
         return np.asarray(self.estimator.predict(rows), dtype=float)
-
-    def answer(self, scores: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
-        """Yes where a score is at or above the version's threshold; None where it has no threshold."""
-        threshold = self.version.threshold
-        return None if threshold is None else scores >= threshold

@@ -132,7 +132,7 @@ class Schema:
             for name in row.keys() - self.kinds.keys():
                 near = difflib.get_close_matches(name, self.kinds, n=1)
                 out = f"did you mean {near[0]!r}?" if near else "leave it out"
-                problems.append(Problem(number, name, "is not a field of this model", out))
+                problems.append(Problem(number, _readable(name), "is not a field of this model", out))
         yield good
 
 
@@ -140,6 +140,11 @@ def shown(value: Any) -> str:
     """A value as a message shows it: JSON, and short."""
     text = json.dumps(value, ensure_ascii=True, default=str)
     return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _readable(name: str) -> str:
+    """A name that can be sent back: half of a surrogate pair has no bytes."""
+    return name.encode("utf-8", "replace").decode()
 
 
 def _real(largest: float) -> Callable[[Any], float | None]:
