@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from workbench.batch import Outcome, Record
     from workbench.data import Profile
     from workbench.engines.mlflow import MlflowStore
-    from workbench.evidence import Dossier
     from workbench.monitoring import ServedModel
     from workbench.promotion import Candidate, Gate, Move
     from workbench.serving import PredictionLog
@@ -164,12 +163,6 @@ class Bench:
     def profile(self, model: str, version: int) -> Profile | None:
         """The profile of a version's training data, or None where it has none."""
         return self._profile_of(self.version(model, version))
-
-    def dossier(self, model: str, version: int) -> Dossier:
-        """The newest evidence of each kind about a version."""
-        from workbench.evidence import dossier
-
-        return dossier(self.ledger, model, version)
 
     # moves: each is decided by the gate
 

@@ -187,7 +187,7 @@ def _serve(bench: Bench) -> Step:
 
     rows = loan_applications().held_out().X.to_dict("records")
     names = [f"demo-application-{number:04d}" for number in range(len(rows))]
-    answered = {kept.request for kept in bench.log.rows(model=MODEL)}
+    answered = {kept.request for kept in bench.log.rows(model=MODEL) if kept.status == 200}
     asked = [
         Request(f"/v1/models/{MODEL}/predict", {"rows": [row]}, headers={"x-request-id": name})
         for name, row in zip(names, rows, strict=True)
@@ -199,7 +199,7 @@ def _serve(bench: Bench) -> Step:
         if refused:
             told = refused[0].body.decode()
             raise EngineError(f"the gateway refused an application: {told}", hint="workbench doctor")
-    kept = [row for row in bench.log.rows(model=MODEL) if row.request in set(names)]
+    kept = [row for row in bench.log.rows(model=MODEL) if row.request in set(names) and row.status == 200]
     approved = sum(bool(row.answer) for row in kept) / len(kept)
     figures = {"applications": len(kept), "approved": approved, "version": kept[-1].version}
     sentence = f"{len(kept)} held-out applications answered by version {kept[-1].version}, {approved:.0%} approved"
