@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from typing import Literal
 
 from workbench.ledger import Entry
+from workbench.ledger.heads import MOVES as MOVES
 
 Stage = Literal["champion", "candidate", "rejected", "former champion"]
 
-MOVES = ("promotion.granted", "rollback.granted")
 DECIDED = (
     "promotion.granted",
     "promotion.denied",

@@ -223,7 +223,7 @@ def _prepare(connection: sqlite3.Connection) -> int:
     if not connection.execute("PRAGMA user_version").fetchone()[0]:
         _make(connection)
     write_ahead(connection)
-    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA synchronous = FULL")
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
