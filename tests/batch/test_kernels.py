@@ -11,15 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from workbench.batch.kernels import Failure, cold, kernel_environment
+from workbench.batch.kernels import cold
+from workbench.batch.lanes import Failure, Job, kernel_environment
 from workbench.batch.notebook import content_of, injected
 
 RUNNER = """
 import os, sys
 from pathlib import Path
 from workbench.batch.kernels import cold
+from workbench.batch.lanes import Job
 place = Path(sys.argv[1])
-cold(place / "n.ipynb", workspace=place, run_folder=place, environ=dict(os.environ), on_cell=None)
+cold(Job(place / "n.ipynb", place, place, dict(os.environ)))
 """
 NAP = (
     "import os, pathlib, subprocess, time\n"
@@ -36,12 +38,14 @@ def execute(tmp_path, write_notebook):
 
     def call(*cells, environ=None, on_cell=None, place=tmp_path):
         notebook = write_notebook(place / "n.ipynb", *cells)
-        failure = cold(
-            notebook, workspace=place, run_folder=place, environ=environ or dict(os.environ), on_cell=on_cell
-        )
-        return failure, json.loads(notebook.read_text("utf-8"))
+        ended = cold(Job(notebook, place, place, environ or dict(os.environ)), on_cell)
+        return ended.failure, json.loads(notebook.read_text("utf-8"))
 
     return call
+
+
+def seen(environ):
+    return kernel_environment(Job(Path("n"), Path("/w"), Path("/r"), environ))
 
 
 def printed(notebook):
@@ -92,8 +96,8 @@ def test_a_kernel_is_one_of_this_interpreter_whatever_the_kernelspecs_say(execut
 
 
 def test_thread_counts_are_one_unless_the_environment_says_otherwise():
-    assert kernel_environment({}, Path("/w"), Path("/r"))["OMP_NUM_THREADS"] == "1"
-    assert kernel_environment({"OMP_NUM_THREADS": "8"}, Path("/w"), Path("/r"))["OMP_NUM_THREADS"] == "8"
+    assert seen({})["OMP_NUM_THREADS"] == "1"
+    assert seen({"OMP_NUM_THREADS": "8"})["OMP_NUM_THREADS"] == "8"
 
 
 def test_injected_dates_and_paths_arrive_as_dates_and_paths(tmp_path, write_notebook):
@@ -102,7 +106,7 @@ def test_injected_dates_and_paths_arrive_as_dates_and_paths(tmp_path, write_note
     notebook = write_notebook(tmp_path / "n.ipynb", cell, "print(repr(since), type(where).__mro__[1].__name__)")
     content = injected(content_of(notebook), {"since": date(2026, 12, 24), "where": Path("b c")})
     notebook.write_text(json.dumps(content))
-    assert cold(notebook, workspace=tmp_path, run_folder=tmp_path, environ=dict(os.environ), on_cell=None) is None
+    assert cold(Job(notebook, tmp_path, tmp_path, dict(os.environ))).failure is None
     assert printed(json.loads(notebook.read_text())) == "datetime.date(2026, 12, 24) Path\n"
 
 

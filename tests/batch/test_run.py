@@ -15,7 +15,7 @@ import pytest
 
 from workbench import open_bench
 from workbench.batch import run
-from workbench.batch.kernels import Failure
+from workbench.batch.lanes import Failure
 from workbench.bench import create
 from workbench.errors import EngineError, Misuse
 from workbench.evidence import Finding

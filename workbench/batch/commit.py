@@ -51,6 +51,7 @@ def commit_run(
     sentence = handed["sentence"] if record else NOTHING
     tags = {NOTEBOOK_DIGEST: state.notebook_digest, SENTENCE: sentence}
     tags |= {f"workbench.data.{data['name']}": data["digest"] for data in handed["data"]}
+    tags |= {f"workbench.{name}": str(value) for name, value in usage_of(state).items()}
     tracking.log(state.run_id, metrics=handed["metrics"], tags=tags, folder=folder)
     versions = [_registered(model, handed, state, tracking, actor, now) for model in handed["models"]]
     tracking.finish(state.run_id, "FINISHED")
@@ -61,6 +62,7 @@ def commit_run(
         "notebook_digest": state.notebook_digest,
         "folder": folder.name,
         "seconds": state.seconds,
+        **usage_of(state),
         "metrics": handed["metrics"],
         "sentence": sentence,
         "lessons": handed["lessons"],
@@ -70,6 +72,11 @@ def commit_run(
     }
     _tell(ledger, state, body, versions, findings, actor, now)
     return body
+
+
+def usage_of(state: RunState) -> dict[str, Any]:
+    """What a run took and how it was run, as its entry has it."""
+    return {"lane": state.lane, "cpu_seconds": state.cpu_seconds, "peak_memory": state.peak_memory}
 
 
 def _registered(

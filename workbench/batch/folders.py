@@ -43,6 +43,9 @@ class RunState:
     parameters: Mapping[str, Any]  # plain JSON
     state: State = "running"
     seconds: float = 0.0  # that the cells took
+    lane: str = ""  # how they were run
+    cpu_seconds: float = 0.0  # that the kernel took
+    peak_memory: int = 0  # bytes of the kernel's own, at most
 
 
 def make_folder(root: Path, name: str, began: datetime, run_id: str) -> Path:
@@ -94,7 +97,7 @@ def read_state(folder: Path) -> RunState | None:
     """How far the run in a folder has come; None where no run has begun there."""
     try:
         content = json.loads((folder / RUN).read_text("utf-8"))
-        return RunState(**{field.name: content[field.name] for field in fields(RunState)})
+        return RunState(**{field.name: content[field.name] for field in fields(RunState) if field.name in content})
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -10,116 +10,40 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from subprocess import DEVNULL
-from typing import Any, Protocol
+from typing import Any
 
-INHERITED = (
-    "HOME",
-    "JUPYTERHUB_USER",
-    "LANG",
-    "LC_ALL",
-    "LC_CTYPE",
-    "LD_LIBRARY_PATH",
-    "LOGNAME",
-    "PATH",
-    "PYTHONPATH",
-    "PYTHONPYCACHEPREFIX",
-    "SYSTEMROOT",
-    "TEMP",
-    "TMP",
-    "TMPDIR",
-    "TZ",
-    "USER",
-    "VIRTUAL_ENV",
-    "XDG_CACHE_HOME",
-)
-THREADS = (  # one each unless told otherwise: sums then come out the same on every machine
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-)
-FIXED = {
-    "DO_NOT_TRACK": "1",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "PLOTLY_RENDERER": "plotly_mimetype",  # figures as data; the report draws them
-    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-    "PYTHONWARNINGS": "ignore::DeprecationWarning,ignore::FutureWarning",
-}
+from workbench.batch.lanes import Ended, Failure, Job, OnCell, kernel_environment, told
+
 START_SECONDS = 120  # a kernel may take to start, on a busy machine
-LONGEST = 2000  # characters of an error's message that are kept
 MOST_PATH = 80  # characters of a folder that a local socket can lie in
-ANSI = re.compile(r"\x1b\[[0-9;]*m")
-OnCell = Callable[[int, int], None]  # called with (cells done, cells in all)
 
 
-@dataclass(frozen=True)
-class Failure:
-    """Why a notebook did not come to its end."""
-
-    error: str  # the exception's name, or "KernelDied", "KernelNotStarted"
-    message: str
-    cell: int | None = None  # as the notebook counts: the 3 of In [3]
-
-    @property
-    def sentence(self) -> str:
-        """What went wrong, in words."""
-        if self.cell is None:
-            return self.message
-        return f"cell {self.cell} failed: {self.error}: {self.message}".removesuffix(": ")
-
-
-class Lane(Protocol):
-    """A way to run the cells of a notebook in place."""
-
-    def __call__(
-        self,
-        notebook: Path,
-        *,
-        workspace: Path,
-        run_folder: Path,
-        environ: Mapping[str, str],
-        on_cell: OnCell | None,
-    ) -> Failure | None:
-        """Run all cells, saving outputs as they come; what went wrong, or None."""
-        ...
-
-
-def cold(
-    notebook: Path, *, workspace: Path, run_folder: Path, environ: Mapping[str, str], on_cell: OnCell | None
-) -> Failure | None:
+def cold(job: Job, on_cell: OnCell | None = None) -> Ended:
     """Run a notebook's cells in a new kernel process.
-
-    Args:
-        notebook: The notebook with its values injected; overwritten with its outputs.
-        workspace: The kernel's working folder, named to it as WORKBENCH_WORKSPACE.
-        run_folder: The run's folder, named to it as WORKBENCH_RUN.
-        environ: The environment it may inherit the allowed part of.
-        on_cell: Called with (cells done, cells in all).
-
-    Returns:
-        What went wrong, or None; the outputs up to there are in the notebook.
 
     Raises:
         RuntimeError: papermill failed before there was a kernel.
     """
+    return Ended(_executed(job, on_cell), lane="cold")
+
+
+def _executed(job: Job, on_cell: OnCell | None) -> Failure | None:
     import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.engines import NBClientEngine, papermill_engines
     from papermill.exceptions import PapermillExecutionError
 
     groups: list[int] = []
-    told = kernel_environment(environ, workspace, run_folder)
-    path = str(notebook).replace("{", "{{").replace("}", "}}")  # papermill formats paths
+    seen = kernel_environment(job)
+    path = str(job.notebook).replace("{", "{{").replace("}", "}}")  # papermill formats paths
     with tempfile.TemporaryDirectory(prefix="kernel-") as sockets:  # nobody else can reach them
-        kernel = _kernel_class(told, workspace, Path(sockets), groups)
+        kernel = _kernel_class(seen, job.workspace, Path(sockets), groups)
 
         class Engine(NBClientEngine):  # type: ignore[misc]
             @classmethod
@@ -140,35 +64,20 @@ def cold(
                 start_timeout=START_SECONDS,
             )
         except PapermillExecutionError as error:
-            return Failure(str(error.ename), _told(str(error.evalue)), error.exec_count)
+            return Failure(str(error.ename), told(str(error.evalue)), error.exec_count)
         except DeadKernelError:
             return Failure("KernelDied", "the kernel died; it may have run out of memory, or a cell ended it")
         except RuntimeError as error:
             if not groups:
                 raise
-            return Failure("KernelNotStarted", f"the kernel did not start: {_told(str(error))}")
+            return Failure("KernelNotStarted", f"the kernel did not start: {told(str(error))}")
         finally:
             for group in groups:
                 _kill(group)
     return None
 
 
-def kernel_environment(environ: Mapping[str, str], workspace: Path, run_folder: Path) -> dict[str, str]:
-    """All that a kernel sees of the environment.
-
-    >>> sorted(kernel_environment({"PATH": "/bin", "AWS_SECRET": "x"}, Path("/w"), Path("/w/r")))[-3:]
-    ['PYTHONWARNINGS', 'WORKBENCH_RUN', 'WORKBENCH_WORKSPACE']
-    """
-    return {
-        **dict.fromkeys(THREADS, "1"),
-        **{name: environ[name] for name in (*INHERITED, *THREADS) if name in environ},
-        **FIXED,
-        "WORKBENCH_WORKSPACE": str(workspace),
-        "WORKBENCH_RUN": str(run_folder),
-    }
-
-
-def _kernel_class(told: Mapping[str, str], workspace: Path, sockets: Path, groups: list[int]) -> type:
+def _kernel_class(seen: Mapping[str, str], workspace: Path, sockets: Path, groups: list[int]) -> type:
     """A kernel of this very interpreter, whatever kernelspecs a user has; notes its process group.
 
     It is reached through files in a private folder: ports would be picked, let go and bound again, and
@@ -195,7 +104,7 @@ def _kernel_class(told: Mapping[str, str], workspace: Path, sockets: Path, group
             return spec
 
         async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
-            options |= {"env": dict(told), "cwd": str(workspace), "stdout": DEVNULL, "stderr": DEVNULL}
+            options |= {"env": dict(seen), "cwd": str(workspace), "stdout": DEVNULL, "stderr": DEVNULL}
             await super().start_kernel(**options)
             group = getattr(self.provisioner, "pgid", None)
             if group:
@@ -212,12 +121,6 @@ def _counted(cells: list[Any], on_cell: OnCell) -> Callable[..., None]:
         on_cell(sum(place <= cell_index for place in places), len(places))
 
     return executed
-
-
-def _told(text: str) -> str:
-    """An error's message without colours, and not without end."""
-    plain = ANSI.sub("", text).strip()
-    return plain if len(plain) <= LONGEST else f"{plain[:LONGEST]}…"
 
 
 def _kill(group: int) -> None:

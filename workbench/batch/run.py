@@ -21,7 +21,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from workbench.batch.commit import NOTHING, commit_run
+from workbench.batch.commit import NOTHING, commit_run, usage_of
 from workbench.batch.folders import (
     NOTEBOOK,
     REPORT,
@@ -32,16 +32,18 @@ from workbench.batch.folders import (
     write_state,
     write_whole,
 )
-from workbench.batch.kernels import Failure, Lane, OnCell, cold
+from workbench.batch.kernels import cold
 from workbench.batch.kinds import plain
+from workbench.batch.lanes import Failure, Job, Lane, Limits, OnCell
 from workbench.batch.notebook import content_of, digest_of, injected
 from workbench.batch.parameters import declared
 from workbench.batch.record import Record, read_record
-from workbench.batch.tracking import KEY, Tracking
+from workbench.batch.tracking import KEY, PARENT, Tracking
 from workbench.errors import EngineError, Misuse
 from workbench.ledger import Entry, Ledger
 
 INTERACTIVE = "interactive"  # the name of what a person ran cell by cell
+NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,17 @@ class Home:
     now: Callable[[], datetime]
 
 
+@dataclass(frozen=True)
+class Way:
+    """How one run is executed."""
+
+    environ: Mapping[str, str]
+    lane: Lane
+    limits: Limits
+    on_cell: OnCell | None
+    parent: str | None
+
+
 def run(
     notebook: Path,
     parameters: Mapping[str, Any],
@@ -84,6 +97,8 @@ def run(
     key: str | None = None,
     on_cell: OnCell | None = None,
     lane: Lane = cold,
+    limits: Limits = NO_LIMITS,
+    parent: str | None = None,
 ) -> Outcome:
     """Run a notebook and commit what it found.
 
@@ -99,6 +114,8 @@ def run(
         key: Idempotency key; by default a new one.
         on_cell: Called with (cells done, cells in all).
         lane: How the cells are run.
+        limits: What the cells may take.
+        parent: The tracking store's run that this one is a part of.
 
     Returns:
         The outcome; a cell that raises or a kernel that dies gives one with the status "failed".
@@ -120,12 +137,13 @@ def run(
         parameters={name: plain(value) for name, value in values.items()},
     )
     home = Home(workspace_root.resolve(), tracking, ledger, actor, now)
+    way = Way(environ, lane, limits, on_cell, parent)
     if key is None:
-        return _anew(home, fresh, injected(content, values), environ, on_cell, lane)
+        return _anew(home, fresh, injected(content, values), way)
     with _alone(home.root, key):
         given = {name: fresh.parameters[name] for name in parameters}
         earlier = _finished(home, fresh, given) or _resumed(home, fresh, given)
-        return earlier or _anew(home, fresh, injected(content, values), environ, on_cell, lane)
+        return earlier or _anew(home, fresh, injected(content, values), way)
 
 
 def commit_record(
@@ -194,16 +212,11 @@ def _check_same(key: str, before: Mapping[str, Any], given: Mapping[str, Any]) -
         )
 
 
-def _anew(
-    home: Home,
-    fresh: RunState,
-    content: Mapping[str, Any],
-    environ: Mapping[str, str],
-    on_cell: OnCell | None,
-    lane: Lane,
-) -> Outcome:
+def _anew(home: Home, fresh: RunState, content: Mapping[str, Any], way: Way) -> Outcome:
     began, store = home.now(), home.tracking()
     tags = {KEY: fresh.key, "workbench.notebook": fresh.name, "workbench.actor": home.actor}
+    if way.parent:
+        tags[PARENT] = way.parent
     run_id = store.start(fresh.name, parameters=fresh.parameters, tags=tags)
     try:
         state = replace(fresh, run_id=run_id)
@@ -211,13 +224,19 @@ def _anew(
         write_state(folder, state)
         write_whole(folder / NOTEBOOK, json.dumps(content, indent=1))
         cells_began = home.now()
-        failure = lane(folder / NOTEBOOK, workspace=home.root, run_folder=folder, environ=environ, on_cell=on_cell)
-        seconds = (home.now() - cells_began).total_seconds()
-        state = replace(state, state="failed" if failure else "executed", seconds=seconds)
-        _report(folder, state, failure)
+        ended = way.lane(Job(folder / NOTEBOOK, home.root, folder, way.environ, way.limits), way.on_cell)
+        state = replace(
+            state,
+            state="failed" if ended.failure else "executed",
+            seconds=(home.now() - cells_began).total_seconds(),
+            lane=ended.lane,
+            cpu_seconds=ended.usage.cpu_seconds,
+            peak_memory=ended.usage.peak_memory,
+        )
+        _report(folder, state, ended.failure)
         write_state(folder, state)
-        if failure:
-            return _failed(home, store, folder, state, failure)
+        if ended.failure:
+            return _failed(home, store, folder, state, ended.failure)
         body = commit_run(folder, state, tracking=store, ledger=home.ledger, actor=home.actor, now=home.now())
     except BaseException as error:
         with contextlib.suppress(EngineError):
@@ -238,6 +257,7 @@ def _failed(home: Home, store: Tracking, folder: Path, state: RunState, failure:
         "parameters": dict(state.parameters),
         "folder": folder.name,
         "seconds": state.seconds,
+        **usage_of(state),
         "cell": failure.cell,
         "error": failure.error,
         "message": failure.message,

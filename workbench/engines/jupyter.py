@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from workbench.batch.kernels import FIXED, INHERITED
+from workbench.batch.lanes import FIXED, INHERITED
 from workbench.engines.servers import Server
 
 TEMPLATE = "workbench"
