@@ -43,6 +43,7 @@ THREADS = (  # one each unless told otherwise: sums then come out the same on ev
 FIXED = {
     "DO_NOT_TRACK": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # as every IPython kernel has it
     "PLOTLY_RENDERER": "plotly_mimetype",  # figures as data; the report draws them
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "PYTHONWARNINGS": "ignore::DeprecationWarning,ignore::FutureWarning",

@@ -24,6 +24,8 @@ from workbench.ledger import Entry, Ledger, ModelVersion
 
 if TYPE_CHECKING:
     from workbench.batch import Outcome, Record
+    from workbench.batch.lanes import Lane
+    from workbench.batch.warm import Zygote
     from workbench.data import Profile
     from workbench.engines.mlflow import MlflowStore
     from workbench.monitoring import ServedModel
@@ -93,6 +95,25 @@ class Bench:
 
     # notebooks
 
+    @cached_property
+    def zygote(self) -> Zygote:
+        """Where warm kernels come from; started when it is first asked for one."""
+        from workbench.batch.warm import Zygote
+        from workbench.batch.warm.identity import identify
+
+        identity = identify(self.settings.preload.split(), self._environ)
+        return Zygote(identity, idle=60 * self.settings.warm_minutes)
+
+    def lane(self, kernel: str | None = None) -> Lane:
+        """The way notebooks are run here.
+
+        Args:
+            kernel: "auto", "inline", "warm" or "cold"; by default as the settings say.
+        """
+        from workbench.batch.local import Local
+
+        return Local(self.zygote, kernel or self.settings.kernel)
+
     def run(
         self,
         notebook: str | Path,
@@ -100,6 +121,7 @@ class Bench:
         *,
         key: str | None = None,
         on_cell: Callable[[int, int], None] | None = None,
+        kernel: str | None = None,
     ) -> Outcome:
         """Run a notebook, by path or by a shipped one's name, and commit what it found."""
         from workbench.batch import run
@@ -115,6 +137,7 @@ class Bench:
             environ=self._environ,
             key=key,
             on_cell=on_cell,
+            lane=self.lane(kernel),
         )
 
     def notebook(self, name: str | Path) -> Path:
@@ -246,6 +269,14 @@ class Bench:
             text = self.store.profile(version)
             self._profiles[version.model_digest] = None if text is None else Profile.from_json(text)
         return self._profiles[version.model_digest]
+
+
+def usual_zygote() -> Zygote:
+    """The zygote of the shipped settings, where there is no workspace to ask."""
+    from workbench.batch.warm import Zygote
+    from workbench.batch.warm.identity import PRELOAD, identify
+
+    return Zygote(identify(PRELOAD, os.environ))
 
 
 def open_bench(workspace: str | Path | None = None) -> Bench:

@@ -25,9 +25,16 @@ INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
     "-p", "--parameter", "given", metavar="NAME=VALUE", multiple=True, help="A parameter's value; may be repeated."
 )
 @click.option("--key", help="Idempotency key: a run that finished under it is not run again.")
+@click.option(
+    "--kernel",
+    type=click.Choice(["auto", "inline", "warm", "cold"]),
+    help="How cells are run; auto is the fastest way that is faithful.",
+)
 @workspace_option
 @json_option
-def run(notebook: str, given: Sequence[str], key: str | None, workspace: Path | None, as_json: bool) -> None:
+def run(
+    notebook: str, given: Sequence[str], key: str | None, kernel: str | None, workspace: Path | None, as_json: bool
+) -> None:
     """Run NOTEBOOK, a path or the name of a shipped one, and commit what it found.
 
     Parameters are checked before anything starts; see them with: workbench params NOTEBOOK
@@ -43,7 +50,7 @@ def run(notebook: str, given: Sequence[str], key: str | None, workspace: Path | 
     parameters = _pairs(given)
     with open_bench(workspace) as bench, _progress(Path(notebook).stem) as on_cell:
         try:
-            outcome = bench.run(notebook, parameters, key=key, on_cell=on_cell)
+            outcome = bench.run(notebook, parameters, key=key, on_cell=on_cell, kernel=kernel)
         except KeyboardInterrupt:
             click.echo("stopped; no kernel is left, and what was not finished is not committed", err=True)
             click.get_current_context().exit(INTERRUPTED)
