@@ -211,4 +211,4 @@ def _comments(text: str) -> dict[int, str]:
 
 def _shown(value: Any, kind: Kind) -> str:
     """A value in a message; what was given for a secret may be the secret itself."""
-    return "not shown" if kind.leaf == "Secret" else cut(repr(value))
+    return "a value that is not shown" if kind.leaf == "Secret" else cut(repr(value))

@@ -6,7 +6,8 @@
 In the notebook, the record and the failure's message a value becomes `[secret: token]`. Any other file that
 holds one is removed, and the run fails: half of a file is no result. A value is found as it is, escaped
 for Python, JSON, HTML or an address, as base64 at any offset, and in hex; in a file as UTF-16 and UTF-32
-too. What a notebook compresses, encrypts, draws or spells backwards is not found.
+too. A part of a value is not found, nor what a notebook compresses, encrypts, draws or spells backwards;
+and a runner that is killed with its kernel's outputs half written cleans nothing.
 """
 
 from __future__ import annotations
@@ -113,11 +114,11 @@ class Redaction:
         """A JSON document, redacted as what it means rather than as it is written."""
         try:
             content = json.loads(text)
-        except (ValueError, RecursionError):
+            if deep:
+                self._join_streams(content)
+            cleaned = self._value(content, deep=deep)
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError):  # a cell has written over it
             return self.text(text)
-        if deep:
-            self._join_streams(content)
-        cleaned = self._value(content, deep=deep)
         return text if cleaned == content else json.dumps(cleaned, indent=1)
 
     def _value(self, value: Any, *, deep: bool) -> Any:
@@ -178,8 +179,8 @@ def _check_absent(redaction: Redaction, secrets: Mapping[str, str], content: Map
     Raises:
         Misuse: A value stands in the notebook, in its parameters or in the mark that replaces it.
     """
-    written = [json.dumps(content), json.dumps(content, ensure_ascii=False), *(_mark(name) for name in secrets)]
-    held = redaction.held_by("\n".join(written))
+    cells = ["".join(cell["source"]) for cell in content["cells"]]
+    held = redaction.held_by("\n".join((*cells, json.dumps(content), *map(_mark, secrets))))
     if held:
         raise Misuse(
             f"the value of the secret {', '.join(held)} stands in the notebook or its parameters",

@@ -46,20 +46,21 @@ class Secret:
             Misuse: It refers to nothing that can be read.
         """
         scheme, _, place = self.reference.partition(":")
-        if scheme == "env":
-            if place not in environ:
-                raise Misuse(
-                    f"{self.reference} cannot be read: the environment has no {place}",
-                    hint=f"set {place} where the run is started, or refer to a file: file:/PATH",
-                )
-            return environ[place].rstrip("\r\n")
         try:
-            return Path(place).read_text("utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
-            raise Misuse(
-                f"{self.reference} cannot be read: {why}", hint="name a text file that the run may read"
-            ) from None
+            value = environ[place] if scheme == "env" else Path(place).read_text("utf-8")
+            value.encode("utf-8")
+        except KeyError:
+            why = f"the environment has no {place}"
+        except OSError as error:
+            why = str(error.strerror)
+        except UnicodeError:
+            why = "it is no text in UTF-8"
+        else:
+            return value.rstrip("\r\n")
+        raise Misuse(
+            f"{self.reference} cannot be read: {why}",
+            hint="set the variable where the run is started, or name a text file that it may read",
+        )
 
 
 def variables(references: Iterable[str]) -> list[str]:
