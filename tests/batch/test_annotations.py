@@ -118,6 +118,7 @@ def test_a_field_may_describe_and_a_comment_goes_before_it():
     assert (described.help, described.unit) == ("most that is spent, in EUR, at least 0", "EUR")
     assert described.kind.bounds == {"ge": 0}
     assert described.type_name == "float"
+    assert one("x: list[Annotated[int, Field(gt=0)]] | None = None").type_name == "list[int] | None"
     assert one(f"x: Annotated[float, {field}] = 1.0  # a budget").help == "a budget"
 
 
@@ -131,6 +132,9 @@ def test_a_field_may_describe_and_a_comment_goes_before_it():
         ("x: Annotated[float, Field(**{'gt': 0})] = 1.0", "says more than is understood"),
         ("x: Annotated[float, Field(gt='0')] = 1.0", "says more than is understood"),
         ("x: Annotated[float, Field(gt=True)] = 1.0", "says more than is understood"),
+        ("x: Annotated[float, Field(gt=1e999)] = 1.0", "says more than is understood"),
+        (f"x: Annotated[float, Field(lt=1{'0' * 400})] = 1.0", "says more than is understood"),
+        ("x: Annotated[str, Field(min_length=-1)] = 'a'", "says more than is understood"),
         ("x: Annotated[str, Field(pattern='a')] = 'a'", "says more than is understood"),
         ("x: Annotated[str, Field(gt=0)] = 'a'", "gt is for numbers only"),
         ("x: Annotated[int, Field(min_length=1)] = 1", "min_length is for lists and texts only"),

@@ -18,7 +18,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from workbench.batch.kinds import LEAVES, ROUNDED, Kind
+from workbench.batch.kinds import LARGEST, LEAVES, ROUNDED, Kind
 from workbench.batch.secrets import Secret
 from workbench.errors import Misuse
 
@@ -164,11 +164,10 @@ def type_name(node: ast.expr) -> str:
 
 
 class _Bare(ast.NodeTransformer):
-    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
-        annotated = isinstance(node.value, ast.Name) and node.value.id == "Annotated"
-        bare = node.slice.elts[0] if annotated and isinstance(node.slice, ast.Tuple) else node
-        self.generic_visit(bare)
-        return bare
+    def visit_Subscript(self, node: ast.Subscript) -> Any:
+        if isinstance(node.value, ast.Name) and node.value.id == "Annotated" and isinstance(node.slice, ast.Tuple):
+            return self.visit(node.slice.elts[0])
+        return self.generic_visit(node)
 
 
 def cut(text: str) -> str:
@@ -204,12 +203,18 @@ def _fields(calls: Sequence[ast.expr], where: str) -> dict[str, Any]:
         if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Field"):
             raise Misuse(f"{told} is no Field(…)", hint="write Annotated[float, Field(gt=0, lt=1)]")
         values = {str(keyword.arg): literal(keyword.value, where) for keyword in call.keywords}
-        if call.args or not all(type(value) in FIELDS.get(name, ()) for name, value in values.items()):
+        if call.args or not all(_is_understood(name, value) for name, value in values.items()):
             raise Misuse(
                 f"{told} says more than is understood", hint=f"it may give {', '.join(FIELDS)}, as plain values"
             )
         said |= values
     return said
+
+
+def _is_understood(name: str, value: Any) -> bool:
+    if type(value) not in FIELDS.get(name, ()):
+        return False
+    return isinstance(value, str) or (0 if name in LENGTHS else -LARGEST) <= value < LARGEST
 
 
 def _is_none(node: ast.expr) -> bool:
