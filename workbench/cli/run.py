@@ -72,7 +72,9 @@ def run(
 def params(notebook: str, as_schema: bool, workspace: Path | None, as_json: bool) -> None:
     """List the parameters of NOTEBOOK, a path or the name of one in the workspace or shipped.
 
-    Outside of a workspace it knows the shipped ones.
+    Outside of a workspace it knows the shipped ones. What is allowed and in which unit stands in the
+    comment of a parameter's line ("in (0, 1)", "at least 1", "in USD", "seconds to wait") or in its
+    Field(gt=…, le=…). A Secret takes a reference, env:NAME or file:/PATH.
 
     \b
     Examples:
@@ -88,13 +90,14 @@ def params(notebook: str, as_schema: bool, workspace: Path | None, as_json: bool
         print_json(found.schema())
         return
     if as_json:
-        print_json([{"name": p.name, "type": p.type_name, "default": p.default, "help": p.help} for p in found])
+        print_json([parameter.described for parameter in found])
         return
     if not len(found):
         click.echo(f"{found.notebook} takes no parameters", err=True)
         return
     print_table(
-        ["parameter", "type", "default", "meaning"], [(p.name, p.type_name, _shown(p.default), p.help) for p in found]
+        ["parameter", "type", "default", "allowed", "unit", "meaning"],
+        [[_shown(value) if key == "default" else value for key, value in p.described.items()] for p in found],
     )
 
 
