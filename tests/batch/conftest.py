@@ -2,15 +2,20 @@
 
 import importlib.util
 import json
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
+from workbench.batch.warm import Zygote
+from workbench.batch.warm.identity import PRELOAD, identify
 from workbench.ledger import Ledger
 
 HERE = Path(__file__).parent
 PARAMETERS = "#parameters\n"
+RAISES = "#raises\n"
+TAGS = {PARAMETERS: "parameters", RAISES: "raises-exception"}
 MARKDOWN = "#markdown\n"
 
 
@@ -29,13 +34,14 @@ def cell(number, text):
     if text.startswith(MARKDOWN):
         source = text.removeprefix(MARKDOWN)
         return {"cell_type": "markdown", "id": f"cell-{number}", "metadata": {}, "source": source}
+    tags = [tag for first, tag in TAGS.items() if text.startswith(first)]
     return {
         "cell_type": "code",
         "execution_count": None,
         "id": f"cell-{number}",
-        "metadata": {"tags": ["parameters"]} if text.startswith(PARAMETERS) else {},
+        "metadata": {"tags": tags} if tags else {},
         "outputs": [],
-        "source": text.removeprefix(PARAMETERS),
+        "source": text.removeprefix(PARAMETERS).removeprefix(RAISES),
     }
 
 
@@ -50,6 +56,17 @@ def write_notebook():
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def zygote():
+    """The zygote of this environment; ended where it did not run before."""
+    found = Zygote(identify(PRELOAD, os.environ))
+    ran = found.status() is not None
+    found.start()
+    yield found
+    if not ran:
+        found.stop()
 
 
 @pytest.fixture

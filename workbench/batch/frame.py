@@ -39,6 +39,7 @@ def framed(job: Job, on_cell: OnCell | None, kernel: Kernel, lane: str) -> Ended
     """
     papermill = _papermill()
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from nbformat.validator import NotebookValidationError
     from papermill.exceptions import PapermillExecutionError
 
     path = str(job.notebook).replace("{", "{{").replace("}", "}}")  # papermill formats paths
@@ -63,6 +64,8 @@ def framed(job: Job, on_cell: OnCell | None, kernel: Kernel, lane: str) -> Ended
         failure = watched.timed_out()
     except DeadKernelError:
         failure = watched.died()
+    except NotebookValidationError as error:
+        failure = Failure("OutputRefused", f"a notebook cannot hold what it put out: {told(str(error))}", watched.cell)
     except RuntimeError as error:
         if kernel.pid is None:
             raise
@@ -144,8 +147,10 @@ def _engine() -> type:
     class Sparing(NotebookExecutionManager):  # type: ignore[misc]
         """Saves now and then; papermill itself writes the end."""
 
+        due = False
+
         def save(self, **kwargs: Any) -> None:
-            if (self.now() - self.last_save_time).total_seconds() >= SAVE_SECONDS:
+            if self.due or (self.now() - self.last_save_time).total_seconds() >= SAVE_SECONDS:
                 began = time.monotonic()
                 super().save(**kwargs)
                 self.autosave_cell_every = max(SAVE_SECONDS, 20 * (time.monotonic() - began))
@@ -177,6 +182,9 @@ def _engine() -> type:
             manager.notebook_start()
             try:
                 cls.execute_managed_notebook(manager, kernel_name, **options)
+            except BaseException:
+                manager.due = True  # what there is so far: nobody writes the end of a notebook whose kernel is gone
+                raise
             finally:
                 manager.notebook_complete()
             return manager.nb

@@ -3,7 +3,8 @@
     lane = Local(zygote)           # inline where the notebook allows it, else a forked kernel
     lane = Local(zygote, "cold")   # a new process, as papermill alone would have it
 
-Where no zygote can be had, cells run cold and the log says why.
+What needs more than cells and their outputs (sockets of a kernel, its history's database) is seen in the code
+and gets a kernel. Where no zygote can be had, cells run cold and the log says why.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ Kernel = Literal["auto", "inline", "warm", "cold"]
 KERNELS: tuple[str, ...] = get_args(Kernel)
 NEEDS_A_KERNEL = re.compile(  # what only a kernel with sockets and threads of its own does
     r"\b(ipykernel|ipyparallel|zmq|ipympl)\b|\.kernel\b|%gui\b|%matplotlib\s+(?!inline|agg)\w|%connect_info|%qtconsole"
+    r"|%hist(ory)?\b|%recall\b|%rep\b"  # read from a database of what was typed, which inline has none of
 )
 
 

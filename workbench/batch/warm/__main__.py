@@ -1,4 +1,4 @@
-"""Starts a zygote: `python -P -m workbench.batch.warm`, as `client.py` does."""
+"""Starts a zygote: `python -m workbench.batch.warm`, as `client.py` does."""
 
 from __future__ import annotations
 

@@ -247,8 +247,8 @@ class Zygote:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         identity = self.identity
-        log = os.open(identity.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        command = [sys.executable, "-P", "-m", "workbench.batch.warm", "--idle", str(self._idle)]
+        log = os.open(identity.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        command = [sys.executable, "-m", "workbench.batch.warm", "--idle", str(self._idle)]
         command += ["--socket", str(identity.socket), "--lock", str(identity.lock)]
         try:
             return subprocess.Popen(
@@ -257,7 +257,7 @@ class Zygote:
                 stdout=log,
                 stderr=log,
                 env=dict(identity.environ),
-                cwd="/",
+                cwd=identity.folder,  # nobody else can lay a module there
                 start_new_session=True,
             )
         except OSError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import os
 import random
 import select
@@ -16,6 +17,7 @@ import signal
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from typing import Any
 FIRST_PARTY = "workbench"
 KEPT = "workbench.batch.warm"  # runs in the fork; its digest is part of the zygote's identity
 LOOPS = (("evidently.legacy.utils.sync", "_loop", "_thr", "Async Runner"),)  # event loops made at import
+ITS_OWN = {"PYDEVD_USE_FRAME_EVAL": "NO"}  # set by ipykernel when it is imported
 THREADED = "OMP_NUM_THREADS"
 
 
@@ -46,7 +49,7 @@ def freshen(
     _signals()
     _files(stdio, keep)
     os.environ.clear()
-    os.environ.update(environ)
+    os.environ.update({**ITS_OWN, **environ})
     time.tzset()
     os.umask(umask)
     os.chdir(folder)
@@ -74,6 +77,15 @@ def end_with(pid: int) -> None:
         os.killpg(0, signal.SIGKILL)
 
     threading.Thread(target=watch, name="end-with-owner", daemon=True).start()
+
+
+def adopt_streams() -> None:
+    """Point log handlers that libraries made at their import to the standard streams of now."""
+    before = {id(sys.__stdout__): sys.stdout, id(sys.__stderr__): sys.stderr}
+    for found in logging._handlerList:  # the only list of all handlers that there is
+        handler = found() if isinstance(found, weakref.ref) else found
+        if isinstance(handler, logging.StreamHandler) and id(handler.stream) in before:
+            handler.stream = before[id(handler.stream)]
 
 
 def _signals() -> None:

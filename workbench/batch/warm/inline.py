@@ -12,28 +12,33 @@ import atexit
 import contextlib
 import fcntl
 import io
+import json
 import logging
 import os
 import signal
 import socket
 import sys
 import threading
+import time
 from base64 import b64encode
 from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from ipykernel import ipkernel
-from ipykernel.ipkernel import IPythonKernel
+from ipykernel import iostream, ipkernel
+from ipykernel.kernelapp import IPKernelApp
 from ipykernel.zmqshell import ZMQInteractiveShell
 from jupyter_client.session import Session, json_packer
 from traitlets import Any as AnyTrait
 from traitlets.config import Config
 
-from workbench.batch.warm import wire
+from workbench.batch.warm import fresh, wire
 
-FLUSH = 1 << 16  # characters that are gathered before they are sent
+AFTER = 0.2  # seconds after which what was printed is sent
+OFTEN = 1000  # times that something is printed, after which it is sent at once
 ENOUGH = 64 << 20  # bytes of one cell's output to the files themselves that are kept
+LAUNCHER = str(Path(iostream.__file__).parents[1] / "ipykernel_launcher.py")  # what a cold kernel was started by
 SHELL, IOPUB = "shell", "iopub"
 
 
@@ -51,7 +56,7 @@ class LocalSession(Session):
     """A session that writes each message to one socket."""
 
     wire: socket.socket | None = None
-    one = threading.Lock()
+    one = threading.RLock()
 
     def send(
         self,
@@ -73,110 +78,92 @@ class LocalSession(Session):
             buffers = buffers or msg.get("buffers")
         if self.wire is not None and os.getpid() == self.pid:  # a process that a cell forks says nothing
             told = {**msg, "buffers": [b64encode(memoryview(part).cast("B")).decode() for part in buffers or ()]}
-            content = json_packer({"channel": stream.channel, "message": told})
+            content = _packed({"channel": stream.channel, "message": told})
             with self.one:  # cells may have threads
                 self.wire.sendall(wire.LENGTH.pack(len(content)) + content)
         return msg
 
 
-class Stream(io.TextIOBase):
-    """Standard output or error of a cell: text, gathered and told as the stream of that name."""
+def _packed(body: dict[str, Any]) -> bytes:
+    """A message in bytes; what is no character, half of a pair say, is told as a question mark."""
+    try:
+        packed: bytes = json_packer(body)
+    except UnicodeEncodeError:
+        return json.dumps(body, default=str, ensure_ascii=False).encode("utf-8", "replace")
+    return packed
 
-    encoding = "utf-8"
-    errors = "replace"
+
+class Publisher(iostream.IOPubThread):
+    """What stands where ipykernel has the thread that sends output: everything is sent at once."""
+
+    channel = IOPUB
+    thread = None
+
+    def __init__(self) -> None:
+        self.io_loop = None
+
+    def schedule(self, f: Any) -> None:
+        """Do it now."""
+        f()
+
+
+class OutStream(iostream.OutStream):
+    """Standard output or error of a cell: ipykernel's stream, and what is written past it to the file itself.
+
+    It has the name of what it stands for, and no `write` of its own, because cells show both.
+    """
 
     def __init__(self, name: str, number: int, session: LocalSession) -> None:
-        super().__init__()
-        self.name = name
         self._number = number
-        self._session = session
-        self._text: list[str] = []
-        self._size = 0
-        self._parent: Any = {}
-        self.caught: Caught | None = None
-
-    def set_parent(self, parent: Any) -> None:
-        """Whose output it is from now on."""
-        self._parent = parent
-
-    def write(self, text: str) -> int:
-        """Take text; it is told when there is much of it, or when something else is.
-
-        Raises:
-            TypeError: It is no text.
-        """
-        if not isinstance(text, str):
-            raise TypeError(f"write() argument must be str, not {type(text)}")
-        if os.getpid() != self._session.pid:  # a process that a cell forked
-            return os.write(self._number, text.encode("utf-8", "replace"))
-        if self.caught is not None and self.caught.waits():
-            self.flush()
-            self.caught.tell()
-        other = sys.stderr if self.name == "stdout" else sys.stdout
-        if isinstance(other, Stream) and other is not self and other._text:  # the order between the two is kept
-            other.flush()
-        self._text.append(text)
-        self._size += len(text)
-        if self._size >= FLUSH:
-            self.flush()
-        return len(text)
-
-    def flush(self) -> None:
-        """Tell what was gathered."""
-        if self._text:
-            text, self._text, self._size = "".join(self._text), [], 0
-            self.say(text)
-
-    def say(self, text: str) -> None:
-        """Send text as output of the cell."""
-        self._session.send(Quiet(IOPUB), "stream", {"name": self.name, "text": text}, parent=self._parent)
-
-    def fileno(self) -> int:
-        """The file itself."""
-        return self._number
-
-    def isatty(self) -> bool:
-        """Never."""
-        return False
-
-    def writable(self) -> bool:
-        """Always."""
-        return True
-
-
-class Caught:
-    """What is written to a standard file itself, past Python."""
-
-    def __init__(self, stream: Stream, number: int) -> None:
-        self._stream = stream
-        self._file = os.memfd_create(stream.name)
+        self._file = os.memfd_create(name)
         fcntl.fcntl(self._file, fcntl.F_SETFL, os.O_APPEND)
         os.dup2(self._file, number)
+        super().__init__(session, Publisher(), name, watchfd=False)
+        self._original_stdstream_copy = os.open(os.devnull, os.O_WRONLY)  # a cold kernel's, too, leads nowhere
+        self._writes = 0
 
-    def waits(self) -> bool:
-        """Whether there is something to tell."""
-        return os.fstat(self._file).st_size > 0
+    def _parent(self) -> Any:
+        """Whose output it is. Each `write` asks: what was written past it until now comes first."""
+        self._overtake()
+        return iostream.OutStream.parent_header.fget(self)
 
-    def tell(self) -> None:
-        """Tell what was written since."""
-        size = os.fstat(self._file).st_size
-        if not size:
-            return
-        text = os.pread(self._file, min(size, ENOUGH), 0).decode("utf-8", "replace")
-        os.ftruncate(self._file, 0)
-        if size > ENOUGH:
-            text += f"\n[{size - ENOUGH} more bytes were not kept]\n"
-        self._stream.say(text)
+    parent_header = property(_parent, iostream.OutStream.parent_header.fset)
+
+    def _overtake(self) -> None:
+        if self._is_master_process() and (size := os.fstat(self._file).st_size):
+            with self._buffer_lock:
+                text = os.pread(self._file, min(size, ENOUGH), 0).decode("utf-8", "replace")
+                os.ftruncate(self._file, 0)
+                if size > ENOUGH:
+                    text += f"\n[{size - ENOUGH} more bytes were not kept]\n"
+                self._buffers[frozenset(self._parent_header_global.items())].write(text)
+
+    def _schedule_flush(self) -> None:
+        """It is flushed by the watch over it, see `_flushed`; earlier where there is much."""
+        self._writes += 1
+        if not self._writes % OFTEN:
+            self._flush()
+
+    def _flush(self) -> None:
+        with self._buffer_lock:
+            if self._is_master_process():
+                self._overtake()
+                super()._flush()  # type: ignore[no-untyped-call]
+                return
+            self._subprocess_flush_pending = False  # a process that a cell forked writes to the file
+            for _, text in self._flush_buffers():  # type: ignore[no-untyped-call]
+                os.write(self._number, text.encode("utf-8", "replace"))
 
 
-class InlineKernel(IPythonKernel):
-    """IPython's kernel, told what to do by messages of one socket."""
+class IPythonKernel(ipkernel.IPythonKernel):
+    """IPython's kernel, told what to do by messages of one socket; named so because cells show its name."""
 
     shell: Any
     session: LocalSession
     shell_stream = AnyTrait()
     iopub_socket = AnyTrait()
     stdin_socket = AnyTrait()
+    streams: tuple[OutStream, ...] = ()
     _supports_kernel_subshells = False
 
     async def handle(self, message: dict[str, Any]) -> None:
@@ -188,18 +175,16 @@ class InlineKernel(IPythonKernel):
             result = handler(self.shell_stream, [], message)
             if asyncio.iscoroutine(result):
                 await result
-        for stream in (sys.stdout, sys.stderr):
+        for stream in (sys.stdout, sys.stderr, *self.streams):
             with contextlib.suppress(ValueError, AttributeError):
                 stream.flush()
-            if isinstance(stream, Stream) and stream.caught is not None:
-                stream.caught.tell()
         self._publish_status("idle", SHELL)  # type: ignore[no-untyped-call]
 
     def _abort_queues(self, subshell_id: str | None = None) -> None:
         """Nothing is queued: a cell is sent when the one before it is done."""
 
 
-_made: InlineKernel | None = None
+_made: IPythonKernel | None = None
 
 
 def prepare() -> None:
@@ -212,7 +197,7 @@ def prepare() -> None:
     config = Config()
     config.HistoryManager.enabled = False  # no database is opened, none is shared
     config.IPKernelApp.connection_file = ""  # by this name libraries know a notebook
-    _made = InlineKernel.instance(
+    _made = IPythonKernel.instance(
         config=config,
         log=logging.getLogger(__name__),
         session=LocalSession(config=config),
@@ -221,16 +206,22 @@ def prepare() -> None:
         stdin_socket=Quiet("stdin"),
         shell_channel_thread=SimpleNamespace(parent_thread=threading.main_thread()),
     )
+    app = IPKernelApp.instance(config=config)
+    app.kernel, app.shell = _made, _made.shell
+    app.shell.configurables.append(app)
+    app.init_extensions()
     _made.shell.displayhook.get_execution_count = lambda: _made.execution_count if _made else 0
 
 
 def rehearse() -> None:
     """Run what cells run, in the zygote, so that what IPython imports late is there."""
     if _made is not None:
+        of_its_own = {name: value for name, value in _made.shell.user_ns.items() if name.startswith("__")}
         for cell in ("1 + 1", "display(1)", "%time None", "1 / 0"):
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                 _made.shell.run_cell(cell)
         _made.shell.reset(new_session=False)
+        _made.shell.user_ns.update(of_its_own)
         _made.shell.execution_count = 1
         _made.shell._last_traceback = None
 
@@ -241,7 +232,8 @@ def forget() -> None:
     if _made is not None:
         atexit.unregister(_made.shell.atexit_operations)
         ipkernel._comm_manager = None
-    InlineKernel.clear_instance()
+    IPKernelApp.clear_instance()
+    IPythonKernel.clear_instance()
     ZMQInteractiveShell.clear_instance()
     _made = None
 
@@ -264,25 +256,42 @@ def run(asked: dict[str, Any], files: Sequence[int]) -> int:  # noqa: ARG001
     return 0
 
 
-async def _serve(kernel: InlineKernel, sock: socket.socket) -> None:
+async def _serve(kernel: IPythonKernel, sock: socket.socket) -> None:
     from tornado.ioloop import IOLoop
 
     session: LocalSession = kernel.session
     session.pid = os.getpid()
     session.wire = sock
     kernel.io_loop = IOLoop.current()
-    for name, number in (("stdout", 1), ("stderr", 2)):
-        stream = Stream(name, number, session)
-        stream.caught = Caught(stream, number)
-        setattr(sys, name, stream)
-    sys.path.insert(0, "")
+    kernel.streams = (OutStream("stdout", 1, session), OutStream("stderr", 2, session))
+    sys.stdout, sys.stderr = kernel.streams
+    fresh.adopt_streams()
+    busy = threading.Event()
+    threading.Thread(target=_flushed, args=(kernel.streams, busy), name="flush", daemon=True).start()
+    app = IPKernelApp.instance()
+    app.init_path()
+    app.init_pdb()
+    kernel.shell.init_environment()
+    kernel.shell.history_manager.dir_hist[:] = [Path.cwd()]
+    sys.argv = [LAUNCHER, "-f", "", "--HistoryManager.hist_file=:memory:"]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # outside of a cell an interrupt means nothing
     while (message := await _next(sock)) is not None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        busy.set()
         try:
             await kernel.handle(message)
         finally:
+            busy.clear()
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _flushed(streams: Sequence[OutStream], busy: threading.Event) -> None:
+    """Tell while a cell runs what it has put out so far: it may be the last that is heard of it."""
+    while busy.wait():
+        time.sleep(AFTER)
+        for stream in streams:
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
 
 
 async def _next(sock: socket.socket) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ipykernel.kernelapp import IPKernelApp
 
-from workbench.batch.warm import inline
+from workbench.batch.warm import fresh, inline
 
 
 def run(asked: dict[str, Any], files: Sequence[int]) -> int:  # noqa: ARG001
@@ -19,7 +19,7 @@ def run(asked: dict[str, Any], files: Sequence[int]) -> int:  # noqa: ARG001
         files: None.
     """
     inline.forget()
-    sys.argv = ["ipykernel_launcher.py", *asked["argv"]]
+    sys.argv = [inline.LAUNCHER, *asked["argv"]]
     app = IPKernelApp.instance()
     app.initialize(asked["argv"])  # type: ignore[no-untyped-call]
     _introduce()
@@ -29,6 +29,7 @@ def run(asked: dict[str, Any], files: Sequence[int]) -> int:  # noqa: ARG001
 
 def _introduce() -> None:
     """Tell libraries that were imported before this kernel was there, as importing them now would."""
+    fresh.adopt_streams()
     figures = sys.modules.get("matplotlib_inline.backend_inline")
     if figures is not None:
         figures._enable_matplotlib_integration()  # what its import does

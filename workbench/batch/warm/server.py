@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import fcntl
 import gc
-import importlib
 import os
 import re
 import selectors
@@ -26,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.batch.warm import children, wire
+from workbench.batch.warm import aside, children, wire
 
 SELF = (  # what every fork needs to be a kernel
     "IPython.core.completerlib",
@@ -64,8 +63,11 @@ def main() -> None:
     parser.add_argument("--preload", default="")
     parser.add_argument("--without", default="", help="modules that may not be preloaded")
     given = parser.parse_args()
+    sys.path[:] = [place for place in sys.path if place not in {"", os.getcwd()}]  # noqa: PTH109
     lock = _only_one(given.lock)
     without = {name for name in given.without.split(",") if name}
+    if not without:
+        _empty_log()
     _preload(SELF, without)
     children.prepare()
     _preload([name for name in given.preload.split(",") if name and name not in without], without)
@@ -76,6 +78,7 @@ def main() -> None:
     with contextlib.suppress(FileNotFoundError):
         given.socket.unlink()
     os.close(lock)
+    os._exit(0)  # taking so large an interpreter down takes seconds
 
 
 class Zygote:
@@ -218,7 +221,7 @@ def _preload(names: Sequence[str], without: set[str]) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                importlib.import_module(name)
+                aside.load(name)
             except Exception as error:  # noqa: BLE001  # whatever a module does, the others are still worth having
                 _say(f"{name} is not preloaded: {type(error).__name__}: {error}")
                 continue
@@ -237,7 +240,7 @@ def _start_over(without: set[str]) -> None:
         del given[place : place + 2]
     os.execv(  # noqa: S606
         sys.executable,
-        [sys.executable, "-P", "-m", "workbench.batch.warm", *given, "--without", ",".join(sorted(without))],
+        [sys.executable, "-m", "workbench.batch.warm", *given, "--without", ",".join(sorted(without))],
     )
 
 
@@ -245,6 +248,12 @@ def _say(text: str) -> None:
     """A line in the log."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
+
+
+def _empty_log() -> None:
+    """Let go of what an earlier zygote of this identity said."""
+    with contextlib.suppress(OSError):
+        os.ftruncate(2, 0)
 
 
 def _threads() -> int:
