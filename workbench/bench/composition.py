@@ -23,6 +23,8 @@ from workbench.errors import Misuse
 from workbench.ledger import Entry, Ledger, ModelVersion
 
 if TYPE_CHECKING:
+    from ipywidgets import Widget
+
     from workbench.batch import Outcome, Record
     from workbench.data import Profile
     from workbench.engines.mlflow import MlflowStore
@@ -126,14 +128,14 @@ class Bench:
         path = Path(name)
         if path.suffix == ".ipynb" and path.is_file():
             return path
-        folders = (self.root / "notebooks", shipped("notebooks"))
         if path.parent == Path():
-            for folder in folders:
+            for folder in (self.root / "notebooks", shipped("notebooks")):
                 here = folder / f"{path.name.removesuffix('.ipynb')}.ipynb"
                 if here.is_file():
                     return here
-        known = ", ".join(sorted({p.stem for folder in folders for p in folder.glob("*.ipynb")}))
-        raise Misuse(f"there is no notebook {str(name)!r}", hint=f"give a path, or one of: {known}")
+        raise Misuse(
+            f"there is no notebook {str(name)!r}", hint=f"give a path, or one of: {', '.join(self.notebooks())}"
+        )
 
     def record(self) -> Record:
         """What a notebook hands over: to the runner when one runs it, else to this bench at its end."""
@@ -149,6 +151,40 @@ class Bench:
                 record, tracking=lambda: self.store, ledger=self.ledger, actor=self.actor, now=self.now
             ),
         )
+
+    def form(self, notebook: str | Path | None = None) -> Widget | None:
+        """A form that runs a notebook with checked parameters; in a run of that notebook, nothing.
+
+        Args:
+            notebook: By path, or by the name of one in the workspace or shipped; by default the one
+                that this is called in.
+
+        Raises:
+            Misuse: There is no such notebook, it cannot be told which one this is, or it has no parameters cell.
+        """
+        if self._environ.get("WORKBENCH_RUN"):  # the runner runs this very cell too
+            return None
+        from workbench.bench.forms import filling_of, notebook_here
+        from workbench.views.form import run_form
+
+        path = notebook_here(self._environ, self.root) if notebook is None else self.notebook(notebook)
+        return run_form(filling_of(self, path, {}))
+
+    def run_page(self) -> Widget:
+        """The page on which one chooses a notebook and runs it; its address may ask for one and for values."""
+        from workbench.bench.forms import asked_for, filling_of
+        from workbench.views.choosing import run_page
+
+        return run_page(
+            self.notebooks,
+            lambda name, asked: filling_of(self, self.notebook(name), asked),
+            asked=asked_for(self._environ),
+        )
+
+    def notebooks(self) -> list[str]:
+        """The names of the notebooks in the workspace and of those shipped."""
+        folders = (self.root / "notebooks", shipped("notebooks"))
+        return sorted({path.stem for folder in folders for path in folder.glob("*.ipynb")})
 
     # models
 
