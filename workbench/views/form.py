@@ -90,7 +90,7 @@ class RunForm:
         self.report = parts.html()
         self.after = parts.column(self.result, parts.row(self.show_report, look="wb-acts"), self.report, look="wb-came")
         self.widget = parts.column(
-            parts.row(self.lead, self.you, look="wb-bar-top"),
+            parts.row(self.lead, parts.row(self.you), look="wb-bar-top"),
             self.noted,
             parts.column(*(one.widget for one in self.fields.values()), look="wb-fields"),
             parts.row(self.run, self.reset, self.closed, look="wb-acts"),

@@ -19,7 +19,7 @@ FORM_STYLE = """
 .wb-page .wb-given .widget-label, .wb-page > .widget-dropdown > .widget-label {
   flex:0 0 150px; width:150px; max-width:none; text-align:left; height:auto; padding:0; line-height:1.35;
   font:600 14px/1.35 ui-monospace,"SFMono-Regular",Menlo,Consolas,"Liberation Mono",monospace; color:var(--ink);
-  white-space:normal; overflow-wrap:anywhere;
+  white-space:normal; overflow-wrap:anywhere; margin:0;
 }
 .wb-page > .widget-dropdown { max-width:560px; }
 .wb-page > .widget-dropdown > .widget-label { flex-basis:90px; width:90px; font-family:inherit; }
@@ -50,10 +50,10 @@ FORM_STYLE = """
 .wb-page .wb-given .widget-toggle-buttons .jupyter-button.mod-active {
   background:var(--ours); border-color:var(--ours); color:#fff;
 }
-.wb-page .wb-given .slider-container, .wb-page .wb-given .widget-slider {
-  width:auto; margin:0; height:26px; padding-left:164px;
+.wb-page .wb-given .widget-slider {
+  width:auto; margin:0; height:22px; padding-left:164px; display:flex; align-items:center;
 }
-.wb-page .wb-given .widget-slider .slider-container { padding-left:0; margin:4px 10px; flex:1 1 auto; }
+.wb-page .wb-given .widget-slider .slider-container { margin:0 9px; height:4px; flex:1 1 auto; min-width:0; }
 .wb-page .wb-given .widget-slider > .widget-label { display:none; }
 .wb-page .wb-wrong { padding-left:164px; }
 .wb-page .wb-wrong .widget-html-content { font-size:14px; }
@@ -61,6 +61,7 @@ FORM_STYLE = """
 .wb-page .wb-is-wrong :is(input,select) { border-color:var(--no) !important; background:var(--no-soft) !important; }
 .wb-page .wb-given :is(input,select):disabled { background:var(--soft); color:var(--quiet); opacity:1; }
 .wb-page .wb-running { gap:14px; align-items:center; flex-wrap:wrap; }
+.wb-page .wb-running > .widget-html { flex:0 0 auto; min-width:150px; }
 .wb-page .wb-running .widget-inline-hbox, .wb-page .wb-running .widget-hprogress {
   flex:1 1 200px; width:auto; margin:0; height:12px;
 }
@@ -73,6 +74,7 @@ FORM_STYLE = """
 .wb-page .wb-command .widget-html-content { font-size:13px; color:var(--quiet); }
 .wb-page .wb-came { gap:14px; padding-top:16px; border-top:1px solid var(--line); }
 .wb-page .wb-came h3 { margin:18px 0 4px; }
+.wb-page .wb-came dl :is(dt,dd) { width:auto; float:none; }
 .wb-page table.wb-numbers { max-width:640px; }
 .wb-page table.wb-numbers :is(td,thead th + th) { text-align:right; }
 .wb-page table.wb-numbers tbody th { font-weight:500; }

@@ -99,9 +99,9 @@ def _where(outcome: Outcome, place: Place) -> str:
 
 
 def _link(address: str, words: str) -> str:
-    """Words that lead to an address of this machine's servers; other addresses are no links."""
+    """Words that lead to an address, where it is one; Jupyter serves no file to a link without a referrer."""
     if address.startswith(("/", "http://", "https://")) and not address.startswith("//"):
-        return f'<a href="{safe(address)}" target="_blank" rel="noopener noreferrer">{safe(words)}</a>'
+        return f'<a href="{safe(address)}" target="_blank" rel="noopener">{safe(words)}</a>'
     return f"<code>{safe(words)}</code>"
 
 
@@ -120,9 +120,10 @@ def _value(value: Any) -> str:
 
 
 def _by(change: Change) -> str:
-    if all(isinstance(v, int | float) and not isinstance(v, bool) for v in (change.before, change.after)):
-        return difference(change.after - change.before)
-    return ""
+    if any(isinstance(v, bool) or not isinstance(v, int | float) for v in (change.before, change.after)):
+        return ""
+    by = change.after - change.before
+    return f"{by:+,}".replace("-", "−") if isinstance(by, int) else difference(by)
 
 
 def framed(page: str) -> str:

@@ -1,8 +1,8 @@
 """A stopwatch that runs in the browser: it shows how long something has taken, and asks nothing of the kernel.
 
 The moment it began is the browser's own and is kept with the widget, so that a page that is loaded again
-goes on counting. Where a form stands in a notebook, its keys are its own: without this, a letter typed on
-a button or a slider would be a command of JupyterLab.
+goes on counting. It also keeps the keys of its form from JupyterLab, where "d" pressed twice on a button
+or a tick would delete the cell that shows it.
 """
 
 from __future__ import annotations
@@ -29,12 +29,20 @@ export default {
     model.on("change:running", turn);
     const timer = setInterval(draw, 500);
     turn();
+    let gone = false;
+    const keep = (event) => {  // in a field for text JupyterLab leaves the keys alone by itself
+      if (!event.target.matches("input[type=text]")) event.target.dataset.lmSuppressShortcuts = "true";
+    };
     const own = () => {
       const page = el.closest(".wb-page");
-      if (page) page.dataset.lmSuppressShortcuts = "true";
+      if (page) page.addEventListener("focusin", keep);
+      else if (!gone) setTimeout(own, 50);  // it is not on the page yet
     };
-    requestAnimationFrame(own);
-    return () => clearInterval(timer);
+    own();
+    return () => {
+      gone = true;
+      clearInterval(timer);
+    };
   },
 };
 """
