@@ -81,6 +81,7 @@ FORM_STYLE = """
 .wb-report {
   width:100%; height:min(720px,80vh); border:1px solid var(--line); border-radius:10px; background:#fff; display:block;
 }
+[data-jp-theme-light="false"] .wb-page { background:#fff; color-scheme:light; padding:12px 16px 24px; border-radius:8px; }
 @container (max-width:720px) {
   .wb-page .wb-field { flex-direction:column; align-items:stretch; }
   .wb-page .wb-means { padding:0 0 0 164px; }
