@@ -55,6 +55,9 @@ FORM_STYLE = """
 }
 .wb-page .wb-given .widget-slider .slider-container { margin:0 9px; height:4px; flex:1 1 auto; min-width:0; }
 .wb-page .wb-given .widget-slider > .widget-label { display:none; }
+.wb-page .wb-given .noUi-target { background:#c9d1da; border:0; border-radius:2px; }
+.wb-page .wb-given .noUi-handle { background:#fff; border:1px solid #8592a1; }
+.wb-page .wb-given .noUi-handle:focus { outline:3px solid var(--focus); outline-offset:1px; }
 .wb-page .wb-wrong { padding-left:164px; }
 .wb-page .wb-wrong .widget-html-content { font-size:14px; }
 .wb-page .wb-wrong [role="status"] { color:var(--no); font-weight:600; }
@@ -81,7 +84,9 @@ FORM_STYLE = """
 .wb-report {
   width:100%; height:min(720px,80vh); border:1px solid var(--line); border-radius:10px; background:#fff; display:block;
 }
-[data-jp-theme-light="false"] .wb-page { background:#fff; color-scheme:light; padding:12px 16px 24px; border-radius:8px; }
+[data-jp-theme-light="false"] .wb-page {
+  background:#fff; color-scheme:light; padding:12px 16px 24px; border-radius:8px;
+}
 @container (max-width:720px) {
   .wb-page .wb-field { flex-direction:column; align-items:stretch; }
   .wb-page .wb-means { padding:0 0 0 164px; }

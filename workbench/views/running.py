@@ -95,4 +95,13 @@ class Running:
 
 def in_background(work: Callable[[], None]) -> None:
     """Let another thread do it; it does not keep the kernel from ending."""
-    threading.Thread(target=work, name="workbench-run", daemon=True).start()
+
+    def all_of_it() -> None:
+        from jupyter_core.utils import ensure_event_loop
+
+        try:
+            work()
+        finally:
+            ensure_event_loop().close()  # nbclient opens one in each thread and leaves it open
+
+    threading.Thread(target=all_of_it, name="workbench-run", daemon=True).start()
