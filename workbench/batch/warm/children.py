@@ -1,0 +1,68 @@
+"""What a fork becomes: a kernel, a kernel without ZeroMQ, or a command; and how it ends."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from workbench.batch.warm import fresh, inline
+
+KINDS = {"kernel", "inline", "command"}  # modules of this package, each with a `run(asked, files)`
+AT_EXIT = 1.0  # seconds for a program's own exit handlers; then it is ended
+
+
+def prepare() -> None:
+    """What the zygote does once, so that no fork has to."""
+    importlib.import_module("workbench.batch.warm.kernel")
+    importlib.import_module("workbench.batch.warm.command")
+    inline.prepare()
+
+
+def rehearse() -> None:
+    """What the zygote does when its libraries are imported."""
+    inline.rehearse()
+
+
+def run(asked: dict[str, Any], files: Sequence[int], client: int) -> None:
+    """Become what is asked for, in a process just forked; never returns."""
+    code, log = 1, os.dup(2)  # what goes wrong in becoming something is told in the zygote's log
+    try:
+        kind = asked["kind"]
+        if kind not in KINDS:
+            raise ValueError(f"no such kind: {kind!r}")  # noqa: TRY301
+        stdio = files[:3] if asked.get("stdio") else ()
+        fresh.freshen(
+            environ=asked["environ"],
+            folder=asked["folder"],
+            umask=asked["umask"],
+            stdio=stdio,
+            keep=[*files[len(stdio) :], log],
+            owner=client,
+        )
+        code = int(importlib.import_module(f"workbench.batch.warm.{kind}").run(asked, files[len(stdio) :]) or 0)
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException:  # noqa: BLE001  # the last frame of a process: tell, then end
+        with contextlib.suppress(OSError):
+            os.write(log, traceback.format_exc().encode())
+    finally:
+        _leave(code)
+
+
+def _leave(code: int) -> None:
+    """End at once, after the exit handlers: tearing a heavy interpreter down takes three seconds."""
+    signal.signal(signal.SIGALRM, lambda *_: os.killpg(0, signal.SIGKILL))
+    signal.setitimer(signal.ITIMER_REAL, AT_EXIT)
+    with contextlib.suppress(BaseException):
+        atexit._run_exitfuncs()  # noqa: SLF001  # what the interpreter itself would call
+    for stream in (sys.__stdout__, sys.__stderr__):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()  # type: ignore[union-attr]
+    os._exit(code)
