@@ -207,6 +207,7 @@ def test_a_run_that_is_stopped_leaves_no_kernel_and_no_entry(bench, notebook):
 
         return filling_of(one, notebook, {}).doing.run({"seed": 8}, followed)
 
+    running.announce()
     running.start(work, lambda end: (ends.append(end), ended.set()))
     assert ended.wait(120)
     for thread in threading.enumerate():

@@ -165,6 +165,7 @@ def test_a_notebook_is_run_from_the_form_it_holds(servers, workspace, page):
     run_button(page).click()
     page.get_by_text("It runs now; you can go on working.").wait_for()
     page.locator(".wb-running").get_by_text("0:0").wait_for()
+    page.get_by_text("| Idle").wait_for()  # the kernel is free for other cells
     shot(page, "lab-running")
     page.get_by_text("With the seed 11 it came to 0.11.").wait_for(timeout=60_000)
     assert page.get_by_text("Since the last run").count() == 0

@@ -368,7 +368,7 @@ def test_a_failure_is_told_in_words(form, bench):
     read = form()
     read.press("Run")
     assert "Cell 3 failed: KeyError: 'plan'." in read.text
-    assert "What helps: open the notebook as far as it came" in read.text
+    assert "What helps: it is kept as far as it came in reports/runs/x/notebook.ipynb" in read.text
     assert not read.button("Run").disabled
 
 
@@ -426,6 +426,27 @@ def test_the_kernel_stays_free_while_it_runs(form, bench):
     assert "Free care raises visits by a third." in read.text
     assert not read.form.fields["seed"].input.disabled
     assert not read.form.running.clock.running
+
+
+def test_a_run_that_is_over_at_once_leaves_no_field_closed(form):
+    """The form is closed before the work begins, so that nothing closes it after it has ended."""
+    seen = []
+
+    def begin(work):
+        seen.append(read.form.run.disabled)
+        work()
+        seen.append(read.form.run.disabled)
+
+    read = form(begin=begin)
+    read.press("Run")
+    assert seen == [True, False]
+    assert not read.form.fields["seed"].input.disabled
+
+
+def test_what_is_run_is_kept_too(form, bench):
+    read = form(asked={"seed": "11"})
+    read.press("Run")
+    assert bench.kept[-1]["seed"] == "11"
 
 
 def test_it_can_be_stopped_between_two_cells(form, bench):

@@ -159,7 +159,7 @@ def test_the_run_form_shows_them_as_text(words, reader):
         exists=lambda path: False,
         last=lambda: "before",
         compare=lambda before, after: [Change("parameter", words, words, [words]), Change("metric", words, 1, words)],
-        place=lambda outcome: Place(words, words, f"javascript:{words}"),
+        place=lambda outcome: Place(f"reports/{words}", words, f"javascript:{words}"),
         read_report=lambda outcome: words,
     )
     given = {words: words, "c": words}

@@ -7,6 +7,7 @@
     policies/           the policies in force, copied from the shipped ones
     notebooks/          the notebooks to begin from, copied from the shipped ones
     reports/runs/       one folder a run: the executed notebook and its report
+    .forms/             what was filled in last in the form of a notebook
 
 Making one is safe to repeat and safe to interrupt: the settings file is written last.
 """

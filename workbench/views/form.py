@@ -137,6 +137,9 @@ class RunForm:
 
     def _changed(self) -> None:
         self._offer()
+        self._keep()
+
+    def _keep(self) -> None:
         right = {name: one.text for name, one in self.fields.items() if not one.problem and not one.secret}
         try:
             self._doing.keep(right)
@@ -185,6 +188,7 @@ class RunForm:
             return  # the second of two quick clicks
         show(self.after, shown=False)
         self._note("")
+        self._keep()
         values = self.values
         before: list[str | None] = []
 
@@ -192,8 +196,9 @@ class RunForm:
             before.append(self._doing.last())
             return self._doing.run(values, on_cell)
 
-        self.running.start(work, lambda end: self._ended(end, before[0] if before else None))
+        self.running.announce()
         self._offer()
+        self.running.start(work, lambda end: self._ended(end, before[0] if before else None))
 
     def _ended(self, end: End, before: str | None) -> None:
         self._outcome = end.outcome
@@ -201,11 +206,11 @@ class RunForm:
             self.result.value = self._told(end, before)
         except WorkbenchError as error:  # it is run, but what it came to cannot be read
             self.result.value = failed(error)
-        self.report.value = ""
-        self.show_report.description = REPORT
-        show(self.show_report, shown=end.outcome is not None)
-        show(self.after, shown=True)
-        self._offer()
+        finally:  # whatever happens, the form can be used again
+            self.report.value, self.show_report.description = "", REPORT
+            show(self.show_report, shown=end.outcome is not None)
+            show(self.after, shown=True)
+            self._offer()
 
     def _told(self, end: End, before: str | None) -> str:
         if end.error is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, Literal
 
 from workbench.batch import Outcome
@@ -41,8 +42,8 @@ class Place:
 def told(outcome: Outcome, place: Place) -> str:
     """What came out, or what went wrong."""
     if outcome.status == "failed":
-        return refused(sentence(outcome.sentence), _way_out(outcome)) + _where(outcome, place)
-    earlier = "<p>This ran before under the same key; nothing was run.</p>" if outcome.reused else ""
+        return refused(sentence(outcome.sentence), _way_out(outcome, place)) + _where(outcome, place)
+    earlier = "<p>It ran before; this is what it came to then. Nothing was run.</p>" if outcome.reused else ""
     words = outcome.sentence or f"{outcome.name} ran to its end."
     return confirmed(words) + earlier + _found(outcome) + _metrics(outcome.metrics) + _where(outcome, place)
 
@@ -60,11 +61,9 @@ def changes(found: Sequence[Change]) -> str:
     return f'<table class="wb-numbers"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
 
 
-def _way_out(outcome: Outcome) -> str:
-    return (
-        '<div class="wb-hint">What helps: open the notebook as far as it came, '
-        f"<code>{safe(outcome.notebook.name)}</code> beside the report, and look at that cell.</div>"
-    )
+def _way_out(outcome: Outcome, place: Place) -> str:
+    notebook = PurePath(place.report).with_name(outcome.notebook.name)
+    return f'<div class="wb-hint">What helps: it is kept as far as it came in <code>{safe(notebook)}</code></div>'
 
 
 def _found(outcome: Outcome) -> str:

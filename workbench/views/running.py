@@ -1,6 +1,7 @@
 """A run in the background: how far it has come, how long it takes, and a way to stop it.
 
     running = Running(Inputs(), in_background)
+    running.announce()
     running.start(lambda on_cell: bench.run("ab_test", values, on_cell=on_cell), ended)
 
 The work is done by another thread, so that the kernel answers meanwhile. A stop is heard between two
@@ -51,8 +52,8 @@ class Running:
         self.widget = parts.row(self.bar, self.said, self.clock, self.stop, look="wb-running")
         show(self.widget, shown=False)
 
-    def start(self, work: Callable[[OnCell], Outcome], ended: Callable[[End], None]) -> None:
-        """Set the work going; `ended` is called by the thread that did it."""
+    def announce(self) -> None:
+        """From here on it is busy, and shown to be; a run may be over as soon as it has started."""
         self.busy = True
         self._stop.clear()
         self.bar.value, self.bar.max = 0, 1
@@ -61,6 +62,9 @@ class Running:
         self.clock.running = True
         self._say("The kernel is starting …")
         show(self.widget, shown=True)
+
+    def start(self, work: Callable[[OnCell], Outcome], ended: Callable[[End], None]) -> None:
+        """Set what was announced going; `ended` is called by the thread that did it."""
         self._begin(lambda: self._work(work, ended))
 
     def _work(self, work: Callable[[OnCell], Outcome], ended: Callable[[End], None]) -> None:
