@@ -114,7 +114,6 @@ def page():
         opened = browser.new_page(viewport={"width": 1280, "height": 1000})
         opened.outside, opened.wrong = [], []
         opened.on("request", lambda request: remember(opened.outside, request.url))
-        opened.on("console", lambda m: opened.wrong.append(m.text) if m.type == "error" else None)
         opened.on("pageerror", lambda error: opened.wrong.append(str(error)))
         yield opened
         browser.close()

@@ -341,12 +341,28 @@ def test_what_came_out_is_told(form):
     assert "run-2" in read.text
 
 
+def test_many_metrics_are_folded(form, bench):
+    read = form()
+    read.press("Run")
+    assert "<details class='wb-more' open>" in read.html
+    bench.answer = replace(OUTCOME, metrics={f"m{n}": 0.5 for n in range(60)})
+    read.press("Run")
+    assert "<details class='wb-more'><summary>60 metrics" in read.html
+
+
+def test_a_finding_does_not_say_again_what_the_run_says(form, bench):
+    bench.answer = replace(OUTCOME, findings=({**OUTCOME.findings[0], "sentence": OUTCOME.sentence},))
+    read = form()
+    read.press("Run")
+    assert read.text.count(OUTCOME.sentence) == 1
+
+
 def test_what_changed_since_the_last_run_is_told(form):
     read = form()
     read.press("Run")
     assert "Since the last run: 2 changes" in read.text
     assert "seed 7 8 +1" in read.text
-    assert "F1 0.9000 0.9313 +0.031" in read.text
+    assert "f1 0.9000 0.9313 +0.031" in read.text
 
 
 def test_a_first_run_is_compared_with_nothing(form, bench):

@@ -14,9 +14,10 @@ from typing import Any, Literal
 from workbench.batch import Outcome
 from workbench.views.acting import confirmed, refused
 from workbench.views.evidence import mark
-from workbench.views.words import counted, difference, figure_name, number, safe, sentence
+from workbench.views.words import counted, difference, number, safe, sentence
 
 BADGES = {"pass": "wb-yes", "fail": "wb-no"}
+FEW = 12  # metrics that are shown at once; more are folded
 SAME = "The same parameters and the same metrics as in the last run."
 
 
@@ -53,7 +54,7 @@ def changes(found: Sequence[Change]) -> str:
     if not found:
         return f'<p class="wb-quiet">{SAME}</p>'
     rows = "".join(
-        f"<tr><th scope='row'>{safe(_named(change))}</th><td>{_value(change.before)}</td>"
+        f"<tr><th scope='row'>{safe(change.name)}</th><td>{_value(change.before)}</td>"
         f"<td>{_value(change.after)}</td><td>{_by(change)}</td></tr>"
         for change in sorted(found, key=lambda change: change.kind != "parameter")
     )
@@ -70,22 +71,29 @@ def _found(outcome: Outcome) -> str:
     items = [
         f'<li><span class="wb-badge {BADGES.get(str(finding["verdict"]), "wb-open")}">'
         f"{mark(str(finding['verdict']))}{safe(finding['verdict'])}</span> "
-        f"{safe(finding['kind'])} of {safe(finding['subject'])}: {safe(sentence(str(finding['sentence'])))}</li>"
+        f"{safe(finding['kind'])} of {safe(finding['subject'])}{_said(finding, outcome)}</li>"
         for finding in outcome.findings
     ]
     items += [f"<li>Registered: <b>{safe(model)} {version}</b></li>" for model, version in outcome.versions]
     return f'<ul class="wb-findings">{"".join(items)}</ul>' if items else ""
 
 
+def _said(finding: Mapping[str, Any], outcome: Outcome) -> str:
+    """What a finding says, where it is not what the whole run says."""
+    words = str(finding["sentence"])
+    return "" if words == outcome.sentence else f": {safe(sentence(words))}"
+
+
 def _metrics(metrics: Mapping[str, float]) -> str:
     if not metrics:
         return ""
     rows = "".join(
-        f'<tr><th scope="row">{safe(figure_name(name))}</th><td>{number(value, places=4)}</td></tr>'
+        f'<tr><th scope="row">{safe(name)}</th><td>{number(value, places=4)}</td></tr>'
         for name, value in metrics.items()
     )
     table = f'<table class="wb-numbers"><tbody>{rows}</tbody></table>'
-    return f"<details class='wb-more' open><summary>{counted(len(metrics), 'metric')}</summary>{table}</details>"
+    unfolded = " open" if len(metrics) <= FEW else ""
+    return f"<details class='wb-more'{unfolded}><summary>{counted(len(metrics), 'metric')}</summary>{table}</details>"
 
 
 def _where(outcome: Outcome, place: Place) -> str:
@@ -102,10 +110,6 @@ def _link(address: str, words: str) -> str:
     if address.startswith(("/", "http://", "https://")) and not address.startswith("//"):
         return f'<a href="{safe(address)}" target="_blank" rel="noopener">{safe(words)}</a>'
     return f"<code>{safe(words)}</code>"
-
-
-def _named(change: Change) -> str:
-    return change.name if change.kind == "parameter" else figure_name(change.name)
 
 
 def _value(value: Any) -> str:
