@@ -223,6 +223,22 @@ def test_an_optional_field_may_be_empty(form, bench):
     assert bench.ran[0]["most"] is None
 
 
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [('x: str | None = ""', ""), ("x: list[str] | None = []", []), ("x: str | None = None", None)],
+)
+def test_a_form_changes_no_default_by_being_opened(form, line, value):
+    read = form(line)
+    assert read.form.values == {"x": value}
+    assert read.form.line == "workbench run ab_test"
+
+
+def test_an_empty_option_is_an_option(form):
+    read = form('x: Literal["", "a"] | None = None')
+    read.put("x", "")
+    assert read.form.values == {"x": ""}
+
+
 def test_an_empty_text_is_a_text(form, bench):
     read = form()
     read.put("name", "")

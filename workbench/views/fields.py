@@ -8,7 +8,8 @@ is a convenience and never changes a value that nobody moved it to.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -84,10 +85,8 @@ class Field:
         self._changed()
 
     def _read(self) -> None:
-        given = self.input.value
-        empty = given is None or (isinstance(given, str) and not given.strip())
         try:
-            self.value = self.parameter.kind.read(None if empty and self.parameter.kind.optional else given)
+            self.value = self.parameter.kind.read(self._meant(self.input.value))
         except ValueError as error:
             self.problem = f"must be {error}"
         else:
@@ -98,6 +97,12 @@ class Field:
         wrong = ("wb-is-wrong",) if self.problem else ()
         if tuple(self.input._dom_classes) != wrong:
             self.input._dom_classes = wrong
+
+    def _meant(self, given: Any) -> Any:
+        """What stands in the field; an empty text is nothing, where that may be and the default says no other."""
+        if self._is_chosen() or not self.parameter.kind.optional or given.strip():
+            return given
+        return None if as_text(self.parameter, self.parameter.default) else given
 
     def _found(self) -> str:
         """Whether there is something at the path that is given."""
@@ -125,21 +130,15 @@ class Field:
             return parts.tick(name)
         if kind.leaf == "date":
             return parts.day(name)
-        return parts.line(name, NONE if kind.optional else "the name of a secret" if self.secret else "")
+        return parts.line(name, NONE if kind.optional else "env:NAME or file:/PATH" if self.secret else "")
 
     def _slider_beside(self, parts: Inputs) -> Any:
         """A slider where both ends of the range are known and near enough to each other; else None."""
         kind = self.parameter.kind
-        low, high = (kind.bounds.get(a, kind.bounds.get(b)) for a, b in (("ge", "gt"), ("le", "lt")))
-        if kind.listed or kind.leaf not in {"int", "float"} or low is None or high is None or not low < high:
+        ends = None if kind.listed else _ends(kind.leaf, kind.bounds)
+        if ends is None:
             return None
-        step = 1 if kind.leaf == "int" else (high - low) / STEPS
-        if kind.leaf == "int" and high - low > MOST_STEPS:
-            return None
-        low, high = low + step * ("gt" in kind.bounds), high - step * ("lt" in kind.bounds)
-        if not low < high:
-            return None
-        slider = parts.slider(low, high, step, tooltip=f"{self.name}, {kind.range}")
+        slider = parts.slider(*ends, tooltip=f"{self.name}, {kind.range}")
         slider.observe(lambda change: self._slid(change["new"]), "value")
         return slider
 
@@ -166,6 +165,25 @@ class Field:
         standing = f"{needed}; by default {default}" if default else needed
         words = f"<span>{safe(sentence(self.parameter.help))}</span>" if self.parameter.help else ""
         return f'{words}<span class="wb-gloss">{safe(sentence(standing))}</span>'
+
+
+def _ends(leaf: str, bounds: Mapping[str, float]) -> tuple[float, float, float] | None:
+    """The least and the largest value of a slider, and its step.
+
+    >>> _ends("int", {"gt": 0.5, "lt": 10}), _ends("float", {"ge": 0, "lt": 1}), _ends("int", {"ge": 0})
+    ((1, 9, 1), (0.0, 0.99, 0.01), None)
+    """
+    low, high = bounds.get("ge", bounds.get("gt")), bounds.get("le", bounds.get("lt"))
+    if leaf not in {"int", "float"} or low is None or high is None:
+        return None
+    step = 1 if leaf == "int" else (high - low) / STEPS
+    if leaf == "int":
+        low = math.floor(low) + 1 if "gt" in bounds else math.ceil(low)
+        high = math.ceil(high) - 1 if "lt" in bounds else math.floor(high)
+    else:
+        low, high = low + step * ("gt" in bounds), high - step * ("lt" in bounds)
+    near = leaf == "float" or high - low <= MOST_STEPS
+    return (low, high, step) if near and low < high else None
 
 
 def as_text(parameter: Parameter, value: Any) -> str:
