@@ -171,7 +171,7 @@ def one_line(what: str, text: str) -> str:
     """
     line = " ".join(text.split())
     if not line:
-        raise Misuse(f"the {what} is missing", hint=f'say it in a sentence: --{what} "…"')
+        raise Misuse(f"the {what} is missing", hint="say it in a sentence")
     if len(line) > MOST[what]:
         raise Misuse(f"the {what} has {len(line)} characters; it may have {MOST[what]}", hint="write more in a cell")
     if any(unicodedata.category(sign) in {"Cc", "Cs"} for sign in line):
