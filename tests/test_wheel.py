@@ -72,5 +72,7 @@ def test_any_jupyterlab_of_its_environment_finds_the_launcher(installed):
     shared = installed / "share" / "jupyter" / "labextensions" / "@workbench" / "launcher"
     build = json.loads((shared / "package.json").read_text("utf-8"))["jupyterlab"]["_build"]
     assert (shared / build["load"]).is_file()
-    enabled = json.loads((installed / "etc" / "jupyter" / "jupyter_server_config.d" / "workbench.json").read_text("utf-8"))
+    enabled = json.loads(
+        (installed / "etc" / "jupyter" / "jupyter_server_config.d" / "workbench.json").read_text("utf-8")
+    )
     assert enabled["ServerApp"]["jpserver_extensions"] == {"workbench.bench.lab": True}

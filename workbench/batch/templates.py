@@ -227,15 +227,21 @@ def _place(text: str, path: Path) -> None:
     try:
         path.parent.mkdir(exist_ok=True)
         write_whole(beside, text)
-        os.link(beside, path)  # refuses where a rename would replace
-    except FileExistsError as error:
-        raise Misuse(f"{path} exists already", hint="give the new notebook another name") from error
+        new = _link(beside, path)
+        beside.unlink()
     except OSError as error:
-        raise EngineError(
-            f"{path} cannot be written: {error.strerror}", hint="look at permissions and space"
-        ) from error
-    finally:
-        beside.unlink(missing_ok=True)
+        raise EngineError(f"{path} cannot be written: {error.strerror}", hint="look at its permissions") from error
+    if not new:
+        raise Misuse(f"{path} exists already", hint="give the new notebook another name")
+
+
+def _link(here: Path, there: Path) -> bool:
+    """Whether a file could be given a second name, which nothing had."""
+    try:
+        os.link(here, there)  # refuses where a rename would replace
+    except FileExistsError:
+        return False
+    return True
 
 
 def _shown(text: str) -> str:

@@ -43,7 +43,7 @@ window._JUPYTERLAB["@workbench/launcher"] = (() => {
     const icons = {
       audit: icon("audit", "M12 4v16 M8 20h8 M5 7h14 M5 7l-2.5 6h5z M19 7l-2.5 6h5z"),
       experiment: icon("experiment", "M3 20h18 M6 20V10h4v10 M14 20V5h4v15"),
-      model: icon("model", "M5 6h.1 M5 18h.1 M12 12h.1 M19 12h.1 M5 6l7 6-7 6 M12 12h7"),
+      model: icon("model", "M3 4h4v4H3z M3 16h4v4H3z M17 10h4v4h-4z M7 6l10 6 M7 18l10-6"),
       template: icon("template", `${page} M12 11v6 M9 14h6`),
       form: icon("form", "M4 5h16 M4 12h16 M4 19h16 M9 3v4 M15 10v4 M7 17v4"),
       page: icon("page", "M4 20V4 M4 20h16 M8 16v-4 M12 16V8 M16 16v-6"),
