@@ -227,8 +227,10 @@ def _place(text: str, path: Path) -> None:
     try:
         path.parent.mkdir(exist_ok=True)
         write_whole(beside, text)
-        new = _link(beside, path)
-        beside.unlink()
+        try:
+            new = _link(beside, path)
+        finally:
+            beside.unlink()
     except OSError as error:
         raise EngineError(f"{path} cannot be written: {error.strerror}", hint="look at its permissions") from error
     if not new:

@@ -46,8 +46,7 @@ class LauncherEndpoint(APIHandler):
     @authorized
     def post(self) -> None:
         """Begin a notebook."""
-        asked = self.get_json_body()
-        self._answer(lambda: self._begin(**checked(asked)))
+        self._answer(lambda: self._begin(**asked(self.request.body)))
 
     def _answer(self, call: Callable[[], Mapping[str, Any]]) -> None:
         try:
@@ -71,19 +70,23 @@ def add_to(application: web.Application, base_url: str, *, offer: Offer, begin: 
     application.add_handlers(".*$", [(address, LauncherEndpoint, {"offer": offer, "begin": begin})])
 
 
-def checked(asked: Any) -> dict[str, str]:
-    """What was asked for: one text for each name in `ASKED`; those left out are empty.
+def asked(body: bytes) -> dict[str, str]:
+    """What a request asks for: one text for each name in `ASKED`; those left out are empty.
 
     Raises:
         Misuse: It is something else.
 
-    >>> checked({"template": "blank", "hypothesis": "it holds"})["owner"]
+    >>> asked(b'{"template": "blank", "hypothesis": "it holds"}')["owner"]
     ''
     """
-    hint = f"send an object of texts: {', '.join(ASKED)}"
-    if not isinstance(asked, dict):
-        raise Misuse("the request holds no JSON object", hint=hint)
-    for name, value in asked.items():
+    hint = f"send a JSON object of texts: {', '.join(ASKED)}"
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Misuse("the request is no JSON", hint=hint) from error
+    if not isinstance(content, dict):
+        raise Misuse("the request is no JSON object", hint=hint)
+    for name, value in content.items():
         if name not in ASKED or not isinstance(value, str):
-            raise Misuse(f"{str(name)[:60]!r} is no text that is asked for", hint=hint)
-    return {name: asked.get(name, "") for name in ASKED}
+            raise Misuse(f"{name[:60]!r} is no text that is asked for", hint=hint)
+    return {name: content.get(name, "") for name in ASKED}
