@@ -34,7 +34,7 @@ class Desk:
     """What the launcher of one JupyterLab offers and begins.
 
     The workspace is the one that WORKBENCH_WORKSPACE names, else the one that JupyterLab's root folder lies in;
-    it is looked up anew each time, since it may be made while JupyterLab runs.
+    it is looked up anew each time, since it may be made while JupyterLab runs; outside of one there are no cards.
     """
 
     def __init__(self, root: Path) -> None:
