@@ -110,6 +110,20 @@ def test_only_who_has_the_token_is_answered_and_errors_are_words(lab):
         assert (status, bool(told["message"])) == (400, True), wrong
 
 
+@pytest.mark.slow
+def test_a_page_of_another_site_cannot_begin_a_notebook_in_the_users_name(lab):
+    """A browser sends its cookie with a forged request too, but not the XSRF token."""
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    browser.open(f"{lab[0]}/lab?token=t0ken", timeout=30).close()
+    browser.open(f"{lab[0]}/workbench/launcher", timeout=30).close()
+    forged = json.dumps({"template": "blank", "hypothesis": "x", "name": "forged"}).encode()
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        browser.open(f"{lab[0]}/workbench/launcher", forged, timeout=30)
+    refused.value.close()
+    assert refused.value.code == 403
+    assert not (lab[1] / "notebooks" / "forged.ipynb").exists()
+
+
 @pytest.fixture
 def page(lab):
     """JupyterLab in a browser, at a new launcher; at its end nothing was asked of another machine."""

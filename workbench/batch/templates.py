@@ -206,9 +206,10 @@ def _file_stem(name: str) -> str:
     stem = one_line("name", name).removesuffix(".ipynb")
     if "/" in stem or "\\" in stem:
         raise Misuse(f"{_shown(name)} is more than a name", hint="it goes to the workspace's notebooks; move it later")
-    if not slug(stem, otherwise=""):
+    found = slug(stem, otherwise="")
+    if not found:
         raise Misuse(f"{_shown(name)} cannot name a file", hint='use letters a to z, digits, "-" and "_"')
-    return slug(stem)
+    return found
 
 
 def _stem_of(intent: Intent, template: Template) -> str:

@@ -60,8 +60,11 @@ def new(
         _list(as_json, asked=listing)
         return
     from workbench import open_bench
+    from workbench.batch.templates import find_template
+    from workbench.bench import shipped
 
     parameters = pairs(given)
+    find_template(shipped("templates") / "notebooks", template)  # a wrong name is told before anybody is asked
     with open_bench(workspace) as bench:
         if not hypothesis:
             _check_terminal(template)

@@ -7,7 +7,7 @@
 window._JUPYTERLAB = window._JUPYTERLAB || {};
 window._JUPYTERLAB["@workbench/launcher"] = (() => {
   const CATEGORY = "Workbench";
-  const URL = "workbench/launcher";
+  const ADDRESS = "workbench/launcher";
   const FORM = "import workbench\n\nworkbench.form";
   let scope = {};
 
@@ -52,7 +52,7 @@ window._JUPYTERLAB["@workbench/launcher"] = (() => {
     // The server's answer; an error carries the server's own words.
     async function ask(settings, body) {
       const request = body ? { method: "POST", body: JSON.stringify(body) } : {};
-      const url = URLExt.join(settings.baseUrl, URL);
+      const url = URLExt.join(settings.baseUrl, ADDRESS);
       const answer = await ServerConnection.makeRequest(url, request, settings);
       const content = await answer.json().catch(() => ({}));
       if (!answer.ok) {
@@ -151,6 +151,7 @@ window._JUPYTERLAB["@workbench/launcher"] = (() => {
     async function activate(app, launcher, palette, tracker) {
       const settings = app.serviceManager.serverSettings;
       const offered = await ask(settings);
+      let rank = 0;
       const add = (name, label, caption, icon, execute) => {
         const command = `workbench:${name}`;
         app.commands.addCommand(command, {
@@ -162,7 +163,6 @@ window._JUPYTERLAB["@workbench/launcher"] = (() => {
         launcher?.add({ command, category: CATEGORY, rank: rank++ });
         palette?.addItem({ command, category: CATEGORY, args: { isPalette: true } });
       };
-      let rank = 0;
       const title = (name) => name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
       for (const template of offered.templates) {
         const execute = async () => {
