@@ -13,15 +13,16 @@ and may show a form in which it is run with other values:
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
 
     from workbench.bench import Bench
+    from workbench.bench.secrets import Secret
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "form", "open_bench"]
+__all__ = ["Secret", "__version__", "form", "open_bench"]
 
 
 def open_bench(workspace: str | Path | None = None) -> Bench:
@@ -54,3 +55,16 @@ def form(notebook: str | Path | None = None, *, workspace: str | Path | None = N
             has no parameters cell.
     """
     return open_bench(workspace).form(notebook)
+
+
+def __getattr__(name: str) -> Any:
+    """`Secret`, imported when it is asked for, so that a command answers at once.
+
+    Raises:
+        AttributeError: It is another name.
+    """
+    if name != "Secret":
+        raise AttributeError(f"module 'workbench' has no attribute {name!r}")
+    from workbench.bench.secrets import Secret
+
+    return Secret

@@ -320,29 +320,18 @@ def test_values_that_cannot_be_kept_are_no_reason_not_to_run(form, bench):
     assert not read.button("Run").disabled
 
 
-class Named:
-    """The kind of a secret: a reference, never a value."""
-
-    leaf, options, listed, optional, bounds, range, needed = "Secret", (), False, False, {}, "", "a name like env:TOKEN"
-
-    def read(self, value):
-        if not str(value).startswith("env:"):
-            raise ValueError(self.needed)
-        return value
-
-
 def test_a_secret_is_given_by_reference_and_never_kept(form, bench):
-    read = form()
-    (parameter,) = parameters('token: str = "env:TOKEN"  # opens the warehouse')
-    found = type("One", (), {"__iter__": lambda self: iter([replace(parameter, kind=Named())])})()
-    opened = RunForm(Inputs(), Filling("ab_test", found, "analyst", bench.doing()), lambda work: work())
-    opened.fields["token"].input.value = "hunter2"
-    assert opened.run.disabled
-    opened.fields["token"].input.value = "env:OTHER"
-    assert not opened.run.disabled
-    assert all("token" not in kept for kept in bench.kept)
-    assert "hunter2" not in str(bench.kept) + opened.line
-    assert read
+    read = form('from workbench import Secret\ntoken: Secret = Secret("env:TOKEN")  # opens the warehouse')
+    assert read.form.fields["token"].input.value == "env:TOKEN"
+    read.put("token", "hunter2")
+    assert "Must be a reference, env:NAME or file:/PATH." in read.text
+    assert read.button("Run").disabled
+    assert "hunter2" not in read.html
+    read.put("token", "env:OTHER")
+    assert read.form.line == "workbench run ab_test -p token=env:OTHER"
+    assert not any(bench.kept)
+    read.press("Run")
+    assert bench.ran[0]["token"].reference == "env:OTHER"
 
 
 def test_what_came_out_is_told(form):

@@ -115,7 +115,7 @@ def _papermill() -> Any:
         import papermill
         from papermill.engines import papermill_engines
 
-    if ENGINE not in papermill_engines._engines:  # noqa: SLF001  # it has no other way to ask
+    if ENGINE not in papermill_engines._engines:  # it has no other way to ask
         papermill_engines.register(ENGINE, _engine())
     return papermill
 

@@ -156,7 +156,7 @@ class LocalClient:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.remove_reader(self._socket)
 
-    async def wait_for_ready(self, timeout: float | None = None) -> None:  # noqa: ARG002
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
         """It takes messages from the moment it is forked."""
 
     async def is_alive(self) -> bool:
@@ -207,5 +207,3 @@ class LocalClient:
         message["buffers"] = [b64decode(part) for part in message.get("buffers", ())]
         channel = self.shell_channel if body["channel"] == "shell" else self.iopub_channel
         channel.waiting.put_nowait(message)
-
-

@@ -49,9 +49,7 @@ def warm(job: Job, on_cell: OnCell | None = None, *, zygote: Any) -> Ended:
     return _in_a_kernel(job, on_cell, "warm", {"kernel_provisioner": {"provisioner_name": PROVISIONER}}, zygote)
 
 
-def _in_a_kernel(
-    job: Job, on_cell: OnCell | None, lane: str, metadata: dict[str, Any], zygote: Any = None
-) -> Ended:
+def _in_a_kernel(job: Job, on_cell: OnCell | None, lane: str, metadata: dict[str, Any], zygote: Any = None) -> Ended:
     with tempfile.TemporaryDirectory(prefix="kernel-") as sockets:  # nobody else can reach them
         return framed(job, on_cell, _kernel(job, Path(sockets), metadata, zygote), lane)
 
@@ -63,7 +61,7 @@ def _kernel(job: Job, sockets: Path, metadata: dict[str, Any], zygote: Any) -> A
     kernels that start at the same time take each other's.
     """
     with quick_imports():
-        from jupyter_client.asynchronous import AsyncKernelClient
+        from jupyter_client.asynchronous.client import AsyncKernelClient
         from jupyter_client.kernelspec import KernelSpec
         from jupyter_client.manager import AsyncKernelManager
 
@@ -78,7 +76,7 @@ def _kernel(job: Job, sockets: Path, metadata: dict[str, Any], zygote: Any) -> A
     class Client(AsyncKernelClient):
         """Knows that a kernel is ready when its outputs come; the usual one waits for a silence of 0.2 s too."""
 
-        async def wait_for_ready(self, timeout: float | None = None) -> None:  # type: ignore[override]
+        async def wait_for_ready(self, timeout: float | None = None) -> None:
             end = time.monotonic() + (timeout or START_SECONDS)
             while time.monotonic() < end:
                 asked = self.kernel_info()
@@ -98,9 +96,9 @@ def _kernel(job: Job, sockets: Path, metadata: dict[str, Any], zygote: Any) -> A
                     message = await get(timeout=left)
                 except Empty:
                     return False
-                if message["parent_header"].get("msg_id") == asked:
-                    if message["content"].get("execution_state") != "busy":
-                        return True
+                busy = message["content"].get("execution_state") == "busy"
+                if message["parent_header"].get("msg_id") == asked and not busy:
+                    return True
             return False
 
     class Kernel(AsyncKernelManager):

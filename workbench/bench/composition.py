@@ -11,7 +11,7 @@ import getpass
 import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from ipywidgets import Widget
 
     from workbench.batch import Outcome, Record
+    from workbench.batch.lanes import Lane
+    from workbench.batch.warm import Zygote
     from workbench.data import Profile
     from workbench.engines.mlflow import MlflowStore
     from workbench.monitoring import ServedModel
@@ -52,6 +54,10 @@ class Bench:
     def now(self) -> datetime:
         """The time, in UTC."""
         return datetime.now(UTC)
+
+    def today(self) -> date:
+        """The day, where this machine is."""
+        return self.now().astimezone().date()
 
     @property
     def environ(self) -> Mapping[str, str]:
@@ -95,6 +101,25 @@ class Bench:
 
     # notebooks
 
+    @cached_property
+    def zygote(self) -> Zygote:
+        """Where warm kernels come from; started when it is first asked for one."""
+        from workbench.batch.warm import Zygote
+        from workbench.batch.warm.identity import identify
+
+        identity = identify(self.settings.preload.split(), self._environ)
+        return Zygote(identity, idle=60 * self.settings.warm_minutes)
+
+    def lane(self, kernel: str | None = None) -> Lane:
+        """The way notebooks are run here.
+
+        Args:
+            kernel: "auto", "inline", "warm" or "cold"; by default as the settings say.
+        """
+        from workbench.batch.local import Local
+
+        return Local(self.zygote, kernel or self.settings.kernel)
+
     def run(
         self,
         notebook: str | Path,
@@ -102,9 +127,12 @@ class Bench:
         *,
         key: str | None = None,
         on_cell: Callable[[int, int], None] | None = None,
+        kernel: str | None = None,
     ) -> Outcome:
         """Run a notebook, by path or by a shipped one's name, and commit what it found."""
         from workbench.batch import run
+
+        self.zygote.begin()  # it starts while the parameters are checked and MLflow is opened
 
         return run(
             self.notebook(notebook),
@@ -117,6 +145,7 @@ class Bench:
             environ=self._environ,
             key=key,
             on_cell=on_cell,
+            lane=self.lane(kernel),
         )
 
     def notebook(self, name: str | Path) -> Path:
@@ -136,6 +165,23 @@ class Bench:
         raise Misuse(
             f"there is no notebook {str(name)!r}", hint=f"give a path, or one of: {', '.join(self.notebooks())}"
         )
+
+    def new(
+        self,
+        template: str,
+        *,
+        hypothesis: str,
+        owner: str | None = None,
+        created: date | None = None,
+        name: str = "",
+        parameters: Mapping[str, Any] | None = None,
+    ) -> Path:
+        """A new notebook of this workspace, by a template's name; owner and day are this user and today by default."""
+        from workbench.batch.templates import Intent, create, find_template
+
+        intent = Intent(hypothesis, owner or self.actor, created or self.today())
+        found = find_template(shipped("templates") / "notebooks", template)
+        return create(found, intent, parameters or {}, folder=self.root / "notebooks", name=name)
 
     def record(self) -> Record:
         """What a notebook hands over: to the runner when one runs it, else to this bench at its end."""
@@ -162,24 +208,15 @@ class Bench:
         Raises:
             Misuse: There is no such notebook, it cannot be told which one this is, or it has no parameters cell.
         """
-        if self._environ.get("WORKBENCH_RUN"):  # the runner runs this very cell too
-            return None
-        from workbench.bench.forms import filling_of, notebook_here
-        from workbench.views.form import run_form
+        from workbench.bench.forms import form_of
 
-        path = notebook_here(self._environ, self.root) if notebook is None else self.notebook(notebook)
-        return run_form(filling_of(self, path, {}))
+        return form_of(self, notebook)
 
     def run_page(self) -> Widget:
         """The page on which one chooses a notebook and runs it; its address may ask for one and for values."""
-        from workbench.bench.forms import asked_for, filling_of
-        from workbench.views.choosing import run_page
+        from workbench.bench.forms import page_of
 
-        return run_page(
-            self.notebooks,
-            lambda name, asked: filling_of(self, self.notebook(name), asked),
-            asked=asked_for(self._environ),
-        )
+        return page_of(self)
 
     def notebooks(self) -> list[str]:
         """The names of the notebooks in the workspace and of those shipped."""
@@ -282,6 +319,14 @@ class Bench:
             text = self.store.profile(version)
             self._profiles[version.model_digest] = None if text is None else Profile.from_json(text)
         return self._profiles[version.model_digest]
+
+
+def usual_zygote() -> Zygote:
+    """The zygote of the shipped settings, where there is no workspace to ask."""
+    from workbench.batch.warm import Zygote
+    from workbench.batch.warm.identity import PRELOAD, identify
+
+    return Zygote(identify(PRELOAD, os.environ))
 
 
 def open_bench(workspace: str | Path | None = None) -> Bench:

@@ -16,6 +16,8 @@ from workbench.errors import EngineError, Misuse
 from workbench.ledger import Ledger
 
 if TYPE_CHECKING:
+    from ipywidgets import Widget
+
     from workbench.batch import Outcome
     from workbench.bench.composition import Bench
     from workbench.views.form import Filling
@@ -29,6 +31,30 @@ MLFLOW = "WORKBENCH_MLFLOW"  # where MLflow's pages are; set by `workbench up`
 NO_VALUES = {"token", "template", "theme", "voila-template", "voila-theme"}  # of an address: for the server
 MOST_VALUES = 200  # of an address
 MANY_RUNS = 500  # that are looked through for the last one of a notebook
+
+
+def form_of(bench: Bench, notebook: str | Path | None) -> Widget | None:
+    """The form of a notebook, by default of the one that this is called in; in a run, nothing.
+
+    Raises:
+        Misuse: There is no such notebook, it cannot be told which one this is, or it has no parameters cell.
+    """
+    if bench.environ.get("WORKBENCH_RUN"):  # the runner runs the cell that shows the form too
+        return None
+    from workbench.views.form import run_form
+
+    path = notebook_here(bench.environ, bench.root) if notebook is None else bench.notebook(notebook)
+    return run_form(filling_of(bench, path, {}))
+
+
+def page_of(bench: Bench) -> Widget:
+    """The page on which one chooses a notebook and runs it; what its address asks for is checked."""
+    from workbench.views.choosing import run_page
+
+    def fill(name: str, asked: Mapping[str, str]) -> Filling:
+        return filling_of(bench, bench.notebook(name), asked)
+
+    return run_page(bench.notebooks, fill, asked=asked_for(bench.environ))
 
 
 def notebook_here(environ: Mapping[str, str], root: Path) -> Path:

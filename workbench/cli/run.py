@@ -25,9 +25,16 @@ INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
     "-p", "--parameter", "given", metavar="NAME=VALUE", multiple=True, help="A parameter's value; may be repeated."
 )
 @click.option("--key", help="Idempotency key: a run that finished under it is not run again.")
+@click.option(
+    "--kernel",
+    type=click.Choice(["auto", "inline", "warm", "cold"]),
+    help="How cells are run; auto is the fastest way that is faithful.",
+)
 @workspace_option
 @json_option
-def run(notebook: str, given: Sequence[str], key: str | None, workspace: Path | None, as_json: bool) -> None:
+def run(
+    notebook: str, given: Sequence[str], key: str | None, kernel: str | None, workspace: Path | None, as_json: bool
+) -> None:
     """Run NOTEBOOK, a path or the name of a shipped one, and commit what it found.
 
     Parameters are checked before anything starts; see them with: workbench params NOTEBOOK
@@ -39,11 +46,16 @@ def run(notebook: str, given: Sequence[str], key: str | None, workspace: Path | 
       workbench run weekly.ipynb -p since=2026-01-05 --key weekly/2026-01-05 --json
     """
     from workbench import open_bench
+    from workbench.cli.warm import hand_over
 
-    parameters = _pairs(given)
+    parameters = pairs(given)
+    with open_bench(workspace) as bench:
+        code = hand_over(bench.zygote, bench.environ)
+    if code is not None:
+        raise SystemExit(code)
     with open_bench(workspace) as bench, _progress(Path(notebook).stem) as on_cell:
         try:
-            outcome = bench.run(notebook, parameters, key=key, on_cell=on_cell)
+            outcome = bench.run(notebook, parameters, key=key, on_cell=on_cell, kernel=kernel)
         except KeyboardInterrupt:
             click.echo("stopped; no kernel is left, and what was not finished is not committed", err=True)
             click.get_current_context().exit(INTERRUPTED)
@@ -65,7 +77,9 @@ def run(notebook: str, given: Sequence[str], key: str | None, workspace: Path | 
 def params(notebook: str, as_schema: bool, workspace: Path | None, as_json: bool) -> None:
     """List the parameters of NOTEBOOK, a path or the name of one in the workspace or shipped.
 
-    Outside of a workspace it knows the shipped ones.
+    Outside of a workspace it knows the shipped ones. What is allowed and in which unit stands in the
+    comment of a parameter's line ("in (0, 1)", "at least 1", "in USD", "seconds to wait") or in its
+    Field(gt=…, le=…). A Secret takes a reference, env:NAME or file:/PATH.
 
     \b
     Examples:
@@ -81,17 +95,18 @@ def params(notebook: str, as_schema: bool, workspace: Path | None, as_json: bool
         print_json(found.schema())
         return
     if as_json:
-        print_json([{"name": p.name, "type": p.type_name, "default": p.default, "help": p.help} for p in found])
+        print_json([parameter.described for parameter in found])
         return
     if not len(found):
         click.echo(f"{found.notebook} takes no parameters", err=True)
         return
     print_table(
-        ["parameter", "type", "default", "meaning"], [(p.name, p.type_name, _shown(p.default), p.help) for p in found]
+        ["parameter", "type", "default", "allowed", "unit", "meaning"],
+        [[_shown(value) if key == "default" else value for key, value in p.described.items()] for p in found],
     )
 
 
-def _pairs(given: Sequence[str]) -> dict[str, str]:
+def pairs(given: Sequence[str]) -> dict[str, str]:
     """Parameters as texts, by name.
 
     Raises:

@@ -159,7 +159,7 @@ class Field:
     # what it means
 
     def _meaning(self) -> str:
-        kind, unit = self.parameter.kind, getattr(self.parameter, "unit", "")
+        kind, unit = self.parameter.kind, self.parameter.unit
         default = as_text(self.parameter, self.parameter.default)
         needed = f"{kind.needed}, in {unit}" if unit else kind.needed
         standing = f"{needed}; by default {default}" if default else needed

@@ -14,14 +14,15 @@ from typing import Any
 
 from workbench.batch.warm import fresh, inline
 
-KINDS = {"kernel", "inline", "command"}  # modules of this package, each with a `run(asked, files)`
+HERE = "workbench.batch.warm"
+KINDS = {name: f"{HERE}.{name}" for name in ("kernel", "inline", "command")}  # modules with a `run(asked, files)`
 AT_EXIT = 1.0  # seconds for a program's own exit handlers; then it is ended
 
 
 def prepare() -> None:
     """What the zygote does once, so that no fork has to."""
-    importlib.import_module("workbench.batch.warm.kernel")
-    importlib.import_module("workbench.batch.warm.command")
+    for module in KINDS.values():
+        importlib.import_module(module)
     inline.prepare()
 
 
@@ -31,12 +32,16 @@ def rehearse() -> None:
 
 
 def run(asked: dict[str, Any], files: Sequence[int], client: int) -> None:
-    """Become what is asked for, in a process just forked; never returns."""
+    """Become what is asked for, in a process just forked; never returns.
+
+    Args:
+        asked: The request, as `client.Zygote.fork` makes it.
+        files: Open files that came with it.
+        client: The process that asked.
+    """
     code, log = 1, os.dup(2)  # what goes wrong in becoming something is told in the zygote's log
     try:
-        kind = asked["kind"]
-        if kind not in KINDS:
-            raise ValueError(f"no such kind: {kind!r}")  # noqa: TRY301
+        kind = KINDS[asked["kind"]]
         stdio = files[:3] if asked.get("stdio") else ()
         fresh.freshen(
             environ=asked["environ"],
@@ -46,7 +51,7 @@ def run(asked: dict[str, Any], files: Sequence[int], client: int) -> None:
             keep=[*files[len(stdio) :], log],
             owner=client,
         )
-        code = int(importlib.import_module(f"workbench.batch.warm.{kind}").run(asked, files[len(stdio) :]) or 0)
+        code = int(importlib.import_module(kind).run(asked, files[len(stdio) :]) or 0)
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except BaseException:  # noqa: BLE001  # the last frame of a process: tell, then end
@@ -61,7 +66,7 @@ def _leave(code: int) -> None:
     signal.signal(signal.SIGALRM, lambda *_: os.killpg(0, signal.SIGKILL))
     signal.setitimer(signal.ITIMER_REAL, AT_EXIT)
     with contextlib.suppress(BaseException):
-        atexit._run_exitfuncs()  # noqa: SLF001  # what the interpreter itself would call
+        atexit._run_exitfuncs()  # what the interpreter itself would call
     for stream in (sys.__stdout__, sys.__stderr__):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()  # type: ignore[union-attr]

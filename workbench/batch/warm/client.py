@@ -1,8 +1,8 @@
 """Asks a zygote for children, starting it when there is none; and a child as its client knows it.
 
-    zygote = Zygote(identify(PRELOAD, environ))
-    child = zygote.fork("kernel", environ=…, folder=…, argv=["-f", connection_file])
-    child.poll(); child.signal(signal.SIGINT); child.end()
+zygote = Zygote(identify(PRELOAD, environ))
+child = zygote.fork("kernel", environ=…, folder=…, argv=["-f", connection_file])
+child.poll(); child.signal(signal.SIGINT); child.end()
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from workbench.batch.warm.identity import Identity
 IDLE = 1800.0  # seconds after which a zygote that nobody asks ends itself
 START = 180.0  # seconds it may take to import its list, on a busy machine
 ANSWER = 30.0  # seconds a fork may take
+LOOK = 0.5  # seconds between two looks at a child whose zygote may be gone
 POLL = 0.02  # seconds between two tries to reach one that starts
 
 
@@ -71,8 +72,7 @@ class Child:
             left = None if end is None else max(0.0, end - time.monotonic())
             if left == 0.0:
                 return None
-            waiting = [self._sock] if self._sock.fileno() >= 0 else []
-            select.select([*waiting, *([self._pidfd] if self._pidfd is not None else [])], [], [], min(left or 1.0, 1.0))
+            select.select([self._sock.fileno()] if self._sock.fileno() >= 0 else [], [], [], min(left or LOOK, LOOK))
         return self.returncode
 
     def signal(self, number: int) -> None:
@@ -228,7 +228,11 @@ class Zygote:
         return None
 
     def _is_held(self) -> bool:
-        """Whether a zygote of this identity lives, or starts."""
+        """Whether a zygote of this identity lives, or starts.
+
+        Raises:
+            Unavailable: Its lock cannot be looked at.
+        """
         try:
             file = os.open(self.identity.lock, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:

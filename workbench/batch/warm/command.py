@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -13,17 +14,16 @@ def run(asked: dict[str, Any], files: Sequence[int]) -> int:  # noqa: ARG001
     """Run a command as the shell would have.
 
     Args:
-        asked: Has "argv", the command's words.
+        asked: Has "target", the command's "module:function", and "argv", its words.
         files: None; the standard files are in place.
     """
     inline.forget()
     for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
-        mode = "r" if name == "stdin" else "w"
-        stream = open(number, mode, encoding="utf-8", errors="replace", closefd=False)  # noqa: PTH123, SIM115
+        mode, lines = "r" if name == "stdin" else "w", 1 if name == "stderr" else -1
+        stream = open(number, mode, lines, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
-    from workbench.cli import main
-
+    module, _, name = asked["target"].partition(":")
     sys.argv = ["workbench", *asked["argv"]]
-    main.main(args=list(asked["argv"]), prog_name="workbench", standalone_mode=True)
+    getattr(importlib.import_module(module), name)()
     return 0

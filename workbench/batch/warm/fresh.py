@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 FIRST_PARTY = "workbench"
@@ -87,10 +88,10 @@ def _files(stdio: Sequence[int], keep: Sequence[int]) -> None:
     for place, file in enumerate(stdio or (nothing, nothing, nothing)):
         os.dup2(file, place)
     kept = {0, 1, 2, *keep}
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) not in kept:
+    for found in list(Path("/proc/self/fd").iterdir()):
+        if int(found.name) not in kept:
             with contextlib.suppress(OSError):
-                os.close(int(name))
+                os.close(int(found.name))
 
 
 def _randomness() -> None:

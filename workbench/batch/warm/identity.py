@@ -31,10 +31,7 @@ SHAPING = (  # variables that an interpreter reads when it starts
     "PYTHONPATH",
     "PYTHONPYCACHEPREFIX",
 )
-ALWAYS = {
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow's allocator would start a thread
-    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-}
+ALWAYS = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}  # pyarrow's allocator would start a thread
 PRELOAD = (  # third-party libraries that notebooks import; never code of a workspace
     "numpy",
     "pandas",

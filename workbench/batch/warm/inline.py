@@ -47,13 +47,13 @@ class Quiet:
         """Nothing waits."""
 
 
-class LocalSession(Session):  # type: ignore[misc]
+class LocalSession(Session):
     """A session that writes each message to one socket."""
 
     wire: socket.socket | None = None
     one = threading.Lock()
 
-    def send(  # type: ignore[override]
+    def send(
         self,
         stream: Any,
         msg_or_type: Any,
@@ -61,7 +61,7 @@ class LocalSession(Session):  # type: ignore[misc]
         parent: Any = None,
         ident: Any = None,  # noqa: ARG002
         buffers: Any = None,
-        track: bool = False,  # noqa: ARG002, FBT001, FBT002
+        track: bool = False,  # noqa: ARG002
         header: Any = None,
         metadata: Any = None,
     ) -> Any:
@@ -100,7 +100,11 @@ class Stream(io.TextIOBase):
         self._parent = parent
 
     def write(self, text: str) -> int:
-        """Take text; it is told when there is much of it, or when something else is."""
+        """Take text; it is told when there is much of it, or when something else is.
+
+        Raises:
+            TypeError: It is no text.
+        """
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text)}")
         if os.getpid() != self._session.pid:  # a process that a cell forked
@@ -121,9 +125,9 @@ class Stream(io.TextIOBase):
         """Tell what was gathered."""
         if self._text:
             text, self._text, self._size = "".join(self._text), [], 0
-            self.tell(text)
+            self.say(text)
 
-    def tell(self, text: str) -> None:
+    def say(self, text: str) -> None:
         """Send text as output of the cell."""
         self._session.send(Quiet(IOPUB), "stream", {"name": self.name, "text": text}, parent=self._parent)
 
@@ -162,12 +166,14 @@ class Caught:
         os.ftruncate(self._file, 0)
         if size > ENOUGH:
             text += f"\n[{size - ENOUGH} more bytes were not kept]\n"
-        self._stream.tell(text)
+        self._stream.say(text)
 
 
-class InlineKernel(IPythonKernel):  # type: ignore[misc]
+class InlineKernel(IPythonKernel):
     """IPython's kernel, told what to do by messages of one socket."""
 
+    shell: Any
+    session: LocalSession
     shell_stream = AnyTrait()
     iopub_socket = AnyTrait()
     stdin_socket = AnyTrait()
@@ -175,8 +181,8 @@ class InlineKernel(IPythonKernel):  # type: ignore[misc]
 
     async def handle(self, message: dict[str, Any]) -> None:
         """Do what one message of the shell channel asks."""
-        self.set_parent([], message, channel=SHELL)
-        self._publish_status("busy", SHELL)
+        self.set_parent([], message, channel=SHELL)  # type: ignore[no-untyped-call]
+        self._publish_status("busy", SHELL)  # type: ignore[no-untyped-call]
         handler = self.shell_handlers.get(message["header"]["msg_type"])
         if handler is not None:
             result = handler(self.shell_stream, [], message)
@@ -187,7 +193,7 @@ class InlineKernel(IPythonKernel):  # type: ignore[misc]
                 stream.flush()
             if isinstance(stream, Stream) and stream.caught is not None:
                 stream.caught.tell()
-        self._publish_status("idle", SHELL)
+        self._publish_status("idle", SHELL)  # type: ignore[no-untyped-call]
 
     def _abort_queues(self, subshell_id: str | None = None) -> None:
         """Nothing is queued: a cell is sent when the one before it is done."""
@@ -202,14 +208,14 @@ def prepare() -> None:
     It is there before the preload list is imported, because libraries ask, while they are imported, whether
     they are in a notebook.
     """
-    global _made  # noqa: PLW0603
+    global _made
     config = Config()
     config.HistoryManager.enabled = False  # no database is opened, none is shared
     config.IPKernelApp.connection_file = ""  # by this name libraries know a notebook
     _made = InlineKernel.instance(
         config=config,
         log=logging.getLogger(__name__),
-        session=LocalSession(username=os.environ.get("USER", ""), config=config),
+        session=LocalSession(config=config),
         shell_stream=Quiet(SHELL),
         iopub_socket=Quiet(IOPUB),
         stdin_socket=Quiet("stdin"),
@@ -226,15 +232,15 @@ def rehearse() -> None:
                 _made.shell.run_cell(cell)
         _made.shell.reset(new_session=False)
         _made.shell.execution_count = 1
-        _made.shell._last_traceback = None  # noqa: SLF001
+        _made.shell._last_traceback = None
 
 
 def forget() -> None:
     """Let the prepared kernel go, in a fork that makes one of its own."""
-    global _made  # noqa: PLW0603
+    global _made
     if _made is not None:
         atexit.unregister(_made.shell.atexit_operations)
-        ipkernel._comm_manager = None  # noqa: SLF001
+        ipkernel._comm_manager = None
     InlineKernel.clear_instance()
     ZMQInteractiveShell.clear_instance()
     _made = None
@@ -270,7 +276,6 @@ async def _serve(kernel: InlineKernel, sock: socket.socket) -> None:
         stream.caught = Caught(stream, number)
         setattr(sys, name, stream)
     sys.path.insert(0, "")
-    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # outside of a cell an interrupt means nothing
     while (message := await _next(sock)) is not None:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -21,9 +21,9 @@ def run(asked: dict[str, Any], files: Sequence[int]) -> int:  # noqa: ARG001
     inline.forget()
     sys.argv = ["ipykernel_launcher.py", *asked["argv"]]
     app = IPKernelApp.instance()
-    app.initialize(asked["argv"])
+    app.initialize(asked["argv"])  # type: ignore[no-untyped-call]
     _introduce()
-    app.start()
+    app.start()  # type: ignore[no-untyped-call]
     return 0
 
 
@@ -31,7 +31,7 @@ def _introduce() -> None:
     """Tell libraries that were imported before this kernel was there, as importing them now would."""
     figures = sys.modules.get("matplotlib_inline.backend_inline")
     if figures is not None:
-        figures._enable_matplotlib_integration()  # noqa: SLF001  # what its import does
+        figures._enable_matplotlib_integration()  # what its import does
     widgets = sys.modules.get("ipywidgets")
     if widgets is not None:
         widgets.register_comm_target()

@@ -50,7 +50,7 @@ class Process:
         self._child.end()
 
 
-class WarmProvisioner(LocalProvisioner):  # type: ignore[misc]
+class WarmProvisioner(LocalProvisioner):
     """Forks kernels from the zygote of the environment that they are to see."""
 
     preload = List(Unicode(), list(PRELOAD), help="Modules that the zygote imports.", config=True)
@@ -65,7 +65,7 @@ class WarmProvisioner(LocalProvisioner):  # type: ignore[misc]
         except (Unavailable, OSError) as why:
             logging.getLogger("workbench").warning("this kernel starts cold: %s", why)
             return await super().launch_kernel(cmd, **options)
-        self.process = Process(child)
+        self.process = Process(child)  # type: ignore[assignment]  # all of a process that Jupyter asks for
         self.pid = self.pgid = child.pid
         self.cwd = folder
         return self.connection_info

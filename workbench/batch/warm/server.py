@@ -14,6 +14,7 @@ import fcntl
 import gc
 import importlib
 import os
+import re
 import selectors
 import signal
 import socket
@@ -38,8 +39,21 @@ SELF = (  # what every fork needs to be a kernel
     "ipykernel.zmqshell",
     "tornado.platform.asyncio",
 )
+RUNNER = (  # what a fork needs to run notebooks itself, as `workbench run` does
+    "click",
+    "rich.progress",
+    "papermill.execute",
+    "nbconvert.exporters.html",
+    "bleach",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "mlflow.store.model_registry.sqlalchemy_store",
+    "mlflow.tracking.client",
+)
 PATIENCE = 10.0  # seconds a client may take to say what it wants
+SETTLED = 0.5  # seconds without a request after which there is time for the rest
 LOOK = 5.0  # seconds between two looks at the idle time
+MOST_CHILDREN = 128
+LEAST_MEMORY = 256 << 20  # bytes that must be free for one more kernel
 SUSPECT = ("socket:", "anon_inode:[eventpoll]", "anon_inode:[io_uring]")  # files that a fork must not share
 EXCUSED = {"evidently"}  # makes an event loop when it is imported; `fresh` gives every fork its own
 
@@ -87,6 +101,7 @@ class Zygote:
         for end in (self._wake, self._wake_end):
             os.set_blocking(end, False)
         self._ended = False
+        self._complete = False
         self._last = time.monotonic()
 
     def serve(self) -> None:
@@ -98,7 +113,10 @@ class Zygote:
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._selector.register(self._wake, selectors.EVENT_READ)
         while not self._ended and not self._is_idle():
-            for key, _ in self._selector.select(LOOK):
+            ready = self._selector.select(LOOK if self._complete else SETTLED)
+            if not ready:
+                self._finish()
+            for key, _ in ready:
                 if key.fileobj is self._listener:
                     self._take()
                 elif key.fileobj == self._wake:
@@ -106,6 +124,14 @@ class Zygote:
                 else:
                     self._hear(key.data)
             self._reap()
+
+    def _finish(self) -> None:
+        """Import the rest, when nobody waits for it."""
+        if not self._complete:
+            self._complete = True
+            _preload(RUNNER, set())
+            gc.collect()
+            gc.freeze()
 
     def _end(self, *_: Any) -> None:
         self._ended = True
@@ -140,17 +166,17 @@ class Zygote:
                 return
             self._fork(sock, asked, files)
         except (OSError, ValueError, KeyError) as error:
-            print(f"a request failed: {error!r}", file=sys.stderr, flush=True)
+            _say(f"a request failed: {error!r}")
             sock.close()
         finally:
             for file in files:
                 os.close(file)
 
     def _fork(self, sock: socket.socket, asked: dict[str, Any], files: list[int]) -> None:
-        if _threads() > 1:
-            wire.send(sock, {"refused": "the zygote has more than one thread; a fork of it would not be safe"})
+        refusal = self._refusal()
+        if refusal:
+            wire.send(sock, {"refused": refusal})
             sock.close()
-            self._ended = True
             return
         client, _ = wire.peer(sock)
         pid = os.fork()
@@ -163,6 +189,18 @@ class Zygote:
             self._selector.register(sock, selectors.EVENT_READ, pid)
         except OSError:
             _end_group(pid)
+
+    def _refusal(self) -> str:
+        """Why there can be no fork now; empty where there can."""
+        if _threads() > 1:
+            self._ended = True
+            return "the zygote has more than one thread; a fork of it would not be safe"
+        if len(self._clients) >= MOST_CHILDREN:
+            return f"{len(self._clients)} kernels run already; end some of them"
+        free = _free_memory()
+        if free < LEAST_MEMORY:
+            return f"only {free >> 20} MB of memory are free"
+        return ""
 
     def _hear(self, pid: int) -> None:
         """A client says nothing more after its request: what can be read is that it is gone."""
@@ -205,13 +243,13 @@ def _preload(names: Sequence[str], without: set[str]) -> None:
             try:
                 importlib.import_module(name)
             except Exception as error:  # noqa: BLE001  # whatever a module does, the others are still worth having
-                print(f"{name} is not preloaded: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+                _say(f"{name} is not preloaded: {type(error).__name__}: {error}")
                 continue
         left = "a thread" if _threads() > 1 else ""
         if not left and name not in EXCUSED and _suspects() > before:
             left = "an open connection or event loop"
         if left and name not in SELF:
-            print(f"{name} is not preloaded: it leaves {left} behind when it is imported", file=sys.stderr, flush=True)
+            _say(f"{name} is not preloaded: it leaves {left} behind when it is imported")
             _start_over({*without, name})
 
 
@@ -226,16 +264,28 @@ def _start_over(without: set[str]) -> None:
     )
 
 
+def _say(text: str) -> None:
+    """A line in the log."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
 def _threads() -> int:
-    return len(os.listdir("/proc/self/task"))
+    return len(list(Path("/proc/self/task").iterdir()))
+
+
+def _free_memory() -> int:
+    """Bytes that processes can still have."""
+    found = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    return int(found[1]) << 10 if found else LEAST_MEMORY
 
 
 def _suspects() -> int:
     """Open files that two processes must not share."""
     found = 0
-    for name in os.listdir("/proc/self/fd"):
+    for file in list(Path("/proc/self/fd").iterdir()):
         with contextlib.suppress(OSError):
-            found += os.readlink(f"/proc/self/fd/{name}").startswith(SUSPECT)
+            found += str(file.readlink()).startswith(SUSPECT)
     return found
 
 
