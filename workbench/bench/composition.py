@@ -11,6 +11,7 @@ import getpass
 import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,7 @@ from workbench.ledger import Entry, Ledger, ModelVersion
 
 if TYPE_CHECKING:
     from workbench.batch import Outcome, Record
+    from workbench.batch.lanes import Lane
     from workbench.data import Profile
     from workbench.engines.mlflow import MlflowStore
     from workbench.monitoring import ServedModel
@@ -100,9 +102,11 @@ class Bench:
         *,
         key: str | None = None,
         on_cell: Callable[[int, int], None] | None = None,
+        lane: Lane | None = None,
     ) -> Outcome:
         """Run a notebook, by path or by a shipped one's name, and commit what it found."""
         from workbench.batch import run
+        from workbench.bench.lanes import local_lane
 
         return run(
             self.notebook(notebook),
@@ -115,7 +119,14 @@ class Bench:
             environ=self._environ,
             key=key,
             on_cell=on_cell,
+            lane=lane or local_lane(),
         )
+
+    def lane(self, executor: str | None = None) -> AbstractContextManager[Lane]:
+        """Where cells are run: on this machine, or by the workers of the Dask scheduler at an address."""
+        from workbench.bench.lanes import open_lane
+
+        return open_lane(self.root, executor)
 
     def notebook(self, name: str | Path) -> Path:
         """The path of a notebook named by its path, or by the bare name of one in the workspace or shipped.
