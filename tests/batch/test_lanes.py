@@ -83,7 +83,8 @@ def test_the_cells_work_in_the_workspace_and_see_no_secret(execute, tmp_path):
 def test_what_the_cells_write_lies_in_the_run_folder(execute, tmp_path):
     cell = (
         "import os, pathlib\nhere = pathlib.Path(os.environ['WORKBENCH_RUN'])\n"
-        "(here / 'files').mkdir()\n(here / 'files' / 'table.csv').write_text('a')\n(here / 'record.json').write_text('{}')"
+        "(here / 'files').mkdir()\n(here / 'files' / 'table.csv').write_text('a')\n"
+        "(here / 'record.json').write_text('{}')"
     )
     assert execute(cell)[0].failure is None
     left = sorted(path.relative_to(tmp_path / "run").as_posix() for path in (tmp_path / "run").rglob("*"))

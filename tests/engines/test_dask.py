@@ -127,7 +127,7 @@ def test_a_worker_sees_a_file_only_where_it_is_the_same_one(tmp_path):
 def test_no_scheduler_is_told_in_words(tmp_path, monkeypatch):
     monkeypatch.setattr(dask, "CONNECT_SECONDS", 0.5)
     with (
-        pytest.raises(EngineError, match="no Dask scheduler to be reached at tcp://127.0.0.1:9"),
+        pytest.raises(EngineError, match=r"no Dask scheduler to be reached at tcp://127\.0\.0\.1:9"),
         open_lane(tmp_path, "tcp://127.0.0.1:9"),
     ):
         pass

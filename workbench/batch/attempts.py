@@ -68,6 +68,8 @@ def attempt(job: Plain, command: Sequence[str], *, wanted: Callable[[], bool], o
     child = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", start_new_session=True
     )
+    stdin: Any = child.stdin
+    stdout: Any = child.stdout
     ended = threading.Event()
 
     def watch() -> None:
@@ -77,15 +79,12 @@ def attempt(job: Plain, command: Sequence[str], *, wanted: Callable[[], bool], o
         with contextlib.suppress(OSError):
             stdin.close()
 
-    stdin, stdout = child.stdin, child.stdout
-    if stdin is None or stdout is None:  # never: both were asked for
-        raise EngineError("the attempt's process has no pipes")
     watcher = threading.Thread(target=watch, name="attempt-watch", daemon=True)
+    watcher.start()
     try:
         with contextlib.suppress(BrokenPipeError):  # it is dead; its exit code tells
             stdin.write(json.dumps({**job, "folder": str(folder)}) + "\n")
             stdin.flush()
-        watcher.start()
         answer = _listened(stdout, on_cell)
     finally:
         ended.set()
@@ -120,9 +119,11 @@ def answer(lane: Lane, environ: Mapping[str, str]) -> None:
     )
     try:
         end = lane(job, lambda done, of: tell({"done": done, "of": of}))
+    except KeyboardInterrupt:
+        return  # nobody is left to be told
     except WorkbenchError as error:
         tell({"error": error.message, "hint": error.hint})
-    except Exception as error:  # noqa: BLE001 (told to the asker, whose process it is not)
+    except Exception as error:  # noqa: BLE001  (told to the asker, whose process it is not)
         tell({"error": told(f"{type(error).__name__}: {error}"), "hint": ""})
     else:
         tell({"ended": asdict(end)})
