@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
@@ -39,7 +39,7 @@ def written(schedule: Schedule, *, workspace: Path, program: Sequence[str], temp
     cron = Cron.parse(schedule.cron)
     command = [*program, *schedule.command(workspace)]
     values = {"name": schedule.name, "words": cron.words}
-    files: dict[str, tuple[str, Mapping[str, str]]]
+    files: dict[str, tuple[str, dict[str, str]]]
     if schedule.system == "cron":
         log = shlex.quote(str(workspace / FOLDER / f"{schedule.name}.log"))
         line = for_cron(f"{shlex.join(command)} >> {log} 2>&1")
@@ -105,7 +105,7 @@ def _escaped(word: str) -> str:
     return CONTROL.sub(lambda found: "".join(f"\\x{byte:02x}" for byte in found[0].encode()), word)
 
 
-def _for_kubernetes(schedule: Schedule, cron: Cron, command: Sequence[str], workspace: Path) -> Mapping[str, str]:
+def _for_kubernetes(schedule: Schedule, cron: Cron, command: Sequence[str], workspace: Path) -> dict[str, str]:
     """What the manifest's template asks for.
 
     Raises:
