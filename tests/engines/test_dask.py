@@ -96,6 +96,13 @@ def test_without_dask_the_extra_is_named(tmp_path, monkeypatch):
     assert told.value.hint == 'pip install "workbench[dask]"'
 
 
+def test_certificates_that_no_configuration_names_are_asked_for(tmp_path):
+    pytest.importorskip("distributed")
+    with pytest.raises(Misuse, match="names none") as told, open_lane(tmp_path, "tls://127.0.0.1:1"):
+        pass
+    assert "distributed.comm.tls" in told.value.hint
+
+
 @pytest.mark.parametrize(
     ("seen", "words"),
     [

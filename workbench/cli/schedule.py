@@ -243,7 +243,8 @@ def _installing(made: Schedule, out: Path | None) -> str:
             else ("to install: add these lines with crontab -e")
         )
     if made.system == "kubernetes":
-        return f"to install: kubectl apply -f {folder or '.'}/{made.name}.yaml"
+        file = f"{made.name}.yaml"
+        return f"to install: kubectl apply -f {folder}/{file}" if folder else f"to install: kubectl apply -f {file}"
     unit = f"workbench-{made.name}"
     units = "~/.config/systemd/user"
     copied = f"mkdir -p {units} && cp {folder}/{unit}.* {units}/" if folder else f"save both in {units}"

@@ -20,6 +20,7 @@ whoever reaches the scheduler's port can run code as its workers. So an address 
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 import uuid
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 ADDRESS = re.compile(r"(tcp|tls)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}")
+CERTIFICATES = "set ca-file, client.cert and client.key below distributed.comm.tls"
 CONNECT_SECONDS = 10
 WORKER_SECONDS = 30  # a cluster may take to show its first worker
 
@@ -123,8 +125,20 @@ def dask_lane(address: str, workspace: Path, command: Sequence[str]) -> Iterator
         The lane.
 
     Raises:
-        Misuse: The address is none, or Dask is not installed.
+        Misuse: The address is none, it asks for certificates and none are named, or Dask is not installed.
         EngineError: There is no scheduler, it has no worker, or a worker is not fit.
+    """
+    with _connected(address) as client, _quiet():
+        _check_workers(client, address, workspace)
+        yield DaskLane(client, address, command)
+
+
+def _connected(address: str) -> Client:
+    """A client of the scheduler at an address.
+
+    Raises:
+        Misuse: The address is none, it asks for certificates and none are named, or Dask is not installed.
+        EngineError: No scheduler answers there.
     """
     if not ADDRESS.fullmatch(address):
         raise Misuse(
@@ -137,16 +151,42 @@ def dask_lane(address: str, workspace: Path, command: Sequence[str]) -> Iterator
         raise Misuse(
             f"running on {address} needs Dask, which is not installed", hint='pip install "workbench[dask]"'
         ) from error
+    if address.startswith("tls:"):
+        _check_certificates(address)
     try:
-        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:  # also no answer in time; certificates that are not there
+        return Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as error:  # also no answer in time
         raise EngineError(
-            f"there is no Dask scheduler to be reached at {address}: {error}",
-            hint="see that it is up; for tls:// set distributed.comm.tls in Dask's configuration",
+            f"there is no Dask scheduler to be reached at {address}: {error}", hint="see that it is up"
         ) from error
-    with client:
-        _check_workers(client, address, workspace)
-        yield DaskLane(client, address, command)
+
+
+def _check_certificates(address: str) -> None:
+    """Let pass only a configuration of Dask that has certificates; a client without would hang at its end.
+
+    Raises:
+        Misuse: It names none, or they cannot be read.
+    """
+    from distributed import Security
+
+    try:
+        context = Security().get_connection_args("client").get("ssl_context")
+    except (OSError, ValueError) as error:
+        raise Misuse(f"the certificates for {address} cannot be read: {error}", hint=CERTIFICATES) from error
+    if context is None:
+        raise Misuse(f"{address} asks for certificates, and Dask's configuration names none", hint=CERTIFICATES)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Dask's client from logging the tracebacks of what is told here in words."""
+    logger = logging.getLogger("distributed.client")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def on_worker(job: Plain, command: Sequence[str], topic: str) -> tuple[str, Plain]:
