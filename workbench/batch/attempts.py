@@ -132,10 +132,12 @@ def answer(lane: Lane, environ: Mapping[str, str]) -> None:
 def adopt(folder: Path, job: Job) -> None:
     """Move what one attempt put out to where the runner looks for it, and remove the other attempts."""
     for path in sorted(folder.iterdir()):
-        if path.name != RUN:
+        if path.name not in {RUN, ATTEMPTS}:
             place = job.notebook if path.name == job.notebook.name else job.run_folder / path.name
             if place.is_dir() and not place.is_symlink():
                 shutil.rmtree(place)
+            else:
+                place.unlink(missing_ok=True)
             path.replace(place)
     forget(job)
 
