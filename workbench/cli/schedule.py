@@ -148,6 +148,7 @@ def list_(workspace: Path | None, as_json: bool) -> None:
                 "system": one.system,
                 "parameters": dict(one.parameters),
                 "key_by": one.key_by,
+                "clock": "UTC" if one.system == "kubernetes" else "here",
                 "next": [
                     f"{t:%Y-%m-%dT%H:%M}" for t in Cron.parse(one.cron).following(_clock(bench, one.system), SHOWN)
                 ],
@@ -160,7 +161,7 @@ def list_(workspace: Path | None, as_json: bool) -> None:
         click.echo('none yet; workbench schedule add NAME NOTEBOOK --cron "0 6 * * 1"', err=True)
     else:
         columns = ["name", "notebook", "when", "by", "next"]
-        rows = [[t["name"], t["notebook"], t["words"], t["system"], t["next"][0].replace("T", " ")] for t in told]
+        rows = [[t["name"], t["notebook"], t["words"], t["system"], f"{t['next'][0]} {t['clock']}"] for t in told]
         print_table(columns, rows)
 
 

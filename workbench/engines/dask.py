@@ -195,8 +195,9 @@ def on_worker(job: Plain, command: Sequence[str], topic: str) -> tuple[str, Plai
     Raises:
         EngineError: The worker does not see the run's folder, or cannot start the cells.
     """
-    from distributed import get_worker
+    from distributed import Status, get_worker
 
+    ending = {Status.closing, Status.closed, Status.failed}
     worker = get_worker()
     key = worker.get_current_task()
     task = worker.state.tasks[key]
@@ -204,7 +205,7 @@ def on_worker(job: Plain, command: Sequence[str], topic: str) -> tuple[str, Plai
         folder, ended = attempt(
             job,
             (sys.executable, *command),
-            wanted=lambda: task.state != "cancelled",
+            wanted=lambda: task.state != "cancelled" and worker.status not in ending,
             on_cell=lambda done, of: worker.log_event(topic, {"key": key, "done": done, "of": of}),
         )
     except EngineError as error:
