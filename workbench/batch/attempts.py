@@ -102,7 +102,8 @@ def answer(lane: Lane, environ: Mapping[str, str]) -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints must not mix with the answer
     asked = json.loads(sys.stdin.readline())
-    threading.Thread(target=_leave_with_asker, daemon=True).start()
+    done = threading.Event()
+    threading.Thread(target=_leave_with_asker, args=[done], daemon=True).start()
 
     def tell(line: Plain) -> None:
         with contextlib.suppress(BrokenPipeError):
@@ -118,15 +119,17 @@ def answer(lane: Lane, environ: Mapping[str, str]) -> None:
         limits=Limits(**asked["limits"]),
     )
     try:
-        end = lane(job, lambda done, of: tell({"done": done, "of": of}))
+        end = lane(job, lambda cells, of: tell({"done": cells, "of": of}))
     except KeyboardInterrupt:
         return  # nobody is left to be told
     except WorkbenchError as error:
-        tell({"error": error.message, "hint": error.hint})
+        last: Plain = {"error": error.message, "hint": error.hint}
     except Exception as error:  # noqa: BLE001  (told to the asker, whose process it is not)
-        tell({"error": told(f"{type(error).__name__}: {error}"), "hint": ""})
+        last = {"error": told(f"{type(error).__name__}: {error}"), "hint": ""}
     else:
-        tell({"ended": asdict(end)})
+        last = {"ended": asdict(end)}
+    done.set()
+    tell(last)
 
 
 def adopt(folder: Path, job: Job) -> None:
@@ -194,9 +197,11 @@ def ended_of(plain: Plain) -> Ended:
     return Ended(failure, Usage(**plain["usage"]), plain["lane"])
 
 
-def _leave_with_asker() -> None:
+def _leave_with_asker(done: threading.Event) -> None:
     """End this process as Ctrl-C would once nobody waits for its answer any more."""
     sys.stdin.read()
+    if done.is_set():
+        return
     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
     time.sleep(PATIENCE / 2)
     os._exit(1)

@@ -119,7 +119,7 @@ def add(
         else:
             _place(files, out)
         click.echo(f"{cron.words}; next: {_next(made, now)}{' (UTC)' if container else ''}", err=True)
-        click.echo(f"it runs once a {made.key_by}, under the key {name}/…", err=True)
+        click.echo(f"it runs at most once a {made.key_by}, under the key {name}/…", err=True)
         click.echo(_installing(made, out), err=True)
 
 

@@ -109,7 +109,7 @@ class DaskLane:
         except Exception as error:
             raise EngineError(f"a worker of {self._address} cannot run it: {type(error).__name__}: {error}") from error
         adopt(Path(folder), job)
-        return Ended(ended.failure, ended.usage, lane=f"dask/{ended.lane}")
+        return Ended(ended.failure, ended.usage, lane=f"dask/{ended.lane}" if ended.lane else "dask")
 
 
 @contextmanager

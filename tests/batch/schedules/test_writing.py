@@ -29,7 +29,7 @@ HOSTILE = {
     "unicode": "実験 é 😀",
     "empty": "",
 }
-SCHEDULE = Schedule("weekly", "/n/a b.ipynb", "0 6 * * 1", "cron", "week", HOSTILE, ("n=1,2", "x=0:1:5"))
+SCHEDULE = Schedule("weekly", f"{WORKSPACE}/a b.ipynb", "0 6 * * 1", "cron", "week", HOSTILE, ("n=1,2", "x=0:1:5"))
 ON_KUBERNETES = replace(SCHEDULE, system="kubernetes", container=Container("reg/w:1", "work"), memory="3Gi")
 TEXTS = some.text(some.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 
@@ -150,3 +150,9 @@ def test_what_a_crontab_cannot_hold_is_refused():
 def test_kubernetes_mounts_no_path_with_a_colon():
     with pytest.raises(Misuse, match="has a colon"):
         files(ON_KUBERNETES, Path("/srv/a:b"))
+
+
+def test_a_pod_is_given_no_notebook_that_it_cannot_see():
+    with pytest.raises(Misuse, match="lies outside of the workspace") as told:
+        files(replace(ON_KUBERNETES, notebook="/home/ann/a.ipynb"))
+    assert "notebooks" in told.value.hint

@@ -109,12 +109,18 @@ def _for_kubernetes(schedule: Schedule, cron: Cron, command: Sequence[str], work
     """What the manifest's template asks for.
 
     Raises:
-        Misuse: Kubernetes can mount nothing at the workspace's path.
+        Misuse: Kubernetes can mount nothing at the workspace's path, or the notebook lies outside of it.
     """
     if schedule.container is None:  # never: it was checked
         raise Misuse("a schedule on Kubernetes needs --image and --claim")
     if ":" in str(workspace):
         raise Misuse(f"the workspace {workspace} has a colon; Kubernetes mounts no such path", hint="move it")
+    notebook = Path(schedule.notebook)
+    if notebook.is_absolute() and not notebook.is_relative_to(workspace):
+        raise Misuse(
+            f"the notebook {notebook} lies outside of the workspace, which is all that a pod sees",
+            hint=f"copy it to {workspace / 'notebooks'}",
+        )
     return {
         "quoted_name": for_yaml(schedule.name),
         "cron": for_yaml(cron.in_numbers),
