@@ -12,7 +12,9 @@ import pytest
 
 from workbench.batch.kernels import cold
 from workbench.batch.lanes import Job
-from workbench.bench.lanes import open_lane
+from workbench.bench import create
+from workbench.bench.composition import ATTEMPT
+from workbench.engines.dask import dask_lane
 
 LANES = ["cold", "dask"]
 HOSTILE = "a b{0}'\"<b>$(true);é実"
@@ -25,7 +27,8 @@ def lane(request, tmp_path):
     """Each lane in turn."""
     if request.param == "dask":
         cluster = request.getfixturevalue("shared_cluster")
-        with open_lane(tmp_path, cluster.address) as opened:
+        create(tmp_path)
+        with dask_lane(cluster.address, tmp_path, (*ATTEMPT, "cold")) as opened:
             yield opened
     else:
         yield {"cold": cold}[request.param]

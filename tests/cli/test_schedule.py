@@ -7,6 +7,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from workbench.batch.warm import Zygote
 from workbench.bench import Bench, create
 from workbench.cli import main
 
@@ -102,5 +103,6 @@ def test_a_run_by_the_week_has_the_week_in_its_key(workspace, monkeypatch, optio
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Bench, "run", run)
+    monkeypatch.setattr(Zygote, "begin", lambda _: None)
     CliRunner().invoke(main, ["run", "ab_test", "--key-by", "week", *options, "--workspace", str(workspace)])
     assert keys == [key]

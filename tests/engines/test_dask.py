@@ -15,7 +15,7 @@ import pytest
 from workbench import __version__, open_bench
 from workbench.batch.lanes import Job
 from workbench.bench import create
-from workbench.bench.lanes import open_lane
+from workbench.bench.composition import ATTEMPT
 from workbench.engines import dask
 from workbench.errors import EngineError, Misuse
 
@@ -32,9 +32,10 @@ RUNNER = """
 import os, sys
 from pathlib import Path
 from workbench.batch.lanes import Job
-from workbench.bench.lanes import open_lane
+from workbench.bench.composition import ATTEMPT
+from workbench.engines.dask import dask_lane
 place = Path(sys.argv[1])
-with open_lane(place, sys.argv[2]) as lane:
+with dask_lane(sys.argv[2], place, (*ATTEMPT, "cold")) as lane:
     lane(Job(place / "n.ipynb", place, place, dict(os.environ)))
 """
 SEEN = {"python": f"{sys.version_info.major}.{sys.version_info.minor}", "workbench": __version__, "sees": True}
@@ -56,7 +57,13 @@ def write_notebook(path, *cells):
     return path
 
 
+def open_lane(place, address):
+    """With the kernels that are the workers' own children."""
+    return dask.dask_lane(address, place, (*ATTEMPT, "cold"))
+
+
 def job(place, *cells):
+    create(place)
     return Job(write_notebook(place / "n.ipynb", *cells), place, place, dict(os.environ))
 
 
@@ -153,7 +160,7 @@ def test_a_run_whose_worker_is_killed_finishes_once(cluster, tmp_path):
             cluster.kill_worker()
             return running.result(timeout=120)
 
-    with open_bench(tmp_path) as bench, bench.lane(cluster.address) as lane:
+    with open_bench(tmp_path) as bench, bench.executor(cluster.address) as lane:
         outcome = bench.run(notebook, key="weekly/1", lane=breaking)
         assert [entry.kind for entry in bench.ledger.entries()] == ["run.finished"]
     assert outcome.status == "finished"

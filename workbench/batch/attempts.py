@@ -46,6 +46,7 @@ def plain_job(job: Job) -> Plain:
         "workspace": str(job.workspace),
         "run_folder": str(job.run_folder),
         "limits": asdict(job.limits),
+        "secrets": dict(job.secrets),  # references; what they stand for is that machine's
     }
 
 
@@ -117,6 +118,7 @@ def answer(lane: Lane, environ: Mapping[str, str]) -> None:
         run_folder=folder,
         environ=environ,
         limits=Limits(**asked["limits"]),
+        secrets=asked["secrets"],
     )
     try:
         end = lane(job, lambda cells, of: tell({"done": cells, "of": of}))

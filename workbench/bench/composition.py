@@ -10,9 +10,9 @@ from __future__ import annotations
 import getpass
 import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -26,11 +26,14 @@ from workbench.ledger import Entry, Ledger, ModelVersion
 if TYPE_CHECKING:
     from workbench.batch import Outcome, Record
     from workbench.batch.lanes import Lane
+    from workbench.batch.warm import Zygote
     from workbench.data import Profile
     from workbench.engines.mlflow import MlflowStore
     from workbench.monitoring import ServedModel
     from workbench.promotion import Candidate, Gate, Move
     from workbench.serving import PredictionLog
+
+ATTEMPT = ("-m", "workbench.bench.attempt")  # what a worker's Python is started with
 
 
 class Bench:
@@ -52,6 +55,10 @@ class Bench:
     def now(self) -> datetime:
         """The time, in UTC."""
         return datetime.now(UTC)
+
+    def today(self) -> date:
+        """The day, where this machine is."""
+        return self.now().astimezone().date()
 
     @property
     def environ(self) -> Mapping[str, str]:
@@ -95,6 +102,25 @@ class Bench:
 
     # notebooks
 
+    @cached_property
+    def zygote(self) -> Zygote:
+        """Where warm kernels come from; started when it is first asked for one."""
+        from workbench.batch.warm import Zygote
+        from workbench.batch.warm.identity import identify
+
+        identity = identify(self.settings.preload.split(), self._environ)
+        return Zygote(identity, idle=60 * self.settings.warm_minutes)
+
+    def lane(self, kernel: str | None = None) -> Lane:
+        """The way notebooks are run here.
+
+        Args:
+            kernel: "auto", "inline", "warm" or "cold"; by default as the settings say.
+        """
+        from workbench.batch.local import Local
+
+        return Local(self.zygote, kernel or self.settings.kernel)
+
     def run(
         self,
         notebook: str | Path,
@@ -102,11 +128,14 @@ class Bench:
         *,
         key: str | None = None,
         on_cell: Callable[[int, int], None] | None = None,
+        kernel: str | None = None,
         lane: Lane | None = None,
     ) -> Outcome:
         """Run a notebook, by path or by a shipped one's name, and commit what it found."""
         from workbench.batch import run
-        from workbench.bench.lanes import local_lane
+
+        if lane is None:
+            self.zygote.begin()  # it starts while the parameters are checked and MLflow is opened
 
         return run(
             self.notebook(notebook),
@@ -119,14 +148,28 @@ class Bench:
             environ=self._environ,
             key=key,
             on_cell=on_cell,
-            lane=lane or local_lane(),
+            lane=lane or self.lane(kernel),
         )
 
-    def lane(self, executor: str | None = None) -> AbstractContextManager[Lane]:
-        """Where cells are run: on this machine, or by the workers of the Dask scheduler at an address."""
-        from workbench.bench.lanes import open_lane
+    @contextmanager
+    def executor(self, address: str | None = None, *, kernel: str | None = None) -> Iterator[Lane]:
+        """Where notebooks are run, for as long as it is open: here, or by the workers of a Dask scheduler.
 
-        return open_lane(self.root, executor)
+        Args:
+            address: The scheduler's, "tcp://host:port" or "tls://host:port"; None for this machine.
+            kernel: As for `lane`, on the machine that runs the cells.
+
+        Yields:
+            The lane.
+        """
+        if address is None:
+            self.zygote.begin()
+            yield self.lane(kernel)
+            return
+        from workbench.engines.dask import dask_lane
+
+        with dask_lane(address, self.root, (*ATTEMPT, kernel) if kernel else ATTEMPT) as lane:
+            yield lane
 
     def notebook(self, name: str | Path) -> Path:
         """The path of a notebook named by its path, or by the bare name of one in the workspace or shipped.
@@ -145,6 +188,23 @@ class Bench:
                     return here
         known = ", ".join(sorted({p.stem for folder in folders for p in folder.glob("*.ipynb")}))
         raise Misuse(f"there is no notebook {str(name)!r}", hint=f"give a path, or one of: {known}")
+
+    def new(
+        self,
+        template: str,
+        *,
+        hypothesis: str,
+        owner: str | None = None,
+        created: date | None = None,
+        name: str = "",
+        parameters: Mapping[str, Any] | None = None,
+    ) -> Path:
+        """A new notebook of this workspace, by a template's name; owner and day are this user and today by default."""
+        from workbench.batch.templates import Intent, create, find_template
+
+        intent = Intent(hypothesis, owner or self.actor, created or self.today())
+        found = find_template(shipped("templates") / "notebooks", template)
+        return create(found, intent, parameters or {}, folder=self.root / "notebooks", name=name)
 
     def record(self) -> Record:
         """What a notebook hands over: to the runner when one runs it, else to this bench at its end."""
@@ -257,6 +317,14 @@ class Bench:
             text = self.store.profile(version)
             self._profiles[version.model_digest] = None if text is None else Profile.from_json(text)
         return self._profiles[version.model_digest]
+
+
+def usual_zygote() -> Zygote:
+    """The zygote of the shipped settings, where there is no workspace to ask."""
+    from workbench.batch.warm import Zygote
+    from workbench.batch.warm.identity import PRELOAD, identify
+
+    return Zygote(identify(PRELOAD, os.environ))
 
 
 def open_bench(workspace: str | Path | None = None) -> Bench:

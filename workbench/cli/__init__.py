@@ -12,8 +12,10 @@ import click
 from workbench import __version__
 from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
+from workbench.cli.kernel import kernel
 from workbench.cli.ledger import ledger
 from workbench.cli.models import models, promote, reconcile, reject, rollback
+from workbench.cli.new import new
 from workbench.cli.options import Commands
 from workbench.cli.policy import policy
 from workbench.cli.run import params, run
@@ -40,6 +42,7 @@ def main() -> None:
 for command in (
     demo,
     init,
+    new,
     run,
     params,
     schedule,
@@ -52,6 +55,7 @@ for command in (
     ledger,
     serve,
     up,
+    kernel,
     doctor,
 ):
     main.add_command(command)

@@ -31,6 +31,11 @@ INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
     type=click.Choice(PERIODS),
     help="Add the present minute, hour, day or week to the key, so that it runs once in each.",
 )
+@click.option(
+    "--kernel",
+    type=click.Choice(["auto", "inline", "warm", "cold"]),
+    help="How cells are run; auto is the fastest way that is faithful.",
+)
 @executor_option
 @workspace_option
 @json_option
@@ -39,6 +44,7 @@ def run(
     given: Sequence[str],
     key: str | None,
     key_by: Period | None,
+    kernel: str | None,
     executor: str | None,
     workspace: Path | None,
     as_json: bool,
@@ -56,13 +62,18 @@ def run(
       workbench run ab_test --executor tcp://10.0.0.5:8786
     """
     from workbench import open_bench
+    from workbench.cli.warm import hand_over
 
     parameters = pairs(given)
+    with open_bench(workspace) as bench:
+        code = hand_over(bench.zygote, bench.environ)
+    if code is not None:
+        raise SystemExit(code)
     with open_bench(workspace) as bench, _progress(Path(notebook).stem) as on_cell:
         if key_by is not None:
             key = f"{key or Path(notebook).stem}/{period_of(bench.now().astimezone(), key_by)}"
         try:
-            with bench.lane(executor) as lane:
+            with bench.executor(executor, kernel=kernel) as lane:
                 outcome = bench.run(notebook, parameters, key=key, on_cell=on_cell, lane=lane)
         except KeyboardInterrupt:
             click.echo("stopped; no kernel is left, and what was not finished is not committed", err=True)
@@ -85,7 +96,9 @@ def run(
 def params(notebook: str, as_schema: bool, workspace: Path | None, as_json: bool) -> None:
     """List the parameters of NOTEBOOK, a path or the name of one in the workspace or shipped.
 
-    Outside of a workspace it knows the shipped ones.
+    Outside of a workspace it knows the shipped ones. What is allowed and in which unit stands in the
+    comment of a parameter's line ("in (0, 1)", "at least 1", "in USD", "seconds to wait") or in its
+    Field(gt=…, le=…). A Secret takes a reference, env:NAME or file:/PATH.
 
     \b
     Examples:
@@ -101,13 +114,14 @@ def params(notebook: str, as_schema: bool, workspace: Path | None, as_json: bool
         print_json(found.schema())
         return
     if as_json:
-        print_json([{"name": p.name, "type": p.type_name, "default": p.default, "help": p.help} for p in found])
+        print_json([parameter.described for parameter in found])
         return
     if not len(found):
         click.echo(f"{found.notebook} takes no parameters", err=True)
         return
     print_table(
-        ["parameter", "type", "default", "meaning"], [(p.name, p.type_name, _shown(p.default), p.help) for p in found]
+        ["parameter", "type", "default", "allowed", "unit", "meaning"],
+        [[_shown(value) if key == "default" else value for key, value in p.described.items()] for p in found],
     )
 
 
