@@ -104,5 +104,6 @@ def test_a_run_by_the_week_has_the_week_in_its_key(workspace, monkeypatch, optio
 
     monkeypatch.setattr(Bench, "run", run)
     monkeypatch.setattr(Zygote, "begin", lambda _: None)
+    monkeypatch.setattr("workbench.cli.warm.hand_over", lambda *_: None)
     CliRunner().invoke(main, ["run", "ab_test", "--key-by", "week", *options, "--workspace", str(workspace)])
     assert keys == [key]
