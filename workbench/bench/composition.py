@@ -10,7 +10,8 @@ from __future__ import annotations
 import getpass
 import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from workbench.monitoring import ServedModel
     from workbench.promotion import Candidate, Gate, Move
     from workbench.serving import PredictionLog
+
+ATTEMPT = ("-m", "workbench.bench.attempt")  # what a worker's Python is started with
 
 
 class Bench:
@@ -128,11 +131,13 @@ class Bench:
         key: str | None = None,
         on_cell: Callable[[int, int], None] | None = None,
         kernel: str | None = None,
+        lane: Lane | None = None,
     ) -> Outcome:
         """Run a notebook, by path or by a shipped one's name, and commit what it found."""
         from workbench.batch import run
 
-        self.zygote.begin()  # it starts while the parameters are checked and MLflow is opened
+        if lane is None:
+            self.zygote.begin()  # it starts while the parameters are checked and MLflow is opened
 
         return run(
             self.notebook(notebook),
@@ -145,8 +150,28 @@ class Bench:
             environ=self._environ,
             key=key,
             on_cell=on_cell,
-            lane=self.lane(kernel),
+            lane=lane or self.lane(kernel),
         )
+
+    @contextmanager
+    def executor(self, address: str | None = None, *, kernel: str | None = None) -> Iterator[Lane]:
+        """Where notebooks are run, for as long as it is open: here, or by the workers of a Dask scheduler.
+
+        Args:
+            address: The scheduler's, "tcp://host:port" or "tls://host:port"; None for this machine.
+            kernel: As for `lane`, on the machine that runs the cells.
+
+        Yields:
+            The lane.
+        """
+        if address is None:
+            self.zygote.begin()
+            yield self.lane(kernel)
+            return
+        from workbench.engines.dask import dask_lane
+
+        with dask_lane(address, self.root, (*ATTEMPT, kernel) if kernel else ATTEMPT) as lane:
+            yield lane
 
     def notebook(self, name: str | Path) -> Path:
         """The path of a notebook named by its path, or by the bare name of one in the workspace or shipped.

@@ -19,6 +19,7 @@ from workbench.cli.new import new
 from workbench.cli.options import Commands
 from workbench.cli.policy import policy
 from workbench.cli.run import params, run
+from workbench.cli.schedule import schedule
 from workbench.cli.serve import serve
 from workbench.cli.start import init
 from workbench.cli.up import up
@@ -44,6 +45,7 @@ for command in (
     new,
     run,
     params,
+    schedule,
     models,
     promote,
     reject,
