@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.batch.folders import MODELS, RunState
+from workbench.batch.reads import reads_of
 from workbench.batch.record import EMPTY, read_record
 from workbench.batch.tracking import (
     DATA_DIGEST,
@@ -46,7 +47,7 @@ def commit_run(
     Returns:
         The body of the `run.finished` entry.
     """
-    record = read_record(folder)
+    record, reads = read_record(folder), reads_of(folder)
     handed = record or EMPTY
     sentence = handed["sentence"] if record else NOTHING
     tags = {NOTEBOOK_DIGEST: state.notebook_digest, SENTENCE: sentence}
@@ -63,6 +64,9 @@ def commit_run(
         "folder": folder.name,
         "seconds": state.seconds,
         **usage_of(state),
+        "content": state.content,
+        "reads": list(reads.changing),
+        "inputs": dict(reads.inputs),
         "metrics": handed["metrics"],
         "sentence": sentence,
         "lessons": handed["lessons"],

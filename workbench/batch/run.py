@@ -5,6 +5,9 @@
 A run has an idempotency key. Once it has finished under a key, the same key gives that outcome and
 nothing runs; one that was executed but killed before its commit is committed, not executed again; one
 that was killed earlier is marked failed and runs anew. A key is held by one process at a time.
+
+Keys go first. Where `reuse` is asked for, an earlier run of the same content (cells, parameters, inputs,
+code, environment) is given next, and nothing runs; under a key, the ledger then says which run it was.
 """
 
 from __future__ import annotations
@@ -16,12 +19,14 @@ import shlex
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from workbench.batch.commit import NOTHING, commit_run, usage_of
+from workbench.batch.content import Content
+from workbench.batch.fingerprint import content_of_run
 from workbench.batch.folders import (
     NOTEBOOK,
     REPORT,
@@ -38,6 +43,7 @@ from workbench.batch.lanes import Failure, Job, Lane, Limits, OnCell
 from workbench.batch.notebook import content_of, digest_of, injected
 from workbench.batch.parameters import declared
 from workbench.batch.record import Record, read_record
+from workbench.batch.reuse import AFRESH, REUSED, Found, check_content, find_earlier, keep_content, note_reuse
 from workbench.batch.tracking import KEY, PARENT, Tracking
 from workbench.errors import EngineError, Misuse
 from workbench.ledger import Entry, Ledger
@@ -59,7 +65,8 @@ class Outcome:
     sentence: str  # what came out, or what went wrong
     versions: tuple[tuple[str, int], ...] = ()  # registered: (model, version)
     findings: tuple[Mapping[str, Any], ...] = ()  # bodies of the evidence
-    reused: bool = False  # True: an earlier run under the same key
+    reused: bool = False  # True: an earlier run, under the same key or of the same content
+    because: str = field(default="", compare=False)  # why it ran, or which earlier run it is, in words
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,7 @@ class Way:
     limits: Limits
     on_cell: OnCell | None
     parent: str | None
+    content: Callable[[], Content]  # takes what the run depends on, as the disk is now
 
 
 def run(
@@ -99,6 +107,7 @@ def run(
     lane: Lane = cold,
     limits: Limits = NO_LIMITS,
     parent: str | None = None,
+    reuse: bool = False,
 ) -> Outcome:
     """Run a notebook and commit what it found.
 
@@ -116,6 +125,7 @@ def run(
         lane: How the cells are run.
         limits: What the cells may take.
         parent: The tracking store's run that this one is a part of.
+        reuse: Whether an earlier finished run of the same content will do.
 
     Returns:
         The outcome; a cell that raises or a kernel that dies gives one with the status "failed".
@@ -129,21 +139,35 @@ def run(
     known = notebook.resolve().parent == workspace_root.resolve() / "notebooks"  # then its name will do
     where = shlex.quote(notebook.name if known else str(notebook))
     values = declared(content["cells"], notebook.name).validate(parameters, where=where)
+    plain_values = {name: plain(value) for name, value in values.items()}
+    root = workspace_root.resolve()
+
+    def content_now() -> Content:
+        return content_of_run(notebook.stem, content, plain_values, root=root, environ=environ)
+
+    before = content_now()
     fresh = RunState(
         run_id="",
         key=key or f"run/{uuid.uuid4().hex}",
         name=notebook.stem,
         notebook_digest=digest_of(content),
-        parameters={name: plain(value) for name, value in values.items()},
+        parameters=plain_values,
+        content=before.key,
     )
-    home = Home(workspace_root.resolve(), tracking, ledger, actor, now)
-    way = Way(environ, lane, limits, on_cell, parent)
-    if key is None:
-        return _anew(home, fresh, injected(content, values), way)
-    with _alone(home.root, key):
+    home = Home(root, tracking, ledger, actor, now)
+    way = Way(environ, lane, limits, on_cell, parent, content_now)
+    with _alone(home.root, key) if key else contextlib.nullcontext():
         given = {name: fresh.parameters[name] for name in parameters}
-        earlier = _finished(home, fresh, given) or _resumed(home, fresh, given)
-        return earlier or _anew(home, fresh, injected(content, values), way)
+        done = _finished(home, fresh, given) if key else None
+        if done is not None:
+            return done
+        found = find_earlier(before, root=root, ledger=ledger) if reuse else Found(None, AFRESH)
+        if found.entry is not None:  # before the tracking store is opened: a hit costs milliseconds
+            if key:
+                note_reuse(ledger, fresh, found, actor=actor, now=now())
+            return replace(_told(found.entry, root), because=found.because)
+        done = _resumed(home, fresh, given) if key else None
+        return done or replace(_anew(home, fresh, injected(content, values), way, before), because=found.because)
 
 
 def commit_record(
@@ -176,11 +200,14 @@ def _finished(home: Home, fresh: RunState, given: Mapping[str, Any]) -> Outcome 
     entry = home.ledger.find(fresh.key)
     if entry is None:
         return None
-    if entry.kind != "run.finished" or entry.body["name"] != fresh.name:
-        was = entry.body["name"] if entry.kind == "run.finished" else entry.kind
+    of_a_run = entry.kind in {"run.finished", REUSED}
+    if not of_a_run or entry.body["name"] != fresh.name:
+        was = entry.body["name"] if of_a_run else entry.kind
         raise Misuse(f"the key {fresh.key!r} was used for {was}, not for {fresh.name}", hint="give another key")
     _check_same(fresh.key, entry.body["parameters"], given)
-    return _told(entry, home.root)
+    if entry.kind == REUSED:
+        entry = home.ledger.find(entry.body["of"]) or entry
+    return replace(_told(entry, home.root), because="this ran before under the same key")
 
 
 def _resumed(home: Home, fresh: RunState, given: Mapping[str, Any]) -> Outcome | None:
@@ -212,7 +239,7 @@ def _check_same(key: str, before: Mapping[str, Any], given: Mapping[str, Any]) -
         )
 
 
-def _anew(home: Home, fresh: RunState, content: Mapping[str, Any], way: Way) -> Outcome:
+def _anew(home: Home, fresh: RunState, notebook: Mapping[str, Any], way: Way, before: Content) -> Outcome:
     began, store = home.now(), home.tracking()
     tags = {KEY: fresh.key, "workbench.notebook": fresh.name, "workbench.actor": home.actor}
     if way.parent:
@@ -222,7 +249,8 @@ def _anew(home: Home, fresh: RunState, content: Mapping[str, Any], way: Way) -> 
         state = replace(fresh, run_id=run_id)
         folder = make_folder(home.root, fresh.name, began, run_id)
         write_state(folder, state)
-        write_whole(folder / NOTEBOOK, json.dumps(content, indent=1))
+        keep_content(folder, before)
+        write_whole(folder / NOTEBOOK, json.dumps(notebook, indent=1))
         cells_began = home.now()
         ended = way.lane(Job(folder / NOTEBOOK, home.root, folder, way.environ, way.limits), way.on_cell)
         state = replace(
@@ -233,6 +261,7 @@ def _anew(home: Home, fresh: RunState, content: Mapping[str, Any], way: Way) -> 
             cpu_seconds=ended.usage.cpu_seconds,
             peak_memory=ended.usage.peak_memory,
         )
+        check_content(folder, before, way.content)
         _report(folder, state, ended.failure)
         write_state(folder, state)
         if ended.failure:

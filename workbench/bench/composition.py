@@ -38,6 +38,7 @@ class Bench:
         self.root = root
         self.settings = read_settings(root)
         self._environ = environ
+        self._noted: set[str] = set()  # what this run was noted to read
         self._profiles: dict[str, Profile | None] = {}  # by the digest of the version's files
 
     # who, when and where
@@ -63,17 +64,17 @@ class Bench:
         """Where MLflow keeps runs and registry (a URL), and artifacts (a folder)."""
         return self._url(self.settings.tracking), self.root / self.settings.artifacts
 
-    @cached_property
+    @property
     def ledger(self) -> Ledger:
         """What happened, in order."""
-        return Ledger.open(self._url(self.settings.ledger))
+        self._reads("the ledger")
+        return self._ledger
 
-    @cached_property
+    @property
     def store(self) -> MlflowStore:
         """MLflow: tracking, registry and model files (imports MLflow, about two seconds)."""
-        from workbench.engines.mlflow import MlflowStore
-
-        return MlflowStore(*self.tracking)
+        self._reads("MLflow's store")
+        return self._store
 
     @cached_property
     def gate(self) -> Gate:
@@ -84,12 +85,11 @@ class Bench:
         engine = RegoEngine(seconds=self.settings.policy_seconds)
         return Gate(self.ledger, engine, self.root / self.settings.policies, lambda: self.store)
 
-    @cached_property
+    @property
     def log(self) -> PredictionLog:
         """What was answered to whom."""
-        from workbench.serving import PredictionLog
-
-        return PredictionLog.open(self._url(self.settings.predictions))
+        self._reads("the prediction log")
+        return self._log
 
     # notebooks
 
@@ -100,8 +100,12 @@ class Bench:
         *,
         key: str | None = None,
         on_cell: Callable[[int, int], None] | None = None,
+        fresh: bool = False,
     ) -> Outcome:
-        """Run a notebook, by path or by a shipped one's name, and commit what it found."""
+        """Run a notebook, by path or by a shipped one's name, and commit what it found.
+
+        An earlier run of the same content is given in its place unless `fresh` is asked for.
+        """
         from workbench.batch import run
 
         return run(
@@ -115,6 +119,7 @@ class Bench:
             environ=self._environ,
             key=key,
             on_cell=on_cell,
+            reuse=not fresh,
         )
 
     def notebook(self, name: str | Path) -> Path:
@@ -150,15 +155,29 @@ class Bench:
             ),
         )
 
+    def input(self, path: str | Path) -> Path:
+        """A further file or folder that a notebook reads: a run is used again only while it is unchanged.
+
+        Args:
+            path: Relative to the workspace, or whole.
+
+        Returns:
+            The whole path.
+        """
+        from workbench.batch.reads import note_input
+
+        folder = self._environ.get("WORKBENCH_RUN")
+        return note_input(Path(folder), self.root, path) if folder else self.root / path
+
     # models
 
     def version(self, model: str, version: int) -> ModelVersion:
         """A registered version, as the ledger knows it."""
-        return self.ledger.version(model, version)
+        return self._ledger.version(model, version)
 
     def model(self, model: str, version: int) -> Any:
         """A version's scikit-learn estimator, loaded after its files' digest was checked."""
-        return self.store.load(self.version(model, version)).estimator
+        return self._store.load(self.version(model, version)).estimator
 
     def profile(self, model: str, version: int) -> Profile | None:
         """The profile of a version's training data, or None where it has none."""
@@ -221,7 +240,7 @@ class Bench:
 
     def close(self) -> None:
         """Close what was opened."""
-        for name in ("ledger", "log"):
+        for name in ("_ledger", "_log"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
 
@@ -233,6 +252,33 @@ class Bench:
     ) -> None:
         self.close()
 
+    # what stands behind the engines; what does not change may be read from here without a note
+
+    @cached_property
+    def _ledger(self) -> Ledger:
+        return Ledger.open(self._url(self.settings.ledger))
+
+    @cached_property
+    def _store(self) -> MlflowStore:
+        from workbench.engines.mlflow import MlflowStore
+
+        return MlflowStore(*self.tracking)
+
+    @cached_property
+    def _log(self) -> PredictionLog:
+        from workbench.serving import PredictionLog
+
+        return PredictionLog.open(self._url(self.settings.predictions))
+
+    def _reads(self, what: str) -> None:
+        """Note, within a run, that it reads what changes: its outcome may then not be used again."""
+        folder = self._environ.get("WORKBENCH_RUN")
+        if folder and what not in self._noted:
+            from workbench.batch.reads import note_changing
+
+            note_changing(Path(folder), f"it reads {what}, which changes")
+            self._noted.add(what)
+
     def _url(self, url: str) -> str:
         scheme, _, path = url.partition(":///")
         if scheme == "sqlite" and path and not path.startswith("/"):
@@ -243,7 +289,7 @@ class Bench:
         from workbench.data import Profile
 
         if version.model_digest not in self._profiles:
-            text = self.store.profile(version)
+            text = self._store.profile(version)
             self._profiles[version.model_digest] = None if text is None else Profile.from_json(text)
         return self._profiles[version.model_digest]
 

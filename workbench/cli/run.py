@@ -25,17 +25,25 @@ INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
     "-p", "--parameter", "given", metavar="NAME=VALUE", multiple=True, help="A parameter's value; may be repeated."
 )
 @click.option("--key", help="Idempotency key: a run that finished under it is not run again.")
+@click.option("--fresh", is_flag=True, help="Run it even where nothing has changed since an earlier run.")
 @workspace_option
 @json_option
-def run(notebook: str, given: Sequence[str], key: str | None, workspace: Path | None, as_json: bool) -> None:
+def run(
+    notebook: str, given: Sequence[str], key: str | None, fresh: bool, workspace: Path | None, as_json: bool
+) -> None:
     """Run NOTEBOOK, a path or the name of a shipped one, and commit what it found.
 
     Parameters are checked before anything starts; see them with: workbench params NOTEBOOK
 
+    A finished run with the same cells, parameters, inputs, imported code and environment is given in its
+    place, and nothing runs; why it ran, or which run it is, is said on stderr. Inputs are the files that
+    parameters and texts in the code name, and what the notebook declares by record.input(PATH).
+
     \b
     Examples:
       workbench run ab_test
-      workbench run ab_test -p seed=7 -p metric=visits
+      workbench run ab_test -p seed=7
+      workbench run ab_test -p seed=7 --fresh
       workbench run weekly.ipynb -p since=2026-01-05 --key weekly/2026-01-05 --json
     """
     from workbench import open_bench
@@ -43,10 +51,11 @@ def run(notebook: str, given: Sequence[str], key: str | None, workspace: Path | 
     parameters = _pairs(given)
     with open_bench(workspace) as bench, _progress(Path(notebook).stem) as on_cell:
         try:
-            outcome = bench.run(notebook, parameters, key=key, on_cell=on_cell)
+            outcome = bench.run(notebook, parameters, key=key, on_cell=on_cell, fresh=fresh)
         except KeyboardInterrupt:
             click.echo("stopped; no kernel is left, and what was not finished is not committed", err=True)
             click.get_current_context().exit(INTERRUPTED)
+    click.echo(_why(outcome), err=True)
     if as_json:
         print_json(_as_json(outcome))
     if outcome.status == "failed":
@@ -142,10 +151,12 @@ def _progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+def _why(outcome: Outcome) -> str:
+    return f"nothing was run: {outcome.because}" if outcome.reused else outcome.because
+
+
 def _tell(outcome: Outcome) -> None:
     """What came out: the sentence, the numbers, what was registered, where to look."""
-    if outcome.reused:
-        click.echo("this ran before under the same key; nothing was run", err=True)
     click.echo(outcome.sentence or f"{outcome.name} ran to its end")
     if outcome.metrics:
         print_table(["metric", "value"], [(name, f"{value:.6g}") for name, value in outcome.metrics.items()])
@@ -168,6 +179,7 @@ def _as_json(outcome: Outcome) -> dict[str, Any]:
         "notebook": str(outcome.notebook),
         "report": str(outcome.report),
         "reused": outcome.reused,
+        "because": outcome.because,
     }
 
 
