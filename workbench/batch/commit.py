@@ -65,6 +65,7 @@ def commit_run(
         "seconds": state.seconds,
         **usage_of(state),
         "content": state.content,
+        "reproduces": state.reproduces,
         "reads": list(reads.changing),
         "inputs": dict(reads.inputs),
         "metrics": handed["metrics"],

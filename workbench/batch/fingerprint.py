@@ -23,7 +23,7 @@ from typing import Any
 from workbench.batch.code import Code, read_code
 from workbench.batch.content import Content
 from workbench.batch.lanes import THREADS
-from workbench.batch.notebook import INJECTED, is_tagged
+from workbench.batch.notebook import own_cells
 from workbench.ledger import digest
 
 OWN = Path(__file__).parents[1]
@@ -53,7 +53,7 @@ def content_of_run(
         root: The workspace.
         environ: The environment that a kernel would inherit from.
     """
-    cells = [cell for cell in notebook["cells"] if not is_tagged(cell, INJECTED)]
+    cells = own_cells(notebook)
     sources = tuple(
         (f"cell {number}", "".join(cell["source"]))
         for number, cell in enumerate(cells, start=1)

@@ -44,6 +44,7 @@ class RunState:
     notebook_digest: str
     parameters: Mapping[str, Any]  # plain JSON
     content: str = ""  # key of all that it depends on; see `workbench.batch.content`
+    reproduces: str = ""  # the run of which it is a rerun
     state: State = "running"
     seconds: float = 0.0  # that the cells took
     lane: str = ""  # how they were run

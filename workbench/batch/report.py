@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from workbench.batch.folders import write_whole
+from workbench.batch.notebook import ERROR_NOTE
 from workbench.batch.page import offline_page
 from workbench.batch.rendering import render
 
-ERROR_NOTE = "papermill-error-cell-tag"  # cells that papermill adds to a notebook that failed
 HEADING = re.compile(r"\A\s*#\s+(.+?)\s*#*\s*(?:\n|\Z)")
 
 

@@ -44,7 +44,7 @@ from workbench.batch.notebook import content_of, digest_of, injected
 from workbench.batch.parameters import declared
 from workbench.batch.record import Record, read_record
 from workbench.batch.reuse import AFRESH, REUSED, Found, check_content, find_earlier, keep_content, note_reuse
-from workbench.batch.tracking import KEY, PARENT, Tracking
+from workbench.batch.tracking import KEY, PARENT, REPRODUCES, Tracking
 from workbench.errors import EngineError, Misuse
 from workbench.ledger import Entry, Ledger
 
@@ -108,6 +108,7 @@ def run(
     limits: Limits = NO_LIMITS,
     parent: str | None = None,
     reuse: bool = False,
+    reproduces: str = "",
 ) -> Outcome:
     """Run a notebook and commit what it found.
 
@@ -126,6 +127,7 @@ def run(
         limits: What the cells may take.
         parent: The tracking store's run that this one is a part of.
         reuse: Whether an earlier finished run of the same content will do.
+        reproduces: The run of which this is a rerun.
 
     Returns:
         The outcome; a cell that raises or a kernel that dies gives one with the status "failed".
@@ -153,6 +155,7 @@ def run(
         notebook_digest=digest_of(content),
         parameters=plain_values,
         content=before.key,
+        reproduces=reproduces,
     )
     home = Home(root, tracking, ledger, actor, now)
     way = Way(environ, lane, limits, on_cell, parent, content_now)
@@ -244,6 +247,8 @@ def _anew(home: Home, fresh: RunState, notebook: Mapping[str, Any], way: Way, be
     tags = {KEY: fresh.key, "workbench.notebook": fresh.name, "workbench.actor": home.actor}
     if way.parent:
         tags[PARENT] = way.parent
+    if fresh.reproduces:
+        tags[REPRODUCES] = fresh.reproduces
     run_id = store.start(fresh.name, parameters=fresh.parameters, tags=tags)
     try:
         state = replace(fresh, run_id=run_id)
@@ -287,6 +292,7 @@ def _failed(home: Home, store: Tracking, folder: Path, state: RunState, failure:
         "folder": folder.name,
         "seconds": state.seconds,
         **usage_of(state),
+        "reproduces": state.reproduces,
         "cell": failure.cell,
         "error": failure.error,
         "message": failure.message,

@@ -24,6 +24,9 @@ from workbench.ledger import Entry, Ledger, ModelVersion
 
 if TYPE_CHECKING:
     from workbench.batch import Outcome, Record
+    from workbench.batch.comparison import Comparison
+    from workbench.batch.history import PastRun
+    from workbench.batch.rerun import Reproduction
     from workbench.data import Profile
     from workbench.engines.mlflow import MlflowStore
     from workbench.monitoring import ServedModel
@@ -101,10 +104,17 @@ class Bench:
         key: str | None = None,
         on_cell: Callable[[int, int], None] | None = None,
         fresh: bool = False,
+        reproduces: str = "",
     ) -> Outcome:
         """Run a notebook, by path or by a shipped one's name, and commit what it found.
 
-        An earlier run of the same content is given in its place unless `fresh` is asked for.
+        Args:
+            notebook: Its path, or the bare name of one in the workspace or shipped.
+            parameters: Values by name, of their types or as texts; the rest by default.
+            key: Idempotency key; by default a new one.
+            on_cell: Called with (cells done, cells in all).
+            fresh: Run it even where an earlier run of the same content could be given in its place.
+            reproduces: The run of which this is a rerun.
         """
         from workbench.batch import run
 
@@ -120,7 +130,46 @@ class Bench:
             key=key,
             on_cell=on_cell,
             reuse=not fresh,
+            reproduces=reproduces,
         )
+
+    def runs(
+        self, notebook: str | None = None, *, failed: bool | None = None, limit: int | None = None
+    ) -> list[PastRun]:
+        """Runs that ended, newest first: of all notebooks or of one, by its name."""
+        from workbench.batch.history import past_runs
+
+        return past_runs(self.ledger, self.root, name=notebook, failed=failed, limit=limit)
+
+    def compare(self, one: str, other: str | None = None) -> Comparison:
+        """Two runs side by side, or one with the run of its notebook before it.
+
+        Args:
+            one: The beginning of an id, or a notebook's name for its last run; "name~1" is the one before.
+            other: The later run.
+        """
+        from workbench.batch.comparison import compare, side_of
+        from workbench.batch.history import two_runs
+
+        before, after = two_runs(self.ledger, self.root, one, other)
+        return compare(side_of(before), side_of(after))
+
+    def rerun(self, run: str, *, on_cell: Callable[[int, int], None] | None = None) -> Reproduction:
+        """Run a past run again as it was, from its folder, and compare what came out.
+
+        Args:
+            run: Which one, as `compare` takes it.
+            on_cell: Called with (cells done, cells in all).
+        """
+        from workbench.batch.history import find_run
+        from workbench.batch.rerun import rerun
+
+        past = find_run(self.ledger, self.root, run)
+
+        def again(notebook: Path) -> Outcome:
+            return self.run(notebook, past.parameters, on_cell=on_cell, fresh=True, reproduces=past.run_id)
+
+        return rerun(past, again, ledger=self.ledger, root=self.root)
 
     def notebook(self, name: str | Path) -> Path:
         """The path of a notebook named by its path, or by the bare name of one in the workspace or shipped.

@@ -17,6 +17,7 @@ from workbench.cli.models import models, promote, reconcile, reject, rollback
 from workbench.cli.options import Commands
 from workbench.cli.policy import policy
 from workbench.cli.run import params, run
+from workbench.cli.runs import diff, rerun, runs
 from workbench.cli.serve import serve
 from workbench.cli.start import init
 from workbench.cli.up import up
@@ -41,6 +42,9 @@ for command in (
     init,
     run,
     params,
+    runs,
+    diff,
+    rerun,
     models,
     promote,
     reject,

@@ -49,7 +49,7 @@ def run(
     from workbench import open_bench
 
     parameters = _pairs(given)
-    with open_bench(workspace) as bench, _progress(Path(notebook).stem) as on_cell:
+    with open_bench(workspace) as bench, progress(Path(notebook).stem) as on_cell:
         try:
             outcome = bench.run(notebook, parameters, key=key, on_cell=on_cell, fresh=fresh)
         except KeyboardInterrupt:
@@ -137,7 +137,7 @@ def _notebook(name: str) -> Path:
 
 
 @contextmanager
-def _progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
+def progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
     """A bar on stderr that follows the cells, where a person looks at it."""
     if not sys.stderr.isatty():
         yield None
