@@ -54,9 +54,11 @@ def test_a_tag_that_moves_to_another_cell_counts(tmp_path, write_notebook):
         (("1",), {"data": ["x", "d/loans.csv"]}),
         (("1",), {"data": "d/*.csv"}),
         (("read('d/loans.csv')",), {}),
+        (("read(Path('d') / 'loans.csv')",), {}),
+        (("Path('d').glob('*.csv')",), {}),
         (("sql(\"SELECT * FROM 'd/loans.csv'\")",), {}),
     ],
-    ids=["file", "folder", "list", "pattern", "text in the code", "SQL"],
+    ids=["file", "folder", "list", "pattern", "text in the code", "joined texts", "joined pattern", "SQL"],
 )
 def test_one_byte_of_an_input_counts(taken, tmp_path, cells, parameters):
     (tmp_path / "d").mkdir()
@@ -91,6 +93,16 @@ def test_a_value_that_names_nothing_is_no_input(taken, value):
     content = taken("1", data=value)
     assert content.inputs == {}
     assert content.doubts == ()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_pipe_is_not_waited_for(taken, tmp_path):
+    (tmp_path / "d").mkdir()
+    os.mkfifo(tmp_path / "d" / "pipe")
+    (tmp_path / "d" / "lost").symlink_to("nowhere")
+    assert list(taken("1", data="d").inputs) == ["d"]
+    with pytest.raises(FileNotFoundError):
+        digest_input(tmp_path / "d" / "pipe")
 
 
 def test_an_input_that_cannot_be_read_whole_is_a_doubt(taken, tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 """Takes a run's content from the disk: its cells, inputs, modules, the workbench's source, the environment.
 
-An input is every file or folder that a parameter's value names, and every file that a text in the code
-names; a path is relative to the workspace, the kernel's working folder. A module is one that the cells
+An input is every file or folder that a parameter's value names, and every file that texts in the code
+name; a path is relative to the workspace, the kernel's working folder. A module is one that the cells
 import, themselves or through others, from a folder that is no installed package: the workspace, what
 PYTHONPATH names, an editable installation. A digest is of the full content; one taken earlier in this
 process holds as long as size, time and inode of the file are what they were.
@@ -9,6 +9,7 @@ process holds as long as size, time and inode of the file are what they were.
 
 from __future__ import annotations
 
+import errno
 import glob
 import hashlib
 import os
@@ -31,6 +32,7 @@ VARIABLES = (*THREADS, "TZ")  # of the environment, that numbers and dates may d
 SETTLED = 2.0  # seconds since a file's last change from which its time can be trusted
 GLOB = frozenset("*?[")
 MOST_FILES = 10_000  # that one input may be; beyond, it is doubted
+MOST_JOINED = 50  # folders that texts in the code name, in which further texts are looked for
 SKIPPED = {"__pycache__", "shipped"}  # of our own folder, what is no source
 
 _known: dict[str, tuple[tuple[int, ...], str]] = {}  # digest of a file by path, with its size, time and inode
@@ -65,7 +67,8 @@ def content_of_run(
     inputs: dict[str, str] = {}
     for text in _texts(parameters.values()):
         _add(inputs, doubts, text, root, folders=True)
-    for text in dict.fromkeys(text for each in (code, *beneath) for text in each.texts):
+    texts = list(dict.fromkeys(text for each in (code, *beneath) for text in each.texts))
+    for text in _joined(texts, root):
         _add(inputs, doubts, text, root, folders=False)
     try:
         own = _own_source()
@@ -90,16 +93,19 @@ def digest_input(path: Path) -> str:
     """SHA-256 of an input's full content: of a file's bytes, or of the names and bytes of all files in a folder.
 
     Raises:
-        OSError: It is not there, cannot be read, or holds too many files.
+        FileNotFoundError: It is not there.
+        OSError: It cannot be read, or holds too many files.
     """
-    if not path.is_dir():
+    if path.is_file():
         return digest_of_file(path)
+    if not path.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such file or folder")
     files: list[Path] = []
     for folder, _, names in os.walk(path):
         files += [Path(folder, name) for name in names]
         if len(files) > MOST_FILES:
             raise OSError(f"it holds more than {MOST_FILES} files")
-    return digest({file.relative_to(path).as_posix(): digest_of_file(file) for file in files})
+    return digest({str(file.relative_to(path)): digest_of_file(file) if file.is_file() else "" for file in files})
 
 
 def digest_of_file(path: str | Path) -> str:
@@ -135,6 +141,22 @@ def _texts(values: Iterable[Any]) -> Iterator[str]:
             yield value
         elif isinstance(value, list):
             yield from _texts(value)
+
+
+def _joined(texts: list[str], root: Path) -> Iterator[str]:
+    """The texts, and each behind those that name a folder: Path("data") / "loans.csv" names a file."""
+    yield from texts
+    waiting = [""]
+    seen: set[str] = set()
+    while waiting and len(seen) < MOST_JOINED:
+        before = waiting.pop()
+        for text in texts:
+            name = os.path.join(before, text)  # noqa: PTH118
+            if before:
+                yield name
+            if text.strip("./") and name not in seen and os.path.isdir(root / name):  # noqa: PTH112
+                seen.add(name)
+                waiting.append(name)
 
 
 def _add(inputs: dict[str, str], doubts: list[str], text: str, root: Path, *, folders: bool) -> None:

@@ -199,6 +199,7 @@ def _finished(home: Home, fresh: RunState, given: Mapping[str, Any]) -> Outcome 
 
     Raises:
         Misuse: It was for something else.
+        EngineError: The ledger is damaged.
     """
     entry = home.ledger.find(fresh.key)
     if entry is None:
@@ -208,9 +209,10 @@ def _finished(home: Home, fresh: RunState, given: Mapping[str, Any]) -> Outcome 
         was = entry.body["name"] if of_a_run else entry.kind
         raise Misuse(f"the key {fresh.key!r} was used for {was}, not for {fresh.name}", hint="give another key")
     _check_same(fresh.key, entry.body["parameters"], given)
-    if entry.kind == REUSED:
-        entry = home.ledger.find(entry.body["of"]) or entry
-    return replace(_told(entry, home.root), because="this ran before under the same key")
+    ran = home.ledger.find(entry.body["of"]) if entry.kind == REUSED else entry
+    if ran is None:
+        raise EngineError(f"the ledger lacks the run that {fresh.key!r} stands for", hint="workbench ledger verify")
+    return replace(_told(ran, home.root), because="this ran before under the same key")
 
 
 def _resumed(home: Home, fresh: RunState, given: Mapping[str, Any]) -> Outcome | None:
@@ -227,7 +229,8 @@ def _resumed(home: Home, fresh: RunState, given: Mapping[str, Any]) -> Outcome |
             _check_same(fresh.key, state.parameters, given)
             body = commit_run(folder, state, tracking=store, ledger=home.ledger, actor=home.actor, now=home.now())
             store.abandon(fresh.key)
-            return _outcome(run_id, body, folder, reused=True)
+            because = "it had run under the same key, and is committed now"
+            return replace(_outcome(run_id, body, folder, reused=True), because=because)
     store.abandon(fresh.key)
     return None
 

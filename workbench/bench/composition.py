@@ -212,6 +212,9 @@ class Bench:
 
         Returns:
             The whole path.
+
+        Raises:
+            Misuse: Within a run, it is not there or cannot be read.
         """
         from workbench.batch.reads import note_input
 
