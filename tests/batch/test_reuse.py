@@ -37,9 +37,8 @@ def world(tmp_path, simulated, write_notebook):
                 ledger=ledger,
                 actor="analyst",
                 now=simulated.Clock(),
-                environ={},
                 lane=lane,
-                **{"reuse": True, **more},
+                **{"reuse": True, "environ": {}, **more},
             )
 
     go.tracking, go.root, go.lane, go.write = tracking, tmp_path, lane, write_notebook
@@ -195,6 +194,16 @@ def test_a_cell_that_may_read_anything_makes_a_run_that_is_always_run(world):
     outcome = world(name="shell")
     assert not outcome.reused
     assert outcome.because == "ran because it cannot be told what it depends on: cell 2 calls the shell or a magic"
+
+
+def test_a_run_with_a_secret_is_always_run(world):
+    world.write(
+        world.root / "secret.ipynb", "#parameters\nfrom workbench import Secret\ntoken: Secret = Secret('env:TOKEN')"
+    )
+    for _ in range(2):
+        outcome = world(name="secret", environ={"TOKEN": "not for the disk"})
+    assert not outcome.reused
+    assert "what the secret token opens may change" in outcome.because
 
 
 def test_a_run_whose_folder_is_gone_is_run_again(world):

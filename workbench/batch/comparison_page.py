@@ -9,8 +9,7 @@ from typing import Any
 
 from workbench.batch.comparison import Comparison, Metric
 from workbench.batch.history import PastRun
-from workbench.batch.page import offline_page
-from workbench.batch.rendering import render
+from workbench.batch.rendering import page_with, render
 
 STYLE = """
 main { max-width: 84rem; }
@@ -43,7 +42,7 @@ def comparison_page(comparison: Comparison) -> str:
         _cells(comparison),
         _outputs(comparison, figures),
     ]
-    return offline_page(title, "\n".join(parts), figures, style=STYLE)
+    return page_with(title, "\n".join(parts), figures, style=STYLE)
 
 
 def shown(value: Any) -> str:

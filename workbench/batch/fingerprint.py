@@ -45,6 +45,7 @@ def content_of_run(
     *,
     root: Path,
     environ: Mapping[str, str],
+    secrets: tuple[str, ...] = (),
 ) -> Content:
     """What a run of a notebook depends on, as the disk is now.
 
@@ -54,6 +55,7 @@ def content_of_run(
         parameters: All values, as plain JSON.
         root: The workspace.
         environ: The environment that a kernel would inherit from.
+        secrets: Names of the parameters that are secrets; what they open lies outside, and may change.
     """
     cells = own_cells(notebook)
     sources = tuple(
@@ -63,7 +65,8 @@ def content_of_run(
     )
     code = read_code(sources)
     modules, beneath = _modules(code, [root, *_folders(environ)])
-    doubts = [*code.doubts, *(doubt for each in beneath for doubt in each.doubts)]
+    doubts = [f"what the secret {secret} opens may change" for secret in secrets]
+    doubts += [*code.doubts, *(doubt for each in beneath for doubt in each.doubts)]
     inputs: dict[str, str] = {}
     for text in _texts(parameters.values()):
         _add(inputs, doubts, text, root, folders=True)

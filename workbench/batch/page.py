@@ -1,7 +1,7 @@
-"""A page that stands alone: it loads nothing, and runs no script but the one that draws plotly figures.
+"""The frame of the pages that batch writes: each stands alone, in one look, and loads nothing from outside.
 
-The script is carried in the page; a content policy in its head says so to the browser, by hash. What
-is put into the body must be escaped or cleaned before: see `workbench.batch.rendering`.
+A content policy in the head says to the browser which scripts are the page's own, by hash, and that
+nothing else may run or load. The body is HTML that the caller has made safe.
 """
 
 from __future__ import annotations
@@ -9,16 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-import json
 from collections.abc import Sequence
-from typing import Any
 
-DRAW = """
-for (const [place, figure] of JSON.parse(document.getElementById("figures").textContent).entries()) {
-  const layout = Object.assign({}, figure.layout, {autosize: true});
-  Plotly.newPlot("figure-" + (place + 1), figure.data, layout, {responsive: true, displaylogo: false});
-}
-"""
 STYLE = """
 :root { color-scheme: light; }
 body { margin: 0; background: #f6f7f9; color: #1c2430; font: 16px/1.55 system-ui, "Segoe UI", sans-serif; }
@@ -40,23 +32,16 @@ img, svg { max-width: 100%; height: auto; } .figure { min-height: 28rem; margin:
 """
 
 
-def offline_page(title: str, body: str, figures: Sequence[Any] = (), *, style: str = "") -> str:
-    """A whole HTML page.
+def page(title: str, body: str, *, scripts: Sequence[str] = (), data: str = "", style: str = "") -> str:
+    """A page.
 
     Args:
-        title: Text of the title.
-        body: HTML that is clean; it has a place with the id `figure-N` for the Nth figure, from 1.
-        figures: Plotly figures as plain JSON.
-        style: CSS beyond the house's own.
+        title: Of the window, as plain text.
+        body: HTML, made safe.
+        scripts: What may run, in this order, after the body.
+        data: HTML that scripts read and nobody sees.
+        style: CSS beyond the common one.
     """
-    scripts: list[str] = []
-    data = ""
-    if figures:
-        from plotly.offline import get_plotlyjs
-
-        scripts = [get_plotlyjs().replace("\r\n", "\n"), DRAW]
-        told = json.dumps(figures).replace("<", "\\u003c")
-        data = f'<script type="application/json" id="figures">{told}</script>'
     policy = "; ".join(
         [
             "default-src 'none'",

@@ -6,11 +6,14 @@ A plotly figure is not taken as HTML; its data is handed out, and the page draws
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from workbench.batch.page import page
 
 FIGURE = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -23,6 +26,12 @@ TAGS = re.findall(
 )
 ATTRIBUTES = {"align", "alt", "class", "colspan", "rowspan", "scope", "start", "title"}
 NOWHERE = re.compile(r"<img(?![^>]*\ssrc=)[^>]*>")  # an image whose source was outside
+DRAW = """
+for (const [place, figure] of JSON.parse(document.getElementById("figures").textContent).entries()) {
+  const layout = Object.assign({}, figure.layout, {autosize: true});
+  Plotly.newPlot("figure-" + (place + 1), figure.data, layout, {responsive: true, displaylogo: false});
+}
+"""
 _own = threading.local()  # a thread's exporter and cleaner: either is dear to make, and not to be shared
 
 
@@ -39,6 +48,24 @@ def render(content: Any, figures: list[Any]) -> str:
     for number in range(before + 1, len(figures) + 1):
         body = body.replace(f"<p>{mark}-{number}</p>", f'<div class="figure" id="figure-{number}"></div>')
     return body
+
+
+def page_with(title: str, body: str, figures: Sequence[Any], *, style: str = "") -> str:
+    """A whole page of rendered cells, with the one script that draws their figures where there are any.
+
+    Args:
+        title: Of the window, as plain text.
+        body: HTML, made safe.
+        figures: What `render` took out of it.
+        style: CSS beyond the common one.
+    """
+    if not figures:
+        return page(title, body, style=style)
+    from plotly.offline import get_plotlyjs
+
+    told = json.dumps(figures).replace("<", "\\u003c")
+    data = f'<script type="application/json" id="figures">{told}</script>'
+    return page(title, body, scripts=[get_plotlyjs().replace("\r\n", "\n"), DRAW], data=data, style=style)
 
 
 def _take_figures(content: Any, figures: list[Any], mark: str) -> None:

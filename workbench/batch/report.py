@@ -10,8 +10,7 @@ from typing import Any
 
 from workbench.batch.folders import write_whole
 from workbench.batch.notebook import ERROR_NOTE
-from workbench.batch.page import offline_page
-from workbench.batch.rendering import render
+from workbench.batch.rendering import page_with, render
 
 HEADING = re.compile(r"\A\s*#\s+(.+?)\s*#*\s*(?:\n|\Z)")
 
@@ -36,7 +35,7 @@ def write_report(
     title = _take_title(content) or name
     figures: list[Any] = []
     body = _top(title, sentence, failed, parameters) + render(content, figures)
-    write_whole(report, offline_page(title, body, figures))
+    write_whole(report, page_with(title, body, figures))
 
 
 def _take_title(content: Any) -> str | None:

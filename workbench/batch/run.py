@@ -13,12 +13,10 @@ code, environment) is given next, and nothing runs; under a key, the ledger then
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import shlex
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -37,18 +35,20 @@ from workbench.batch.folders import (
     write_state,
     write_whole,
 )
+from workbench.batch.holding import held
 from workbench.batch.kernels import cold
 from workbench.batch.kinds import plain
 from workbench.batch.lanes import Failure, Job, Lane, Limits, OnCell
 from workbench.batch.notebook import content_of, digest_of, injected
 from workbench.batch.parameters import declared
-from workbench.batch.record import Record, read_record
+from workbench.batch.record import read_record
+from workbench.batch.redaction import Redaction
 from workbench.batch.reuse import AFRESH, REUSED, Found, check_content, find_earlier, keep_content, note_reuse
+from workbench.batch.secrets import Secret
 from workbench.batch.tracking import KEY, PARENT, REPRODUCES, Tracking
 from workbench.errors import EngineError, Misuse
 from workbench.ledger import Entry, Ledger
 
-INTERACTIVE = "interactive"  # the name of what a person ran cell by cell
 NO_LIMITS = Limits()
 
 
@@ -89,6 +89,7 @@ class Way:
     limits: Limits
     on_cell: OnCell | None
     parent: str | None
+    secrets: Mapping[str, str]  # references by parameter
     content: Callable[[], Content]  # takes what the run depends on, as the disk is now
 
 
@@ -133,8 +134,8 @@ def run(
         The outcome; a cell that raises or a kernel that dies gives one with the status "failed".
 
     Raises:
-        Misuse: The notebook has no parameters cell, a parameter does not fit, or the key was used for
-            something else.
+        Misuse: The notebook has no parameters cell, a parameter does not fit, a secret cannot be had or
+            kept, or the key was used for something else.
         EngineError: The workspace or the tracking store cannot be written.
     """
     content = content_of(notebook)
@@ -144,8 +145,10 @@ def run(
     plain_values = {name: plain(value) for name, value in values.items()}
     root = workspace_root.resolve()
 
+    secrets = {name: value.reference for name, value in values.items() if isinstance(value, Secret)}
+
     def content_now() -> Content:
-        return content_of_run(notebook.stem, content, plain_values, root=root, environ=environ)
+        return content_of_run(notebook.stem, content, plain_values, root=root, environ=environ, secrets=tuple(secrets))
 
     before = content_now()
     fresh = RunState(
@@ -158,8 +161,8 @@ def run(
         reproduces=reproduces,
     )
     home = Home(root, tracking, ledger, actor, now)
-    way = Way(environ, lane, limits, on_cell, parent, content_now)
-    with _alone(home.root, key) if key else contextlib.nullcontext():
+    way = Way(environ, lane, limits, on_cell, parent, secrets, content_now)
+    with held(home.root, key) if key else contextlib.nullcontext():
         given = {name: fresh.parameters[name] for name in parameters}
         done = _finished(home, fresh, given) if key else None
         if done is not None:
@@ -171,27 +174,6 @@ def run(
             return replace(_told(found.entry, root), because=found.because)
         done = _resumed(home, fresh, given) if key else None
         return done or replace(_anew(home, fresh, injected(content, values), way, before), because=found.because)
-
-
-def commit_record(
-    record: Record,
-    *,
-    tracking: Callable[[], Tracking],
-    ledger: Ledger,
-    actor: str,
-    now: Callable[[], datetime],
-) -> None:
-    """Commit the record of a notebook that a person ran cell by cell; again does no harm."""
-    key = f"run/{record.run_id}"
-    if ledger.find(key) is not None:
-        return
-    store = tracking()
-    begun = store.attempts(key)
-    tags = {KEY: key, "workbench.actor": actor}
-    run_id = begun[-1] if begun else store.start(INTERACTIVE, parameters={}, tags=tags)
-    state = RunState(run_id, key, INTERACTIVE, notebook_digest="", parameters={}, state="executed")
-    write_state(record.folder, state)
-    commit_run(record.folder, state, tracking=store, ledger=ledger, actor=actor, now=now())
 
 
 def _finished(home: Home, fresh: RunState, given: Mapping[str, Any]) -> Outcome | None:
@@ -246,6 +228,7 @@ def _check_same(key: str, before: Mapping[str, Any], given: Mapping[str, Any]) -
 
 
 def _anew(home: Home, fresh: RunState, notebook: Mapping[str, Any], way: Way, before: Content) -> Outcome:
+    redaction = Redaction.of(way.secrets, way.environ, notebook)
     began, store = home.now(), home.tracking()
     tags = {KEY: fresh.key, "workbench.notebook": fresh.name, "workbench.actor": home.actor}
     if way.parent:
@@ -260,7 +243,8 @@ def _anew(home: Home, fresh: RunState, notebook: Mapping[str, Any], way: Way, be
         keep_content(folder, before)
         write_whole(folder / NOTEBOOK, json.dumps(notebook, indent=1))
         cells_began = home.now()
-        ended = way.lane(Job(folder / NOTEBOOK, home.root, folder, way.environ, way.limits), way.on_cell)
+        job = Job(folder / NOTEBOOK, home.root, folder, way.environ, way.limits, way.secrets)
+        ended = redaction.around(way.lane, job, way.on_cell)
         state = replace(
             state,
             state="failed" if ended.failure else "executed",
@@ -323,31 +307,6 @@ def _report(folder: Path, state: RunState, failure: Failure | None) -> None:
         failed=failure is not None,
         parameters=state.parameters,
     )
-
-
-@contextmanager
-def _alone(root: Path, key: str) -> Iterator[None]:
-    """Hold a key: another process that has the same one waits, and then finds the work done.
-
-    Raises:
-        EngineError: The workspace cannot be written.
-    """
-    from filelock import FileLock
-
-    locks = runs_folder(root) / ".locks"
-    try:
-        locks.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(locks / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.lock", mode=0o600)
-        lock.acquire()
-    except OSError as error:
-        raise EngineError(
-            f"the workspace {root} cannot be written: {error.strerror or error}",
-            hint="choose another with --workspace, or mend its permissions",
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _told(entry: Entry, root: Path) -> Outcome:

@@ -8,8 +8,6 @@ bench.promote("lending", 3, why="fairer, and hardly less accurate")
 from __future__ import annotations
 
 import getpass
-import os
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -18,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from workbench.bench.settings import read_settings
-from workbench.bench.workspace import find, shipped
+from workbench.bench.workspace import shipped
 from workbench.errors import Misuse
 from workbench.ledger import Entry, Ledger, ModelVersion
 
@@ -26,7 +24,9 @@ if TYPE_CHECKING:
     from workbench.batch import Outcome, Record
     from workbench.batch.comparison import Comparison
     from workbench.batch.history import PastRun
+    from workbench.batch.lanes import Lane
     from workbench.batch.rerun import Reproduction
+    from workbench.batch.warm import Zygote
     from workbench.data import Profile
     from workbench.engines.mlflow import MlflowStore
     from workbench.monitoring import ServedModel
@@ -96,6 +96,25 @@ class Bench:
 
     # notebooks
 
+    @cached_property
+    def zygote(self) -> Zygote:
+        """Where warm kernels come from; started when it is first asked for one."""
+        from workbench.batch.warm import Zygote
+        from workbench.batch.warm.identity import identify
+
+        identity = identify(self.settings.preload.split(), self._environ)
+        return Zygote(identity, idle=60 * self.settings.warm_minutes)
+
+    def lane(self, kernel: str | None = None) -> Lane:
+        """The way notebooks are run here.
+
+        Args:
+            kernel: "auto", "inline", "warm" or "cold"; by default as the settings say.
+        """
+        from workbench.batch.local import Local
+
+        return Local(self.zygote, kernel or self.settings.kernel)
+
     def run(
         self,
         notebook: str | Path,
@@ -103,6 +122,7 @@ class Bench:
         *,
         key: str | None = None,
         on_cell: Callable[[int, int], None] | None = None,
+        kernel: str | None = None,
         fresh: bool = False,
         reproduces: str = "",
     ) -> Outcome:
@@ -113,6 +133,7 @@ class Bench:
             parameters: Values by name, of their types or as texts; the rest by default.
             key: Idempotency key; by default a new one.
             on_cell: Called with (cells done, cells in all).
+            kernel: "auto", "inline", "warm" or "cold"; by default as the settings say.
             fresh: Run it even where an earlier run of the same content could be given in its place.
             reproduces: The run of which this is a rerun.
         """
@@ -129,6 +150,7 @@ class Bench:
             environ=self._environ,
             key=key,
             on_cell=on_cell,
+            lane=self.lane(kernel),
             reuse=not fresh,
             reproduces=reproduces,
         )
@@ -344,38 +366,3 @@ class Bench:
             text = self._store.profile(version)
             self._profiles[version.model_digest] = None if text is None else Profile.from_json(text)
         return self._profiles[version.model_digest]
-
-
-def open_bench(workspace: str | Path | None = None) -> Bench:
-    """The bench of a workspace.
-
-    Args:
-        workspace: Its folder; by default the one that WORKBENCH_WORKSPACE names, else the one that
-            the current folder lies in.
-
-    Raises:
-        Misuse: There is no workspace there.
-    """
-    environ = dict(os.environ)
-    named = workspace or environ.get("WORKBENCH_WORKSPACE")
-    if named is None:
-        return Bench(find(Path.cwd()), environ=environ)
-    root = Path(named).resolve()
-    found = find(root)
-    if found != root:
-        raise Misuse(f"{root} is no workspace; it lies in one", hint=f"--workspace {shlex.quote(str(found))}")
-    return Bench(root, environ=environ)
-
-
-def bench_if_any(workspace: str | Path | None = None) -> Bench | None:
-    """The bench of a workspace as `open_bench` finds it; None where none is named and there is none.
-
-    Raises:
-        Misuse: What is named is no workspace, or its settings cannot be read.
-    """
-    if workspace is None and not os.environ.get("WORKBENCH_WORKSPACE"):
-        try:
-            workspace = find(Path.cwd())
-        except Misuse:
-            return None
-    return open_bench(workspace)

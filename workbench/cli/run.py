@@ -26,10 +26,21 @@ INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 )
 @click.option("--key", help="Idempotency key: a run that finished under it is not run again.")
 @click.option("--fresh", is_flag=True, help="Run it even where nothing has changed since an earlier run.")
+@click.option(
+    "--kernel",
+    type=click.Choice(["auto", "inline", "warm", "cold"]),
+    help="How cells are run; auto is the fastest way that is faithful.",
+)
 @workspace_option
 @json_option
 def run(
-    notebook: str, given: Sequence[str], key: str | None, fresh: bool, workspace: Path | None, as_json: bool
+    notebook: str,
+    given: Sequence[str],
+    key: str | None,
+    fresh: bool,
+    kernel: str | None,
+    workspace: Path | None,
+    as_json: bool,
 ) -> None:
     """Run NOTEBOOK, a path or the name of a shipped one, and commit what it found.
 
@@ -51,7 +62,7 @@ def run(
     parameters = _pairs(given)
     with open_bench(workspace) as bench, progress(Path(notebook).stem) as on_cell:
         try:
-            outcome = bench.run(notebook, parameters, key=key, on_cell=on_cell, fresh=fresh)
+            outcome = bench.run(notebook, parameters, key=key, on_cell=on_cell, fresh=fresh, kernel=kernel)
         except KeyboardInterrupt:
             click.echo("stopped; no kernel is left, and what was not finished is not committed", err=True)
             click.get_current_context().exit(INTERRUPTED)
@@ -74,7 +85,9 @@ def run(
 def params(notebook: str, as_schema: bool, workspace: Path | None, as_json: bool) -> None:
     """List the parameters of NOTEBOOK, a path or the name of one in the workspace or shipped.
 
-    Outside of a workspace it knows the shipped ones.
+    Outside of a workspace it knows the shipped ones. What is allowed and in which unit stands in the
+    comment of a parameter's line ("in (0, 1)", "at least 1", "in USD", "seconds to wait") or in its
+    Field(gt=…, le=…). A Secret takes a reference, env:NAME or file:/PATH.
 
     \b
     Examples:
@@ -90,13 +103,14 @@ def params(notebook: str, as_schema: bool, workspace: Path | None, as_json: bool
         print_json(found.schema())
         return
     if as_json:
-        print_json([{"name": p.name, "type": p.type_name, "default": p.default, "help": p.help} for p in found])
+        print_json([parameter.described for parameter in found])
         return
     if not len(found):
         click.echo(f"{found.notebook} takes no parameters", err=True)
         return
     print_table(
-        ["parameter", "type", "default", "meaning"], [(p.name, p.type_name, _shown(p.default), p.help) for p in found]
+        ["parameter", "type", "default", "allowed", "unit", "meaning"],
+        [[_shown(value) if key == "default" else value for key, value in p.described.items()] for p in found],
     )
 
 
