@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -54,6 +54,10 @@ class Bench:
     def now(self) -> datetime:
         """The time, in UTC."""
         return datetime.now(UTC)
+
+    def today(self) -> date:
+        """The day, where this machine is."""
+        return self.now().astimezone().date()
 
     @property
     def environ(self) -> Mapping[str, str]:
@@ -210,6 +214,23 @@ class Bench:
                     return here
         known = ", ".join(sorted({p.stem for folder in folders for p in folder.glob("*.ipynb")}))
         raise Misuse(f"there is no notebook {str(name)!r}", hint=f"give a path, or one of: {known}")
+
+    def new(
+        self,
+        template: str,
+        *,
+        hypothesis: str,
+        owner: str | None = None,
+        created: date | None = None,
+        name: str = "",
+        parameters: Mapping[str, Any] | None = None,
+    ) -> Path:
+        """A new notebook of this workspace, by a template's name; owner and day are this user and today by default."""
+        from workbench.batch.templates import Intent, create, find_template
+
+        intent = Intent(hypothesis, owner or self.actor, created or self.today())
+        found = find_template(shipped("templates") / "notebooks", template)
+        return create(found, intent, parameters or {}, folder=self.root / "notebooks", name=name)
 
     def record(self) -> Record:
         """What a notebook hands over: to the runner when one runs it, else to this bench at its end."""

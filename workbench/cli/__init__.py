@@ -15,6 +15,7 @@ from workbench.cli.doctor import doctor
 from workbench.cli.kernel import kernel
 from workbench.cli.ledger import ledger
 from workbench.cli.models import models, promote, reconcile, reject, rollback
+from workbench.cli.new import new
 from workbench.cli.options import Commands
 from workbench.cli.policy import policy
 from workbench.cli.run import params, run
@@ -41,6 +42,7 @@ def main() -> None:
 for command in (
     demo,
     init,
+    new,
     run,
     params,
     runs,

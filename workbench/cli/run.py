@@ -59,7 +59,7 @@ def run(
     """
     from workbench import open_bench
 
-    parameters = _pairs(given)
+    parameters = pairs(given)
     with open_bench(workspace) as bench, progress(Path(notebook).stem) as on_cell:
         try:
             outcome = bench.run(notebook, parameters, key=key, on_cell=on_cell, fresh=fresh, kernel=kernel)
@@ -114,7 +114,7 @@ def params(notebook: str, as_schema: bool, workspace: Path | None, as_json: bool
     )
 
 
-def _pairs(given: Sequence[str]) -> dict[str, str]:
+def pairs(given: Sequence[str]) -> dict[str, str]:
     """Parameters as texts, by name.
 
     Raises:
