@@ -143,6 +143,8 @@ class Bench:
         """
         from workbench.batch import run
 
+        self.zygote.begin()  # it starts while the parameters are checked and MLflow is opened
+
         return run(
             self.notebook(notebook),
             parameters or {},
@@ -188,12 +190,17 @@ class Bench:
             on_cell: Called with (cells done, cells in all).
         """
         from workbench.batch.history import find_run
+        from workbench.batch.local import KERNELS
         from workbench.batch.rerun import rerun
 
         past = find_run(self.ledger, self.root, run)
 
+        kernel = past.lane if past.lane in KERNELS else None  # another lane orders streams otherwise
+
         def again(notebook: Path) -> Outcome:
-            return self.run(notebook, past.parameters, on_cell=on_cell, fresh=True, reproduces=past.run_id)
+            return self.run(
+                notebook, past.parameters, on_cell=on_cell, kernel=kernel, fresh=True, reproduces=past.run_id
+            )
 
         return rerun(past, again, ledger=self.ledger, root=self.root)
 

@@ -111,7 +111,12 @@ def rerun(run: str, workspace: Path | None, as_json: bool) -> None:
       workbench rerun ab_test
     """
     from workbench import open_bench
+    from workbench.cli.warm import hand_over
 
+    with open_bench(workspace) as bench:
+        code = hand_over(bench.zygote, bench.environ)
+    if code is not None:
+        raise SystemExit(code)
     with open_bench(workspace) as bench, progress(run) as on_cell:
         try:
             done = bench.rerun(run, on_cell=on_cell)
