@@ -8,7 +8,8 @@ bench.promote("lending", 3, why="fairer, and hardly less accurate")
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -23,15 +24,16 @@ from workbench.ledger import Entry, Ledger, ModelVersion
 if TYPE_CHECKING:
     from workbench.batch import Outcome, Record
     from workbench.batch.comparison import Comparison
-    from workbench.batch.history import PastRun
     from workbench.batch.lanes import Lane
-    from workbench.batch.rerun import Reproduction
     from workbench.batch.warm import Zygote
+    from workbench.bench.past import Past
     from workbench.data import Profile
     from workbench.engines.mlflow import MlflowStore
     from workbench.monitoring import ServedModel
     from workbench.promotion import Candidate, Gate, Move
     from workbench.serving import PredictionLog
+
+ATTEMPT = ("-m", "workbench.bench.attempt")  # what a worker's Python is started with
 
 
 class Bench:
@@ -127,6 +129,7 @@ class Bench:
         key: str | None = None,
         on_cell: Callable[[int, int], None] | None = None,
         kernel: str | None = None,
+        lane: Lane | None = None,
         fresh: bool = False,
         reproduces: str = "",
     ) -> Outcome:
@@ -138,71 +141,65 @@ class Bench:
             key: Idempotency key; by default a new one.
             on_cell: Called with (cells done, cells in all).
             kernel: "auto", "inline", "warm" or "cold"; by default as the settings say.
+            lane: Where the cells run, in the place of `kernel`; see `executor`.
             fresh: Run it even where an earlier run of the same content could be given in its place.
             reproduces: The run of which this is a rerun.
         """
         from workbench.batch import run
+        from workbench.batch.local import Local
 
-        self.zygote.begin()  # it starts while the parameters are checked and MLflow is opened
+        chosen = lane or self.lane(kernel)
+
+        def tracking() -> MlflowStore:
+            if isinstance(chosen, Local):
+                self.zygote.begin()  # it starts while MLflow is opened; an earlier run in its place needs neither
+            return self.store
 
         return run(
             self.notebook(notebook),
             parameters or {},
             workspace_root=self.root,
-            tracking=lambda: self.store,
+            tracking=tracking,
             ledger=self.ledger,
             actor=self.actor,
             now=self.now,
             environ=self._environ,
             key=key,
             on_cell=on_cell,
-            lane=self.lane(kernel),
+            lane=chosen,
             reuse=not fresh,
             reproduces=reproduces,
         )
 
-    def runs(
-        self, notebook: str | None = None, *, failed: bool | None = None, limit: int | None = None
-    ) -> list[PastRun]:
-        """Runs that ended, newest first: of all notebooks or of one, by its name."""
-        from workbench.batch.history import past_runs
+    @property
+    def past(self) -> Past:
+        """Runs that ended: listed, compared, run again."""
+        from workbench.bench.past import Past
 
-        return past_runs(self.ledger, self.root, name=notebook, failed=failed, limit=limit)
+        return Past(self)
 
     def compare(self, one: str, other: str | None = None) -> Comparison:
-        """Two runs side by side, or one with the run of its notebook before it.
+        """Two runs side by side; see `Past.compare`."""
+        return self.past.compare(one, other)
+
+    @contextmanager
+    def executor(self, address: str | None = None, *, kernel: str | None = None) -> Iterator[Lane]:
+        """Where notebooks are run, for as long as it is open: here, or by the workers of a Dask scheduler.
 
         Args:
-            one: The beginning of an id, or a notebook's name for its last run; "name~1" is the one before.
-            other: The later run.
+            address: The scheduler's, "tcp://host:port" or "tls://host:port"; None for this machine.
+            kernel: As for `lane`, on the machine that runs the cells.
+
+        Yields:
+            The lane.
         """
-        from workbench.batch.comparison import compare, side_of
-        from workbench.batch.history import two_runs
+        if address is None:
+            yield self.lane(kernel)
+            return
+        from workbench.engines.dask import dask_lane
 
-        before, after = two_runs(self.ledger, self.root, one, other)
-        return compare(side_of(before), side_of(after))
-
-    def rerun(self, run: str, *, on_cell: Callable[[int, int], None] | None = None) -> Reproduction:
-        """Run a past run again as it was, from its folder, and compare what came out.
-
-        Args:
-            run: Which one, as `compare` takes it.
-            on_cell: Called with (cells done, cells in all).
-        """
-        from workbench.batch.history import find_run
-        from workbench.batch.local import KERNELS
-        from workbench.batch.rerun import rerun
-
-        past = find_run(self.ledger, self.root, run)
-
-        kernel = past.lane if past.lane in KERNELS else None  # another lane orders streams otherwise
-
-        def again(notebook: Path) -> Outcome:
-            return self.run(
-                notebook, past.parameters, on_cell=on_cell, kernel=kernel, fresh=True, reproduces=past.run_id
-            )
-
-        return rerun(past, again, ledger=self.ledger, root=self.root)
+        with dask_lane(address, self.root, (*ATTEMPT, kernel) if kernel else ATTEMPT) as lane:
+            yield lane
 
     def notebook(self, name: str | Path) -> Path:
         """The path of a notebook named by its path, or by the bare name of one in the workspace or shipped.

@@ -20,6 +20,7 @@ from workbench.cli.options import Commands
 from workbench.cli.policy import policy
 from workbench.cli.run import params, run
 from workbench.cli.runs import diff, rerun, runs
+from workbench.cli.schedule import schedule
 from workbench.cli.serve import serve
 from workbench.cli.start import init
 from workbench.cli.up import up
@@ -48,6 +49,7 @@ for command in (
     runs,
     diff,
     rerun,
+    schedule,
     models,
     promote,
     reject,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workbench.cli.options import json_option, print_json, print_table, workspace_option
+from workbench.batch.schedules.periods import PERIODS, Period, period_of
+from workbench.cli.options import executor_option, json_option, print_json, print_table, workspace_option
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
@@ -27,10 +28,16 @@ INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 @click.option("--key", help="Idempotency key: a run that finished under it is not run again.")
 @click.option("--fresh", is_flag=True, help="Run it even where nothing has changed since an earlier run.")
 @click.option(
+    "--key-by",
+    type=click.Choice(PERIODS),
+    help="Add the present minute, hour, day or week to the key, so that it runs once in each.",
+)
+@click.option(
     "--kernel",
     type=click.Choice(["auto", "inline", "warm", "cold"]),
     help="How cells are run; auto is the fastest way that is faithful.",
 )
+@executor_option
 @workspace_option
 @json_option
 def run(
@@ -38,7 +45,9 @@ def run(
     given: Sequence[str],
     key: str | None,
     fresh: bool,
+    key_by: Period | None,
     kernel: str | None,
+    executor: str | None,
     workspace: Path | None,
     as_json: bool,
 ) -> None:
@@ -56,6 +65,8 @@ def run(
       workbench run ab_test -p seed=7
       workbench run ab_test -p seed=7 --fresh
       workbench run weekly.ipynb -p since=2026-01-05 --key weekly/2026-01-05 --json
+      workbench run ab_test --key-by week
+      workbench run ab_test --executor tcp://10.0.0.5:8786
     """
     from workbench import open_bench
     from workbench.cli.warm import hand_over
@@ -66,8 +77,11 @@ def run(
     if code is not None:
         raise SystemExit(code)
     with open_bench(workspace) as bench, progress(Path(notebook).stem) as on_cell:
+        if key_by is not None:
+            key = f"{key or Path(notebook).stem}/{period_of(bench.now().astimezone(), key_by)}"
         try:
-            outcome = bench.run(notebook, parameters, key=key, on_cell=on_cell, fresh=fresh, kernel=kernel)
+            with bench.executor(executor, kernel=kernel) as lane:
+                outcome = bench.run(notebook, parameters, key=key, on_cell=on_cell, fresh=fresh, lane=lane)
         except KeyboardInterrupt:
             click.echo("stopped; no kernel is left, and what was not finished is not committed", err=True)
             click.get_current_context().exit(INTERRUPTED)

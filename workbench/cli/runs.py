@@ -45,7 +45,7 @@ def runs(notebook: str | None, failed: bool, limit: int, reindex: bool, workspac
             found = Index(bench.root, bench.ledger).rebuild()
             click.echo(f"{found} finished runs in the index", err=True)
             return
-        listed = bench.runs(name, failed=True if failed else None, limit=limit)
+        listed = bench.past.runs(name, failed=True if failed else None, limit=limit)
     if as_json:
         print_json([_as_json(run) for run in listed])
     elif listed:
@@ -119,7 +119,7 @@ def rerun(run: str, workspace: Path | None, as_json: bool) -> None:
         raise SystemExit(code)
     with open_bench(workspace) as bench, progress(run) as on_cell:
         try:
-            done = bench.rerun(run, on_cell=on_cell)
+            done = bench.past.rerun(run, on_cell=on_cell)
         except KeyboardInterrupt:
             click.echo("stopped; no kernel is left, and what was not finished is not committed", err=True)
             click.get_current_context().exit(INTERRUPTED)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from workbench.batch.warm import Zygote
 
-PROGRAMS = {"workbench", "__main__.py"}  # what starts this process when it is the command line
 IMPORTED = "mlflow"  # where it is imported, nothing is gained
 
 
@@ -32,7 +31,7 @@ def hand_over(zygote: Zygote, environ: Mapping[str, str]) -> int | None:
     """
     from workbench.batch.warm import Unavailable
 
-    if Path(sys.argv[0]).name not in PROGRAMS or IMPORTED in sys.modules or zygote.status() is None:
+    if not _is_ours(Path(sys.argv[0])) or IMPORTED in sys.modules or zygote.status() is None:
         return None
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -55,3 +54,8 @@ def hand_over(zygote: Zygote, environ: Mapping[str, str]) -> int | None:
             child.signal(signal.SIGINT)
             continue
         return code if code is None or code >= 0 else 128 - code
+
+
+def _is_ours(program: Path) -> bool:
+    """Whether a process was started as this command line: by its script, or as a module of that name."""
+    return program.name == "workbench" or (program.name == "__main__.py" and program.parent.name == "workbench")
