@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from workbench.batch.warm import Zygote
 
+PROGRAMS = {"workbench", "workbench/__main__.py"}  # what starts this process when it is the command line
 IMPORTED = "mlflow"  # where it is imported, nothing is gained
 
 
@@ -31,7 +32,7 @@ def hand_over(zygote: Zygote, environ: Mapping[str, str]) -> int | None:
     """
     from workbench.batch.warm import Unavailable
 
-    if not _is_ours(Path(sys.argv[0])) or IMPORTED in sys.modules or zygote.status() is None:
+    if not _is_command_line(Path(sys.argv[0])) or IMPORTED in sys.modules or zygote.status() is None:
         return None
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -56,6 +57,6 @@ def hand_over(zygote: Zygote, environ: Mapping[str, str]) -> int | None:
         return code if code is None or code >= 0 else 128 - code
 
 
-def _is_ours(program: Path) -> bool:
-    """Whether a process was started as this command line: by its script, or as a module of that name."""
-    return program.name == "workbench" or (program.name == "__main__.py" and program.parent.name == "workbench")
+def _is_command_line(program: Path) -> bool:
+    """Whether a program is ours and not one that only calls us."""
+    return program.name in PROGRAMS or "/".join(program.parts[-2:]) in PROGRAMS
