@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ipywidgets import Widget
 
     from workbench.batch import Outcome
-    from workbench.bench.composition import Bench
+    from workbench.bench.notebooks import Notebooks
     from workbench.views.form import Filling
     from workbench.views.outcome import Change, Place
 
@@ -33,7 +33,7 @@ MOST_VALUES = 200  # of an address
 MANY_RUNS = 500  # that are looked through for the last one of a notebook
 
 
-def form_of(bench: Bench, notebook: str | Path | None) -> Widget | None:
+def form_of(bench: Notebooks, notebook: str | Path | None) -> Widget | None:
     """The form of a notebook, by default of the one that this is called in; in a run, nothing.
 
     Raises:
@@ -47,7 +47,7 @@ def form_of(bench: Bench, notebook: str | Path | None) -> Widget | None:
     return run_form(filling_of(bench, path, {}))
 
 
-def page_of(bench: Bench) -> Widget:
+def page_of(bench: Notebooks) -> Widget:
     """The page on which one chooses a notebook and runs it; what its address asks for is checked."""
     from workbench.views.choosing import run_page
 
@@ -89,7 +89,7 @@ def asked_for(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in pairs if name not in NO_VALUES}
 
 
-def filling_of(bench: Bench, notebook: Path, asked: Mapping[str, str]) -> Filling:
+def filling_of(bench: Notebooks, notebook: Path, asked: Mapping[str, str]) -> Filling:
     """All that a form needs to have a notebook filled in and run.
 
     Raises:
@@ -107,7 +107,7 @@ def filling_of(bench: Bench, notebook: Path, asked: Mapping[str, str]) -> Fillin
         keep=lambda values: keep_draft(bench.root, notebook, values),
         exists=lambda path: _exists(bench.root / path),
         last=lambda: _last(bench.ledger, notebook.stem),
-        compare=lambda before, after: _changes(bench.ledger, before, after),
+        compare=lambda before, after: _changes(bench, before, after),
         place=lambda outcome: _place(outcome, bench.root, bench.environ),
         read_report=_report,
     )
@@ -154,26 +154,18 @@ def _last(ledger: Ledger, name: str) -> str | None:
     return next((e.subject.removeprefix("run/") for e in finished if e.body["name"] == name), None)
 
 
-def _changes(ledger: Ledger, before: str, after: str) -> list[Change]:
-    """Parameters and metrics that differ between two runs."""
+def _changes(bench: Notebooks, before: str, after: str) -> list[Change]:
+    """Parameters and metrics that differ between two runs; none where one of them is not to be found."""
     from workbench.views.outcome import Change
 
-    bodies = []
-    for run_id in (before, after):
-        entries = ledger.entries(kind="run.finished", subject=f"run/{run_id}")
-        if not entries:
-            return []
-        bodies.append(entries[-1].body)
-    was, now = bodies
+    try:
+        found = bench.compare(before, after)
+    except Misuse:
+        return []
     return [
-        *(Change("parameter", *told) for told in _told_apart(was["parameters"], now["parameters"])),
-        *(Change("metric", *told) for told in _told_apart(was["metrics"], now["metrics"])),
+        *(Change("parameter", each.name, each.before, each.after) for each in found.parameters),
+        *(Change("metric", each.name, each.before, each.after) for each in found.metrics if not each.same),
     ]
-
-
-def _told_apart(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """What differs: its name, what it was and what it is now."""
-    return [(name, was.get(name), now.get(name)) for name in {**was, **now} if was.get(name) != now.get(name)]
 
 
 def _place(outcome: Outcome, root: Path, environ: Mapping[str, str]) -> Place:

@@ -19,6 +19,7 @@ from workbench.cli.new import new
 from workbench.cli.options import Commands
 from workbench.cli.policy import policy
 from workbench.cli.run import params, run
+from workbench.cli.runs import diff, rerun, runs
 from workbench.cli.schedule import schedule
 from workbench.cli.serve import serve
 from workbench.cli.start import init
@@ -45,6 +46,9 @@ for command in (
     new,
     run,
     params,
+    runs,
+    diff,
+    rerun,
     schedule,
     models,
     promote,
