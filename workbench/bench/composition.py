@@ -17,11 +17,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from workbench.bench.settings import read_settings
-from workbench.bench.workspace import shipped
-from workbench.errors import Misuse
+from workbench.bench.workspace import notebook_named, notebook_names, shipped
 from workbench.ledger import Entry, Ledger, ModelVersion
 
 if TYPE_CHECKING:
+    from ipywidgets import Widget
+
     from workbench.batch import Outcome, Record
     from workbench.batch.comparison import Comparison
     from workbench.batch.lanes import Lane
@@ -43,7 +44,6 @@ class Bench:
         self.root = root
         self.settings = read_settings(root)
         self._environ = environ
-        self._noted: set[str] = set()  # what this run was noted to read
         self._profiles: dict[str, Profile | None] = {}  # by the digest of the version's files
 
     # who, when and where
@@ -207,17 +207,7 @@ class Bench:
         Raises:
             Misuse: There is no such notebook.
         """
-        path = Path(name)
-        if path.suffix == ".ipynb" and path.is_file():
-            return path
-        folders = (self.root / "notebooks", shipped("notebooks"))
-        if path.parent == Path():
-            for folder in folders:
-                here = folder / f"{path.name.removesuffix('.ipynb')}.ipynb"
-                if here.is_file():
-                    return here
-        known = ", ".join(sorted({p.stem for folder in folders for p in folder.glob("*.ipynb")}))
-        raise Misuse(f"there is no notebook {str(name)!r}", hint=f"give a path, or one of: {known}")
+        return notebook_named(self.root, name)
 
     def new(
         self,
@@ -255,18 +245,36 @@ class Bench:
         """A further file or folder that a notebook reads: a run is used again only while it is unchanged.
 
         Args:
-            path: Relative to the workspace, or whole.
-
-        Returns:
-            The whole path.
-
-        Raises:
-            Misuse: Within a run, it is not there or cannot be read.
+            path: Relative to the workspace, or whole; the whole one is given back.
         """
         from workbench.batch.reads import note_input
 
         folder = self._environ.get("WORKBENCH_RUN")
         return note_input(Path(folder), self.root, path) if folder else self.root / path
+
+    def form(self, notebook: str | Path | None = None) -> Widget | None:
+        """A form that runs a notebook with checked parameters; in a run of that notebook, nothing.
+
+        Args:
+            notebook: By path, or by the name of one in the workspace or shipped; by default the one
+                that this is called in.
+
+        Raises:
+            Misuse: There is no such notebook, it cannot be told which one this is, or it has no parameters cell.
+        """
+        from workbench.bench.forms import form_of
+
+        return form_of(self, notebook)
+
+    def run_page(self) -> Widget:
+        """The page on which one chooses a notebook and runs it; its address may ask for one and for values."""
+        from workbench.bench.forms import page_of
+
+        return page_of(self)
+
+    def notebooks(self) -> list[str]:
+        """The names of the notebooks in the workspace and of those shipped."""
+        return notebook_names(self.root)
 
     # models
 
@@ -372,11 +380,10 @@ class Bench:
     def _reads(self, what: str) -> None:
         """Note, within a run, that it reads what changes: its outcome may then not be used again."""
         folder = self._environ.get("WORKBENCH_RUN")
-        if folder and what not in self._noted:
+        if folder:
             from workbench.batch.reads import note_changing
 
             note_changing(Path(folder), f"it reads {what}, which changes")
-            self._noted.add(what)
 
     def _url(self, url: str) -> str:
         scheme, _, path = url.partition(":///")
