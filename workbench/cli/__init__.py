@@ -15,9 +15,12 @@ from workbench.cli.doctor import doctor
 from workbench.cli.kernel import kernel
 from workbench.cli.ledger import ledger
 from workbench.cli.models import models, promote, reconcile, reject, rollback
+from workbench.cli.new import new
 from workbench.cli.options import Commands
 from workbench.cli.policy import policy
 from workbench.cli.run import params, run
+from workbench.cli.runs import diff, rerun, runs
+from workbench.cli.schedule import schedule
 from workbench.cli.serve import serve
 from workbench.cli.start import init
 from workbench.cli.up import up
@@ -40,8 +43,13 @@ def main() -> None:
 for command in (
     demo,
     init,
+    new,
     run,
     params,
+    runs,
+    diff,
+    rerun,
+    schedule,
     models,
     promote,
     reject,

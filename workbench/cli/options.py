@@ -53,6 +53,15 @@ def workspace_option(command: Command) -> Command:
     )(command)
 
 
+def executor_option(command: Command) -> Command:
+    """Add `--executor ADDRESS`, handed on as `executor: str | None`."""
+    return click.option(
+        "--executor",
+        metavar="ADDRESS",
+        help="Run on the workers of the Dask scheduler at tcp://HOST:PORT or tls://HOST:PORT; default: here.",
+    )(command)
+
+
 def json_option(command: Command) -> Command:
     """Add `--json`, handed on as `as_json: bool`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout in place of text.")(command)
