@@ -16,7 +16,7 @@ import pytest
 
 from workbench.batch.inline import inline
 from workbench.batch.kernels import cold, warm
-from workbench.batch.lanes import Job
+from workbench.batch.lanes import Job, Limits
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="warm kernels need Linux")]
 
@@ -53,7 +53,7 @@ def executed(tmp_path_factory, write_notebook, zygote):
             place = tmp_path_factory.mktemp(topic)
             texts = [text for texts in NOTEBOOKS[topic].values() for text in texts]
             notebook = write_notebook(place / "n.ipynb", *texts)
-            ended = lanes[lane](Job(notebook, place, place, dict(os.environ)))
+            ended = lanes[lane](Job(notebook, place, place, dict(os.environ), Limits(cell_seconds=20)))
             known[topic, lane] = ended, settled(notebook.read_text("utf-8"), place)
         return known[topic, lane]
 

@@ -24,6 +24,7 @@ from workbench.batch.frame import START_SECONDS, framed, quick_imports
 from workbench.batch.lanes import Ended, Job, OnCell, kernel_environment
 
 ANSWER = 1.0  # seconds a kernel that starts is given before it is asked again
+AGAIN = 0.2  # seconds between two looks at a channel that something is sent on too
 SUBSCRIBED = 0.2  # seconds in which its outputs come once they are subscribed to
 MOST_PATH = 80  # characters of a folder that a local socket can lie in
 PROVISIONER = "workbench-provisioner"  # the entry point's name of `warm.provisioner`
@@ -62,8 +63,10 @@ def _kernel(job: Job, sockets: Path, metadata: dict[str, Any], zygote: Any) -> A
     """
     with quick_imports():
         from jupyter_client.asynchronous.client import AsyncKernelClient
+        from jupyter_client.channels import AsyncZMQSocketChannel
         from jupyter_client.kernelspec import KernelSpec
         from jupyter_client.manager import AsyncKernelManager
+        from traitlets import Type
 
     spec = KernelSpec(
         argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
@@ -73,8 +76,26 @@ def _kernel(job: Job, sockets: Path, metadata: dict[str, Any], zygote: Any) -> A
     )
     seen = kernel_environment(job)
 
+    class Channel(AsyncZMQSocketChannel):
+        """Looks again now and then: what is sent on a socket can swallow the news that something came on it.
+
+        nbclient sends on the shell channel while it waits there, for output widgets; it then waited for ever.
+        """
+
+        async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:
+            end = time.monotonic() + (float("inf") if timeout is None else timeout)
+            while True:
+                left = end - time.monotonic()
+                try:
+                    return await super().get_msg(timeout=max(0.0, min(left, AGAIN)))
+                except Empty:
+                    if left <= AGAIN:
+                        raise
+
     class Client(AsyncKernelClient):
         """Knows that a kernel is ready when its outputs come; the usual one waits for a silence of 0.2 s too."""
+
+        shell_channel_class = Type(Channel)
 
         async def wait_for_ready(self, timeout: float | None = None) -> None:
             end = time.monotonic() + (timeout or START_SECONDS)

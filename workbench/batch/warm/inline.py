@@ -203,6 +203,7 @@ def prepare() -> None:
         session=LocalSession(config=config),
         shell_stream=Quiet(SHELL),
         iopub_socket=Quiet(IOPUB),
+        user_ns=None,  # a module of its own
         stdin_socket=Quiet("stdin"),
         shell_channel_thread=SimpleNamespace(parent_thread=threading.main_thread()),
     )
