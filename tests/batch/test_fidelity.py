@@ -36,7 +36,7 @@ CHANCE = (
     (r"\b[0-9a-f]{32}\b", "<id>"),
     (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}\b", "<id>"),
     (r"ipykernel_\d+/\d+", "ipykernel_<n>/<n>"),
-    (r"[\d.]+ (ns|us|μs|ms|s)\b", "<time>"),
+    (r"[\d.e+]+ (ns|us|μs|ms|s)\b", "<time>"),
     (r"[\d.]+it/s", "<speed>"),
     (r"Task-\d+", "Task-<n>"),
 )
@@ -116,11 +116,12 @@ def test_cells_show_what_they_show_in_a_cold_kernel(executed, topic, case, lane)
 
 
 @pytest.mark.parametrize(("topic", "case"), CASES)
-def test_a_cell_raises_where_its_case_says_so_and_nowhere_else(executed, topic, case):
+def test_every_cell_runs_and_none_raises_but_where_its_case_says_so(executed, topic, case):
     cells = of_case(executed(topic, "cold")[1], topic, case)
     for text, cell in zip(NOTEBOOKS[topic][case], cells, strict=True):
         raised = any(output["output_type"] == "error" for output in cell["outputs"])
-        assert raised == text.startswith("#raises"), text
+        assert text.startswith("#raises") or not raised, text
+        assert cell["metadata"]["papermill"]["status"] != "pending", text
 
 
 @pytest.mark.parametrize("lane", LANES)

@@ -7,8 +7,10 @@ notebook now and then and not at every cell, and it keeps no more of one cell's 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -73,6 +75,7 @@ def framed(job: Job, on_cell: OnCell | None, kernel: Kernel, lane: str) -> Ended
     finally:
         usage = watched.stop()
         kernel.end()
+        _close_loop()
     return Ended(failure, usage, lane)
 
 
@@ -110,6 +113,17 @@ class Watched:
             return Failure("OutputLost", "the cell ended, but its outputs did not arrive", self.cell)
         may = f"{self._limits.cell_seconds:g}"
         return Failure("CellTimeout", f"it took longer than the {may} s that a cell may take", self.cell)
+
+
+def _close_loop() -> None:
+    """Close the event loop that Jupyter made for this thread: it keeps one a thread, and never lets it go."""
+    from jupyter_core import utils
+
+    loop = utils._loop.get()
+    if loop is not None and not loop.is_running() and threading.current_thread() is not threading.main_thread():
+        utils._loop.set(None)
+        asyncio.set_event_loop(None)
+        loop.close()
 
 
 def _papermill() -> Any:
