@@ -87,7 +87,10 @@ def lives(pid):
 
 # a fresh process
 
-OPEN = "import os, json\nfiles = [os.readlink(f'/proc/self/fd/{n}') for n in os.listdir('/proc/self/fd') if os.path.exists(f'/proc/self/fd/{n}')]\n"
+OPEN = (
+    "import json, os, pathlib\n"
+    "files = [os.readlink(p) for p in pathlib.Path('/proc/self/fd').iterdir() if os.path.lexists(p)]\n"
+)
 
 
 @pytest.mark.parametrize("lane", ["warm", "inline"])
@@ -124,8 +127,10 @@ def test_a_fork_has_the_threads_and_the_time_zone_that_its_environment_asks_for(
 @pytest.mark.parametrize("lane", ["warm", "inline"])
 def test_nothing_of_one_fork_shows_in_the_next(said, lane):
     change = (
-        "import json, os, sys, warnings, logging, numpy, sound\nnumpy.pi = 3; os.environ['LEFT'] = '1'; sound.value = 8\n"
-        "warnings.simplefilter('error'); logging.getLogger().setLevel(5); sys.path.append('/left')\nprint(json.dumps(1))"
+        "import json, os, sys, warnings, logging, numpy, sound\n"
+        "numpy.pi = 3; os.environ['LEFT'] = '1'; sound.value = 8\n"
+        "warnings.simplefilter('error'); logging.getLogger().setLevel(5); sys.path.append('/left')\n"
+        "print(json.dumps(1))"
     )
     look = (
         "import json, os, sys, warnings, logging, numpy, sound\nprint(json.dumps([numpy.pi, os.environ.get('LEFT'), "
@@ -155,7 +160,7 @@ def test_a_module_of_the_workspace_is_read_as_it_stands(said, lane, tmp_path):
 def test_a_fork_has_no_open_file_of_the_zygote(said, found):
     files = said(f"{OPEN}print(json.dumps(files))")
     assert not [name for name in files if name.endswith((".sock", ".lock", ".db"))]
-    assert sum(name.startswith("socket:") for name in files) <= 3  # its own, and its event loop's pair
+    assert sum(name.startswith("socket:") for name in files) <= 4  # its own two, and its event loop's pair
 
 
 # what is left out
@@ -271,9 +276,9 @@ zygote = Zygote(identify(["numpy", "sound"], os.environ))
 @pytest.mark.parametrize("lane", ["warm", "inline"])
 def test_a_killed_runner_leaves_no_process(found, environ, tmp_path, write_notebook, lane, zygote_first):
     cell = (
-        "import os, pathlib, subprocess, time\nhelper = subprocess.Popen(['sh', '-c', 'sleep 300 & wait'])\n"
+        "import os, pathlib, subprocess\nhelper = subprocess.Popen(['sh', '-c', 'sleep 300 & wait'])\n"
         "pathlib.Path('pids').write_text(f'{os.getpid()} {helper.pid}')\nimport re\n"
-        "time.sleep(300)"
+        "re.match('(a+)+b', 'a' * 60)  # in C code, which holds the interpreter"
     )
     write_notebook(tmp_path / "n.ipynb", cell)
     runner = subprocess.Popen([sys.executable, "-c", RUNNER, str(tmp_path), lane], env=environ)

@@ -31,13 +31,14 @@ def rehearse() -> None:
     inline.rehearse()
 
 
-def run(asked: dict[str, Any], files: Sequence[int], client: int) -> None:
+def run(asked: dict[str, Any], files: Sequence[int], client: int, line: int) -> None:
     """Become what is asked for, in a process just forked; never returns.
 
     Args:
         asked: The request, as `client.Zygote.fork` makes it.
         files: Open files that came with it.
         client: The process that asked.
+        line: The connection on which it asked.
     """
     code, log = 1, os.dup(2)  # what goes wrong in becoming something is told in the zygote's log
     try:
@@ -50,6 +51,7 @@ def run(asked: dict[str, Any], files: Sequence[int], client: int) -> None:
             stdio=stdio,
             keep=[*files[len(stdio) :], log],
             owner=client,
+            line=line,
         )
         code = int(importlib.import_module(kind).run(asked, files[len(stdio) :]) or 0)
     except SystemExit as ended:

@@ -8,6 +8,7 @@ code of the workbench itself is forgotten, so that it is imported as it stands o
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib
 import logging
 import os
@@ -30,7 +31,14 @@ THREADED = "OMP_NUM_THREADS"
 
 
 def freshen(
-    *, environ: Mapping[str, str], folder: str, umask: int, stdio: Sequence[int], keep: Sequence[int], owner: int
+    *,
+    environ: Mapping[str, str],
+    folder: str,
+    umask: int,
+    stdio: Sequence[int],
+    keep: Sequence[int],
+    owner: int,
+    line: int,
 ) -> None:
     """Turn this process, just forked, into a fresh one.
 
@@ -41,13 +49,14 @@ def freshen(
         stdio: Its standard input, output and error; nothing where there are none.
         keep: Other open files that it needs.
         owner: The process for whose sake it lives; when that ends, so does this one.
+        line: The open connection to it.
 
     Raises:
         OSError: The working folder cannot be entered.
     """
     os.setsid()
     _signals()
-    _files(stdio, keep)
+    _files(stdio, [*keep, line])
     os.environ.clear()
     os.environ.update({**ITS_OWN, **environ})
     time.tzset()
@@ -60,15 +69,22 @@ def freshen(
         if name != KEPT and not name.startswith(f"{KEPT}."):
             del sys.modules[name]
     importlib.invalidate_caches()
-    end_with(owner)
+    end_with(owner, line)
 
 
-def end_with(pid: int) -> None:
-    """End this process and all that it started as soon as another process ends."""
+def end_with(pid: int, line: int) -> None:
+    """End this process and all that it started as soon as another process ends.
+
+    The system itself does it when the connection breaks, also while a cell is deep in C code and no thread of
+    Python comes to run; a thread does it where the other end was gone before.
+    """
     try:
         other = os.pidfd_open(pid)
     except ProcessLookupError:
         os.killpg(0, signal.SIGKILL)
+    fcntl.fcntl(line, fcntl.F_SETOWN, -os.getpgid(0))
+    fcntl.fcntl(line, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(line, fcntl.F_SETFL, fcntl.fcntl(line, fcntl.F_GETFL) | os.O_ASYNC)
     poll = select.poll()
     poll.register(other, select.POLLIN)
 

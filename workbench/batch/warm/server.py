@@ -185,7 +185,7 @@ class Zygote:
         pid = os.fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)
-            children.run(asked, files, client)  # never returns
+            children.run(asked, files, client, sock.fileno())  # never returns
         self._clients[pid] = Client(sock, pid)
         try:
             wire.send(sock, {"pid": pid})
