@@ -82,7 +82,7 @@ def _kernel(job: Job, sockets: Path, metadata: dict[str, Any], zygote: Any) -> A
         nbclient sends on the shell channel while it waits there, for output widgets; it then waited for ever.
         """
 
-        async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:
+        async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]
             end = time.monotonic() + (float("inf") if timeout is None else timeout)
             while True:
                 left = end - time.monotonic()

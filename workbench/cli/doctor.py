@@ -62,6 +62,7 @@ def _installation() -> Iterator[Check]:
         yield _package(name)
     yield _policy_engine()
     yield _kernel()
+    yield _warm_kernels()
     free = shutil.disk_usage(Path.cwd()).free / 1e9
     yield Check("disk", free > 1, f"{free:.1f} GB free", "" if free > 1 else "free at least 1 GB")
 
@@ -102,6 +103,29 @@ def _kernel() -> Check:
     )
     found = str(spec.argv[0])
     return Check("kernel python3", ours, found, "" if ours else f"{sys.executable} -m ipykernel install --sys-prefix")
+
+
+def _warm_kernels() -> Check:
+    """Whether notebooks can be run warm, and what was left out of it; well either way, since they run cold too."""
+    from workbench.batch.warm.client import unavailable
+    from workbench.bench import usual_zygote
+
+    try:
+        why = unavailable()
+        zygote = usual_zygote()
+        log = zygote.identity.log.read_text("utf-8", "replace") if zygote.identity.log.is_file() else ""
+    except OSError as error:
+        return Check("warm kernels", False, f"none: {error}", "mend the folder that it names, or set XDG_RUNTIME_DIR")
+    if why:
+        return Check("warm kernels", ok=True, found=f"none, so notebooks run cold: {why}")
+    left_out = [line for line in log.splitlines() if " is not preloaded" in line]
+    state = "running" if zygote.status() else "started by the first run"
+    return Check(
+        "warm kernels",
+        not left_out,
+        "; ".join([state, *left_out]),
+        f"take them off `preload` in workbench.toml, or see {zygote.identity.log}" if left_out else "",
+    )
 
 
 def _workspace(workspace: Path | None) -> Iterator[Check]:

@@ -98,7 +98,7 @@ def end_with(pid: int, line: int) -> None:
 def adopt_streams() -> None:
     """Point log handlers that libraries made at their import to the standard streams of now."""
     before = {id(sys.__stdout__): sys.stdout, id(sys.__stderr__): sys.stderr}
-    for found in logging._handlerList:  # the only list of all handlers that there is
+    for found in logging._handlerList:  # type: ignore[attr-defined]  # the only list of all handlers that there is
         handler = found() if isinstance(found, weakref.ref) else found
         if isinstance(handler, logging.StreamHandler) and id(handler.stream) in before:
             handler.stream = before[id(handler.stream)]

@@ -97,10 +97,10 @@ class Publisher(iostream.IOPubThread):
     """What stands where ipykernel has the thread that sends output: everything is sent at once."""
 
     channel = IOPUB
-    thread = None
+    thread = None  # type: ignore[assignment]
 
     def __init__(self) -> None:
-        self.io_loop = None
+        self.io_loop = None  # type: ignore[assignment]
 
     def schedule(self, f: Any) -> None:
         """Do it now."""
@@ -118,19 +118,19 @@ class OutStream(iostream.OutStream):
         self._file = os.memfd_create(name)
         fcntl.fcntl(self._file, fcntl.F_SETFL, os.O_APPEND)
         os.dup2(self._file, number)
-        super().__init__(session, Publisher(), name, watchfd=False)
+        super().__init__(session, Publisher(), name, watchfd=False)  # type: ignore[no-untyped-call]
         self._original_stdstream_copy = os.open(os.devnull, os.O_WRONLY)  # a cold kernel's, too, leads nowhere
         self._writes = 0
 
     def _parent(self) -> Any:
         """Whose output it is. Each `write` asks: what was written past it until now comes first."""
         self._overtake()
-        return iostream.OutStream.parent_header.fget(self)
+        return iostream.OutStream.parent_header.fget(self)  # type: ignore[attr-defined]
 
-    parent_header = property(_parent, iostream.OutStream.parent_header.fset)
+    parent_header = property(_parent, iostream.OutStream.parent_header.fset)  # type: ignore[attr-defined]
 
     def _overtake(self) -> None:
-        if self._is_master_process() and (size := os.fstat(self._file).st_size):
+        if self._is_master_process() and (size := os.fstat(self._file).st_size):  # type: ignore[no-untyped-call]
             with self._buffer_lock:
                 text = os.pread(self._file, min(size, ENOUGH), 0).decode("utf-8", "replace")
                 os.ftruncate(self._file, 0)
@@ -146,7 +146,7 @@ class OutStream(iostream.OutStream):
 
     def _flush(self) -> None:
         with self._buffer_lock:
-            if self._is_master_process():
+            if self._is_master_process():  # type: ignore[no-untyped-call]
                 self._overtake()
                 super()._flush()  # type: ignore[no-untyped-call]
                 return
@@ -210,7 +210,7 @@ def prepare() -> None:
     app = IPKernelApp.instance(config=config)
     app.kernel, app.shell = _made, _made.shell
     app.shell.configurables.append(app)
-    app.init_extensions()
+    app.init_extensions()  # type: ignore[no-untyped-call]
     _made.shell.displayhook.get_execution_count = lambda: _made.execution_count if _made else 0
 
 
@@ -270,8 +270,8 @@ async def _serve(kernel: IPythonKernel, sock: socket.socket) -> None:
     busy = threading.Event()
     threading.Thread(target=_flushed, args=(kernel.streams, busy), name="flush", daemon=True).start()
     app = IPKernelApp.instance()
-    app.init_path()
-    app.init_pdb()
+    app.init_path()  # type: ignore[no-untyped-call]
+    app.init_pdb()  # type: ignore[no-untyped-call]
     kernel.shell.init_environment()
     kernel.shell.history_manager.dir_hist[:] = [Path.cwd()]
     sys.argv = [LAUNCHER, "-f", "", "--HistoryManager.hist_file=:memory:"]
@@ -292,7 +292,7 @@ def _flushed(streams: Sequence[OutStream], busy: threading.Event) -> None:
         time.sleep(AFTER)
         for stream in streams:
             with contextlib.suppress(OSError, ValueError):
-                stream.flush()
+                stream.flush()  # type: ignore[no-untyped-call]
 
 
 async def _next(sock: socket.socket) -> dict[str, Any] | None:
