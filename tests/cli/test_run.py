@@ -8,7 +8,8 @@ from click.testing import CliRunner
 
 from workbench.bench import create
 from workbench.cli import main
-from workbench.cli.run import _notebook, _pairs
+from workbench.cli.options import pairs
+from workbench.cli.run import _notebook
 
 READS = """#p
 from datetime import date
@@ -110,7 +111,7 @@ def test_a_shipped_notebook_is_found_by_its_bare_name(tmp_path, monkeypatch):
 
 
 def test_a_value_may_hold_further_equal_signs():
-    assert _pairs(["label=a=b", "empty=", " n =1"]) == {"label": "a=b", "empty": "", "n": "1"}
+    assert pairs("-p", ["label=a=b", "empty=", " n =1"]) == {"label": "a=b", "empty": "", "n": "1"}
 
 
 @pytest.mark.parametrize(

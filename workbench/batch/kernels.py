@@ -13,14 +13,17 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import DEVNULL
+from threading import Event, Thread
 from typing import Any
 
-from workbench.batch.lanes import Ended, Failure, Job, OnCell, kernel_environment, told
+from workbench.batch.lanes import Ended, Failure, Job, OnCell, Stopped, kernel_environment, told
 
 START_SECONDS = 120  # a kernel may take to start, on a busy machine
+STOP_SECONDS = 0.2  # between two looks at whether a run shall stop
 MOST_PATH = 80  # characters of a folder that a local socket can lie in
 
 
@@ -29,8 +32,12 @@ def cold(job: Job, on_cell: OnCell | None = None) -> Ended:
 
     Raises:
         RuntimeError: papermill failed before there was a kernel.
+        Stopped: It was told to stop.
     """
-    return Ended(_executed(job, on_cell), lane="cold")
+    failure = _executed(job, on_cell)
+    if failure and job.stop is not None and job.stop.is_set():
+        raise Stopped
+    return Ended(failure, lane="cold")
 
 
 def _executed(job: Job, on_cell: OnCell | None) -> Failure | None:
@@ -55,14 +62,15 @@ def _executed(job: Job, on_cell: OnCell | None) -> Failure | None:
 
         papermill_engines.register("workbench", Engine)
         try:
-            papermill.execute_notebook(
-                path,
-                path,
-                engine_name="workbench",
-                kernel_name="python3",
-                progress_bar=False,
-                start_timeout=START_SECONDS,
-            )
+            with _heeded(job.stop, groups):
+                papermill.execute_notebook(
+                    path,
+                    path,
+                    engine_name="workbench",
+                    kernel_name="python3",
+                    progress_bar=False,
+                    start_timeout=START_SECONDS,
+                )
         except PapermillExecutionError as error:
             return Failure(str(error.ename), told(str(error.evalue)), error.exec_count)
         except DeadKernelError:
@@ -121,6 +129,29 @@ def _counted(cells: list[Any], on_cell: OnCell) -> Callable[..., None]:
         on_cell(sum(place <= cell_index for place in places), len(places))
 
     return executed
+
+
+@contextmanager
+def _heeded(stop: Event | None, groups: list[int]) -> Iterator[None]:
+    """End the kernel as soon as the run is told to stop, whatever its cell is at."""
+    if stop is None:
+        yield
+        return
+    over = Event()
+
+    def watch() -> None:
+        while not over.wait(STOP_SECONDS):
+            if stop.is_set():
+                for group in groups:
+                    _kill(group)
+
+    watcher = Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
 
 
 def _kill(group: int) -> None:

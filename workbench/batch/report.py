@@ -7,8 +7,6 @@ a notebook put out is untrusted text and is cleaned; a figure is drawn again fro
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 import json
 import re
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.batch.folders import write_whole
+from workbench.batch.page import page
 
 FIGURE = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -37,25 +36,6 @@ for (const [place, figure] of JSON.parse(document.getElementById("figures").text
   const layout = Object.assign({}, figure.layout, {autosize: true});
   Plotly.newPlot("figure-" + (place + 1), figure.data, layout, {responsive: true, displaylogo: false});
 }
-"""
-STYLE = """
-:root { color-scheme: light; }
-body { margin: 0; background: #f6f7f9; color: #1c2430; font: 16px/1.55 system-ui, "Segoe UI", sans-serif; }
-main { max-width: 60rem; margin: 0 auto; padding: 2.5rem 3rem 4rem; background: #fff; min-height: 100vh;
-       box-sizing: border-box; box-shadow: 0 0 0 1px #e4e7ec; overflow-wrap: break-word; }
-h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 1.25rem; }
-h2 { font-size: 1.3rem; margin: 2.25rem 0 .5rem; } h3 { font-size: 1.05rem; margin: 1.5rem 0 .5rem; }
-.said { font-size: 1.1rem; border-left: 4px solid #2463a6; background: #eff5fb;
-        padding: .8rem 1.1rem; margin: 0 0 1.25rem; }
-.failed { border-color: #b3261e; background: #fdf0ef; }
-table { border-collapse: collapse; font-size: .9rem; margin: .75rem 0; display: block; overflow-x: auto; }
-th, td { padding: .3rem .9rem .3rem 0; border-bottom: 1px solid #e4e7ec; text-align: left; vertical-align: top; }
-td { font-variant-numeric: tabular-nums; } thead th { border-bottom: 2px solid #c5ccd6; }
-.parameters th { font-weight: 500; color: #55606f; } .parameters { margin-bottom: 2rem; }
-pre { font: .85rem/1.5 ui-monospace, monospace; white-space: pre-wrap; margin: .5rem 0; }
-img, svg { max-width: 100%; height: auto; } .figure { min-height: 28rem; margin: 1rem 0; }
-.output_stderr { display: none; } .output_error pre { color: #b3261e; }
-@media print { body { background: #fff; } main { box-shadow: none; padding: 0; } }
 """
 
 
@@ -168,34 +148,10 @@ def _top(title: str, sentence: str, failed: bool, parameters: Mapping[str, Any])
 
 
 def _page(title: str, body: str, figures: list[dict[str, Any]]) -> str:
-    scripts: list[str] = []
-    data = ""
-    if figures:
-        from plotly.offline import get_plotlyjs
+    if not figures:
+        return page(title, body)
+    from plotly.offline import get_plotlyjs
 
-        scripts = [get_plotlyjs().replace("\r\n", "\n"), DRAW]
-        told = json.dumps(figures).replace("<", "\\u003c")
-        data = f'<script type="application/json" id="figures">{told}</script>'
-    policy = "; ".join(
-        [
-            "default-src 'none'",
-            "img-src data: blob:",
-            "font-src data:",
-            "style-src 'unsafe-inline'",
-            "script-src " + (" ".join(_hash(script) for script in scripts) or "'none'"),
-            "base-uri 'none'",
-            "form-action 'none'",
-        ]
-    )
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
-        f"<body>\n<main>\n{body}\n</main>\n{data}"
-        f"{''.join(f'<script>{script}</script>' for script in scripts)}\n</body>\n</html>\n"
-    )
-
-
-def _hash(script: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+    told = json.dumps(figures).replace("<", "\\u003c")
+    data = f'<script type="application/json" id="figures">{told}</script>'
+    return page(title, body, scripts=[get_plotlyjs().replace("\r\n", "\n"), DRAW], data=data)

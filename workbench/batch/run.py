@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from threading import Event
 from typing import Any, Literal
 
 from workbench.batch.commit import NOTHING, commit_run, usage_of
@@ -60,6 +61,7 @@ class Outcome:
     versions: tuple[tuple[str, int], ...] = ()  # registered: (model, version)
     findings: tuple[Mapping[str, Any], ...] = ()  # bodies of the evidence
     reused: bool = False  # True: an earlier run under the same key
+    failure: Failure | None = None  # why it did not come to its end
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ class Way:
     lane: Lane
     limits: Limits
     on_cell: OnCell | None
-    parent: str | None
+    parent: Callable[[], str] | None
+    stop: Event | None
 
 
 def run(
@@ -98,7 +101,8 @@ def run(
     on_cell: OnCell | None = None,
     lane: Lane = cold,
     limits: Limits = NO_LIMITS,
-    parent: str | None = None,
+    parent: Callable[[], str] | None = None,
+    stop: Event | None = None,
 ) -> Outcome:
     """Run a notebook and commit what it found.
 
@@ -115,7 +119,8 @@ def run(
         on_cell: Called with (cells done, cells in all).
         lane: How the cells are run.
         limits: What the cells may take.
-        parent: The tracking store's run that this one is a part of.
+        parent: Gives the tracking store's run that this one is a part of; asked only when something runs.
+        stop: Once it is set, what runs is ended and `Stopped` is raised.
 
     Returns:
         The outcome; a cell that raises or a kernel that dies gives one with the status "failed".
@@ -137,7 +142,7 @@ def run(
         parameters={name: plain(value) for name, value in values.items()},
     )
     home = Home(workspace_root.resolve(), tracking, ledger, actor, now)
-    way = Way(environ, lane, limits, on_cell, parent)
+    way = Way(environ, lane, limits, on_cell, parent, stop)
     if key is None:
         return _anew(home, fresh, injected(content, values), way)
     with _alone(home.root, key):
@@ -216,7 +221,7 @@ def _anew(home: Home, fresh: RunState, content: Mapping[str, Any], way: Way) -> 
     began, store = home.now(), home.tracking()
     tags = {KEY: fresh.key, "workbench.notebook": fresh.name, "workbench.actor": home.actor}
     if way.parent:
-        tags[PARENT] = way.parent
+        tags[PARENT] = way.parent()
     run_id = store.start(fresh.name, parameters=fresh.parameters, tags=tags)
     try:
         state = replace(fresh, run_id=run_id)
@@ -224,7 +229,7 @@ def _anew(home: Home, fresh: RunState, content: Mapping[str, Any], way: Way) -> 
         write_state(folder, state)
         write_whole(folder / NOTEBOOK, json.dumps(content, indent=1))
         cells_began = home.now()
-        ended = way.lane(Job(folder / NOTEBOOK, home.root, folder, way.environ, way.limits), way.on_cell)
+        ended = way.lane(Job(folder / NOTEBOOK, home.root, folder, way.environ, way.limits, way.stop), way.on_cell)
         state = replace(
             state,
             state="failed" if ended.failure else "executed",
@@ -270,7 +275,16 @@ def _failed(home: Home, store: Tracking, folder: Path, state: RunState, failure:
         body=body,
         now=home.now(),
     )
-    return Outcome(state.run_id, state.name, "failed", folder / NOTEBOOK, folder / REPORT, {}, failure.sentence)
+    return Outcome(
+        run_id=state.run_id,
+        name=state.name,
+        status="failed",
+        notebook=folder / NOTEBOOK,
+        report=folder / REPORT,
+        metrics={},
+        sentence=failure.sentence,
+        failure=failure,
+    )
 
 
 def _report(folder: Path, state: RunState, failure: Failure | None) -> None:

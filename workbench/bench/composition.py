@@ -10,10 +10,11 @@ from __future__ import annotations
 import getpass
 import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ from workbench.ledger import Entry, Ledger, ModelVersion
 
 if TYPE_CHECKING:
     from workbench.batch import Outcome, Record
+    from workbench.batch.lanes import Limits
+    from workbench.batch.sweeps import SweepResult, Sweeps, Watch
     from workbench.data import Profile
     from workbench.engines.mlflow import MlflowStore
     from workbench.monitoring import ServedModel
@@ -38,6 +41,7 @@ class Bench:
         self.root = root
         self.settings = read_settings(root)
         self._environ = environ
+        self._opening = Lock()
         self._profiles: dict[str, Profile | None] = {}  # by the digest of the version's files
 
     # who, when and where
@@ -100,21 +104,85 @@ class Bench:
         *,
         key: str | None = None,
         on_cell: Callable[[int, int], None] | None = None,
+        limits: Limits | None = None,
     ) -> Outcome:
         """Run a notebook, by path or by a shipped one's name, and commit what it found."""
+        from workbench.batch.lanes import Limits
+
+        given = parameters or {}
+        return self._runs(self.notebook(notebook), given, key=key, on_cell=on_cell, limits=limits or Limits())
+
+    def sweep(
+        self,
+        notebook: str | Path,
+        swept: Mapping[str, str | Iterable[Any]] | None = None,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        grid: bool = True,
+        rows: Path | Sequence[Mapping[str, Any]] | None = None,
+        jobs: int | None = None,
+        retries: int = 0,
+        transient: Sequence[str] = (),
+        limits: Limits | None = None,
+        best: str = "",
+        fail_fast: bool = False,
+        watch: Watch | None = None,
+    ) -> SweepResult:
+        """Run a notebook with many values.
+
+        Args:
+            notebook: By path or by a shipped one's name.
+            swept: The values of each parameter: a list, or a text like "0.1:0.5:5".
+            parameters: Values that are the same for all runs.
+            grid: All combinations; False takes first values together, then second ones.
+            rows: In place of `swept`, the values of each run, or a CSV or Parquet file of them.
+            jobs: Runs at the same time; by default one a core.
+            retries: Further attempts at a run that failed for something transient.
+            transient: Names of the exceptions that are.
+            limits: What each run may take.
+            best: The metric to compare by: "f1" is best when highest, "loss:min" when lowest.
+            fail_fast: Begin nothing more after a run that failed.
+            watch: Looks on.
+
+        Returns:
+            How it went; `.frame()` is its table, `.page` the page about it.
+        """
+        from workbench.batch.lanes import Limits
+        from workbench.batch.sweeps import Options
+
+        path = self.notebook(notebook)
+        plan = self.sweeps.plan(path, swept, fixed=parameters, zipped=not grid, rows=rows, where=str(notebook))
+        cores = os.cpu_count() or 1
+        chosen = Options(jobs or cores, retries, tuple(transient), limits or Limits(), best, fail_fast)
+        return self.sweeps.go_on(self.sweeps.begin(path, plan, chosen).id, watch=watch)
+
+    @cached_property
+    def sweeps(self) -> Sweeps:
+        """The sweeps of this workspace: plan, begin, go on, list."""
+        from workbench.batch.sweeps import Sweeps
+
+        return Sweeps(
+            self.root,
+            run=self._runs,
+            tracking=self._tracking,
+            ledger=self.ledger,
+            actor=self.actor,
+            now=self.now,
+        )
+
+    @property
+    def _runs(self) -> Callable[..., Outcome]:
+        """Runs a notebook in this workspace; what else a run may be told is handed on."""
         from workbench.batch import run
 
-        return run(
-            self.notebook(notebook),
-            parameters or {},
+        return partial(
+            run,
             workspace_root=self.root,
-            tracking=lambda: self.store,
+            tracking=self._tracking,
             ledger=self.ledger,
             actor=self.actor,
             now=self.now,
             environ=self._environ,
-            key=key,
-            on_cell=on_cell,
         )
 
     def notebook(self, name: str | Path) -> Path:
@@ -232,6 +300,10 @@ class Bench:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _tracking(self) -> MlflowStore:
+        with self._opening:  # several threads of a sweep ask for it at once
+            return self.store
 
     def _url(self, url: str) -> str:
         scheme, _, path = url.partition(":///")

@@ -19,6 +19,7 @@ from workbench.cli.policy import policy
 from workbench.cli.run import params, run
 from workbench.cli.serve import serve
 from workbench.cli.start import init
+from workbench.cli.sweep import sweeps
 from workbench.cli.up import up
 
 __all__ = ["main"]
@@ -41,6 +42,7 @@ for command in (
     init,
     run,
     params,
+    sweeps,
     models,
     promote,
     reject,

@@ -10,40 +10,64 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workbench.cli.options import json_option, print_json, print_table, workspace_option
+from workbench.cli.options import json_option, limit_options, pairs, print_json, print_table, workspace_option
+from workbench.cli.sweep import INTERRUPTED, Asked, run_sweep, sweep_options
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
     from workbench.batch import Outcome
-
-INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
+    from workbench.batch.lanes import Limits
 
 
 @click.command()
-@click.argument("notebook")
+@click.argument("notebook", required=False)
 @click.option(
     "-p", "--parameter", "given", metavar="NAME=VALUE", multiple=True, help="A parameter's value; may be repeated."
 )
 @click.option("--key", help="Idempotency key: a run that finished under it is not run again.")
+@limit_options
+@sweep_options
 @workspace_option
 @json_option
-def run(notebook: str, given: Sequence[str], key: str | None, workspace: Path | None, as_json: bool) -> None:
+def run(
+    notebook: str | None,
+    given: Sequence[str],
+    key: str | None,
+    limits: Limits,
+    asked: Asked,
+    workspace: Path | None,
+    as_json: bool,
+) -> None:
     """Run NOTEBOOK, a path or the name of a shipped one, and commit what it found.
 
     Parameters are checked before anything starts; see them with: workbench params NOTEBOOK
+
+    With --sweep or --file it is run once for each combination or row. A sweep is on disk before it starts:
+    after Ctrl-C, a kill or a power cut, --resume does the rest.
 
     \b
     Examples:
       workbench run ab_test
       workbench run ab_test -p seed=7 -p metric=visits
       workbench run weekly.ipynb -p since=2026-01-05 --key weekly/2026-01-05 --json
+      workbench run train --sweep algorithm=logistic,boosting --sweep threshold=0.5:0.8:4 --best f1
+      workbench run train --sweep seed=0:9:10 --jobs 2 --retries 3 --transient OperationalError
+      workbench run train -p folds=3 --file runs.csv --dry-run
+      workbench run --resume last
     """
     from workbench import open_bench
 
-    parameters = _pairs(given)
+    parameters = pairs("-p", given)
+    if asked.is_sweep:
+        if key:
+            raise Misuse("--key is for one run; the runs of a sweep have keys of their own", hint="leave it out")
+        run_sweep(notebook, parameters, asked, limits, workspace=workspace, as_json=as_json)
+        return
+    if notebook is None:
+        raise click.UsageError("Missing argument 'NOTEBOOK'.")
     with open_bench(workspace) as bench, _progress(Path(notebook).stem) as on_cell:
         try:
-            outcome = bench.run(notebook, parameters, key=key, on_cell=on_cell)
+            outcome = bench.run(notebook, parameters, key=key, on_cell=on_cell, limits=limits)
         except KeyboardInterrupt:
             click.echo("stopped; no kernel is left, and what was not finished is not committed", err=True)
             click.get_current_context().exit(INTERRUPTED)
@@ -89,23 +113,6 @@ def params(notebook: str, as_schema: bool, workspace: Path | None, as_json: bool
     print_table(
         ["parameter", "type", "default", "meaning"], [(p.name, p.type_name, _shown(p.default), p.help) for p in found]
     )
-
-
-def _pairs(given: Sequence[str]) -> dict[str, str]:
-    """Parameters as texts, by name.
-
-    Raises:
-        Misuse: One has no value, or is given twice.
-    """
-    found: dict[str, str] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip():
-            raise Misuse(f"-p {text!r} gives no value", hint="write -p NAME=VALUE, e.g. -p seed=7")
-        if name.strip() in found:
-            raise Misuse(f"-p {name.strip()} is given twice", hint="a list is one value: -p arms=a,b")
-        found[name.strip()] = value
-    return found
 
 
 def _notebook(name: str) -> Path:

@@ -1,0 +1,315 @@
+"""The part of `run` that runs many, and `sweeps`, which lists them: planned, begun, gone on with, told."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from workbench.cli.options import Command, json_option, pairs, print_json, print_table, workspace_option
+from workbench.cli.watching import watching
+from workbench.errors import Misuse
+
+if TYPE_CHECKING:
+    from workbench.batch.lanes import Limits
+    from workbench.batch.sweeps import Child, Options, Plan, Sweep, SweepResult
+    from workbench.bench import Bench
+
+INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
+MOST_ROWS = 20  # of a table on the terminal
+MOST_METRICS = 6  # beside each other on the terminal
+MOST_FAILURES = 5  # told again at the end
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the options of a sweep say; None where nothing was said."""
+
+    swept: tuple[str, ...]
+    zipped: bool | None
+    file: Path | None
+    jobs: int | None
+    best: str | None
+    retries: int | None
+    transient: str | None
+    fail_fast: bool
+    dry_run: bool
+    resume: str | None
+    retry_failed: bool
+
+    @property
+    def is_sweep(self) -> bool:
+        """Whether a sweep is asked for.
+
+        Raises:
+            Misuse: It is not, but an option is given that only a sweep has.
+        """
+        if self.swept or self.file or self.resume is not None:
+            return True
+        lone = [name.replace("_", "-") for name, value in vars(self).items() if value not in {None, False, ()}]
+        if self.zipped is not None:
+            lone = ["zip" if self.zipped else "grid"]
+        if lone:
+            raise Misuse(f"--{lone[0]} is for a sweep", hint="say over what: --sweep NAME=1,2,3, or --file runs.csv")
+        return False
+
+    def options(self, before: Options, limits: Limits) -> Options:
+        """The options of a sweep, changed where something was said."""
+        names = None if self.transient is None else tuple(n.strip() for n in self.transient.split(",") if n.strip())
+        said: dict[str, Any] = {"jobs": self.jobs, "best": self.best, "retries": self.retries, "transient": names}
+        said["fail_fast"] = self.fail_fast or None
+        kept = {name: value for name, value in vars(limits).items() if value is not None}
+        return replace(
+            before,
+            limits=replace(before.limits, **kept),
+            **{name: value for name, value in said.items() if value is not None},
+        )
+
+
+def sweep_options(command: Command) -> Command:
+    """Add the options of a sweep, handed on as `asked: Asked`."""
+
+    @functools.wraps(command)
+    def swept(*args: Any, **more: Any) -> Any:
+        own = {name: more.pop(name) for name in Asked.__dataclass_fields__}
+        return command(*args, asked=Asked(**own), **more)
+
+    file = click.Path(dir_okay=False, path_type=Path)
+    for option in reversed(
+        (
+            click.option(
+                "--sweep",
+                "swept",
+                metavar="NAME=VALUES",
+                multiple=True,
+                help="Run with each of these values: 1,2,3 or 0.1:0.5:5 (start:stop:count); a list per run: a,b;c. "
+                "May be repeated.",
+            ),
+            click.option(
+                "--zip/--grid",
+                "zipped",
+                default=None,
+                help="Take first values together, then second ones; by default all combinations.",
+            ),
+            click.option("--file", type=file, help="Runs listed in a CSV or Parquet file: a column a parameter."),
+            click.option(
+                "--jobs", type=click.IntRange(min=1), metavar="N", help="Runs at the same time; default: one a core."
+            ),
+            click.option(
+                "--best", metavar="METRIC", help="Compare runs by it: f1 (the highest), loss:min (the lowest)."
+            ),
+            click.option(
+                "--retries",
+                type=click.IntRange(min=0),
+                metavar="N",
+                help="Try again after a transient failure, so often.",
+            ),
+            click.option(
+                "--transient", metavar="NAMES", help="Exceptions that are transient: OperationalError,OSError."
+            ),
+            click.option("--fail-fast", is_flag=True, help="Begin no further run after one that failed."),
+            click.option("--dry-run", is_flag=True, help="Print the runs and begin none."),
+            click.option("--resume", metavar="ID", help='Do the rest of a sweep; "last" is the newest.'),
+            click.option("--retry-failed", is_flag=True, help="With --resume: run what failed again, too."),
+        )
+    ):
+        swept = option(swept)
+    return swept  # type: ignore[return-value]
+
+
+@click.command()
+@workspace_option
+@json_option
+def sweeps(workspace: Path | None, as_json: bool) -> None:
+    """List the sweeps of the workspace, and how far each is.
+
+    \b
+    Examples:
+      workbench sweeps
+      workbench run --resume last
+    """
+    from workbench import open_bench
+
+    with open_bench(workspace) as bench:
+        found = bench.sweeps.all()
+    if as_json:
+        print_json([{**_as_json(result), "running": running, "began": sweep.began} for sweep, result, running in found])
+        return
+    if not found:
+        click.echo("no sweep yet: workbench run NOTEBOOK --sweep NAME=1,2,3", err=True)
+        return
+    rows = [
+        (
+            sweep.id,
+            ", ".join(sweep.plan.swept),
+            len(sweep.plan.runs),
+            result.count("finished"),
+            result.count("failed"),
+            result.count("waiting"),
+            "running" if running else result.status,
+        )
+        for sweep, result, running in found
+    ]
+    print_table(["sweep", "over", "runs", "finished", "failed", "left", "state"], rows)
+
+
+def run_sweep(
+    notebook: str | None,
+    parameters: Mapping[str, str],
+    asked: Asked,
+    limits: Limits,
+    *,
+    workspace: Path | None,
+    as_json: bool,
+) -> None:
+    """Run a sweep, or the rest of one, and tell what came out."""
+    from workbench import open_bench
+    from workbench.batch.sweeps import Options
+
+    with open_bench(workspace) as bench:
+        if asked.resume is None:
+            if notebook is None:
+                raise click.UsageError("Missing argument 'NOTEBOOK'.")
+            plan = _plan(bench, notebook, parameters, asked)
+            options = asked.options(Options(jobs=os.cpu_count() or 1), limits)
+            if asked.dry_run:
+                _tell_plan(plan, as_json=as_json)
+                return
+            sweep = bench.sweeps.begin(bench.notebook(notebook), plan, options)
+        else:
+            sweep = _resumed(bench, notebook, parameters, asked)
+            options = asked.options(sweep.options, limits)
+        left = bench.sweeps.left(sweep.id, options, retry_failed=asked.retry_failed)
+        if asked.dry_run:
+            _tell_plan(replace(sweep.plan, runs=tuple(child.parameters for child in left)), as_json=as_json)
+            return
+        again = f"workbench run --resume {sweep.id}"
+        if workspace:
+            again += f" --workspace {shlex.quote(str(workspace))}"
+        _tell_start(sweep, len(left), options, again)
+        stopped = False
+        try:
+            with watching(left, len(sweep.plan.runs), jobs=options.jobs) as watch:
+                result = bench.sweeps.go_on(sweep.id, options=options, retry_failed=asked.retry_failed, watch=watch)
+        except KeyboardInterrupt:
+            stopped, result = True, bench.sweeps.result(sweep.id)
+    if as_json:
+        print_json(_as_json(result))
+    else:
+        _tell(result)
+    if stopped:
+        click.echo("stopped; no kernel is left, and what was not finished is not committed", err=True)
+    if result.count("waiting"):
+        click.echo(f"{result.count('waiting')} runs are left: {again}", err=True)
+    elif result.count("failed"):
+        click.echo(f"what failed can be run again: {again} --retry-failed", err=True)
+    if stopped or result.count("failed") or result.count("waiting"):
+        click.get_current_context().exit(INTERRUPTED if stopped else 1)
+
+
+def _plan(bench: Bench, notebook: str, parameters: Mapping[str, str], asked: Asked) -> Plan:
+    if asked.retry_failed:
+        raise Misuse("--retry-failed goes with --resume", hint="workbench run --resume last --retry-failed")
+    return bench.sweeps.plan(
+        bench.notebook(notebook),
+        pairs("--sweep", asked.swept),
+        fixed=parameters,
+        zipped=bool(asked.zipped),
+        rows=asked.file,
+        where=shlex.quote(notebook),
+    )
+
+
+def _resumed(bench: Bench, notebook: str | None, parameters: Mapping[str, str], asked: Asked) -> Sweep:
+    """The sweep that is gone on with.
+
+    Raises:
+        Misuse: There is none, or something is given that was settled when it began.
+    """
+    if parameters or asked.swept or asked.file or asked.zipped is not None:
+        raise Misuse("--resume does the rest of a sweep as it was planned", hint="leave out -p, --sweep and --file")
+    sweep = bench.sweeps.sweep(asked.resume or "")
+    if notebook is not None and bench.notebook(notebook).resolve() != Path(sweep.source):
+        raise Misuse(f"the sweep {sweep.id} is of {sweep.source}", hint=f"workbench run --resume {sweep.id}")
+    if bench.sweeps.has_changed(sweep):
+        click.echo("the notebook changed since; the sweep goes on with the copy it began with", err=True)
+    return sweep
+
+
+def _tell_plan(plan: Plan, *, as_json: bool) -> None:
+    if as_json:
+        print_json([{**plan.fixed, **run} for run in plan.runs])
+        return
+    from workbench.batch.sweeps.summary import shown
+
+    rows = [(number, *(shown(run.get(name)) for name in plan.swept)) for number, run in enumerate(plan.runs, start=1)]
+    print_table(["run", *plan.swept], rows)
+    fixed = ", ".join(f"{name} = {shown(value)}" for name, value in plan.fixed.items())
+    click.echo(f"{len(rows)} runs{f', each with {fixed}' if fixed else ''}; none was begun", err=True)
+
+
+def _tell_start(sweep: Sweep, left: int, options: Options, again: str) -> None:
+    if not left:
+        click.echo(f"sweep {sweep.id}: nothing is left to run", err=True)
+        return
+    of = "" if left == len(sweep.plan.runs) else f" left of {len(sweep.plan.runs)}"
+    click.echo(f"sweep {sweep.id}: {left} runs{of}, {min(options.jobs, left)} at the same time", err=True)
+    click.echo(f"if it is stopped, this does the rest: {again}", err=True)
+
+
+def _tell(result: SweepResult) -> None:
+    from workbench.batch.sweeps.summary import SUMMARY, in_words, shown
+
+    children, metrics = result.ranked(), result.metrics
+    if result.measure and result.measure.metric in metrics:  # what is compared stands first
+        metrics = tuple(dict.fromkeys((result.measure.metric, *metrics)))
+    rows = [
+        (
+            child.number,
+            *(shown(child.parameters.get(name)) for name in result.swept),
+            *(f"{child.metrics[name]:.6g}" if name in child.metrics else "" for name in metrics[:MOST_METRICS]),
+            child.status,
+            f"{child.seconds:.1f}",
+        )
+        for child in children[:MOST_ROWS]
+    ]
+    print_table(["run", *result.swept, *metrics[:MOST_METRICS], "status", "seconds"], rows)
+    more = []
+    if len(children) > MOST_ROWS:
+        more.append(f"{len(children) - MOST_ROWS} more runs")
+    if len(metrics) > MOST_METRICS:
+        more.append(f"{len(metrics) - MOST_METRICS} more metrics")
+    if more:
+        click.echo(f"… {' and '.join(more)} in the table below")
+    click.echo(in_words(result))
+    click.echo(f"table: {result.folder / SUMMARY}")
+    click.echo(f"page: {result.page}")
+
+
+def _as_json(result: SweepResult) -> dict[str, Any]:
+    best = result.best
+    return {
+        "sweep": result.id,
+        "notebook": result.name,
+        "status": result.status,
+        "finished": result.count("finished"),
+        "failed": result.count("failed"),
+        "waiting": result.count("waiting"),
+        "reused": result.reused,
+        "best": _child_as_json(best, result) if best else None,
+        "runs": [_child_as_json(child, result) for child in result.children],
+        "folder": str(result.folder),
+        "page": str(result.page),
+    }
+
+
+def _child_as_json(child: Child, result: SweepResult) -> dict[str, Any]:
+    told = {name: value for name, value in vars(child).items() if name != "folder"}
+    report = result.folder.parents[1] / "runs" / child.folder / "report.html"
+    return {**told, "report": str(report) if child.folder else None}
