@@ -9,6 +9,7 @@ what it hands over is on disk by then. No kernel, and nothing that one started, 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -46,6 +47,7 @@ def _executed(job: Job, on_cell: OnCell | None) -> Failure | None:
     from papermill.engines import NBClientEngine, papermill_engines
     from papermill.exceptions import PapermillExecutionError
 
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it would log is told in the answer
     groups: list[int] = []
     seen = kernel_environment(job)
     path = str(job.notebook).replace("{", "{{").replace("}", "}}")  # papermill formats paths
@@ -60,13 +62,14 @@ def _executed(job: Job, on_cell: OnCell | None) -> Failure | None:
                     options["on_cell_executed"] = _counted(nb_man.nb.cells, on_cell)
                 super().execute_managed_notebook(nb_man, kernel_name, **options)
 
-        papermill_engines.register("workbench", Engine)
+        engine = f"workbench-{sockets}"  # papermill's register is one for all threads
+        papermill_engines.register(engine, Engine)
         try:
             with _heeded(job.stop, groups):
                 papermill.execute_notebook(
                     path,
                     path,
-                    engine_name="workbench",
+                    engine_name=engine,
                     kernel_name="python3",
                     progress_bar=False,
                     start_timeout=START_SECONDS,

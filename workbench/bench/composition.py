@@ -26,7 +26,7 @@ from workbench.ledger import Entry, Ledger, ModelVersion
 if TYPE_CHECKING:
     from workbench.batch import Outcome, Record
     from workbench.batch.lanes import Limits
-    from workbench.batch.sweeps import SweepResult, Sweeps, Watch
+    from workbench.batch.sweeps import Onlooker, SweepResult, Sweeps
     from workbench.data import Profile
     from workbench.engines.mlflow import MlflowStore
     from workbench.monitoring import ServedModel
@@ -126,7 +126,7 @@ class Bench:
         limits: Limits | None = None,
         best: str = "",
         fail_fast: bool = False,
-        watch: Watch | None = None,
+        onlooker: Onlooker | None = None,
     ) -> SweepResult:
         """Run a notebook with many values.
 
@@ -142,7 +142,7 @@ class Bench:
             limits: What each run may take.
             best: The metric to compare by: "f1" is best when highest, "loss:min" when lowest.
             fail_fast: Begin nothing more after a run that failed.
-            watch: Looks on.
+            onlooker: Looks on.
 
         Returns:
             How it went; `.frame()` is its table, `.page` the page about it.
@@ -154,7 +154,7 @@ class Bench:
         plan = self.sweeps.plan(path, swept, fixed=parameters, zipped=not grid, rows=rows, where=str(notebook))
         cores = os.cpu_count() or 1
         chosen = Options(jobs or cores, retries, tuple(transient), limits or Limits(), best, fail_fast)
-        return self.sweeps.go_on(self.sweeps.begin(path, plan, chosen).id, watch=watch)
+        return self.sweeps.go_on(self.sweeps.begin(path, plan, chosen).id, onlooker=onlooker)
 
     @cached_property
     def sweeps(self) -> Sweeps:

@@ -14,7 +14,7 @@ from workbench.errors import Denied, EngineError, Misuse, WorkbenchError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-GIGABYTE = 10**9
+GIGABYTE = 1 << 30
 EXIT_CODES: dict[type[WorkbenchError], int] = {Misuse: 2, Denied: 3, EngineError: 4}
 
 

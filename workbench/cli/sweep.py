@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from workbench.cli.options import Command, json_option, pairs, print_json, print_table, workspace_option
-from workbench.cli.watching import watching
+from workbench.cli.progress import following
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
@@ -195,8 +195,10 @@ def run_sweep(
         _tell_start(sweep, len(left), options, again)
         stopped = False
         try:
-            with watching(left, len(sweep.plan.runs), jobs=options.jobs) as watch:
-                result = bench.sweeps.go_on(sweep.id, options=options, retry_failed=asked.retry_failed, watch=watch)
+            with following(left, len(sweep.plan.runs), jobs=options.jobs) as onlooker:
+                result = bench.sweeps.go_on(
+                    sweep.id, options=options, retry_failed=asked.retry_failed, onlooker=onlooker
+                )
         except KeyboardInterrupt:
             stopped, result = True, bench.sweeps.result(sweep.id)
     if as_json:

@@ -6,10 +6,10 @@ any end. What came out stands in one table and one page.
 
 from __future__ import annotations
 
-from workbench.batch.sweeps.crew import Watch
+from workbench.batch.sweeps.crew import Onlooker
 from workbench.batch.sweeps.folder import Options, Sweep
 from workbench.batch.sweeps.plan import Plan
 from workbench.batch.sweeps.results import Best, Child, SweepResult
 from workbench.batch.sweeps.sweeping import RunOne, Sweeps
 
-__all__ = ["Best", "Child", "Options", "Plan", "RunOne", "Sweep", "SweepResult", "Sweeps", "Watch"]
+__all__ = ["Best", "Child", "Onlooker", "Options", "Plan", "RunOne", "Sweep", "SweepResult", "Sweeps"]

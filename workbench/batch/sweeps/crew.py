@@ -30,7 +30,7 @@ OUTSIDE = "EngineError"  # a run that failed for the world outside, not for its 
 Start = Callable[[Child, OnCell, Event], Child]  # runs one; what it came to
 
 
-class Watch(Protocol):
+class Onlooker(Protocol):
     """Looks on while a sweep runs; never called by two threads at once."""
 
     def began(self, number: int) -> None:
@@ -69,10 +69,10 @@ class Quiet:
 class Crew:
     """Threads that run the runs of one sweep."""
 
-    def __init__(self, start: Start, options: Options, watch: Watch, *, rng: random.Random) -> None:
+    def __init__(self, start: Start, options: Options, onlooker: Onlooker, *, rng: random.Random) -> None:
         self._start = start
         self._options = options
-        self._watch = watch
+        self._onlooker = onlooker
         self._rng = rng
         self._waiting: deque[Child] = deque()
         self._stop = Event()
@@ -83,7 +83,7 @@ class Crew:
 
         Args:
             children: What is to run, in this order.
-            ended: Called with each as it ended, before the watch hears of it.
+            ended: Called with each as it ended, before the onlooker hears of it.
 
         Raises:
             KeyboardInterrupt: It was interrupted; nothing runs any more.
@@ -111,7 +111,7 @@ class Crew:
             if told.status == "failed" and self._options.fail_fast:
                 self._waiting.clear()
             ended(told)
-            self._watch.ended(told)
+            self._onlooker.ended(told)
         elif told is not None:
             told()
         return told is None
@@ -123,7 +123,7 @@ class Crew:
                     child = self._waiting.popleft()
                 except IndexError:
                     return
-                self._told.put(partial(self._watch.began, child.number))
+                self._told.put(partial(self._onlooker.began, child.number))
                 self._told.put(self._tried(child))
         except Stopped:
             return
@@ -140,7 +140,7 @@ class Crew:
             if child.error not in self._options.transient:
                 break
             seconds = pause(attempt, self._rng)
-            self._told.put(partial(self._watch.again, child, seconds))
+            self._told.put(partial(self._onlooker.again, child, seconds))
             if self._stop.wait(seconds):
                 raise Stopped
         return child
@@ -149,7 +149,7 @@ class Crew:
         def on_cell(done: int, total: int) -> None:
             if self._stop.is_set():
                 raise Stopped
-            self._told.put(partial(self._watch.cells, child.number, done, total))
+            self._told.put(partial(self._onlooker.cells, child.number, done, total))
 
         tried = replace(child, attempts=child.attempts + 1)
         try:

@@ -23,7 +23,7 @@ from workbench.batch.lanes import Limits, OnCell
 from workbench.batch.notebook import content_of, digest_of
 from workbench.batch.parameters import read
 from workbench.batch.run import Outcome
-from workbench.batch.sweeps.crew import OUTSIDE, Crew, Quiet, Watch
+from workbench.batch.sweeps.crew import OUTSIDE, Crew, Onlooker, Quiet
 from workbench.batch.sweeps.folder import Options, Sweep, SweepFolder, all_sweeps, find_sweep, make_sweep
 from workbench.batch.sweeps.parent import Parent
 from workbench.batch.sweeps.plan import Plan, listed, over
@@ -120,7 +120,7 @@ class Sweeps:
         *,
         options: Options | None = None,
         retry_failed: bool = False,
-        watch: Watch | None = None,
+        onlooker: Onlooker | None = None,
     ) -> SweepResult:
         """Do what is left of a sweep, and write its summary.
 
@@ -128,7 +128,7 @@ class Sweeps:
             identity: Its id, a part of it that fits no other, or "last".
             options: How to run it from now on; by default as it was begun.
             retry_failed: Run again what failed, too.
-            watch: Looks on.
+            onlooker: Looks on.
 
         Returns:
             How it stands; what failed is in it, not raised.
@@ -152,7 +152,7 @@ class Sweeps:
                 folder.note(child)
 
             start = self._starting(sweep, folder, options.limits, parent)
-            crew = Crew(start, options, watch or Quiet(), rng=random.Random())  # noqa: S311 (it spreads pauses)
+            crew = Crew(start, options, onlooker or Quiet(), rng=random.Random())  # noqa: S311 (it spreads pauses)
             try:
                 crew.run(todo, ended)
             finally:

@@ -17,14 +17,14 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from workbench.batch.sweeps import Child, Watch
+    from workbench.batch.sweeps import Child, Onlooker
 
 LINE_SECONDS = 2.0  # between two lines about runs that went well
 MOST_SHOWN = 12  # running ones in the live table
 
 
 @contextmanager
-def watching(left: Sequence[Child], runs: int, *, jobs: int) -> Iterator[Watch]:
+def following(left: Sequence[Child], runs: int, *, jobs: int) -> Iterator[Onlooker]:
     """Show how a sweep goes on.
 
     Args:
