@@ -161,7 +161,7 @@ class LiveTable(Tally):
 
 
 def _values(parameters: Any) -> str:
-    from workbench.batch.sweeps.summary import shown
+    from workbench.batch.sweeps.results import shown
 
     return ", ".join(f"{name} = {shown(value)}" for name, value in parameters.items())
 

@@ -13,18 +13,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from workbench.cli.options import Command, json_option, pairs, print_json, print_table, workspace_option
+from workbench.cli.outcomes import result_as_json, tell, tell_plan, tell_start
 from workbench.cli.progress import following
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
     from workbench.batch.lanes import Limits
-    from workbench.batch.sweeps import Child, Options, Plan, Sweep, SweepResult
+    from workbench.batch.sweeps import Options, Plan, Sweep
     from workbench.bench import Bench
 
 INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
-MOST_ROWS = 20  # of a table on the terminal
-MOST_METRICS = 6  # beside each other on the terminal
-MOST_FAILURES = 5  # told again at the end
 
 
 @dataclass(frozen=True)
@@ -139,7 +137,9 @@ def sweeps(workspace: Path | None, as_json: bool) -> None:
     with open_bench(workspace) as bench:
         found = bench.sweeps.all()
     if as_json:
-        print_json([{**_as_json(result), "running": running, "began": sweep.began} for sweep, result, running in found])
+        print_json(
+            [{**result_as_json(result), "running": running, "began": sweep.began} for sweep, result, running in found]
+        )
         return
     if not found:
         click.echo("no sweep yet: workbench run NOTEBOOK --sweep NAME=1,2,3", err=True)
@@ -179,7 +179,7 @@ def run_sweep(
             plan = _plan(bench, notebook, parameters, asked)
             options = asked.options(Options(jobs=os.cpu_count() or 1), limits)
             if asked.dry_run:
-                _tell_plan(plan, as_json=as_json)
+                tell_plan(plan, as_json=as_json)
                 return
             sweep = bench.sweeps.begin(bench.notebook(notebook), plan, options)
         else:
@@ -187,12 +187,12 @@ def run_sweep(
             options = asked.options(sweep.options, limits)
         left = bench.sweeps.left(sweep.id, options, retry_failed=asked.retry_failed)
         if asked.dry_run:
-            _tell_plan(replace(sweep.plan, runs=tuple(child.parameters for child in left)), as_json=as_json)
+            tell_plan(replace(sweep.plan, runs=tuple(child.parameters for child in left)), as_json=as_json)
             return
         again = f"workbench run --resume {sweep.id}"
         if workspace:
             again += f" --workspace {shlex.quote(str(workspace))}"
-        _tell_start(sweep, len(left), options, again)
+        tell_start(sweep, len(left), options, again)
         stopped = False
         try:
             with following(left, len(sweep.plan.runs), jobs=options.jobs) as onlooker:
@@ -202,9 +202,9 @@ def run_sweep(
         except KeyboardInterrupt:
             stopped, result = True, bench.sweeps.result(sweep.id)
     if as_json:
-        print_json(_as_json(result))
+        print_json(result_as_json(result))
     else:
-        _tell(result)
+        tell(result)
     if stopped:
         click.echo("stopped; no kernel is left, and what was not finished is not committed", err=True)
     if result.count("waiting"):
@@ -242,76 +242,3 @@ def _resumed(bench: Bench, notebook: str | None, parameters: Mapping[str, str], 
     if bench.sweeps.has_changed(sweep):
         click.echo("the notebook changed since; the sweep goes on with the copy it began with", err=True)
     return sweep
-
-
-def _tell_plan(plan: Plan, *, as_json: bool) -> None:
-    if as_json:
-        print_json([{**plan.fixed, **run} for run in plan.runs])
-        return
-    from workbench.batch.sweeps.summary import shown
-
-    rows = [(number, *(shown(run.get(name)) for name in plan.swept)) for number, run in enumerate(plan.runs, start=1)]
-    print_table(["run", *plan.swept], rows)
-    fixed = ", ".join(f"{name} = {shown(value)}" for name, value in plan.fixed.items())
-    click.echo(f"{len(rows)} runs{f', each with {fixed}' if fixed else ''}; none was begun", err=True)
-
-
-def _tell_start(sweep: Sweep, left: int, options: Options, again: str) -> None:
-    if not left:
-        click.echo(f"sweep {sweep.id}: nothing is left to run", err=True)
-        return
-    of = "" if left == len(sweep.plan.runs) else f" left of {len(sweep.plan.runs)}"
-    click.echo(f"sweep {sweep.id}: {left} runs{of}, {min(options.jobs, left)} at the same time", err=True)
-    click.echo(f"if it is stopped, this does the rest: {again}", err=True)
-
-
-def _tell(result: SweepResult) -> None:
-    from workbench.batch.sweeps.summary import SUMMARY, in_words, shown
-
-    children, metrics = result.ranked(), result.metrics
-    if result.measure and result.measure.metric in metrics:  # what is compared stands first
-        metrics = tuple(dict.fromkeys((result.measure.metric, *metrics)))
-    rows = [
-        (
-            child.number,
-            *(shown(child.parameters.get(name)) for name in result.swept),
-            *(f"{child.metrics[name]:.6g}" if name in child.metrics else "" for name in metrics[:MOST_METRICS]),
-            child.status,
-            f"{child.seconds:.1f}",
-        )
-        for child in children[:MOST_ROWS]
-    ]
-    print_table(["run", *result.swept, *metrics[:MOST_METRICS], "status", "seconds"], rows)
-    more = []
-    if len(children) > MOST_ROWS:
-        more.append(f"{len(children) - MOST_ROWS} more runs")
-    if len(metrics) > MOST_METRICS:
-        more.append(f"{len(metrics) - MOST_METRICS} more metrics")
-    if more:
-        click.echo(f"… {' and '.join(more)} in the table below")
-    click.echo(in_words(result))
-    click.echo(f"table: {result.folder / SUMMARY}")
-    click.echo(f"page: {result.page}")
-
-
-def _as_json(result: SweepResult) -> dict[str, Any]:
-    best = result.best
-    return {
-        "sweep": result.id,
-        "notebook": result.name,
-        "status": result.status,
-        "finished": result.count("finished"),
-        "failed": result.count("failed"),
-        "waiting": result.count("waiting"),
-        "reused": result.reused,
-        "best": _child_as_json(best, result) if best else None,
-        "runs": [_child_as_json(child, result) for child in result.children],
-        "folder": str(result.folder),
-        "page": str(result.page),
-    }
-
-
-def _child_as_json(child: Child, result: SweepResult) -> dict[str, Any]:
-    told = {name: value for name, value in vars(child).items() if name != "folder"}
-    report = result.folder.parents[1] / "runs" / child.folder / "report.html"
-    return {**told, "report": str(report) if child.folder else None}

@@ -7,19 +7,22 @@ each parameter, with a dot for each run.
 from __future__ import annotations
 
 import html
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
-from workbench.batch.sweeps.results import Child
+from workbench.batch.sweeps.results import Child, shown, value_of
 
 INK, QUIET, LINE, DOT, CHOSEN = "#1c2430", "#55606f", "#dfe4ea", "#2463a6", "#b84a00"
 LOW, HIGH = (239, 245, 251), (12, 63, 122)  # ends of the map's colours: light to dark, whatever one's colour vision
 WIDTH, HEIGHT = 720, 300  # of one panel, in pixels
 LEFT, RIGHT, TOP, BOTTOM = 78, 24, 16, 52  # its margins
+SQUARE, READABLE = 56.0, 44.0  # side of a square of the map at most, and at least when its number is written
 MOST_SQUARES = 40  # values of a parameter on a side of the map
 MOST_NAMED = 12  # values named along an axis
+APART = 70  # pixels between two values that are both named
 MOST_PANELS = 6
 MOST_LETTERS = 24  # of a value along an axis
 LARGEST, SMALLEST = 1e150, 1e-150  # beyond them a scale has no steps
@@ -48,10 +51,10 @@ def drawn(children: Sequence[Child], swept: Sequence[str], metric: str, best: Ch
 
 def _panel(children: Sequence[Child], name: str, metric: str, best: Child | None, *, joined: bool) -> str:
     """The metric over one parameter, a dot a run."""
-    x_of, x_ticks, ordered = _axis([child.parameters.get(name) for child in children], LEFT, WIDTH - RIGHT)
+    x_of, x_ticks, ordered = _axis(children, name)
     y_of, y_ticks = _scale([child.metrics[metric] for child in children], HEIGHT - BOTTOM, TOP)
     points = sorted(
-        ((x_of(child.parameters.get(name)), y_of(child.metrics[metric]), child) for child in children),
+        ((x_of(child), y_of(child.metrics[metric]), child) for child in children),
         key=lambda point: point[0],
     )
     parts = [_grid(x_ticks, y_ticks, HEIGHT - BOTTOM), _axis_names(name, metric, HEIGHT)]
@@ -64,15 +67,15 @@ def _panel(children: Sequence[Child], name: str, metric: str, best: Child | None
 
 def _map(children: Sequence[Child], across: str, up: str, metric: str, best: Child | None) -> str:
     """The metric as a colour for each pair of values; of several runs of a pair, the last."""
-    columns, rows = (_ordered([child.parameters.get(name) for child in children]) for name in (across, up))
-    side = min(56.0, (WIDTH - LEFT - RIGHT) / len(columns))
+    columns, rows = (_ordered(children, name) for name in (across, up))
+    side = min(SQUARE, (WIDTH - LEFT - RIGHT) / len(columns))
     height = TOP + BOTTOM + side * len(rows)
     values = [child.metrics[metric] for child in children]
     low, high = min(values), max(values)
-    parts = [_axis_names(across, up, height)]
+    parts = [_axis_names(across, up, height, width=side * len(columns))]
     for child in children:
-        x = LEFT + side * columns.index(_told(child.parameters.get(across)))
-        y = height - BOTTOM - side * (1 + rows.index(_told(child.parameters.get(up))))
+        x = LEFT + side * columns.index(value_of(child.parameters, across))
+        y = height - BOTTOM - side * (1 + rows.index(value_of(child.parameters, up)))
         share = (child.metrics[metric] - low) / (high - low) if high > low else 0.5
         colour = "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in zip(LOW, HIGH, strict=True))
         edge = f'stroke="{CHOSEN}" stroke-width="3"' if child is best else 'stroke="#fff" stroke-width="1"'
@@ -80,7 +83,7 @@ def _map(children: Sequence[Child], across: str, up: str, metric: str, best: Chi
             f'<rect x="{x:.1f}" y="{y:.1f}" width="{side:.1f}" height="{side:.1f}" fill="{colour}" {edge}>'
             f"<title>{_said(child, metric)}</title></rect>"
         )
-        if side >= 44:
+        if side >= READABLE:
             ink = "#fff" if share > 0.5 else INK
             middle = f'x="{x + side / 2:.1f}" y="{y + side / 2 + 4:.1f}"'
             parts.append(f'<text {middle} text-anchor="middle" fill="{ink}">{child.metrics[metric]:.3g}</text>')
@@ -88,26 +91,31 @@ def _map(children: Sequence[Child], across: str, up: str, metric: str, best: Chi
         _label(LEFT + side * (place + 0.5), height - BOTTOM + 16, told, "middle") for place, told in _some(columns)
     ]
     parts += [
-        _label(LEFT - 6, height - BOTTOM - side * (place + 0.5) + 4, told, "end", letters=10)
+        _label(LEFT - 6, height - BOTTOM - side * (place + 0.5) + 4, told, "end", letters=9)
         for place, told in _some(rows)
     ]
     note = f"<p>Colour: {html.escape(metric)}, light {low:.4g} to dark {high:.4g}.</p>"
     return _svg(f"{metric} over {across} and {up}, {len(children)} runs", height, parts) + note
 
 
-def _axis(
-    values: Sequence[Any], start: float, end: float
-) -> tuple[Callable[[Any], float], list[tuple[float, str]], bool]:
-    """Where values stand along the axis, what is written there, and whether they have an order."""
-    numbers = [_number(value) for value in values]
-    if all(number is not None for number in numbers):
-        days = isinstance(values[0], str)
-        place, ticks = _scale([number for number in numbers if number is not None], start, end, days=days)
-        return (lambda value: place(_number(value) or 0.0)), ticks, True
-    told = _ordered(values)
-    step = (end - start) / len(told)
-    where = {text: start + step * (place + 0.5) for place, text in enumerate(told)}
-    return (lambda value: where[_told(value)]), [(where[text], text) for _, text in _some(told)], False
+def _axis(children: Sequence[Child], name: str) -> tuple[Callable[[Child], float], list[tuple[float, str]], bool]:
+    """Where runs stand along the axis of a parameter, what is written there, and whether it has an order."""
+    told = _ordered(children, name)
+    numbers = {value_of(child.parameters, name): _number(child.parameters.get(name)) for child in children}
+    known = [number for number in numbers.values() if number is not None]
+    if len(known) < len(numbers):
+        step = (WIDTH - RIGHT - LEFT) / len(told)
+        where = {text: LEFT + step * (place + 0.5) for place, text in enumerate(told)}
+        return (
+            (lambda child: where[value_of(child.parameters, name)]),
+            [(where[text], text) for _, text in _some(told)],
+            False,
+        )
+    place, ticks = _scale(known, LEFT, WIDTH - RIGHT, days=isinstance(children[0].parameters[name], str))
+    own = [(place(numbers[text] or 0.0), text) for text in told]
+    if all(right - left >= APART for (left, _), (right, _) in itertools.pairwise(own)):
+        ticks = own  # few enough to name each
+    return (lambda child: place(_number(child.parameters[name]) or 0.0)), ticks, True
 
 
 def _scale(
@@ -155,26 +163,22 @@ def _number(value: Any) -> float | None:
     return float(value) if abs(value) < LARGEST else None
 
 
-def _ordered(values: Sequence[Any]) -> list[str]:
-    """The different values as texts: by size where they are numbers, else as they came."""
-    numbers = [_number(value) for value in values]
-    if all(number is not None for number in numbers):
-        values = [value for _, value in sorted(zip(numbers, values, strict=True), key=lambda pair: pair[0] or 0.0)]
-    return list(dict.fromkeys(_told(value) for value in values))
+def _ordered(children: Sequence[Child], name: str) -> list[str]:
+    """The different values of a parameter as texts: by size where they are numbers, else as they came."""
+    numbers = {value_of(child.parameters, name): _number(child.parameters.get(name)) for child in children}
+    if any(number is None for number in numbers.values()):
+        return list(numbers)
+    return sorted(numbers, key=lambda text: numbers[text] or 0.0)
 
 
 def _different(children: Sequence[Child], name: str) -> int:
-    return len({_told(child.parameters.get(name)) for child in children})
+    return len({value_of(child.parameters, name) for child in children})
 
 
 def _some(texts: Sequence[str]) -> list[tuple[int, str]]:
     """Not more of them than can be read, evenly."""
     step = math.ceil(len(texts) / MOST_NAMED)
     return [(place, text) for place, text in enumerate(texts) if place % step == 0]
-
-
-def _told(value: Any) -> str:
-    return "default" if value is None else str(value)
 
 
 def _grid(x_ticks: Sequence[tuple[float, str]], y_ticks: Sequence[tuple[float, str]], bottom: float) -> str:
@@ -185,8 +189,8 @@ def _grid(x_ticks: Sequence[tuple[float, str]], y_ticks: Sequence[tuple[float, s
     return "".join(lines)
 
 
-def _axis_names(across: str, up: str, height: float) -> str:
-    middle = (LEFT + WIDTH - RIGHT) / 2
+def _axis_names(across: str, up: str, height: float, *, width: float = WIDTH - LEFT - RIGHT) -> str:
+    middle = LEFT + width / 2
     turned = f'transform="translate(14 {(TOP + height - BOTTOM) / 2:.1f}) rotate(-90)"'
     return (
         f'<text x="{middle}" y="{height - 10:.1f}" text-anchor="middle" fill="{INK}">{_cut(across, 60)}</text>'
@@ -200,7 +204,7 @@ def _dot(x: float, y: float, child: Child, metric: str, best: Child | None) -> s
 
 
 def _said(child: Child, metric: str) -> str:
-    values = ", ".join(f"{name} {_told(value)}" for name, value in child.parameters.items())
+    values = ", ".join(f"{name} {shown(value)}" for name, value in child.parameters.items())
     return html.escape(f"run {child.number}: {metric} {child.metrics[metric]:.6g} at {values}")
 
 

@@ -149,3 +149,22 @@ def row_of(child: Child, swept: Sequence[str], metrics: Sequence[str]) -> list[A
         child.run_id,
         child.sentence,
     ]
+
+
+def shown(value: Any) -> str:
+    """A parameter's value as a person would write it.
+
+    >>> shown([0.5, True, None]), shown(0.1 + 0.2)
+    ('0.5, true, none', '0.30000000000000004')
+    """
+    if isinstance(value, list):
+        return ", ".join(shown(item) for item in value)
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    short = f"{value:g}" if isinstance(value, float) else str(value)
+    return repr(value) if isinstance(value, float) and float(short) != value else short
+
+
+def value_of(parameters: Mapping[str, Any], name: str) -> str:
+    """A run's value of a parameter as a person would write it."""
+    return shown(parameters[name]) if name in parameters else "default"

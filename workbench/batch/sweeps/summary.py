@@ -19,23 +19,26 @@ from workbench.batch.folders import REPORT, runs_folder, write_whole
 from workbench.batch.page import page
 from workbench.batch.sweeps.folder import Sweep
 from workbench.batch.sweeps.pictures import drawn
-from workbench.batch.sweeps.results import Child, SweepResult, columns_of, row_of
+from workbench.batch.sweeps.results import Child, SweepResult, columns_of, row_of, shown, value_of
 
 SUMMARY = "summary.csv"
 MEGABYTE = 1_000_000
+SHORT = 24  # letters of a text that is not broken into lines
 MOST_VALUES = 8  # of a swept parameter that are written out
 WORDS = {"finished": "finished", "failed": "failed", "waiting": "not run yet"}
 STYLE = """
 main { max-width: 76rem; }
 caption { text-align: left; color: #55606f; padding-bottom: .4rem; }
-.runs td { max-width: 24rem; } .runs .number { text-align: right; padding-right: 1.4rem; }
+.runs td { max-width: 24rem; overflow-wrap: normal; } .runs .text { min-width: 8rem; }
+.runs .short { white-space: nowrap; }
+.runs .number { text-align: right; padding-right: 1.4rem; white-space: nowrap; }
 .runs th button { all: unset; cursor: pointer; font-weight: 600; white-space: nowrap; }
 .runs th button:focus-visible { outline: 3px solid #2463a6; outline-offset: 2px; }
 .runs th button:hover { text-decoration: underline; }
 .runs th[aria-sort=ascending] button::after { content: " \\2191"; }
 .runs th[aria-sort=descending] button::after { content: " \\2193"; }
 .runs tr.best td { background: #fdf4ec; font-weight: 600; } .runs .bad { color: #b3261e; }
-a { color: #1d5590; } svg { margin: .5rem 0; } .quiet { color: #55606f; }
+a { color: #1d5590; } svg { margin: .5rem 0; }
 """
 SORT = """
 const body = document.querySelector(".runs tbody");
@@ -116,23 +119,14 @@ def in_words(result: SweepResult) -> str:
     if result.best is None:
         known = ", ".join(result.metrics) or "none at all"
         return f"{told}. No run has the metric {metric}; they have {known}."
-    values = ", ".join(f"{name} = {shown(result.best.parameters.get(name))}" for name in result.swept)
+    values = ", ".join(f"{name} = {value_of(result.best.parameters, name)}" for name in result.swept)
     return f"{told}. The {way} {metric} is {result.best.metrics[metric]:.6g}, of run {result.best.number}: {values}."
-
-
-def shown(value: Any) -> str:
-    """A parameter's value as a person would write it."""
-    if isinstance(value, list):
-        return ", ".join(shown(item) for item in value)
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "default" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _facts(sweep: Sweep) -> str:
     plan = sweep.plan
     how = {"grid": "all combinations", "zip": "side by side", "rows": "as listed"}[plan.how]
-    rows = [(name, f"swept over {_values([run.get(name) for run in plan.runs])}") for name in plan.swept]
+    rows = [(name, f"swept over {_values([value_of(run, name) for run in plan.runs])}") for name in plan.swept]
     rows += [(name, shown(value)) for name, value in plan.fixed.items()]
     rows += [
         ("how", f"{_runs(len(plan.runs))}, {how}"),
@@ -144,8 +138,8 @@ def _facts(sweep: Sweep) -> str:
     return f'<table class="parameters">{told}</table>'
 
 
-def _values(values: Sequence[Any]) -> str:
-    told = list(dict.fromkeys(shown(value) for value in values))
+def _values(values: Sequence[str]) -> str:
+    told = list(dict.fromkeys(values))
     listed = " · ".join(told[:MOST_VALUES])
     return listed if len(told) <= MOST_VALUES else f"{listed} … {told[-1]} ({len(told)} values)"
 
@@ -164,25 +158,29 @@ def _table(result: SweepResult, runs: str) -> str:
 def _row(child: Child, result: SweepResult, runs: str) -> str:
     link = f'<a href="{html.escape(quote(f"{runs}/{child.folder}/{REPORT}"))}">{child.number}</a>'
     cells = [f'<td class="number" data-value="{child.number}">{link if child.folder else child.number}</td>']
-    cells += [_cell(child.parameters.get(name)) for name in result.swept]
-    cells += [_cell(child.metrics.get(name), "") for name in result.metrics]
+    cells += [_cell(child.parameters.get(name), value_of(child.parameters, name)) for name in result.swept]
+    cells += [_number(child.metrics.get(name)) for name in result.metrics]
     status = WORDS[child.status] + (", from an earlier run" if child.reused else "")
-    bad = ' class="bad"' if child.status == "failed" else ""
-    cells.append(f"<td{bad}>{status}</td>")
+    bad = " bad" if child.status == "failed" else ""
+    cells.append(f'<td class="short{bad}">{status}</td>')
     taken = [child.seconds, child.cpu_seconds, child.peak_memory / MEGABYTE]
-    cells += [_cell(round(value, 1) if value else None, "") for value in taken]
-    cells.append(f"<td{bad}>{html.escape(child.sentence)}</td>")
+    cells += [_number(round(value, 1) if value else None) for value in taken]
+    cells.append(f'<td class="text{bad}">{html.escape(child.sentence)}</td>')
     best = ' class="best"' if child is result.best else ""
     return f"<tr{best}>{''.join(cells)}</tr>"
 
 
-def _cell(value: Any, nothing: str = "default") -> str:
-    if value is None:
-        return f'<td class="quiet">{nothing}</td>'
+def _cell(value: Any, told: str) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        told = f"{value:.6g}" if isinstance(value, float) else str(value)
-        return f'<td class="number" data-value="{value!r}">{told}</td>'
-    return f"<td>{html.escape(shown(value))}</td>"
+        return f'<td class="number" data-value="{value!r}">{html.escape(told)}</td>'
+    kind = "short" if len(told) <= SHORT else "text"
+    return f'<td class="{kind}">{html.escape(told)}</td>'
+
+
+def _number(value: float | None) -> str:
+    return (
+        '<td class="number"></td>' if value is None else f'<td class="number" data-value="{value!r}">{value:.6g}</td>'
+    )
 
 
 def _runs(number: int) -> str:

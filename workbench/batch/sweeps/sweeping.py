@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from threading import Event
@@ -24,6 +24,7 @@ from workbench.batch.notebook import content_of, digest_of
 from workbench.batch.parameters import read
 from workbench.batch.run import Outcome
 from workbench.batch.sweeps.crew import OUTSIDE, Crew, Onlooker, Quiet
+from workbench.batch.sweeps.entry import tell
 from workbench.batch.sweeps.folder import Options, Sweep, SweepFolder, all_sweeps, find_sweep, make_sweep
 from workbench.batch.sweeps.parent import Parent
 from workbench.batch.sweeps.plan import Plan, listed, over
@@ -31,7 +32,7 @@ from workbench.batch.sweeps.results import Best, Child, SweepResult
 from workbench.batch.sweeps.tables import read_rows
 from workbench.batch.tracking import Tracking
 from workbench.errors import EngineError, Misuse
-from workbench.ledger import Ledger, digest
+from workbench.ledger import Ledger
 
 
 class RunOne(Protocol):
@@ -236,7 +237,7 @@ class Sweeps:
         if not folder.is_closed:
             result = replace(result, parent=parent.end(result))
             if result.status != "stopped":
-                _tell(self._ledger, sweep, result, actor=self._actor, now=self._now())
+                tell(self._ledger, sweep, result, actor=self._actor, now=self._now())
                 folder.note_closed()
         return result
 
@@ -273,38 +274,6 @@ def _came_to(child: Child, outcome: Outcome, key: str) -> Child:
         cpu_seconds=state.cpu_seconds if state else 0.0,
         peak_memory=state.peak_memory if state else 0,
         reused=outcome.reused and not (state and state.key == key),  # its own, before a kill, is no other's
-    )
-
-
-def _tell(ledger: Ledger, sweep: Sweep, result: SweepResult, *, actor: str, now: datetime) -> None:
-    """One entry for what the sweep came to; another only when runs that failed were done again."""
-    children = [[child.number, child.run_id, child.status] for child in result.children]
-    best = result.best
-    counted = f"{result.count('finished')} of {len(children)} runs finished"
-    body = {
-        "name": sweep.name,
-        "notebook_digest": sweep.notebook_digest,
-        "how": sweep.plan.how,
-        "swept": list(sweep.plan.swept),
-        "fixed": dict(sweep.plan.fixed),
-        "began": sweep.began,
-        "finished": result.count("finished"),
-        "failed": result.count("failed"),
-        "reused": result.reused,
-        "parent": result.parent,
-        "best": {"number": best.number, "run_id": best.run_id, **asdict(result.measure)}
-        if best and result.measure
-        else None,
-        "children": children,
-    }
-    ledger.append(
-        "sweep.finished",
-        subject=f"sweep/{sweep.id}",
-        actor=actor,
-        why=counted,
-        body=body,
-        now=now,
-        key=f"{sweep.key}/finished/{digest(children)[:16]}",
     )
 
 
