@@ -108,8 +108,6 @@ class Crew:
         """Take the next thing that is told; True when a thread is done."""
         told = self._told.get()
         if isinstance(told, Child):
-            if told.status == "failed" and self._options.fail_fast:
-                self._waiting.clear()
             ended(told)
             self._onlooker.ended(told)
         elif told is not None:
@@ -124,7 +122,10 @@ class Crew:
                 except IndexError:
                     return
                 self._told.put(partial(self._onlooker.began, child.number))
-                self._told.put(self._tried(child))
+                done = self._tried(child)
+                if done.status == "failed" and self._options.fail_fast:
+                    self._waiting.clear()
+                self._told.put(done)
         except Stopped:
             return
         except BaseException as error:  # noqa: BLE001 (raised where it is heard)
