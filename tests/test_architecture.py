@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "workbench"
 ENVIRONMENT_READERS = {"bench"}
+ENVIRONMENT_WRITERS = {"batch/warm/fresh.py"}  # gives a fork the environment that it was told
 
 
 def read_map() -> dict[str, set[str]]:
@@ -66,7 +67,8 @@ def test_imports_follow_the_map(path):
 def test_the_environment_is_read_in_one_room(path):
     source = path.read_text("utf-8")
     reads = "os.environ" in source or "os.getenv" in source
-    assert not reads or room_of(path) in ENVIRONMENT_READERS, f"{path.name} reads the environment"
+    allowed = room_of(path) in ENVIRONMENT_READERS or path.relative_to(ROOT).as_posix() in ENVIRONMENT_WRITERS
+    assert not reads or allowed, f"{path.name} reads the environment"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(ROOT).as_posix())

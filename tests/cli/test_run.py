@@ -65,8 +65,8 @@ def test_params_lists_names_types_defaults_and_meanings_without_a_workspace(note
     result = ask("params", notebook)
     assert result.exit_code == 0
     rows = [line.split() for line in result.stdout.splitlines() if line.strip()]
-    assert rows[0] == ["parameter", "type", "default", "meaning"]
-    assert ["n", "int", "3", "how", "many,", "at", "least", "1"] in rows
+    assert rows[0] == ["parameter", "type", "default", "allowed", "unit", "meaning"]
+    assert ["n", "int", "3", "at", "least", "1", "how", "many,", "at", "least", "1"] in rows
     assert ["quick", "bool", "false", "fewer", "draws"] in rows
     assert ["since", "date", "2026-01-31", "first", "day"] in rows
     assert ["arms", "list[str]", "free,paid", "names", "of", "the", "arms"] in rows
@@ -75,7 +75,15 @@ def test_params_lists_names_types_defaults_and_meanings_without_a_workspace(note
 
 def test_params_as_json(notebook):
     told = json.loads(ask("params", notebook, "--json").stdout)
-    assert told[0] == {"name": "n", "type": "int", "default": 3, "help": "how many, at least 1"}
+    assert told[0] == {
+        "name": "n",
+        "type": "int",
+        "default": 3,
+        "allowed": "at least 1",
+        "unit": "",
+        "help": "how many, at least 1",
+    }
+    assert told[3]["default"] == ["free", "paid"]
     assert told[2]["default"] == "2026-01-31"
 
 
@@ -84,6 +92,24 @@ def test_params_as_schema(notebook):
     assert schema["title"] == "twice"
     assert schema["properties"]["n"]["minimum"] == 1
     assert schema["additionalProperties"] is False
+
+
+def test_params_shows_what_is_allowed_in_which_unit_and_of_a_secret_its_reference(tmp_path):
+    path = write_notebook(
+        tmp_path / "more.ipynb",
+        """#p
+from typing import Literal
+from workbench import Secret
+budget: float = 10.0  # most that is spent, in USD
+metric: Literal["visits", "spend"] = "visits"  # what is compared
+token: Secret = Secret("env:WAREHOUSE_TOKEN")  # how it is reached""",
+    )
+    rows = [line.split() for line in ask("params", path).stdout.splitlines() if line.strip()]
+    assert ["budget", "float", "10.0", "USD", "most", "that", "is", "spent,", "in", "USD"] in rows
+    assert any(row[0] == "metric" and row[-5:] == ["visits,", "spend", "what", "is", "compared"] for row in rows)
+    assert ["token", "Secret", "env:WAREHOUSE_TOKEN", "how", "it", "is", "reached"] in rows
+    told = json.loads(ask("params", path, "--json").stdout)
+    assert [(p["default"], p["unit"]) for p in told] == [(10.0, "USD"), ("visits", ""), ("env:WAREHOUSE_TOKEN", "")]
 
 
 def test_params_of_a_notebook_that_takes_none(tmp_path):

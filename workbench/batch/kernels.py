@@ -1,4 +1,4 @@
-"""Runs the cells of a notebook: papermill, in a kernel of this interpreter that is started cold.
+"""Lanes with a real kernel: an ipykernel of this interpreter, started cold or forked warm.
 
 The kernel sees an allow-listed environment, not the runner's, so that no secret of a server lands in a
 notebook. Its working folder is the workspace: paths in parameters are relative to it. It is killed as
@@ -9,23 +9,24 @@ what it hands over is on disk by then. No kernel, and nothing that one started, 
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Callable
 from pathlib import Path
+from queue import Empty
 from subprocess import DEVNULL
-from threading import Event, Thread
 from typing import Any
 
-from workbench.batch.lanes import Ended, Failure, Job, OnCell, Stopped, kernel_environment, told
+from workbench.batch.frame import START_SECONDS, framed, quick_imports
+from workbench.batch.lanes import Ended, Job, OnCell, kernel_environment
 
-START_SECONDS = 120  # a kernel may take to start, on a busy machine
-STOP_SECONDS = 0.2  # between two looks at whether a run shall stop
+ANSWER = 1.0  # seconds a kernel that starts is given before it is asked again
+SUBSCRIBED = 0.2  # seconds in which its outputs come once they are subscribed to
 MOST_PATH = 80  # characters of a folder that a local socket can lie in
+PROVISIONER = "workbench-provisioner"  # the entry point's name of `warm.provisioner`
 
 
 def cold(job: Job, on_cell: OnCell | None = None) -> Ended:
@@ -33,77 +34,77 @@ def cold(job: Job, on_cell: OnCell | None = None) -> Ended:
 
     Raises:
         RuntimeError: papermill failed before there was a kernel.
-        Stopped: It was told to stop.
     """
-    failure = _executed(job, on_cell)
-    if failure and job.stop is not None and job.stop.is_set():
-        raise Stopped
-    return Ended(failure, lane="cold")
+    return _in_a_kernel(job, on_cell, "cold", {})
 
 
-def _executed(job: Job, on_cell: OnCell | None) -> Failure | None:
-    import papermill
-    from nbclient.exceptions import DeadKernelError
-    from papermill.engines import NBClientEngine, papermill_engines
-    from papermill.exceptions import PapermillExecutionError
+def warm(job: Job, on_cell: OnCell | None = None, *, zygote: Any) -> Ended:
+    """Run a notebook's cells in a kernel forked from a zygote.
 
-    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it would log is told in the answer
-    groups: list[int] = []
-    seen = kernel_environment(job)
-    path = str(job.notebook).replace("{", "{{").replace("}", "}}")  # papermill formats paths
+    Raises:
+        Unavailable: There is no zygote to be had.
+        RuntimeError: papermill failed before there was a kernel.
+    """
+    zygote.start()
+    return _in_a_kernel(job, on_cell, "warm", {"kernel_provisioner": {"provisioner_name": PROVISIONER}}, zygote)
+
+
+def _in_a_kernel(job: Job, on_cell: OnCell | None, lane: str, metadata: dict[str, Any], zygote: Any = None) -> Ended:
     with tempfile.TemporaryDirectory(prefix="kernel-") as sockets:  # nobody else can reach them
-        kernel = _kernel_class(seen, job.workspace, Path(sockets), groups)
-
-        class Engine(NBClientEngine):  # type: ignore[misc]
-            @classmethod
-            def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
-                options |= {"kernel_manager_class": kernel, "shutdown_kernel": "immediate"}
-                if on_cell is not None:
-                    options["on_cell_executed"] = _counted(nb_man.nb.cells, on_cell)
-                super().execute_managed_notebook(nb_man, kernel_name, **options)
-
-        engine = f"workbench-{sockets}"  # papermill's register is one for all threads
-        papermill_engines.register(engine, Engine)
-        try:
-            with _heeded(job.stop, groups):
-                papermill.execute_notebook(
-                    path,
-                    path,
-                    engine_name=engine,
-                    kernel_name="python3",
-                    progress_bar=False,
-                    start_timeout=START_SECONDS,
-                )
-        except PapermillExecutionError as error:
-            return Failure(str(error.ename), told(str(error.evalue)), error.exec_count)
-        except DeadKernelError:
-            return Failure("KernelDied", "the kernel died; it may have run out of memory, or a cell ended it")
-        except RuntimeError as error:
-            if not groups:
-                raise
-            return Failure("KernelNotStarted", f"the kernel did not start: {told(str(error))}")
-        finally:
-            for group in groups:
-                _kill(group)
-    return None
+        return framed(job, on_cell, _kernel(job, Path(sockets), metadata, zygote), lane)
 
 
-def _kernel_class(seen: Mapping[str, str], workspace: Path, sockets: Path, groups: list[int]) -> type:
-    """A kernel of this very interpreter, whatever kernelspecs a user has; notes its process group.
+def _kernel(job: Job, sockets: Path, metadata: dict[str, Any], zygote: Any) -> Any:
+    """A kernel of this very interpreter, whatever kernelspecs a user has.
 
     It is reached through files in a private folder: ports would be picked, let go and bound again, and
     kernels that start at the same time take each other's.
     """
-    from jupyter_client.kernelspec import KernelSpec
-    from jupyter_client.manager import AsyncKernelManager
+    with quick_imports():
+        from jupyter_client.asynchronous.client import AsyncKernelClient
+        from jupyter_client.kernelspec import KernelSpec
+        from jupyter_client.manager import AsyncKernelManager
 
     spec = KernelSpec(
         argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
         display_name="Python 3",
         language="python",
+        metadata=metadata,
     )
+    seen = kernel_environment(job)
+
+    class Client(AsyncKernelClient):
+        """Knows that a kernel is ready when its outputs come; the usual one waits for a silence of 0.2 s too."""
+
+        async def wait_for_ready(self, timeout: float | None = None) -> None:
+            end = time.monotonic() + (timeout or START_SECONDS)
+            while time.monotonic() < end:
+                asked = self.kernel_info()
+                if await self._heard(self.get_shell_msg, asked, ANSWER, end) and await self._heard(
+                    self.get_iopub_msg, asked, SUBSCRIBED, end
+                ):
+                    return
+                if not await kernel.is_alive():
+                    raise RuntimeError("Kernel died before replying to kernel_info")
+            raise RuntimeError(f"Kernel didn't respond in {timeout} seconds")
+
+        async def _heard(self, get: Callable[..., Any], asked: str, seconds: float, end: float) -> bool:
+            """Whether what belongs to a question comes on a channel, up to its last message."""
+            end = min(end, time.monotonic() + seconds)
+            while (left := end - time.monotonic()) > 0:
+                try:
+                    message = await get(timeout=left)
+                except Empty:
+                    return False
+                busy = message["content"].get("execution_state") == "busy"
+                if message["parent_header"].get("msg_id") == asked and not busy:
+                    return True
+            return False
 
     class Kernel(AsyncKernelManager):
+        when_dead: Callable[[], Any] | None = None
+        group: int | None = None
+
         def __init__(self, **options: Any) -> None:
             super().__init__(**options)
             self.connection_file = str(sockets / "kernel.json")
@@ -114,51 +115,22 @@ def _kernel_class(seen: Mapping[str, str], workspace: Path, sockets: Path, group
         def kernel_spec(self) -> Any:
             return spec
 
+        @property
+        def pid(self) -> int | None:
+            return self.group
+
         async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
-            options |= {"env": dict(seen), "cwd": str(workspace), "stdout": DEVNULL, "stderr": DEVNULL}
+            options |= {"env": dict(seen), "cwd": str(job.workspace), "stdout": DEVNULL, "stderr": DEVNULL}
+            if zygote is not None:
+                options["zygote"] = zygote
             await super().start_kernel(**options)
-            group = getattr(self.provisioner, "pgid", None)
-            if group:
-                groups.append(group)
+            self.group = getattr(self.provisioner, "pgid", None)
 
-    return Kernel
+        def end(self) -> None:
+            self.cleanup_connection_file()
+            if self.group is not None and hasattr(os, "killpg"):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self.group, signal.SIGKILL)
 
-
-def _counted(cells: list[Any], on_cell: OnCell) -> Callable[..., None]:
-    """A hook that counts the code cells that have run."""
-    places = [place for place, cell in enumerate(cells) if cell.cell_type == "code" and cell.source.strip()]
-
-    def executed(cell_index: int, **_: Any) -> None:
-        on_cell(sum(place <= cell_index for place in places), len(places))
-
-    return executed
-
-
-@contextmanager
-def _heeded(stop: Event | None, groups: list[int]) -> Iterator[None]:
-    """End the kernel as soon as the run is told to stop, whatever its cell is at."""
-    if stop is None:
-        yield
-        return
-    over = Event()
-
-    def watch() -> None:
-        while not over.wait(STOP_SECONDS):
-            if stop.is_set():
-                for group in groups:
-                    _kill(group)
-
-    watcher = Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        over.set()
-        watcher.join()
-
-
-def _kill(group: int) -> None:
-    """End what is left of a kernel's process group."""
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(group, signal.SIGKILL)
+    kernel = Kernel(client_factory=Client)
+    return kernel

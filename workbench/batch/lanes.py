@@ -14,6 +14,8 @@ from pathlib import Path
 from threading import Event
 from typing import Protocol
 
+from workbench.batch.secrets import variables
+
 INHERITED = (
     "HOME",
     "JUPYTERHUB_USER",
@@ -44,6 +46,7 @@ THREADS = (  # one each unless told otherwise: sums then come out the same on ev
 FIXED = {
     "DO_NOT_TRACK": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # as every IPython kernel has it
     "PLOTLY_RENDERER": "plotly_mimetype",  # figures as data; the report draws them
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "PYTHONWARNINGS": "ignore::DeprecationWarning,ignore::FutureWarning",
@@ -99,6 +102,7 @@ class Job:
     run_folder: Path  # named to the cells as WORKBENCH_RUN; the only place they write to
     environ: Mapping[str, str] = field(repr=False)  # the runner's environment; the allowed part is inherited
     limits: Limits = Limits()
+    secrets: Mapping[str, str] = field(default_factory=dict)  # references by parameter; their variables are handed on
     stop: Event | None = field(default=None, repr=False, compare=False)  # set: end what runs and raise Stopped
 
 
@@ -130,9 +134,10 @@ def kernel_environment(job: Job) -> dict[str, str]:
     >>> sorted(told)[-3:], "AWS_SECRET" in told
     (['PYTHONWARNINGS', 'WORKBENCH_RUN', 'WORKBENCH_WORKSPACE'], False)
     """
+    handed_on = (*INHERITED, *THREADS, *variables(job.secrets.values()))
     return {
         **dict.fromkeys(THREADS, "1"),
-        **{name: job.environ[name] for name in (*INHERITED, *THREADS) if name in job.environ},
+        **{name: job.environ[name] for name in handed_on if name in job.environ},
         **FIXED,
         "WORKBENCH_WORKSPACE": str(job.workspace),
         "WORKBENCH_RUN": str(job.run_folder),

@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from workbench.batch.kinds import source
+from workbench.batch.secrets import Secret
 from workbench.errors import Misuse
 from workbench.ledger import digest
 
@@ -72,6 +73,8 @@ def injected(content: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str,
         lines.append("from datetime import date")
     if any(isinstance(value, PurePath) for value in flat):
         lines.append("from pathlib import Path")
+    if any(isinstance(value, Secret) for value in flat):
+        lines.append("from workbench import Secret")
     lines += [f"{name} = {source(value)}" for name, value in values.items()]
     cell: dict[str, Any] = {
         "cell_type": "code",

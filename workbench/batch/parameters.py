@@ -5,8 +5,9 @@
     metric: Literal["visits", "spend"] = "visits"  # what is compared
 
 The cell is read from its syntax tree and never run. The comment is the help; a range in it
-("in (0, 1)", "at least 1", "above 0", "0 to 100") is checked like the type. One source serves the
-validation, the command line, forms and MLflow.
+("in (0, 1)", "at least 1", "above 0", "0 to 100") is checked like the type, and a unit ("in USD",
+"seconds to wait") is shown beside it. One source serves the validation, the command line, forms and
+MLflow; of a `Secret` all of them see the reference only.
 """
 
 from __future__ import annotations
@@ -14,30 +15,30 @@ from __future__ import annotations
 import ast
 import difflib
 import io
-import re
 import tokenize
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
-from workbench.batch.kinds import WORDS, Kind, plain
+from workbench.batch.annotations import (
+    EXAMPLE,
+    NUMBERS,
+    bounds_of,
+    cut,
+    description_of,
+    inferred,
+    kind_of,
+    literal,
+    type_name,
+    unit_of,
+)
+from workbench.batch.kinds import Kind, plain
 from workbench.batch.notebook import TAG, content_of, is_tagged
 from workbench.errors import Misuse
 
-EXAMPLE = "alpha: float = 0.05  # significance level, in (0, 1)"
-IMPORTS = {"__future__", "datetime", "pathlib", "typing"}  # what an annotation or a default needs
-MOST_SHOWN = 60  # characters of a wrong value in a message
-NUMBER = r"(-?\d+(?:\.\d+)?(?:e-?\d+)?)"
-RANGE = re.compile(rf"\bin ([\[(])\s*{NUMBER}\s*,\s*{NUMBER}\s*([\])])")
-BETWEEN = re.compile(rf"(?<![\w.]){NUMBER} to {NUMBER}\b")
-ONE_SIDED = {
-    "ge": re.compile(rf"\bat least {NUMBER}"),
-    "gt": re.compile(rf"\babove {NUMBER}"),
-    "le": re.compile(rf"\bat most {NUMBER}"),
-    "lt": re.compile(rf"\bbelow {NUMBER}"),
-}
+# modules that an annotation or a default may need
+IMPORTS = {"__future__", "datetime", "pathlib", "pydantic", "typing", "workbench"}
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,30 @@ class Parameter:
     """One parameter, as its line in the cell declares it."""
 
     name: str
-    type_name: str  # as it is written: "float", "list[str]", "Literal['a', 'b'] | None"
+    type_name: str  # as it is written, but for limits: "float", "list[str]", "Literal['a', 'b'] | None"
     kind: Kind
     default: Any
-    help: str  # the comment
+    help: str  # the comment, or what a Field describes
     line: int  # in the cell, from 1
+    unit: str = ""  # of a number: "USD", "seconds"
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """The parameter as plain JSON, a field for each thing that a person asks of it."""
+        return {
+            "name": self.name,
+            "type": self.type_name,
+            "default": plain(self.default),
+            "allowed": self.kind.allowed,
+            "unit": self.unit,
+            "help": self.help,
+        }
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The parameter as JSON Schema."""
+        told = {**self.kind.schema, "description": self.help, "default": plain(self.default)}
+        return {**told, "x-unit": self.unit} if self.unit else told
 
 
 class Parameters:
@@ -84,21 +104,21 @@ class Parameters:
             try:
                 values[name] = self._declared[name].kind.read(given[name])
             except ValueError as error:
-                problems.append(f"{name} is {_shown(given[name])}; it must be {error}")
+                problems.append(f"{name} is {_shown(given[name], self._declared[name].kind)}; it must be {error}")
         if problems:
             raise Misuse("; ".join(problems), hint=f"workbench params {where or self.notebook}")
         return values
 
     def schema(self) -> dict[str, Any]:
         """The parameters as JSON Schema."""
-        properties = {p.name: {**p.kind.schema, "description": p.help, "default": plain(p.default)} for p in self}
+        properties = {p.name: p.schema for p in self}
         title = Path(self.notebook).stem
         return {"title": title, "type": "object", "additionalProperties": False, "properties": properties}
 
     def _unknown(self, name: str) -> str:
         near = difflib.get_close_matches(name, self._declared, n=1)
         more = f"; did you mean {near[0]}?" if near else f"; it takes {', '.join(self._declared) or 'none'}"
-        return f"{_shown(name)} is no parameter of {self.notebook}{more}"
+        return f"{cut(repr(name))} is no parameter of {self.notebook}{more}"
 
 
 def read(path: Path) -> Parameters:
@@ -152,18 +172,21 @@ def _declarations(text: str, name: str) -> Iterator[Parameter]:
             target, value, annotation = node.targets[0].id, node.value, None
         else:
             raise Misuse(f"{where}, holds more than an assignment", hint=f"a line looks like: {EXAMPLE}")
-        given = _literal(value, where)
-        text = comments.get(node.end_lineno or node.lineno, "")
-        kind = _inferred(given, where) if annotation is None else _kind(annotation, where)
-        kind = replace(kind, bounds=_bounds(text)) if kind.leaf in {"int", "float"} else kind
+        secret = any(isinstance(inside, ast.Name) and inside.id == "Secret" for inside in ast.walk(node))
+        given = literal(value, where, shown="the default" if secret else "")
+        kind = inferred(given, where) if annotation is None else kind_of(annotation, where)
+        text = comments.get(node.end_lineno or node.lineno, "") or description_of(annotation, where)
+        is_number = kind.leaf in NUMBERS
+        kind = replace(kind, bounds=kind.bounds or bounds_of(text)) if is_number else kind
         try:
             default = kind.read(given)
         except ValueError as error:
             raise Misuse(
-                f"{where}: the default of {target} is {_shown(given)}; it must be {error}", hint="mend the default"
+                f"{where}: the default of {target} is {_shown(given, kind)}; it must be {error}",
+                hint="mend the default",
             ) from error
-        type_name = ast.unparse(annotation) if annotation is not None else kind.leaf
-        yield Parameter(target, type_name, kind, default, text, node.lineno)
+        named = type_name(annotation) if annotation is not None else kind.leaf
+        yield Parameter(target, named, kind, default, text, node.lineno, unit_of(text) if is_number else "")
 
 
 def _is_import(node: ast.stmt, where: str) -> bool:
@@ -186,83 +209,6 @@ def _comments(text: str) -> dict[int, str]:
     return {t.start[0]: t.string.lstrip("# ").strip() for t in tokens if t.type == tokenize.COMMENT}
 
 
-def _literal(node: ast.expr, where: str) -> Any:
-    """A plain value: a literal, `date(2026, 1, 1)` or `Path("x")`, alone or in a list; nothing is run.
-
-    Raises:
-        Misuse: It is more than that.
-    """
-    if isinstance(node, ast.List):
-        return [_literal(item, where) for item in node.elts]
-    hint = f"a default is a number, a text, a list, date(…) or Path(…): {EXAMPLE}"
-    try:
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
-            arguments = [ast.literal_eval(argument) for argument in node.args]
-            if node.func.id in {"date", "Path"}:
-                return date(*arguments) if node.func.id == "date" else Path(*arguments)
-        return ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, OverflowError, RecursionError) as error:
-        raise Misuse(f"{where}: {_cut(ast.unparse(node))} is no plain value", hint=hint) from error
-
-
-def _inferred(value: Any, where: str) -> Kind:
-    """The type of a default that was given none.
-
-    Raises:
-        Misuse: It cannot be told.
-    """
-    items = value if isinstance(value, list) and value else [value]
-    leaf = "Path" if isinstance(items[0], Path) else type(items[0]).__name__
-    if leaf not in WORDS:
-        raise Misuse(f"{where}: the type cannot be told from {_shown(value)}", hint=f"write it down: {EXAMPLE}")
-    return Kind(leaf, listed=isinstance(value, list))
-
-
-def _kind(node: ast.expr, where: str) -> Kind:
-    """The type an annotation names, of the few that a parameter may have.
-
-    Raises:
-        Misuse: It names another.
-    """
-    if isinstance(node, ast.Name) and node.id in WORDS:
-        return Kind(node.id)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        sides = [side for side in (node.left, node.right) if not _is_none(side)]
-        if len(sides) == 1:
-            return replace(_kind(sides[0], where), optional=True)
-    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
-        if node.value.id == "Optional":
-            return replace(_kind(node.slice, where), optional=True)
-        if node.value.id == "Literal":
-            nodes = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-            options = tuple(_literal(option, where) for option in nodes)
-            if all(isinstance(option, str | int | float) for option in options):
-                return Kind("Literal", options=options)
-        if node.value.id == "list":
-            inner = _kind(node.slice, where)
-            if not inner.listed and not inner.optional:
-                return replace(inner, listed=True)
-    hint = "a type is int, float, str, bool, date, Path, Literal[…], list[…] of them, or one of these | None"
-    raise Misuse(f"{where}: {ast.unparse(node)} is no type that a parameter may have", hint=hint)
-
-
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
-
-
-def _bounds(text: str) -> dict[str, float]:
-    """The range that a comment states."""
-    if found := RANGE.search(text):
-        low, high = float(found[2]), float(found[3])
-        return {"gt" if found[1] == "(" else "ge": low, "lt" if found[4] == ")" else "le": high}
-    if found := BETWEEN.search(text):
-        return {"ge": float(found[1]), "le": float(found[2])}
-    return {name: float(found[1]) for name, pattern in ONE_SIDED.items() if (found := pattern.search(text))}
-
-
-def _shown(value: Any) -> str:
-    return _cut(repr(value))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
+def _shown(value: Any, kind: Kind) -> str:
+    """A value in a message; what was given for a secret may be the secret itself."""
+    return "a value that is not shown" if kind.leaf == "Secret" else cut(repr(value))

@@ -39,6 +39,8 @@ from workbench.batch.lanes import Failure, Job, Lane, Limits, OnCell
 from workbench.batch.notebook import content_of, digest_of, injected
 from workbench.batch.parameters import declared
 from workbench.batch.record import Record, read_record
+from workbench.batch.redaction import Redaction
+from workbench.batch.secrets import Secret
 from workbench.batch.tracking import KEY, PARENT, Tracking
 from workbench.errors import EngineError, Misuse
 from workbench.ledger import Entry, Ledger
@@ -85,6 +87,7 @@ class Way:
     on_cell: OnCell | None
     parent: Callable[[], str] | None
     stop: Event | None
+    secrets: Mapping[str, str]  # references by parameter
 
 
 def run(
@@ -126,8 +129,8 @@ def run(
         The outcome; a cell that raises or a kernel that dies gives one with the status "failed".
 
     Raises:
-        Misuse: The notebook has no parameters cell, a parameter does not fit, or the key was used for
-            something else.
+        Misuse: The notebook has no parameters cell, a parameter does not fit, a secret cannot be had or
+            kept, or the key was used for something else.
         EngineError: The workspace or the tracking store cannot be written.
     """
     content = content_of(notebook)
@@ -142,7 +145,8 @@ def run(
         parameters={name: plain(value) for name, value in values.items()},
     )
     home = Home(workspace_root.resolve(), tracking, ledger, actor, now)
-    way = Way(environ, lane, limits, on_cell, parent, stop)
+    secrets = {name: value.reference for name, value in values.items() if isinstance(value, Secret)}
+    way = Way(environ, lane, limits, on_cell, parent, stop, secrets)
     if key is None:
         return _anew(home, fresh, injected(content, values), way)
     with _alone(home.root, key):
@@ -218,6 +222,7 @@ def _check_same(key: str, before: Mapping[str, Any], given: Mapping[str, Any]) -
 
 
 def _anew(home: Home, fresh: RunState, content: Mapping[str, Any], way: Way) -> Outcome:
+    redaction = Redaction.of(way.secrets, way.environ, content)
     began, store = home.now(), home.tracking()
     tags = {KEY: fresh.key, "workbench.notebook": fresh.name, "workbench.actor": home.actor}
     if way.parent:
@@ -229,7 +234,8 @@ def _anew(home: Home, fresh: RunState, content: Mapping[str, Any], way: Way) -> 
         write_state(folder, state)
         write_whole(folder / NOTEBOOK, json.dumps(content, indent=1))
         cells_began = home.now()
-        ended = way.lane(Job(folder / NOTEBOOK, home.root, folder, way.environ, way.limits, way.stop), way.on_cell)
+        job = Job(folder / NOTEBOOK, home.root, folder, way.environ, way.limits, way.secrets, way.stop)
+        ended = redaction.around(way.lane, job, way.on_cell)
         state = replace(
             state,
             state="failed" if ended.failure else "executed",

@@ -6,8 +6,8 @@ MLflow. This room alone reads the process's environment and the clock.
 
 from __future__ import annotations
 
-from workbench.bench.composition import Bench, bench_if_any, open_bench
+from workbench.bench.composition import Bench, bench_if_any, open_bench, usual_zygote
 from workbench.bench.settings import Settings
 from workbench.bench.workspace import create, find, shipped
 
-__all__ = ["Bench", "Settings", "bench_if_any", "create", "find", "open_bench", "shipped"]
+__all__ = ["Bench", "Settings", "bench_if_any", "create", "find", "open_bench", "shipped", "usual_zygote"]

@@ -25,8 +25,9 @@ from workbench.ledger import Entry, Ledger, ModelVersion
 
 if TYPE_CHECKING:
     from workbench.batch import Outcome, Record
-    from workbench.batch.lanes import Limits
+    from workbench.batch.lanes import Lane, Limits
     from workbench.batch.sweeps import Onlooker, SweepResult, Sweeps
+    from workbench.batch.warm import Zygote
     from workbench.data import Profile
     from workbench.engines.mlflow import MlflowStore
     from workbench.monitoring import ServedModel
@@ -97,6 +98,25 @@ class Bench:
 
     # notebooks
 
+    @cached_property
+    def zygote(self) -> Zygote:
+        """Where warm kernels come from; started when it is first asked for one."""
+        from workbench.batch.warm import Zygote
+        from workbench.batch.warm.identity import identify
+
+        identity = identify(self.settings.preload.split(), self._environ)
+        return Zygote(identity, idle=60 * self.settings.warm_minutes)
+
+    def lane(self, kernel: str | None = None) -> Lane:
+        """The way notebooks are run here.
+
+        Args:
+            kernel: "auto", "inline", "warm" or "cold"; by default as the settings say.
+        """
+        from workbench.batch.local import Local
+
+        return Local(self.zygote, kernel or self.settings.kernel)
+
     def run(
         self,
         notebook: str | Path,
@@ -104,13 +124,14 @@ class Bench:
         *,
         key: str | None = None,
         on_cell: Callable[[int, int], None] | None = None,
+        kernel: str | None = None,
         limits: Limits | None = None,
     ) -> Outcome:
         """Run a notebook, by path or by a shipped one's name, and commit what it found."""
         from workbench.batch.lanes import Limits
 
-        given = parameters or {}
-        return self._runs(self.notebook(notebook), given, key=key, on_cell=on_cell, limits=limits or Limits())
+        path, given = self.notebook(notebook), parameters or {}
+        return self._run(path, given, kernel=kernel, key=key, on_cell=on_cell, limits=limits or Limits())
 
     def sweep(
         self,
@@ -126,6 +147,7 @@ class Bench:
         limits: Limits | None = None,
         best: str = "",
         fail_fast: bool = False,
+        kernel: str | None = None,
         onlooker: Onlooker | None = None,
     ) -> SweepResult:
         """Run a notebook with many values.
@@ -142,6 +164,7 @@ class Bench:
             limits: What each run may take.
             best: The metric to compare by: "f1" is best when highest, "loss:min" when lowest.
             fail_fast: Begin nothing more after a run that failed.
+            kernel: How cells are run; by default as the settings say.
             onlooker: Looks on.
 
         Returns:
@@ -150,39 +173,27 @@ class Bench:
         from workbench.batch.lanes import Limits
         from workbench.batch.sweeps import Options
 
-        path = self.notebook(notebook)
-        plan = self.sweeps.plan(path, swept, fixed=parameters, zipped=not grid, rows=rows, where=str(notebook))
+        sweeps, path = self.sweeps(kernel), self.notebook(notebook)
+        plan = sweeps.plan(path, swept, fixed=parameters, zipped=not grid, rows=rows, where=str(notebook))
         cores = os.cpu_count() or 1
         chosen = Options(jobs or cores, retries, tuple(transient), limits or Limits(), best, fail_fast)
-        return self.sweeps.go_on(self.sweeps.begin(path, plan, chosen).id, onlooker=onlooker)
+        return sweeps.go_on(sweeps.begin(path, plan, chosen).id, onlooker=onlooker)
 
-    @cached_property
-    def sweeps(self) -> Sweeps:
-        """The sweeps of this workspace: plan, begin, go on, list."""
+    def sweeps(self, kernel: str | None = None) -> Sweeps:
+        """The sweeps of this workspace: plan, begin, go on, list.
+
+        Args:
+            kernel: How cells are run; by default as the settings say.
+        """
         from workbench.batch.sweeps import Sweeps
 
         return Sweeps(
             self.root,
-            run=self._runs,
+            run=partial(self._run, kernel=kernel),
             tracking=self._tracking,
             ledger=self.ledger,
             actor=self.actor,
             now=self.now,
-        )
-
-    @property
-    def _runs(self) -> Callable[..., Outcome]:
-        """Runs a notebook in this workspace; what else a run may be told is handed on."""
-        from workbench.batch import run
-
-        return partial(
-            run,
-            workspace_root=self.root,
-            tracking=self._tracking,
-            ledger=self.ledger,
-            actor=self.actor,
-            now=self.now,
-            environ=self._environ,
         )
 
     def notebook(self, name: str | Path) -> Path:
@@ -301,6 +312,24 @@ class Bench:
     ) -> None:
         self.close()
 
+    def _run(self, notebook: Path, parameters: Mapping[str, Any], *, kernel: str | None, **more: Any) -> Outcome:
+        from workbench.batch import run
+
+        with self._opening:
+            lane = self.lane(kernel)
+        return run(
+            notebook,
+            parameters,
+            workspace_root=self.root,
+            tracking=self._tracking,
+            ledger=self.ledger,
+            actor=self.actor,
+            now=self.now,
+            environ=self._environ,
+            lane=lane,
+            **more,
+        )
+
     def _tracking(self) -> MlflowStore:
         with self._opening:  # several threads of a sweep ask for it at once
             return self.store
@@ -318,6 +347,14 @@ class Bench:
             text = self.store.profile(version)
             self._profiles[version.model_digest] = None if text is None else Profile.from_json(text)
         return self._profiles[version.model_digest]
+
+
+def usual_zygote() -> Zygote:
+    """The zygote of the shipped settings, where there is no workspace to ask."""
+    from workbench.batch.warm import Zygote
+    from workbench.batch.warm.identity import PRELOAD, identify
+
+    return Zygote(identify(PRELOAD, os.environ))
 
 
 def open_bench(workspace: str | Path | None = None) -> Bench:

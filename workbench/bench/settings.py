@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from workbench.batch.warm.identity import PRELOAD
 from workbench.errors import Misuse
 
 FILE = "workbench.toml"
@@ -31,6 +32,9 @@ class Settings:
     policies: str = "policies"  # folder of the policies in force
     policy_seconds: float = 5.0  # seconds a policy may take; more is a denial
     monitoring_hours: float = 24.0  # hours of traffic the monitoring page looks back on
+    kernel: str = "auto"  # how notebooks are run: auto, inline, warm or cold
+    preload: str = " ".join(PRELOAD)  # modules that warm kernels have imported already
+    warm_minutes: float = 30.0  # minutes after which an idle zygote ends
 
 
 def read_settings(root: Path) -> Settings:

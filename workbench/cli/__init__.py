@@ -12,6 +12,7 @@ import click
 from workbench import __version__
 from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
+from workbench.cli.kernel import kernel
 from workbench.cli.ledger import ledger
 from workbench.cli.models import models, promote, reconcile, reject, rollback
 from workbench.cli.options import Commands
@@ -52,6 +53,7 @@ for command in (
     ledger,
     serve,
     up,
+    kernel,
     doctor,
 ):
     main.add_command(command)

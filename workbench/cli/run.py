@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     "-p", "--parameter", "given", metavar="NAME=VALUE", multiple=True, help="A parameter's value; may be repeated."
 )
 @click.option("--key", help="Idempotency key: a run that finished under it is not run again.")
+@click.option(
+    "--kernel",
+    type=click.Choice(["auto", "inline", "warm", "cold"]),
+    help="How cells are run; auto is the fastest way that is faithful.",
+)
 @limit_options
 @sweep_options
 @workspace_option
@@ -33,6 +38,7 @@ def run(
     notebook: str | None,
     given: Sequence[str],
     key: str | None,
+    kernel: str | None,
     limits: Limits,
     asked: Asked,
     workspace: Path | None,
@@ -61,13 +67,13 @@ def run(
     if asked.is_sweep:
         if key:
             raise Misuse("--key is for one run; the runs of a sweep have keys of their own", hint="leave it out")
-        run_sweep(notebook, parameters, asked, limits, workspace=workspace, as_json=as_json)
+        run_sweep(notebook, parameters, asked, limits, kernel=kernel, workspace=workspace, as_json=as_json)
         return
     if notebook is None:
         raise click.UsageError("Missing argument 'NOTEBOOK'.")
     with open_bench(workspace) as bench, _progress(Path(notebook).stem) as on_cell:
         try:
-            outcome = bench.run(notebook, parameters, key=key, on_cell=on_cell, limits=limits)
+            outcome = bench.run(notebook, parameters, key=key, on_cell=on_cell, kernel=kernel, limits=limits)
         except KeyboardInterrupt:
             click.echo("stopped; no kernel is left, and what was not finished is not committed", err=True)
             click.get_current_context().exit(INTERRUPTED)
@@ -89,7 +95,9 @@ def run(
 def params(notebook: str, as_schema: bool, workspace: Path | None, as_json: bool) -> None:
     """List the parameters of NOTEBOOK, a path or the name of one in the workspace or shipped.
 
-    Outside of a workspace it knows the shipped ones.
+    Outside of a workspace it knows the shipped ones. What is allowed and in which unit stands in the
+    comment of a parameter's line ("in (0, 1)", "at least 1", "in USD", "seconds to wait") or in its
+    Field(gt=…, le=…). A Secret takes a reference, env:NAME or file:/PATH.
 
     \b
     Examples:
@@ -105,13 +113,14 @@ def params(notebook: str, as_schema: bool, workspace: Path | None, as_json: bool
         print_json(found.schema())
         return
     if as_json:
-        print_json([{"name": p.name, "type": p.type_name, "default": p.default, "help": p.help} for p in found])
+        print_json([parameter.described for parameter in found])
         return
     if not len(found):
         click.echo(f"{found.notebook} takes no parameters", err=True)
         return
     print_table(
-        ["parameter", "type", "default", "meaning"], [(p.name, p.type_name, _shown(p.default), p.help) for p in found]
+        ["parameter", "type", "default", "allowed", "unit", "meaning"],
+        [[_shown(value) if key == "default" else value for key, value in p.described.items()] for p in found],
     )
 
 

@@ -135,7 +135,7 @@ def sweeps(workspace: Path | None, as_json: bool) -> None:
     from workbench import open_bench
 
     with open_bench(workspace) as bench:
-        found = bench.sweeps.all()
+        found = bench.sweeps().all()
     if as_json:
         print_json(
             [{**result_as_json(result), "running": running, "began": sweep.began} for sweep, result, running in found]
@@ -165,6 +165,7 @@ def run_sweep(
     asked: Asked,
     limits: Limits,
     *,
+    kernel: str | None,
     workspace: Path | None,
     as_json: bool,
 ) -> None:
@@ -173,6 +174,7 @@ def run_sweep(
     from workbench.batch.sweeps import Options
 
     with open_bench(workspace) as bench:
+        sweeps = bench.sweeps(kernel)
         if asked.resume is None:
             if notebook is None:
                 raise click.UsageError("Missing argument 'NOTEBOOK'.")
@@ -181,11 +183,11 @@ def run_sweep(
             if asked.dry_run:
                 tell_plan(plan, as_json=as_json)
                 return
-            sweep = bench.sweeps.begin(bench.notebook(notebook), plan, options)
+            sweep = sweeps.begin(bench.notebook(notebook), plan, options)
         else:
             sweep = _resumed(bench, notebook, parameters, asked)
             options = asked.options(sweep.options, limits)
-        left = bench.sweeps.left(sweep.id, options, retry_failed=asked.retry_failed)
+        left = sweeps.left(sweep.id, options, retry_failed=asked.retry_failed)
         if asked.dry_run:
             tell_plan(replace(sweep.plan, runs=tuple(child.parameters for child in left)), as_json=as_json)
             return
@@ -196,11 +198,9 @@ def run_sweep(
         stopped = False
         try:
             with following(left, len(sweep.plan.runs), jobs=options.jobs) as onlooker:
-                result = bench.sweeps.go_on(
-                    sweep.id, options=options, retry_failed=asked.retry_failed, onlooker=onlooker
-                )
+                result = sweeps.go_on(sweep.id, options=options, retry_failed=asked.retry_failed, onlooker=onlooker)
         except KeyboardInterrupt:
-            stopped, result = True, bench.sweeps.result(sweep.id)
+            stopped, result = True, sweeps.result(sweep.id)
     if as_json:
         print_json(result_as_json(result))
     else:
@@ -218,7 +218,7 @@ def run_sweep(
 def _plan(bench: Bench, notebook: str, parameters: Mapping[str, str], asked: Asked) -> Plan:
     if asked.retry_failed:
         raise Misuse("--retry-failed goes with --resume", hint="workbench run --resume last --retry-failed")
-    return bench.sweeps.plan(
+    return bench.sweeps().plan(
         bench.notebook(notebook),
         pairs("--sweep", asked.swept),
         fixed=parameters,
@@ -236,9 +236,9 @@ def _resumed(bench: Bench, notebook: str | None, parameters: Mapping[str, str], 
     """
     if parameters or asked.swept or asked.file or asked.zipped is not None:
         raise Misuse("--resume does the rest of a sweep as it was planned", hint="leave out -p, --sweep and --file")
-    sweep = bench.sweeps.sweep(asked.resume or "")
+    sweep = bench.sweeps().sweep(asked.resume or "")
     if notebook is not None and bench.notebook(notebook).resolve() != Path(sweep.source):
         raise Misuse(f"the sweep {sweep.id} is of {sweep.source}", hint=f"workbench run --resume {sweep.id}")
-    if bench.sweeps.has_changed(sweep):
+    if bench.sweeps().has_changed(sweep):
         click.echo("the notebook changed since; the sweep goes on with the copy it began with", err=True)
     return sweep

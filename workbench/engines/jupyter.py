@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from workbench.batch.kernels import PROVISIONER
 from workbench.batch.lanes import FIXED, INHERITED
 from workbench.engines.servers import Server
 
@@ -25,6 +26,22 @@ LABEXTENSIONS = [  # what pages draw with; every other one would be loaded for n
     "jupyterlab-plotly",
 ]
 IDLE = 300  # seconds after which a kernel that no page is connected to is taken away
+
+
+def kernelspec() -> dict[str, Any]:
+    """The kernelspec of a warm kernel: an ipykernel of this interpreter, forked where that can be."""
+    return {
+        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "display_name": "Workbench (warm)",
+        "language": "python",
+        "metadata": {"debugger": True, "kernel_provisioner": {"provisioner_name": PROVISIONER}},
+    }
+
+
+def write_kernelspec(folder: Path) -> None:
+    """Write the kernelspec into a folder of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "kernel.json").write_text(json.dumps(kernelspec(), indent=1), "utf-8")
 
 
 def lab(root: Path, *, settings: Path, port: int, token_file: Path, environ: Mapping[str, str], log: Path) -> Server:

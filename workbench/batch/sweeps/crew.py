@@ -7,6 +7,7 @@ thread is interrupted, or what it is told raises, nothing more begins and what r
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import random
@@ -131,6 +132,7 @@ class Crew:
         except BaseException as error:  # noqa: BLE001 (raised where it is heard)
             self._told.put(partial(_raise, error))
         finally:
+            _close_loop()
             self._told.put(None)
 
     def _tried(self, child: Child) -> Child:
@@ -167,6 +169,12 @@ def pause(attempt: int, rng: random.Random) -> float:
     ([True, True, True, True, True], True)
     """
     return min(FIRST_PAUSE * 2.0 ** min(attempt - 1, 20), LONGEST_PAUSE) * rng.uniform(0.5, 1.5)
+
+
+def _close_loop() -> None:
+    """Close the event loop that nbclient makes in each thread it is called from, and leaves open."""
+    with contextlib.suppress(RuntimeError):  # there is none
+        asyncio.get_event_loop().close()
 
 
 def _raise(error: BaseException) -> None:

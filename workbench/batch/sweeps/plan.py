@@ -119,7 +119,7 @@ def _axis(
     try:
         items = spread(kind, given) if isinstance(given, str) else list(itertools.islice(given, MOST_RUNS + 1))
     except ValueError as error:
-        return [], [f"{name}: {error}"]
+        return [], [f"{name}: {error}" if kind.leaf != "Secret" else f"{name}: its values cannot be read"]
     except TypeError:
         return [], [f"{name} is swept over {given!r}; it must be a list of values, or a text like 1,2,3"]
     if not items:

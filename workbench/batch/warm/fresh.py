@@ -1,0 +1,125 @@
+"""Makes a fork a process of its own: nothing of the zygote's state shows in it.
+
+What a process started anew would have of its own is given back here: environment, working folder, umask,
+signals, session, standard files, random state, time zone, import path, event loops, thread counts. The
+code of the workbench itself is forgotten, so that it is imported as it stands on disk now.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import random
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+FIRST_PARTY = "workbench"
+KEPT = "workbench.batch.warm"  # runs in the fork; its digest is part of the zygote's identity
+LOOPS = (("evidently.legacy.utils.sync", "_loop", "_thr", "Async Runner"),)  # event loops made at import
+THREADED = "OMP_NUM_THREADS"
+
+
+def freshen(
+    *, environ: Mapping[str, str], folder: str, umask: int, stdio: Sequence[int], keep: Sequence[int], owner: int
+) -> None:
+    """Turn this process, just forked, into a fresh one.
+
+    Args:
+        environ: All that it sees of the environment.
+        folder: Its working folder.
+        umask: Of the files that it makes.
+        stdio: Its standard input, output and error; nothing where there are none.
+        keep: Other open files that it needs.
+        owner: The process for whose sake it lives; when that ends, so does this one.
+
+    Raises:
+        OSError: The working folder cannot be entered.
+    """
+    os.setsid()
+    _signals()
+    _files(stdio, keep)
+    os.environ.clear()
+    os.environ.update(environ)
+    time.tzset()
+    os.umask(umask)
+    os.chdir(folder)
+    _randomness()
+    _loops()
+    _threads(environ)
+    for name in [name for name in sys.modules if name.partition(".")[0] == FIRST_PARTY]:
+        if name != KEPT and not name.startswith(f"{KEPT}."):
+            del sys.modules[name]
+    importlib.invalidate_caches()
+    end_with(owner)
+
+
+def end_with(pid: int) -> None:
+    """End this process and all that it started as soon as another process ends."""
+    try:
+        other = os.pidfd_open(pid)
+    except ProcessLookupError:
+        os.killpg(0, signal.SIGKILL)
+    poll = select.poll()
+    poll.register(other, select.POLLIN)
+
+    def watch() -> None:
+        poll.poll()
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=watch, name="end-with-owner", daemon=True).start()
+
+
+def _signals() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _files(stdio: Sequence[int], keep: Sequence[int]) -> None:
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for place, file in enumerate(stdio or (nothing, nothing, nothing)):
+        os.dup2(file, place)
+    kept = {0, 1, 2, *keep}
+    for found in list(Path("/proc/self/fd").iterdir()):
+        if int(found.name) not in kept:
+            with contextlib.suppress(OSError):
+                os.close(int(found.name))
+
+
+def _randomness() -> None:
+    random.seed()
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed()
+    processes: Any = sys.modules.get("multiprocessing.process")
+    if processes is not None:
+        processes.current_process().authkey = os.urandom(32)
+
+
+def _loops() -> None:
+    import asyncio
+
+    asyncio.set_event_loop(None)
+    for module, loop, thread, name in LOOPS:
+        owner: Any = sys.modules.get(module)
+        if owner is not None:
+            made = asyncio.new_event_loop()
+            setattr(owner, loop, made)
+            setattr(owner, thread, threading.Thread(target=made.run_forever, name=name, daemon=True))
+
+
+def _threads(environ: Mapping[str, str]) -> None:
+    """Give numerical libraries, which were loaded with one thread, the number that is asked for."""
+    asked = environ.get(THREADED, "1")
+    if asked.isdigit() and int(asked) > 1:
+        from threadpoolctl import threadpool_limits
+
+        threadpool_limits(int(asked))
