@@ -86,7 +86,7 @@ class Place:
             self.write(cell)
         self.lane = Lane()
         self.opened = 0
-        self.store = WatchedTracking(SimulatedTracking(root / "tracking.json"), self.point)
+        self.store = OneAtATime(WatchedTracking(SimulatedTracking(root / "tracking.json"), self.point))
         self.ledger = Ledger.open(f"sqlite:///{root / 'ledger.db'}")
         self.sweeps = self.seen_by("analyst")
 
@@ -106,7 +106,7 @@ class Place:
 
     def tracking(self):
         self.opened += 1
-        return OneAtATime(self.store)
+        return self.store
 
     def seen_by(self, actor):
         """The sweeps as another process would open them."""

@@ -166,6 +166,7 @@ def test_one_sweep_is_run_by_one_process_at_a_time_and_two_sweeps_by_two(place):
     for thread in threads:
         thread.start()
     while len(place.lane.executed) < 3:
+        assert all(thread.is_alive() for thread in threads)
         threading.Event().wait(0.01)
     with pytest.raises(Misuse, match="is being run by another process"):
         place.sweeps.go_on(one.id)

@@ -132,8 +132,8 @@ class Crew:
         except BaseException as error:  # noqa: BLE001 (raised where it is heard)
             self._told.put(partial(_raise, error))
         finally:
-            _close_loop()
             self._told.put(None)
+            _close_loop()
 
     def _tried(self, child: Child) -> Child:
         for attempt in itertools.count(1):
@@ -173,7 +173,7 @@ def pause(attempt: int, rng: random.Random) -> float:
 
 def _close_loop() -> None:
     """Close the event loop that nbclient makes in each thread it is called from, and leaves open."""
-    with contextlib.suppress(RuntimeError):  # there is none
+    with contextlib.suppress(RuntimeError):  # this thread has none
         asyncio.get_event_loop().close()
 
 
