@@ -282,17 +282,18 @@ def test_the_page_loads_nothing_sorts_by_keyboard_and_leads_to_the_reports(ran, 
 
 
 @pytest.mark.slow
-def test_ctrl_c_stops_cleanly_leaves_no_kernel_and_says_how_to_go_on(notebook, tmp_path):
+@pytest.mark.parametrize("kernel", ["inline", "warm", "cold"])
+def test_ctrl_c_stops_cleanly_leaves_no_kernel_and_says_how_to_go_on(notebook, tmp_path, kernel):
     root = tmp_path / "w"
     create(root)
-    process = workbench("run", notebook, "--sweep", "nap=0,30,31,32", "--jobs", "2", "--workspace", root)
-    own = psutil.Process(process.pid)
+    process = workbench("run", notebook, "--sweep", "nap=0,30,31,32", "--jobs", "2", "--kernel", kernel,
+                        "--workspace", root)  # fmt: skip
     end = time.monotonic() + 120
     while len(list((root / "reports" / "runs").glob("2*"))) < 3:  # one has ended, two are on their way
         assert process.poll() is None and time.monotonic() < end
         time.sleep(0.2)
     time.sleep(2)
-    kernels = own.children(recursive=True)
+    kernels = [found for found in psutil.process_iter(["cwd"]) if found.info["cwd"] == str(root)]
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130, err
