@@ -298,7 +298,7 @@ def test_ctrl_c_stops_cleanly_leaves_no_kernel_and_says_how_to_go_on(notebook, t
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130, err
     assert "stopped; no kernel is left" in err
-    assert "3 runs are left: workbench run --resume " in err
+    assert "3 runs left to do: workbench run --resume " in err
     assert kernels and not any(kernel.is_running() for kernel in kernels)
     assert "4 runs: 1 finished, 3 not run yet." in out
 

@@ -7,6 +7,7 @@
     policies/           the policies in force, copied from the shipped ones
     notebooks/          the notebooks to begin from, copied from the shipped ones
     reports/runs/       one folder a run: the executed notebook and its report
+    reports/sweeps/     one folder a sweep: its plan, its table and its page
 
 Making one is safe to repeat and safe to interrupt: the settings file is written last.
 """

@@ -20,21 +20,23 @@ def tell_plan(plan: Plan, *, as_json: bool) -> None:
     if as_json:
         print_json([{**plan.fixed, **run} for run in plan.runs])
         return
-    from workbench.batch.sweeps.results import shown, value_of
+    from workbench.batch.sweeps.results import runs_told, shown, value_of
 
     rows = [(number, *(value_of(run, name) for name in plan.swept)) for number, run in enumerate(plan.runs, start=1)]
     print_table(["run", *plan.swept], rows)
     fixed = ", ".join(f"{name} = {shown(value)}" for name, value in plan.fixed.items())
-    click.echo(f"{len(rows)} runs{f', each with {fixed}' if fixed else ''}; none was begun", err=True)
+    click.echo(f"{runs_told(len(rows))}{f', each with {fixed}' if fixed else ''}; none was begun", err=True)
 
 
 def tell_start(sweep: Sweep, left: int, options: Options, again: str) -> None:
     """What begins, and the command that does the rest after a stop."""
+    from workbench.batch.sweeps.results import runs_told
+
     if not left:
         click.echo(f"sweep {sweep.id}: nothing is left to run", err=True)
         return
     of = "" if left == len(sweep.plan.runs) else f" left of {len(sweep.plan.runs)}"
-    click.echo(f"sweep {sweep.id}: {left} runs{of}, {min(options.jobs, left)} at the same time", err=True)
+    click.echo(f"sweep {sweep.id}: {runs_told(left)}{of}, {min(options.jobs, left)} at the same time", err=True)
     click.echo(f"if it is stopped, this does the rest: {again}", err=True)
 
 

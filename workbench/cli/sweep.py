@@ -172,6 +172,7 @@ def run_sweep(
     """Run a sweep, or the rest of one, and tell what came out."""
     from workbench import open_bench
     from workbench.batch.sweeps import Options
+    from workbench.batch.sweeps.results import runs_told
 
     with open_bench(workspace) as bench:
         sweeps = bench.sweeps(kernel)
@@ -208,7 +209,7 @@ def run_sweep(
     if stopped:
         click.echo("stopped; no kernel is left, and what was not finished is not committed", err=True)
     if result.count("waiting"):
-        click.echo(f"{result.count('waiting')} runs are left: {again}", err=True)
+        click.echo(f"{runs_told(result.count('waiting'))} left to do: {again}", err=True)
     elif result.count("failed"):
         click.echo(f"what failed can be run again: {again} --retry-failed", err=True)
     if stopped or result.count("failed") or result.count("waiting"):

@@ -66,7 +66,7 @@ def test_the_ledger_is_told_of_the_whole_once(place, swept_over):
 
 
 def test_a_sweep_that_finished_is_not_run_again_and_opens_no_store(place, swept_over):
-    sweep, result = swept_over
+    _, result = swept_over
     opened = place.opened
     again = place.sweeps.go_on("last")
     assert again.children == result.children
@@ -217,7 +217,7 @@ def test_options_that_cannot_be_are_refused_before_anything_is_written(place, op
 
 
 def test_a_file_of_runs_and_values_to_sweep_over_exclude_each_other(place):
-    with pytest.raises(Misuse, match="do one of the two|listed in a file"):
+    with pytest.raises(Misuse, match="are listed in a file and swept over values too"):
         place.sweeps.plan(place.notebook, {"seed": "1"}, rows=[{"seed": 1}])
 
 

@@ -168,3 +168,12 @@ def shown(value: Any) -> str:
 def value_of(parameters: Mapping[str, Any], name: str) -> str:
     """A run's value of a parameter as a person would write it."""
     return shown(parameters[name]) if name in parameters else "default"
+
+
+def runs_told(number: int) -> str:
+    """A number of runs in words.
+
+    >>> runs_told(1), runs_told(1000)
+    ('1 run', '1,000 runs')
+    """
+    return "1 run" if number == 1 else f"{number:,} runs"

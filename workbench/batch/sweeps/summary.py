@@ -19,7 +19,7 @@ from workbench.batch.folders import REPORT, runs_folder, write_whole
 from workbench.batch.page import page
 from workbench.batch.sweeps.folder import Sweep
 from workbench.batch.sweeps.pictures import drawn
-from workbench.batch.sweeps.results import Child, SweepResult, columns_of, row_of, shown, value_of
+from workbench.batch.sweeps.results import Child, SweepResult, columns_of, row_of, runs_told, shown, value_of
 
 SUMMARY = "summary.csv"
 MEGABYTE = 1_000_000
@@ -110,7 +110,7 @@ def in_words(result: SweepResult) -> str:
         for status in ("finished", "failed", "waiting")
         if result.count(status)
     ]
-    told = f"{_runs(len(result.children))}: {', '.join(counts)}"
+    told = f"{runs_told(len(result.children))}: {', '.join(counts)}"
     if result.reused:
         told += f" ({result.reused} from earlier runs)"
     if result.measure is None:
@@ -129,7 +129,7 @@ def _facts(sweep: Sweep) -> str:
     rows = [(name, f"swept over {_values([value_of(run, name) for run in plan.runs])}") for name in plan.swept]
     rows += [(name, shown(value)) for name, value in plan.fixed.items()]
     rows += [
-        ("how", f"{_runs(len(plan.runs))}, {how}"),
+        ("how", f"{runs_told(len(plan.runs))}, {how}"),
         ("begun", f"{sweep.began.replace('T', ' ')[:16]} UTC by {sweep.actor}"),
         ("sweep", sweep.id),
         ("notebook", f"{Path(sweep.source).name}, cells {sweep.notebook_digest[:12]}"),
@@ -181,7 +181,3 @@ def _number(value: float | None) -> str:
     return (
         '<td class="number"></td>' if value is None else f'<td class="number" data-value="{value!r}">{value:.6g}</td>'
     )
-
-
-def _runs(number: int) -> str:
-    return "1 run" if number == 1 else f"{number:,} runs"
