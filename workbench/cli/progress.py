@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -53,17 +52,18 @@ class Tally:
         self.left = len(left)
         self.failed = 0
         self.reused = 0
-        self.running: dict[int, tuple[float, int, int]] = {}  # since when, cells done, cells in all
+        # since when, cells done, cells in all; replaced and never changed, since a thread of rich's draws it
+        self.running: Mapping[int, tuple[float, int, int]] = {}
         self._took: list[float] = []  # seconds, of those that really ran
 
     def began(self, number: int) -> None:
         """A run began."""
-        self.running[number] = (time.monotonic(), 0, 0)
+        self.running = {**self.running, number: (time.monotonic(), 0, 0)}
 
     def cells(self, number: int, done: int, total: int) -> None:
         """A run has done so many of its cells."""
         since, _, _ = self.running[number]
-        self.running[number] = (since, done, total)
+        self.running = {**self.running, number: (since, done, total)}
 
     def again(self, child: Child, seconds: float) -> None:
         """A run is tried again."""
@@ -71,7 +71,8 @@ class Tally:
 
     def ended(self, child: Child) -> None:
         """A run finished, or failed for good."""
-        since, _, _ = self.running.pop(child.number)
+        since, _, _ = self.running[child.number]
+        self.running = {number: told for number, told in self.running.items() if number != child.number}
         self.left -= 1
         self.failed += child.status == "failed"
         self.reused += child.reused
@@ -119,22 +120,6 @@ class LiveTable(Tally):
     def __init__(self, left: Sequence[Child], runs: int, *, jobs: int, console: Console) -> None:
         super().__init__(left, runs, jobs=jobs)
         self.console = console
-        self._lock = Lock()
-
-    def began(self, number: int) -> None:
-        """A run began."""
-        with self._lock:
-            super().began(number)
-
-    def cells(self, number: int, done: int, total: int) -> None:
-        """A run has done so many of its cells."""
-        with self._lock:
-            super().cells(number, done, total)
-
-    def ended(self, child: Child) -> None:
-        """A run finished, or failed for good."""
-        with self._lock:
-            super().ended(child)
 
     def say(self, text: str) -> None:
         """Tell a line at once, above the table."""
@@ -149,18 +134,17 @@ class LiveTable(Tally):
         from rich.table import Table
         from rich.text import Text
 
-        with self._lock:
-            running, words, done = sorted(self.running.items()), self.words, self.runs - self.left
         table = Table.grid(padding=(0, 2))
-        for number, (since, cells, total) in running[:MOST_SHOWN]:
+        for number, (since, cells, total) in sorted(self.running.items())[:MOST_SHOWN]:
             bar = ProgressBar(total=max(total, 1), completed=cells, width=20)
             values = Text(_values(self.parameters[number]), no_wrap=True, overflow="ellipsis")
             took = _lasting(time.monotonic() - since)
             table.add_row(Text(f"run {number}"), bar, Text(f"{cells}/{total or '?'} cells"), Text(took), values)
-        return Group(ProgressBar(total=self.runs, completed=done, width=60), Text(words), table)
+        whole = ProgressBar(total=self.runs, completed=self.runs - self.left, width=60)
+        return Group(whole, Text(self.words), table)
 
 
-def _values(parameters: Any) -> str:
+def _values(parameters: Mapping[str, Any]) -> str:
     from workbench.batch.sweeps.results import shown
 
     return ", ".join(f"{name} = {shown(value)}" for name, value in parameters.items())

@@ -21,12 +21,12 @@ from typing import Protocol
 
 from workbench.batch.lanes import OnCell, Stopped
 from workbench.batch.sweeps.folder import Options
-from workbench.batch.sweeps.results import Child
-from workbench.errors import EngineError
+from workbench.batch.sweeps.results import Child, writable
+from workbench.errors import EngineError, WorkbenchError
 
 FIRST_PAUSE = 1.0  # seconds before the second attempt, about; doubled before each further one
 LONGEST_PAUSE = 60.0  # seconds
-OUTSIDE = "EngineError"  # a run that failed for the world outside, not for its notebook
+OUTSIDE = EngineError.__name__  # a run that failed for the world outside, not for its notebook
 
 Start = Callable[[Child, OnCell, Event], Child]  # runs one; what it came to
 
@@ -157,8 +157,8 @@ class Crew:
         tried = replace(child, attempts=child.attempts + 1)
         try:
             return self._start(tried, on_cell, self._stop)
-        except EngineError as error:
-            return replace(tried, status="failed", error=OUTSIDE, sentence=error.message)
+        except WorkbenchError as error:
+            return replace(tried, status="failed", error=type(error).__name__, sentence=writable(error.message))
 
 
 def pause(attempt: int, rng: random.Random) -> float:

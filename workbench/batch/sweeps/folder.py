@@ -104,7 +104,9 @@ class SweepFolder:
                 ),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise EngineError(f"{self.path / SWEEP} cannot be read: {error}", hint="begin the sweep anew") from error
+            raise EngineError(
+                f"{self.path / SWEEP} cannot be read: {error}", hint="move that folder away, and begin the sweep anew"
+            ) from error
 
     def children(self, plan: Plan) -> list[Child]:
         """All runs of the plan, with what is known of those that ended."""

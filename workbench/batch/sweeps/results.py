@@ -66,8 +66,10 @@ class Best:
     def ranked(self, children: Sequence[Child]) -> list[Child]:
         """All runs, the best first; those without the metric last, in their order."""
         sign = 1 if self.lowest else -1
-        having = [child for child in children if child.status == "finished" and self.metric in child.metrics]
-        rest = [child for child in children if child not in having]
+        having: list[Child] = []
+        rest: list[Child] = []
+        for child in children:
+            (having if child.status == "finished" and self.metric in child.metrics else rest).append(child)
         return sorted(having, key=lambda child: sign * child.metrics[self.metric]) + rest
 
 
@@ -149,6 +151,15 @@ def row_of(child: Child, swept: Sequence[str], metrics: Sequence[str]) -> list[A
         child.run_id,
         child.sentence,
     ]
+
+
+def writable(text: str) -> str:
+    """A text of somebody else's that every file, store and terminal can take.
+
+    >>> writable("half a sign: " + chr(0xD800))
+    'half a sign: ?'
+    """
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def shown(value: Any) -> str:

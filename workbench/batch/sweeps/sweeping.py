@@ -28,7 +28,7 @@ from workbench.batch.sweeps.entry import tell
 from workbench.batch.sweeps.folder import Options, Sweep, SweepFolder, all_sweeps, find_sweep, make_sweep
 from workbench.batch.sweeps.parent import Parent
 from workbench.batch.sweeps.plan import Plan, listed, over
-from workbench.batch.sweeps.results import Best, Child, SweepResult
+from workbench.batch.sweeps.results import Best, Child, SweepResult, writable
 from workbench.batch.sweeps.tables import read_rows
 from workbench.batch.tracking import Tracking
 from workbench.errors import EngineError, Misuse
@@ -266,7 +266,7 @@ def _came_to(child: Child, outcome: Outcome, key: str) -> Child:
         status=outcome.status,
         run_id=outcome.run_id,
         metrics=dict(outcome.metrics),
-        sentence=outcome.sentence,
+        sentence=writable(outcome.sentence),
         error=failure.error if failure else "",
         cell=failure.cell if failure else None,
         folder=folder.name,
