@@ -177,10 +177,16 @@ class SweepFolder:
 
     def _append(self, line: Mapping[str, Any]) -> None:
         # a line that a kill cut short stays behind; the break before the next one keeps it apart
-        with (self.path / ENDED).open("ab") as file:
-            file.write(b"\n" + json.dumps(line).encode())
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with (self.path / ENDED).open("ab") as file:
+                file.write(b"\n" + json.dumps(line).encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise EngineError(
+                f"{self.path / ENDED} cannot be written: {error.strerror or error}",
+                hint=f"look at free space, then: workbench run --resume {self.path.name}",
+            ) from error
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         try:
