@@ -10,6 +10,7 @@ from workbench.batch import parameters
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+TEMPLATES = sorted((ROOT / "templates" / "notebooks").glob("*.ipynb"))
 APPS = sorted((ROOT / "notebooks" / "apps").glob("*.ipynb"))
 
 
@@ -17,12 +18,12 @@ def cells(path: Path, kind: str) -> list[dict]:
     return [c for c in json.loads(path.read_text("utf-8"))["cells"] if c["cell_type"] == kind]
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS + APPS, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS + TEMPLATES + APPS, ids=lambda p: p.stem)
 def test_is_kept_without_outputs(path):
     assert not any(c["outputs"] or c["execution_count"] for c in cells(path, "code"))
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS + APPS, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS + TEMPLATES + APPS, ids=lambda p: p.stem)
 def test_holds_no_logic_of_its_own(path):
     for cell in cells(path, "code"):
         tree = ast.parse("".join(cell["source"]))
@@ -30,7 +31,7 @@ def test_holds_no_logic_of_its_own(path):
         assert not defined, f"{path.name} defines {defined[0].name}; it belongs in workbench/"
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS + TEMPLATES, ids=lambda p: p.stem)
 def test_opens_with_its_question_and_its_parameters(path):
     notebook = json.loads(path.read_text("utf-8"))
     assert "".join(notebook["cells"][0]["source"]).startswith("# ")
@@ -39,7 +40,7 @@ def test_opens_with_its_question_and_its_parameters(path):
     assert len(notebook["cells"]) <= 30
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS + TEMPLATES, ids=lambda p: p.stem)
 def test_says_what_each_parameter_means(path):
     for parameter in parameters.read(path):
         assert parameter.help, f"{parameter.name} has no comment"

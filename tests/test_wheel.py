@@ -58,3 +58,21 @@ def test_it_judges_by_a_shipped_policy(installed, tmp_path):
     (tmp_path / "input.json").write_text('{"metrics": {"fairness": 0.9}}')
     answer = json.loads(ask(installed, tmp_path, "policy", "check", "seed", "--input", "input.json", "--json"))
     assert answer["decision"] == "allow"
+
+
+@pytest.mark.slow
+def test_it_knows_the_templates_and_begins_an_experiment(installed, tmp_path):
+    ask(installed, tmp_path, "init", "w")
+    begun = ask(installed, tmp_path / "w", "new", "blank", "--hypothesis", "it holds", "--json")
+    assert Path(json.loads(begun)["notebook"]).is_file()
+
+
+@pytest.mark.slow
+def test_any_jupyterlab_of_its_environment_finds_the_launcher(installed):
+    shared = installed / "share" / "jupyter" / "labextensions" / "@workbench" / "launcher"
+    build = json.loads((shared / "package.json").read_text("utf-8"))["jupyterlab"]["_build"]
+    assert (shared / build["load"]).is_file()
+    enabled = json.loads(
+        (installed / "etc" / "jupyter" / "jupyter_server_config.d" / "workbench.json").read_text("utf-8")
+    )
+    assert enabled["ServerApp"]["jpserver_extensions"] == {"workbench.bench.lab": True}

@@ -137,7 +137,7 @@ def test_a_shipped_notebook_is_found_by_its_bare_name(tmp_path, monkeypatch):
 
 
 def test_a_value_may_hold_further_equal_signs():
-    assert pairs("-p", ["label=a=b", "empty=", " n =1"]) == {"label": "a=b", "empty": "", "n": "1"}
+    assert pairs(["label=a=b", "empty=", " n =1"]) == {"label": "a=b", "empty": "", "n": "1"}
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_everything_wrong_is_told_at_once(notebook, workspace):
         (["--best", "f1"], "--best is for a sweep"),
         (["--retry-failed"], "--retry-failed is for a sweep"),
         (["--dry-run"], "--dry-run is for a sweep"),
-        (["--sweep", "n=1,2", "--key", "k"], "--key is for one run"),
+        (["--resume", "last", "--key", "k"], "--resume names a sweep, and --key another"),
         (["--sweep", "n=1,2", "--retry-failed"], "--retry-failed goes with --resume"),
         (["--sweep", "n"], "--sweep 'n' gives no value"),
         (["--sweep", "n=1", "--sweep", "n=2"], "--sweep n is given twice"),

@@ -69,14 +69,14 @@ def runs_folder(root: Path) -> Path:
     return root / "reports" / "runs"
 
 
-def slug(name: str) -> str:
-    """A notebook's name in letters that no file system or shell minds.
+def slug(name: str, *, otherwise: str = "notebook") -> str:
+    """A notebook's name in letters that no file system or shell minds; `otherwise` where none are left.
 
     >>> slug("Prüfung täglich (2)"), slug("../../etc/passwd"), slug("実験")
     ('Prufung-taglich-2', 'etc-passwd', 'notebook')
     """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9_]+", "-", plain).strip("-")[:LONGEST].strip("-") or "notebook"
+    return re.sub(r"[^A-Za-z0-9_]+", "-", plain).strip("-")[:LONGEST].strip("-") or otherwise
 
 
 def find_folder(root: Path, run_id: str) -> tuple[Path, RunState] | None:

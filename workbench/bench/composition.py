@@ -10,15 +10,17 @@ from __future__ import annotations
 import getpass
 import os
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from functools import cached_property, partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from workbench.bench.settings import read_settings
+from workbench.bench.sweeps import sweep, sweeps
 from workbench.bench.workspace import find, shipped
 from workbench.errors import Misuse
 from workbench.ledger import Entry, Ledger, ModelVersion
@@ -26,13 +28,14 @@ from workbench.ledger import Entry, Ledger, ModelVersion
 if TYPE_CHECKING:
     from workbench.batch import Outcome, Record
     from workbench.batch.lanes import Lane, Limits
-    from workbench.batch.sweeps import Onlooker, SweepResult, Sweeps
     from workbench.batch.warm import Zygote
     from workbench.data import Profile
     from workbench.engines.mlflow import MlflowStore
     from workbench.monitoring import ServedModel
     from workbench.promotion import Candidate, Gate, Move
     from workbench.serving import PredictionLog
+
+ATTEMPT = ("-m", "workbench.bench.attempt")  # what a worker's Python is started with
 
 
 class Bench:
@@ -55,6 +58,10 @@ class Bench:
     def now(self) -> datetime:
         """The time, in UTC."""
         return datetime.now(UTC)
+
+    def today(self) -> date:
+        """The day, where this machine is."""
+        return self.now().astimezone().date()
 
     @property
     def environ(self) -> Mapping[str, str]:
@@ -126,75 +133,70 @@ class Bench:
         on_cell: Callable[[int, int], None] | None = None,
         kernel: str | None = None,
         limits: Limits | None = None,
+        lane: Lane | None = None,
     ) -> Outcome:
         """Run a notebook, by path or by a shipped one's name, and commit what it found."""
         from workbench.batch.lanes import Limits
 
         path, given = self.notebook(notebook), parameters or {}
-        return self._run(path, given, kernel=kernel, key=key, on_cell=on_cell, limits=limits or Limits())
+        return self.run_path(path, given, lane=lane, kernel=kernel, key=key, on_cell=on_cell, limits=limits or Limits())
 
-    def sweep(
+    def run_path(
         self,
-        notebook: str | Path,
-        swept: Mapping[str, str | Iterable[Any]] | None = None,
+        notebook: Path,
+        parameters: Mapping[str, Any],
         *,
-        parameters: Mapping[str, Any] | None = None,
-        grid: bool = True,
-        rows: Path | Sequence[Mapping[str, Any]] | None = None,
-        jobs: int | None = None,
-        retries: int = 0,
-        transient: Sequence[str] = (),
-        limits: Limits | None = None,
-        best: str = "",
-        fail_fast: bool = False,
+        lane: Lane | None,
         kernel: str | None = None,
-        onlooker: Onlooker | None = None,
-    ) -> SweepResult:
-        """Run a notebook with many values.
+        **more: Any,
+    ) -> Outcome:
+        """Run the notebook at a path in this workspace; what else `batch.run` may be told is handed on."""
+        from workbench.batch import run
 
-        Args:
-            notebook: By path or by a shipped one's name.
-            swept: The values of each parameter: a list, or a text like "0.1:0.5:5".
-            parameters: Values that are the same for all runs.
-            grid: All combinations; False takes first values together, then second ones.
-            rows: In place of `swept`, the values of each run, or a CSV or Parquet file of them.
-            jobs: Runs at the same time; by default one a core.
-            retries: Further attempts at a run that failed for something transient.
-            transient: Names of the exceptions that are.
-            limits: What each run may take.
-            best: The metric to compare by: "f1" is best when highest, "loss:min" when lowest.
-            fail_fast: Begin nothing more after a run that failed.
-            kernel: How cells are run; by default as the settings say.
-            onlooker: Looks on.
-
-        Returns:
-            How it went; `.frame()` is its table, `.page` the page about it.
-        """
-        from workbench.batch.lanes import Limits
-        from workbench.batch.sweeps import Options
-
-        sweeps, path = self.sweeps(kernel), self.notebook(notebook)
-        plan = sweeps.plan(path, swept, fixed=parameters, zipped=not grid, rows=rows, where=str(notebook))
-        cores = os.cpu_count() or 1
-        chosen = Options(jobs or cores, retries, tuple(transient), limits or Limits(), best, fail_fast)
-        return sweeps.go_on(sweeps.begin(path, plan, chosen).id, onlooker=onlooker)
-
-    def sweeps(self, kernel: str | None = None) -> Sweeps:
-        """The sweeps of this workspace: plan, begin, go on, list.
-
-        Args:
-            kernel: How cells are run; by default as the settings say.
-        """
-        from workbench.batch.sweeps import Sweeps
-
-        return Sweeps(
-            self.root,
-            run=partial(self._run, kernel=kernel),
-            tracking=self._tracking,
+        if lane is None:
+            with self._opening:  # several threads of a sweep ask for it at once
+                self.zygote.begin()  # it starts while the parameters are checked and MLflow is opened
+                lane = self.lane(kernel)
+        return run(
+            notebook,
+            parameters,
+            workspace_root=self.root,
+            tracking=self.open_store,
             ledger=self.ledger,
             actor=self.actor,
             now=self.now,
+            environ=self._environ,
+            lane=lane,
+            **more,
         )
+
+    def open_store(self) -> MlflowStore:
+        """The store, opened once whichever thread asks first."""
+        with self._opening:
+            return self.store
+
+    sweep = sweep
+    sweeps = sweeps
+
+    @contextmanager
+    def executor(self, address: str | None = None, *, kernel: str | None = None) -> Iterator[Lane]:
+        """Where notebooks are run, for as long as it is open: here, or by the workers of a Dask scheduler.
+
+        Args:
+            address: The scheduler's, "tcp://host:port" or "tls://host:port"; None for this machine.
+            kernel: As for `lane`, on the machine that runs the cells.
+
+        Yields:
+            The lane.
+        """
+        if address is None:
+            self.zygote.begin()
+            yield self.lane(kernel)
+            return
+        from workbench.engines.dask import dask_lane
+
+        with dask_lane(address, self.root, (*ATTEMPT, kernel) if kernel else ATTEMPT) as lane:
+            yield lane
 
     def notebook(self, name: str | Path) -> Path:
         """The path of a notebook named by its path, or by the bare name of one in the workspace or shipped.
@@ -213,6 +215,23 @@ class Bench:
                     return here
         known = ", ".join(sorted({p.stem for folder in folders for p in folder.glob("*.ipynb")}))
         raise Misuse(f"there is no notebook {str(name)!r}", hint=f"give a path, or one of: {known}")
+
+    def new(
+        self,
+        template: str,
+        *,
+        hypothesis: str,
+        owner: str | None = None,
+        created: date | None = None,
+        name: str = "",
+        parameters: Mapping[str, Any] | None = None,
+    ) -> Path:
+        """A new notebook of this workspace, by a template's name; owner and day are this user and today by default."""
+        from workbench.batch.templates import Intent, create, find_template
+
+        intent = Intent(hypothesis, owner or self.actor, created or self.today())
+        found = find_template(shipped("templates") / "notebooks", template)
+        return create(found, intent, parameters or {}, folder=self.root / "notebooks", name=name)
 
     def record(self) -> Record:
         """What a notebook hands over: to the runner when one runs it, else to this bench at its end."""
@@ -311,28 +330,6 @@ class Bench:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _run(self, notebook: Path, parameters: Mapping[str, Any], *, kernel: str | None, **more: Any) -> Outcome:
-        from workbench.batch import run
-
-        with self._opening:
-            lane = self.lane(kernel)
-        return run(
-            notebook,
-            parameters,
-            workspace_root=self.root,
-            tracking=self._tracking,
-            ledger=self.ledger,
-            actor=self.actor,
-            now=self.now,
-            environ=self._environ,
-            lane=lane,
-            **more,
-        )
-
-    def _tracking(self) -> MlflowStore:
-        with self._opening:  # several threads of a sweep ask for it at once
-            return self.store
 
     def _url(self, url: str) -> str:
         scheme, _, path = url.partition(":///")

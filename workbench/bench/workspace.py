@@ -6,6 +6,7 @@
     predictions.db      what was answered
     policies/           the policies in force, copied from the shipped ones
     notebooks/          the notebooks to begin from, copied from the shipped ones
+    schedules/          what was given to cron, systemd or Kubernetes to run
     reports/runs/       one folder a run: the executed notebook and its report
     reports/sweeps/     one folder a sweep: its plan, its table and its page
 

@@ -15,9 +15,11 @@ from workbench.cli.doctor import doctor
 from workbench.cli.kernel import kernel
 from workbench.cli.ledger import ledger
 from workbench.cli.models import models, promote, reconcile, reject, rollback
+from workbench.cli.new import new
 from workbench.cli.options import Commands
 from workbench.cli.policy import policy
 from workbench.cli.run import params, run
+from workbench.cli.schedule import schedule
 from workbench.cli.serve import serve
 from workbench.cli.start import init
 from workbench.cli.sweep import sweeps
@@ -41,9 +43,11 @@ def main() -> None:
 for command in (
     demo,
     init,
+    new,
     run,
     params,
     sweeps,
+    schedule,
     models,
     promote,
     reject,

@@ -55,6 +55,15 @@ def workspace_option(command: Command) -> Command:
     )(command)
 
 
+def executor_option(command: Command) -> Command:
+    """Add `--executor ADDRESS`, handed on as `executor: str | None`."""
+    return click.option(
+        "--executor",
+        metavar="ADDRESS",
+        help="Run on the workers of the Dask scheduler at tcp://HOST:PORT or tls://HOST:PORT; default: here.",
+    )(command)
+
+
 def json_option(command: Command) -> Command:
     """Add `--json`, handed on as `as_json: bool`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout in place of text.")(command)
@@ -84,7 +93,7 @@ def limit_options(command: Command) -> Command:
     return limited  # type: ignore[return-value]
 
 
-def pairs(option: str, given: Sequence[str]) -> dict[str, str]:
+def pairs(given: Sequence[str], option: str = "-p") -> dict[str, str]:
     """Texts by name, of an option that is given as NAME=VALUE and may be repeated.
 
     Raises:

@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workbench.cli.options import json_option, limit_options, pairs, print_json, print_table, workspace_option
-from workbench.cli.sweep import INTERRUPTED, Asked, run_sweep, sweep_options
+from workbench.batch.schedules.periods import PERIODS, Period, period_of
+from workbench.cli.options import (
+    executor_option,
+    json_option,
+    limit_options,
+    pairs,
+    print_json,
+    print_table,
+    workspace_option,
+)
+from workbench.cli.sweep import INTERRUPTED, Asked, Place, run_sweep, sweep_options
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
@@ -24,12 +33,18 @@ if TYPE_CHECKING:
 @click.option(
     "-p", "--parameter", "given", metavar="NAME=VALUE", multiple=True, help="A parameter's value; may be repeated."
 )
-@click.option("--key", help="Idempotency key: a run that finished under it is not run again.")
+@click.option("--key", help="Idempotency key: what finished under it, a run or a sweep, is not run again.")
+@click.option(
+    "--key-by",
+    type=click.Choice(PERIODS),
+    help="Add the present minute, hour, day or week to the key, so that it runs once in each.",
+)
 @click.option(
     "--kernel",
     type=click.Choice(["auto", "inline", "warm", "cold"]),
     help="How cells are run; auto is the fastest way that is faithful.",
 )
+@executor_option
 @limit_options
 @sweep_options
 @workspace_option
@@ -38,7 +53,9 @@ def run(
     notebook: str | None,
     given: Sequence[str],
     key: str | None,
+    key_by: Period | None,
     kernel: str | None,
+    executor: str | None,
     limits: Limits,
     asked: Asked,
     workspace: Path | None,
@@ -56,24 +73,36 @@ def run(
       workbench run ab_test
       workbench run ab_test -p seed=7 -p metric=visits
       workbench run weekly.ipynb -p since=2026-01-05 --key weekly/2026-01-05 --json
+      workbench run ab_test --key-by week
+      workbench run ab_test --executor tcp://10.0.0.5:8786
       workbench run train --sweep algorithm=logistic,boosting --sweep threshold=0.5:0.8:4 --best f1
       workbench run train --sweep seed=0:9:10 --jobs 2 --retries 3 --transient OperationalError
       workbench run train -p folds=3 --file runs.csv --dry-run
       workbench run --resume last
     """
     from workbench import open_bench
+    from workbench.cli.warm import hand_over
 
-    parameters = pairs("-p", given)
-    if asked.is_sweep:
-        if key:
-            raise Misuse("--key is for one run; the runs of a sweep have keys of their own", hint="leave it out")
-        run_sweep(notebook, parameters, asked, limits, kernel=kernel, workspace=workspace, as_json=as_json)
-        return
-    if notebook is None:
+    parameters = pairs(given)
+    is_sweep = asked.is_sweep
+    if notebook is None and asked.resume is None:
         raise click.UsageError("Missing argument 'NOTEBOOK'.")
+    if asked.resume is not None and (key or key_by):
+        raise Misuse("--resume names a sweep, and --key another", hint="give one of the two")
+    with open_bench(workspace) as bench:
+        code = hand_over(bench.zygote, bench.environ)
+        if key_by is not None:
+            key = f"{key or Path(notebook or '').stem}/{period_of(bench.now().astimezone(), key_by)}"
+    if code is not None:
+        raise SystemExit(code)
+    if notebook is None or is_sweep:
+        at = Place(workspace, executor, kernel)
+        run_sweep(notebook or "", parameters, asked, limits, at=at, key=key or "", as_json=as_json)
+        return
     with open_bench(workspace) as bench, _progress(Path(notebook).stem) as on_cell:
         try:
-            outcome = bench.run(notebook, parameters, key=key, on_cell=on_cell, kernel=kernel, limits=limits)
+            with bench.executor(executor, kernel=kernel) as lane:
+                outcome = bench.run(notebook, parameters, key=key, on_cell=on_cell, limits=limits, lane=lane)
         except KeyboardInterrupt:
             click.echo("stopped; no kernel is left, and what was not finished is not committed", err=True)
             click.get_current_context().exit(INTERRUPTED)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from workbench.cli.progress import following
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
-    from workbench.batch.lanes import Limits
+    from workbench.batch.lanes import Lane, Limits
     from workbench.batch.sweeps import Options, Plan, Sweep
     from workbench.bench import Bench
 
@@ -68,6 +69,24 @@ class Asked:
             limits=replace(before.limits, **kept),
             **{name: value for name, value in said.items() if value is not None},
         )
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a sweep lies and where its cells are run; None as the workspace says."""
+
+    workspace: Path | None
+    executor: str | None
+    kernel: str | None
+
+    @contextmanager
+    def lane(self, bench: Bench, left: int) -> Iterator[Lane | None]:
+        """The way cells are run, for as long as it is open; None where nothing is left to run."""
+        if not left:
+            yield None
+            return
+        with bench.executor(self.executor, kernel=self.kernel) as lane:
+            yield lane
 
 
 def sweep_options(command: Command) -> Command:
@@ -160,13 +179,13 @@ def sweeps(workspace: Path | None, as_json: bool) -> None:
 
 
 def run_sweep(
-    notebook: str | None,
+    notebook: str,
     parameters: Mapping[str, str],
     asked: Asked,
     limits: Limits,
     *,
-    kernel: str | None,
-    workspace: Path | None,
+    at: Place,
+    key: str,
     as_json: bool,
 ) -> None:
     """Run a sweep, or the rest of one, and tell what came out."""
@@ -174,17 +193,16 @@ def run_sweep(
     from workbench.batch.sweeps import Options
     from workbench.batch.sweeps.results import runs_told
 
-    with open_bench(workspace) as bench:
-        sweeps = bench.sweeps(kernel)
+    with open_bench(at.workspace) as bench:
+        sweeps = bench.sweeps()
         if asked.resume is None:
-            if notebook is None:
-                raise click.UsageError("Missing argument 'NOTEBOOK'.")
             plan = _plan(bench, notebook, parameters, asked)
             options = asked.options(Options(jobs=os.cpu_count() or 1), limits)
             if asked.dry_run:
                 tell_plan(plan, as_json=as_json)
                 return
-            sweep = sweeps.begin(bench.notebook(notebook), plan, options)
+            sweep = sweeps.begin(bench.notebook(notebook), plan, options, key=key)
+            _tell_change(bench, sweep)
         else:
             sweep = _resumed(bench, notebook, parameters, asked)
             options = asked.options(sweep.options, limits)
@@ -193,13 +211,19 @@ def run_sweep(
             tell_plan(replace(sweep.plan, runs=tuple(child.parameters for child in left)), as_json=as_json)
             return
         again = f"workbench run --resume {sweep.id}"
-        if workspace:
-            again += f" --workspace {shlex.quote(str(workspace))}"
+        for option, given in (("--workspace", at.workspace), ("--executor", at.executor), ("--kernel", at.kernel)):
+            if given:
+                again += f" {option} {shlex.quote(str(given))}"
         tell_start(sweep, len(left), options, again)
         stopped = False
         try:
-            with following(left, len(sweep.plan.runs), jobs=options.jobs) as onlooker:
-                result = sweeps.go_on(sweep.id, options=options, retry_failed=asked.retry_failed, onlooker=onlooker)
+            with (
+                at.lane(bench, len(left)) as lane,
+                following(left, len(sweep.plan.runs), jobs=options.jobs) as onlooker,
+            ):
+                result = bench.sweeps(lane).go_on(
+                    sweep.id, options=options, retry_failed=asked.retry_failed, onlooker=onlooker
+                )
         except KeyboardInterrupt:
             stopped, result = True, sweeps.result(sweep.id)
     if as_json:
@@ -221,7 +245,7 @@ def _plan(bench: Bench, notebook: str, parameters: Mapping[str, str], asked: Ask
         raise Misuse("--retry-failed goes with --resume", hint="workbench run --resume last --retry-failed")
     return bench.sweeps().plan(
         bench.notebook(notebook),
-        pairs("--sweep", asked.swept),
+        pairs(asked.swept, "--sweep"),
         fixed=parameters,
         zipped=bool(asked.zipped),
         rows=asked.file,
@@ -229,7 +253,7 @@ def _plan(bench: Bench, notebook: str, parameters: Mapping[str, str], asked: Ask
     )
 
 
-def _resumed(bench: Bench, notebook: str | None, parameters: Mapping[str, str], asked: Asked) -> Sweep:
+def _resumed(bench: Bench, notebook: str, parameters: Mapping[str, str], asked: Asked) -> Sweep:
     """The sweep that is gone on with.
 
     Raises:
@@ -238,8 +262,12 @@ def _resumed(bench: Bench, notebook: str | None, parameters: Mapping[str, str], 
     if parameters or asked.swept or asked.file or asked.zipped is not None:
         raise Misuse("--resume does the rest of a sweep as it was planned", hint="leave out -p, --sweep and --file")
     sweep = bench.sweeps().sweep(asked.resume or "")
-    if notebook is not None and bench.notebook(notebook).resolve() != Path(sweep.source):
+    if notebook and bench.notebook(notebook).resolve() != Path(sweep.source):
         raise Misuse(f"the sweep {sweep.id} is of {sweep.source}", hint=f"workbench run --resume {sweep.id}")
+    _tell_change(bench, sweep)
+    return sweep
+
+
+def _tell_change(bench: Bench, sweep: Sweep) -> None:
     if bench.sweeps().has_changed(sweep):
         click.echo("the notebook changed since; the sweep goes on with the copy it began with", err=True)
-    return sweep

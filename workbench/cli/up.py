@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import signal
@@ -75,6 +76,7 @@ def up(
     )
     with open_bench(workspace) as bench, _run_folder(bench.root) as run, _asked_to_stop() as asked:
         planned, addresses = _plan(bench, run, lab_port, pages_port, mlflow_port, gateway_port)
+        _note_links(run, addresses)
         with Servers(planned) as servers:
             servers.start()
             if servers.wait(wait, on_answer=_tell, given_up=asked):
@@ -158,6 +160,15 @@ def _plan(
     return servers, addresses
 
 
+def _note_links(run: Path, addresses: list[Address]) -> None:
+    """Leave the pages' addresses where JupyterLab's launcher finds them, for this user alone."""
+    from workbench.bench.lab import LINKS
+
+    file = run / LINKS
+    file.touch(mode=0o600)
+    file.write_text(json.dumps([{"name": a.name, "url": a.url} for a in addresses if a.server in {"Pages", "MLflow"}]))
+
+
 def _given(**options: object) -> list[str]:
     """Options as a command line has them."""
     return [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
@@ -234,7 +245,7 @@ def _run_folder(root: Path) -> Iterator[Path]:
     try:
         yield run
     finally:
-        for file in (*run.glob("*.token"), run / "voila.json"):
+        for file in (*run.glob("*.token"), *run.glob("*.json")):
             file.unlink(missing_ok=True)
         lock.release()
 

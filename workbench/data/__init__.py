@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from workbench.data.counts import CountCube
 from workbench.data.digests import digest_file, digest_folder, digest_frame
 from workbench.data.feature_sets import Column, FeatureSet
-from workbench.data.loans import LoanApplications, loan_applications
+from workbench.data.labelled import LabelledTable, labelled_table
+from workbench.data.loans import loan_applications
 from workbench.data.profiles import Categories, ColumnProfile, Histogram, Profile
 from workbench.data.tables import read_table
 
@@ -26,12 +27,13 @@ __all__ = [
     "CountCube",
     "FeatureSet",
     "Histogram",
-    "LoanApplications",
+    "LabelledTable",
     "MomentCube",
     "Profile",
     "digest_file",
     "digest_folder",
     "digest_frame",
+    "labelled_table",
     "loan_applications",
     "rand_health",
     "read_table",

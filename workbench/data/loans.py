@@ -10,15 +10,13 @@ the bank decided, not what became of the loan: a model of it repeats the bank.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workbench.data.digests import digest_frame
 from workbench.data.feature_sets import Column, FeatureSet
+from workbench.data.labelled import LabelledTable
 from workbench.data.tables import read_table
 from workbench.errors import EngineError, Misuse
 
@@ -51,64 +49,7 @@ LABEL = "approve"
 ATTRIBUTES = ("race", "sex")
 
 
-@dataclass(frozen=True)
-class LoanApplications:
-    """Applications with features, label and protected attributes; one row an application."""
-
-    frame: pd.DataFrame  # the features, "approve" (0 or 1), "race" and "sex"
-    features: FeatureSet
-    label: str
-
-    @property
-    def digest(self) -> str:
-        """Full-content digest of the frame, hex."""
-        return digest_frame(self.frame)
-
-    @property
-    def X(self) -> pd.DataFrame:  # noqa: N802
-        """The features alone, in the feature set's order."""
-        return self.frame[self.features.names]
-
-    @property
-    def y(self) -> np.ndarray:
-        """Approved (1) or not (0), one an application."""
-        return self.frame[self.label].to_numpy(dtype=np.int64)
-
-    def groups(self, attributes: Sequence[str] = ATTRIBUTES) -> dict[str, pd.Series[str]]:
-        """The protected attributes by name, one value an application.
-
-        Raises:
-            Misuse: There is no such attribute, or none is named.
-        """
-        unknown = [name for name in attributes if name not in ATTRIBUTES]
-        if unknown or not attributes:
-            raise Misuse(
-                f"there is no attribute {unknown[0]!r}" if unknown else "no attribute is named",
-                hint=f"name one or more of {', '.join(ATTRIBUTES)}",
-            )
-        return {name: self.frame[name] for name in attributes}
-
-    def training(self, *, share: float = 0.8, seed: int = 0) -> LoanApplications:
-        """A random share of the applications, to fit a model on."""
-        return self._part(self._drawn(share, seed))
-
-    def held_out(self, *, share: float = 0.8, seed: int = 0) -> LoanApplications:
-        """The applications that `training` with the same share and seed leaves out."""
-        return self._part(~self._drawn(share, seed))
-
-    def _drawn(self, share: float, seed: int) -> np.ndarray:
-        if not 0 < share < 1:
-            raise Misuse(f"the training share is {share}; it must lie in (0, 1)")
-        order = np.random.default_rng(seed).permutation(len(self.frame))
-        drawn = np.zeros(len(self.frame), dtype=bool)
-        drawn[order[: round(share * len(self.frame))]] = True
-        return drawn
-
-    def _part(self, rows: np.ndarray) -> LoanApplications:
-        return LoanApplications(self.frame[rows].reset_index(drop=True), self.features, self.label)
-
-
-def loan_applications(path: str | Path | None = None) -> LoanApplications:
+def loan_applications(path: str | Path | None = None) -> LabelledTable:
     """The Boston applications, or those in a CSV or Parquet file with the same columns.
 
     Args:
@@ -128,7 +69,7 @@ def loan_applications(path: str | Path | None = None) -> LoanApplications:
         )
     if not set(frame[LABEL].unique()) <= {0, 1}:
         raise Misuse(f"{path}: the column {LABEL!r} must hold 0 or 1", hint="1: approved, 0: not")
-    return LoanApplications(frame[wanted].reset_index(drop=True), FEATURES, LABEL)
+    return LabelledTable(frame[wanted].reset_index(drop=True), FEATURES, LABEL, ATTRIBUTES)
 
 
 def _boston() -> pd.DataFrame:

@@ -65,6 +65,7 @@ def lab(root: Path, *, settings: Path, port: int, token_file: Path, environ: Map
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         "LabApp.news_url": None,
         "LabApp.extension_manager": "readonly",
+        "LabApp.extra_labextensions_path": settings / "labextensions",
     }
     return Server(
         name="JupyterLab",

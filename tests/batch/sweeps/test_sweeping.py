@@ -228,3 +228,17 @@ def test_many_runs_that_ended_are_told_quickly(place):
     lines = [{"number": number, "status": "finished", "metrics": {"loss": number}} for number in range(1, 2001)]
     (folder.path / "ended.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
     assert place.sweeps.go_on(sweep.id).count("finished") == 2000
+
+
+def test_a_key_of_the_whole_is_that_of_one_sweep_and_of_no_other_values(place):
+    plan = place.sweeps.plan(place.notebook, {"seed": [1, 2]})
+    first = place.sweeps.begin(place.notebook, plan, Options(), key="weekly/2026-W02")
+    place.sweeps.go_on(first.id)
+    again = place.sweeps.begin(place.notebook, plan, Options(), key="weekly/2026-W02")
+    assert again == first
+    assert place.sweeps.go_on(again.id).status == "finished"
+    assert place.lane.executed == [1, 2]
+    assert place.sweeps.begin(place.notebook, plan, Options(), key="weekly/2026-W03").id != first.id
+    other = place.sweeps.plan(place.notebook, {"seed": [1, 3]})
+    with pytest.raises(Misuse, match="was used for a sweep of weekly over other values"):
+        place.sweeps.begin(place.notebook, other, Options(), key="weekly/2026-W02")

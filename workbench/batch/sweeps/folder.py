@@ -12,6 +12,7 @@ what has ended was told to the tracking store and the ledger.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -61,6 +62,7 @@ class Sweep:
     options: Options
     actor: str
     began: str  # ISO 8601
+    given_key: str = ""  # the idempotency key that it was asked for under, if any
 
     @property
     def key(self) -> str:
@@ -208,7 +210,7 @@ def sweeps_folder(root: Path) -> Path:
 
 
 def make_sweep(
-    root: Path, source: Path, digest: str, plan: Plan, options: Options, *, actor: str, now: datetime
+    root: Path, source: Path, digest: str, plan: Plan, options: Options, *, key: str, actor: str, now: datetime
 ) -> SweepFolder:
     """Write down a sweep that is about to begin, whole or not at all.
 
@@ -218,14 +220,15 @@ def make_sweep(
         digest: Of its cells.
         plan: What is to run.
         options: How.
+        key: Its idempotency key, if it has one.
         actor: Who begins it.
         now: The time.
 
     Raises:
         EngineError: The folder cannot be written.
     """
-    identity = f"{now:%Y%m%d-%H%M%S}-{slug(source.stem)}-{secrets.token_hex(2)}"
-    sweep = Sweep(identity, source.stem, str(source), digest, plan, options, actor, now.isoformat())
+    identity = f"{now:%Y%m%d-%H%M%S}-{slug(source.stem)}-{_mark(key) if key else secrets.token_hex(2)}"
+    sweep = Sweep(identity, source.stem, str(source), digest, plan, options, actor, now.isoformat(), key)
     folder = sweeps_folder(root) / identity
     try:
         folder.mkdir(parents=True)
@@ -268,6 +271,40 @@ def find_sweep(root: Path, identity: str) -> SweepFolder:
 def all_sweeps(root: Path) -> list[SweepFolder]:
     """All sweeps that began in a workspace, oldest first."""
     return [SweepFolder(path.parent) for path in sorted(sweeps_folder(root).glob(f"*/{SWEEP}"))]
+
+
+def sweeps_under(root: Path, key: str) -> list[SweepFolder]:
+    """The sweeps that began under a key; one, or none."""
+    found = [folder for folder in all_sweeps(root) if folder.path.name.endswith(f"-{_mark(key)}")]
+    return [folder for folder in found if folder.sweep().given_key == key]
+
+
+@contextmanager
+def lock_of_key(root: Path, key: str) -> Iterator[None]:
+    """Let one process at a time look for a sweep under a key and begin it.
+
+    Raises:
+        EngineError: The workspace cannot be written.
+    """
+    from filelock import FileLock
+
+    locks = sweeps_folder(root) / ".locks"
+    try:
+        locks.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(locks / f"key-{_mark(key)}.lock", mode=0o600)
+        lock.acquire()
+    except OSError as error:
+        raise EngineError(
+            f"the workspace {root} cannot be written: {error.strerror or error}", hint="mend its permissions"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _mark(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:8]
 
 
 def _newest(ids: Sequence[str]) -> str:

@@ -25,7 +25,16 @@ from workbench.batch.parameters import read
 from workbench.batch.run import Outcome
 from workbench.batch.sweeps.crew import OUTSIDE, Crew, Onlooker, Quiet
 from workbench.batch.sweeps.entry import tell
-from workbench.batch.sweeps.folder import Options, Sweep, SweepFolder, all_sweeps, find_sweep, make_sweep
+from workbench.batch.sweeps.folder import (
+    Options,
+    Sweep,
+    SweepFolder,
+    all_sweeps,
+    find_sweep,
+    lock_of_key,
+    make_sweep,
+    sweeps_under,
+)
 from workbench.batch.sweeps.parent import Parent
 from workbench.batch.sweeps.plan import Plan, listed, over
 from workbench.batch.sweeps.results import Best, Child, SweepResult, writable
@@ -103,16 +112,37 @@ class Sweeps:
             raise Misuse("runs are listed in a file and swept over values too", hint="do one of the two")
         return listed(parameters, fixed or {}, read_rows(rows) if isinstance(rows, Path) else rows, where=where)
 
-    def begin(self, notebook: Path, plan: Plan, options: Options) -> Sweep:
+    def begin(self, notebook: Path, plan: Plan, options: Options, *, key: str = "") -> Sweep:
         """Write a sweep down; nothing runs yet.
 
+        Args:
+            notebook: What is run; a copy is kept.
+            plan: Which runs.
+            options: How they are run.
+            key: Idempotency key of the whole: a sweep that began under it is the one that goes on.
+
         Raises:
-            Misuse: An option cannot be used.
+            Misuse: An option cannot be used, or the key was used for other runs.
             EngineError: The workspace cannot be written.
         """
         _check(options)
+        if not key:
+            return self._begun(notebook, plan, options, key)
+        with lock_of_key(self._root, key):
+            for folder in sweeps_under(self._root, key):
+                earlier = folder.sweep()
+                if (earlier.name, earlier.plan) != (notebook.stem, plan):
+                    raise Misuse(
+                        f"the key {key!r} was used for a sweep of {earlier.name} over other values",
+                        hint=f"give another key, or: workbench run --resume {earlier.id}",
+                    )
+                return earlier
+            return self._begun(notebook, plan, options, key)
+
+    def _begun(self, notebook: Path, plan: Plan, options: Options, key: str) -> Sweep:
         made = digest_of(content_of(notebook))
-        folder = make_sweep(self._root, notebook.resolve(), made, plan, options, actor=self._actor, now=self._now())
+        source, now = notebook.resolve(), self._now()
+        folder = make_sweep(self._root, source, made, plan, options, key=key, actor=self._actor, now=now)
         return folder.sweep()
 
     def go_on(
