@@ -13,7 +13,7 @@ import pytest
 from workbench.batch.kernels import cold
 from workbench.batch.lanes import Job
 from workbench.bench import create
-from workbench.bench.composition import ATTEMPT
+from workbench.bench.notebooks import ATTEMPT
 from workbench.engines.dask import dask_lane
 
 LANES = ["cold", "dask"]

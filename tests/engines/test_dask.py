@@ -17,7 +17,7 @@ import pytest
 from workbench import __version__, open_bench
 from workbench.batch.lanes import Job, Stopped
 from workbench.bench import create
-from workbench.bench.composition import ATTEMPT
+from workbench.bench.notebooks import ATTEMPT
 from workbench.engines import dask
 from workbench.errors import EngineError, Misuse
 
@@ -34,7 +34,7 @@ RUNNER = """
 import os, sys
 from pathlib import Path
 from workbench.batch.lanes import Job
-from workbench.bench.composition import ATTEMPT
+from workbench.bench.notebooks import ATTEMPT
 from workbench.engines.dask import dask_lane
 place = Path(sys.argv[1])
 with dask_lane(sys.argv[2], place, (*ATTEMPT, "cold")) as lane:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from workbench.batch.lanes import Lane, Limits
     from workbench.batch.sweeps import Onlooker, SweepResult, Sweeps
-    from workbench.bench.composition import Bench
+    from workbench.bench.notebooks import Notebooks
 
 
 def sweep(
-    bench: Bench,
+    bench: Notebooks,
     notebook: str | Path,
     swept: Mapping[str, str | Iterable[Any]] | None = None,
     *,
@@ -29,6 +29,7 @@ def sweep(
     best: str = "",
     fail_fast: bool = False,
     lane: Lane | None = None,
+    fresh: bool = False,
     onlooker: Onlooker | None = None,
 ) -> SweepResult:
     """Run a notebook with many values.
@@ -47,6 +48,7 @@ def sweep(
         best: The metric to compare by: "f1" is best when highest, "loss:min" when lowest.
         fail_fast: Begin nothing more after a run that failed.
         lane: How cells are run, e.g. from `executor`; by default as the settings say.
+        fresh: Run even where an earlier run of the same content could be given in its place.
         onlooker: Looks on.
 
     Returns:
@@ -55,25 +57,26 @@ def sweep(
     from workbench.batch.lanes import Limits
     from workbench.batch.sweeps import Options
 
-    opened, path = sweeps(bench, lane), bench.notebook(notebook)
+    opened, path = sweeps(bench, lane, fresh=fresh), bench.notebook(notebook)
     plan = opened.plan(path, swept, fixed=parameters, zipped=not grid, rows=rows, where=str(notebook))
     cores = os.cpu_count() or 1
     chosen = Options(jobs or cores, retries, tuple(transient), limits or Limits(), best, fail_fast)
     return opened.go_on(opened.begin(path, plan, chosen).id, onlooker=onlooker)
 
 
-def sweeps(bench: Bench, lane: Lane | None = None) -> Sweeps:
+def sweeps(bench: Notebooks, lane: Lane | None = None, *, fresh: bool = False) -> Sweeps:
     """The sweeps of this workspace: plan, begin, go on, list.
 
     Args:
         bench: Whose workspace.
         lane: How cells are run, e.g. from `executor`; by default as the settings say.
+        fresh: Run even where an earlier run of the same content could be given in its place.
     """
     from workbench.batch.sweeps import Sweeps
 
     return Sweeps(
         bench.root,
-        run=partial(bench.run_path, lane=lane),
+        run=partial(bench.run_path, lane=lane, reuse=not fresh),
         tracking=bench.open_store,
         ledger=bench.ledger,
         actor=bench.actor,

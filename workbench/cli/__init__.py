@@ -19,6 +19,7 @@ from workbench.cli.new import new
 from workbench.cli.options import Commands
 from workbench.cli.policy import policy
 from workbench.cli.run import params, run
+from workbench.cli.runs import diff, rerun, runs
 from workbench.cli.schedule import schedule
 from workbench.cli.serve import serve
 from workbench.cli.start import init
@@ -47,6 +48,9 @@ for command in (
     run,
     params,
     sweeps,
+    runs,
+    diff,
+    rerun,
     schedule,
     models,
     promote,

@@ -15,6 +15,7 @@ from workbench.errors import Denied, EngineError, Misuse, WorkbenchError
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 GIGABYTE = 1 << 30
+INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 EXIT_CODES: dict[type[WorkbenchError], int] = {Misuse: 2, Denied: 3, EngineError: 4}
 
 

@@ -12,6 +12,7 @@ import click
 
 from workbench.batch.schedules.periods import PERIODS, Period, period_of
 from workbench.cli.options import (
+    INTERRUPTED,
     executor_option,
     json_option,
     limit_options,
@@ -20,7 +21,7 @@ from workbench.cli.options import (
     print_table,
     workspace_option,
 )
-from workbench.cli.sweep import INTERRUPTED, Asked, Place, run_sweep, sweep_options
+from workbench.cli.sweep import Asked, Place, run_sweep, sweep_options
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     "-p", "--parameter", "given", metavar="NAME=VALUE", multiple=True, help="A parameter's value; may be repeated."
 )
 @click.option("--key", help="Idempotency key: what finished under it, a run or a sweep, is not run again.")
+@click.option("--fresh", is_flag=True, help="Run it even where nothing has changed since an earlier run.")
 @click.option(
     "--key-by",
     type=click.Choice(PERIODS),
@@ -53,6 +55,7 @@ def run(
     notebook: str | None,
     given: Sequence[str],
     key: str | None,
+    fresh: bool,
     key_by: Period | None,
     kernel: str | None,
     executor: str | None,
@@ -65,13 +68,18 @@ def run(
 
     Parameters are checked before anything starts; see them with: workbench params NOTEBOOK
 
+    A finished run with the same cells, parameters, inputs, imported code and environment is given in its
+    place, and nothing runs; why it ran, or which run it is, is said on stderr. Inputs are the files that
+    parameters and texts in the code name, and what the notebook declares by record.input(PATH).
+
     With --sweep or --file it is run once for each combination or row. A sweep is on disk before it starts:
     after Ctrl-C, a kill or a power cut, --resume does the rest.
 
     \b
     Examples:
       workbench run ab_test
-      workbench run ab_test -p seed=7 -p metric=visits
+      workbench run ab_test -p seed=7
+      workbench run ab_test -p seed=7 --fresh
       workbench run weekly.ipynb -p since=2026-01-05 --key weekly/2026-01-05 --json
       workbench run ab_test --key-by week
       workbench run ab_test --executor tcp://10.0.0.5:8786
@@ -96,16 +104,19 @@ def run(
     if code is not None:
         raise SystemExit(code)
     if notebook is None or is_sweep:
-        at = Place(workspace, executor, kernel)
+        at = Place(workspace, executor, kernel, fresh=fresh)
         run_sweep(notebook or "", parameters, asked, limits, at=at, key=key or "", as_json=as_json)
         return
-    with open_bench(workspace) as bench, _progress(Path(notebook).stem) as on_cell:
+    with open_bench(workspace) as bench, progress(Path(notebook).stem) as on_cell:
         try:
             with bench.executor(executor, kernel=kernel) as lane:
-                outcome = bench.run(notebook, parameters, key=key, on_cell=on_cell, limits=limits, lane=lane)
+                outcome = bench.run(
+                    notebook, parameters, key=key, on_cell=on_cell, fresh=fresh, limits=limits, lane=lane
+                )
         except KeyboardInterrupt:
             click.echo("stopped; no kernel is left, and what was not finished is not committed", err=True)
             click.get_current_context().exit(INTERRUPTED)
+    click.echo(_why(outcome), err=True)
     if as_json:
         print_json(_as_json(outcome))
     if outcome.status == "failed":
@@ -173,7 +184,7 @@ def _notebook(name: str) -> Path:
 
 
 @contextmanager
-def _progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
+def progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
     """A bar on stderr that follows the cells, where a person looks at it."""
     if not sys.stderr.isatty():
         yield None
@@ -187,10 +198,12 @@ def _progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+def _why(outcome: Outcome) -> str:
+    return f"nothing was run: {outcome.because}" if outcome.reused else outcome.because
+
+
 def _tell(outcome: Outcome) -> None:
     """What came out: the sentence, the numbers, what was registered, where to look."""
-    if outcome.reused:
-        click.echo("this ran before under the same key; nothing was run", err=True)
     click.echo(outcome.sentence or f"{outcome.name} ran to its end")
     if outcome.metrics:
         print_table(["metric", "value"], [(name, f"{value:.6g}") for name, value in outcome.metrics.items()])
@@ -213,6 +226,7 @@ def _as_json(outcome: Outcome) -> dict[str, Any]:
         "notebook": str(outcome.notebook),
         "report": str(outcome.report),
         "reused": outcome.reused,
+        "because": outcome.because,
     }
 
 

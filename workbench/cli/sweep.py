@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workbench.cli.options import Command, json_option, pairs, print_json, print_table, workspace_option
+from workbench.cli.options import INTERRUPTED, Command, json_option, pairs, print_json, print_table, workspace_option
 from workbench.cli.outcomes import result_as_json, tell, tell_plan, tell_start
 from workbench.cli.progress import following
 from workbench.errors import Misuse
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from workbench.batch.lanes import Lane, Limits
     from workbench.batch.sweeps import Options, Plan, Sweep
     from workbench.bench import Bench
-
-INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 
 
 @dataclass(frozen=True)
@@ -78,6 +76,7 @@ class Place:
     workspace: Path | None
     executor: str | None
     kernel: str | None
+    fresh: bool = False  # nothing that ran before is given in its place
 
     @contextmanager
     def lane(self, bench: Bench, left: int) -> Iterator[Lane | None]:
@@ -221,7 +220,7 @@ def run_sweep(
                 at.lane(bench, len(left)) as lane,
                 following(left, len(sweep.plan.runs), jobs=options.jobs) as onlooker,
             ):
-                result = bench.sweeps(lane).go_on(
+                result = bench.sweeps(lane, fresh=at.fresh).go_on(
                     sweep.id, options=options, retry_failed=asked.retry_failed, onlooker=onlooker
                 )
         except KeyboardInterrupt:

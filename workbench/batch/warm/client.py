@@ -28,6 +28,7 @@ START = 180.0  # seconds it may take to import its list, on a busy machine
 ANSWER = 30.0  # seconds a fork may take
 LOOK = 0.5  # seconds between two looks at a child whose zygote may be gone
 POLL = 0.02  # seconds between two tries to reach one that starts
+_spawned: list[subprocess.Popen[bytes]] = []  # they outlive us on purpose; one that is let go of is warned about
 
 
 class Unavailable(Exception):  # noqa: N818  # no fault of anybody's: the caller starts cold
@@ -169,7 +170,12 @@ class Zygote:
 
     def begin(self) -> None:
         """Start it where it does not run yet, and do not wait."""
-        if not unavailable() and self._connected() is None and not self._is_held():
+        if unavailable():
+            return
+        sock = self._connected()
+        if sock is not None:
+            sock.close()
+        elif not self._is_held():
             self._spawn()
 
     def status(self) -> dict[str, Any] | None:
@@ -251,7 +257,7 @@ class Zygote:
         command = [sys.executable, "-P", "-m", "workbench.batch.warm", "--idle", str(self._idle)]
         command += ["--socket", str(identity.socket), "--lock", str(identity.lock)]
         try:
-            return subprocess.Popen(
+            started = subprocess.Popen(
                 [*command, "--preload", ",".join(identity.preload)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -264,3 +270,5 @@ class Zygote:
             raise Unavailable(f"the zygote cannot be started: {error}") from error
         finally:
             os.close(log)
+        _spawned.append(started)
+        return started
