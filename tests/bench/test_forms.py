@@ -54,7 +54,7 @@ def bench(root):
 
 
 def finished(bench, run_id, name="mine", **body):
-    body = {"name": name, "parameters": {}, "metrics": {}, **body}
+    body = {"name": name, "parameters": {}, "metrics": {}, "folder": run_id, "seconds": 1.0, "sentence": "", **body}
     now = datetime(2026, 1, 1, tzinfo=UTC)
     bench.ledger.append("run.finished", subject=f"run/{run_id}", actor="a", why="", body=body, now=now)
 
@@ -158,15 +158,15 @@ def test_the_last_run_is_the_newest_of_the_same_notebook(bench, notebook):
 
 def test_two_runs_are_compared_by_parameters_and_metrics(bench, notebook):
     one = bench()
-    finished(one, "r1", parameters={"seed": 7, "old": 1}, metrics={"f1": 0.9})
-    finished(one, "r2", parameters={"seed": 8}, metrics={"f1": 0.9, "auc": 0.8})
+    finished(one, "aaaa1111", parameters={"seed": 7, "old": 1}, metrics={"f1": 0.9})
+    finished(one, "bbbb2222", parameters={"seed": 8}, metrics={"f1": 0.9, "auc": 0.8})
     compare = filling_of(one, notebook, {}).doing.compare
-    assert compare("r1", "r2") == [
+    assert compare("aaaa1111", "bbbb2222") == [
         Change("parameter", "old", 1, None),
         Change("parameter", "seed", 7, 8),
         Change("metric", "auc", None, 0.8),
     ]
-    assert compare("r1", "nosuch") == []
+    assert compare("aaaa1111", "nosuch") == []
 
 
 def outcome(root, report="report.html"):

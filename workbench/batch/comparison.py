@@ -190,12 +190,8 @@ def compare(before: Side, after: Side) -> Comparison:
         before=before.run,
         after=after.run,
         reasons=tuple(_reasons(before.content, after.content)),
-        parameters=tuple(
-            Parameter(name, before.run.parameters.get(name), after.run.parameters.get(name))
-            for name in {**before.run.parameters, **after.run.parameters}
-            if _text(before.run.parameters.get(name)) != _text(after.run.parameters.get(name))
-        ),
-        metrics=_metrics(before.run.metrics, after.run.metrics),
+        parameters=parameters_of(before.run, after.run),
+        metrics=metrics_of(before.run.metrics, after.run.metrics),
         verdicts=tuple(_verdicts(before.run, after.run)),
         cells=tuple(
             Cell(number, _source(one), _source(other)) for number, one, other in pairs if _source(one) != _source(other)
@@ -204,14 +200,24 @@ def compare(before: Side, after: Side) -> Comparison:
     )
 
 
+def parameters_of(before: PastRun, after: PastRun) -> tuple[Parameter, ...]:
+    """The parameters that two runs do not share."""
+    return tuple(
+        Parameter(name, before.parameters.get(name), after.parameters.get(name))
+        for name in {**before.parameters, **after.parameters}
+        if _text(before.parameters.get(name)) != _text(after.parameters.get(name))
+    )
+
+
+def metrics_of(before: Mapping[str, float], after: Mapping[str, float]) -> tuple[Metric, ...]:
+    """Numbers by name, side by side."""
+    return tuple(Metric(name, before.get(name), after.get(name)) for name in {**before, **after})
+
+
 def _reasons(before: Content | None, after: Content | None) -> Iterator[str]:
     """What differs besides parameters and cells, which stand by themselves."""
     if before is not None and after is not None:
         yield from differences(replace(before, cells=after.cells, parameters=after.parameters), after)
-
-
-def _metrics(before: Mapping[str, float], after: Mapping[str, float]) -> tuple[Metric, ...]:
-    return tuple(Metric(name, before.get(name), after.get(name)) for name in {**before, **after})
 
 
 def _verdicts(before: PastRun, after: PastRun) -> Iterator[Verdict]:
@@ -223,7 +229,7 @@ def _verdicts(before: PastRun, after: PastRun) -> Iterator[Verdict]:
             subject,
             one.get("verdict"),
             other.get("verdict"),
-            _metrics(_values(one), _values(other)),
+            metrics_of(_values(one), _values(other)),
         )
 
 

@@ -32,7 +32,6 @@ class Engines:
         self.settings = read_settings(root)
         self._environ = environ
         self._opening = Lock()  # several threads of a sweep ask for the same at once
-        self._noted: set[str] = set()  # what this run was noted to read
 
     # who, when and where
 
@@ -125,11 +124,10 @@ class Engines:
     def _reads(self, what: str) -> None:
         """Note, within a run, that it reads what changes: its outcome may then not be used again."""
         folder = self._environ.get("WORKBENCH_RUN")
-        if folder and what not in self._noted:
+        if folder:
             from workbench.batch.reads import note_changing
 
             note_changing(Path(folder), f"it reads {what}, which changes")
-            self._noted.add(what)
 
     def _url(self, url: str) -> str:
         scheme, _, path = url.partition(":///")

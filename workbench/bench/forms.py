@@ -156,15 +156,21 @@ def _last(ledger: Ledger, name: str) -> str | None:
 
 def _changes(bench: Notebooks, before: str, after: str) -> list[Change]:
     """Parameters and metrics that differ between two runs; none where one of them is not to be found."""
+    from workbench.batch.comparison import metrics_of, parameters_of
+    from workbench.batch.history import find_run
     from workbench.views.outcome import Change
 
     try:
-        found = bench.compare(before, after)
+        was, now = (find_run(bench.ledger, bench.root, run) for run in (before, after))
     except Misuse:
         return []
     return [
-        *(Change("parameter", each.name, each.before, each.after) for each in found.parameters),
-        *(Change("metric", each.name, each.before, each.after) for each in found.metrics if not each.same),
+        *(Change("parameter", each.name, each.before, each.after) for each in parameters_of(was, now)),
+        *(
+            Change("metric", each.name, each.before, each.after)
+            for each in metrics_of(was.metrics, now.metrics)
+            if not each.same
+        ),
     ]
 
 

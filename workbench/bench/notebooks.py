@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.bench.engines import Engines
 from workbench.bench.sweeps import sweep, sweeps
-from workbench.bench.workspace import shipped
-from workbench.errors import Misuse
+from workbench.bench.workspace import notebook_named, notebook_names, shipped
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
@@ -160,17 +159,7 @@ class Notebooks(Engines):
         Raises:
             Misuse: There is no such notebook.
         """
-        path = Path(name)
-        if path.suffix == ".ipynb" and path.is_file():
-            return path
-        if path.parent == Path():
-            for folder in (self.root / "notebooks", shipped("notebooks")):
-                here = folder / f"{path.name.removesuffix('.ipynb')}.ipynb"
-                if here.is_file():
-                    return here
-        raise Misuse(
-            f"there is no notebook {str(name)!r}", hint=f"give a path, or one of: {', '.join(self.notebooks())}"
-        )
+        return notebook_named(self.root, name)
 
     def new(
         self,
@@ -226,8 +215,7 @@ class Notebooks(Engines):
 
     def notebooks(self) -> list[str]:
         """The names of the notebooks in the workspace and of those shipped."""
-        folders = (self.root / "notebooks", shipped("notebooks"))
-        return sorted({path.stem for folder in folders for path in folder.glob("*.ipynb")})
+        return notebook_names(self.root)
 
     def input(self, path: str | Path) -> Path:
         """A further file or folder that a notebook reads: a run is used again only while it is unchanged.

@@ -83,6 +83,30 @@ def find(start: Path) -> Path:
     )
 
 
+def notebook_named(root: Path, name: str | Path) -> Path:
+    """The path of a notebook named by its path, or by the bare name of one in a workspace or shipped.
+
+    Raises:
+        Misuse: There is no such notebook.
+    """
+    path = Path(name)
+    if path.suffix == ".ipynb" and path.is_file():
+        return path
+    if path.parent == Path():
+        for folder in (root / "notebooks", shipped("notebooks")):
+            here = folder / f"{path.name.removesuffix('.ipynb')}.ipynb"
+            if here.is_file():
+                return here
+    known = ", ".join(notebook_names(root))
+    raise Misuse(f"there is no notebook {str(name)!r}", hint=f"give a path, or one of: {known}")
+
+
+def notebook_names(root: Path) -> list[str]:
+    """The names of the notebooks in a workspace and of those shipped."""
+    folders = (root / "notebooks", shipped("notebooks"))
+    return sorted({path.stem for folder in folders for path in folder.glob("*.ipynb")})
+
+
 def _copy(files: list[Path], folder: Path) -> None:
     """Copy files into a folder; one that is there already is left as it is."""
     folder.mkdir(exist_ok=True)
