@@ -249,6 +249,16 @@ def test_what_is_done_is_not_run_again_and_the_rest_is_told(ran, workspace):
 
 
 @pytest.mark.slow
+def test_runs_of_another_sweep_stand_for_the_same_content(ran, notebook, workspace):
+    """It comes last of those that list the sweeps: it begins one of its own."""
+    before = sorted((workspace / "reports" / "runs").glob("2*"))
+    told = json.loads(ask("run", notebook, "--sweep", "n=4,21", "--json", "--workspace", workspace).stdout)
+    assert (told["status"], told["reused"]) == ("finished", 2)
+    assert [run["metrics"] for run in told["runs"]] == [{"double": 8.0}, {"double": 42.0}]
+    assert sorted((workspace / "reports" / "runs").glob("2*")) == before
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium (.ci/run installs Debian's)")
 def test_the_page_loads_nothing_sorts_by_keyboard_and_leads_to_the_reports(ran, tmp_path):
     from playwright.sync_api import sync_playwright
