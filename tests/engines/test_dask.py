@@ -5,15 +5,17 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 import psutil
 import pytest
 
 from workbench import __version__, open_bench
-from workbench.batch.lanes import Job
+from workbench.batch.lanes import Job, Stopped
 from workbench.bench import create
 from workbench.bench.notebooks import ATTEMPT
 from workbench.engines import dask
@@ -135,6 +137,16 @@ def test_a_worker_sees_a_file_only_where_it_is_the_same_one(tmp_path):
 
 
 # what dies
+
+
+def test_a_job_that_is_told_to_stop_is_waited_for_no_longer():
+    stop = threading.Event()
+    stop.set()
+    said = SimpleQueue()
+    said.put((1, 2))
+    assert dask._next(said, stop) == (1, 2)
+    with pytest.raises(Stopped):
+        dask._next(said, stop)
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from threading import Event
 from typing import Any, Literal
 
 from workbench.batch.commit import NOTHING, commit_run, usage_of
@@ -67,6 +68,7 @@ class Outcome:
     findings: tuple[Mapping[str, Any], ...] = ()  # bodies of the evidence
     reused: bool = False  # True: an earlier run, under the same key or of the same content
     because: str = field(default="", compare=False)  # why it ran, or which earlier run it is, in words
+    failure: Failure | None = None  # why it did not come to its end
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ class Way:
     lane: Lane
     limits: Limits
     on_cell: OnCell | None
-    parent: str | None
+    parent: Callable[[], str] | None
+    stop: Event | None
     secrets: Mapping[str, str]  # references by parameter
     content: Callable[[], Content]  # takes what the run depends on, as the disk is now
 
@@ -107,7 +110,8 @@ def run(
     on_cell: OnCell | None = None,
     lane: Lane = cold,
     limits: Limits = NO_LIMITS,
-    parent: str | None = None,
+    parent: Callable[[], str] | None = None,
+    stop: Event | None = None,
     reuse: bool = False,
     reproduces: str = "",
 ) -> Outcome:
@@ -126,7 +130,8 @@ def run(
         on_cell: Called with (cells done, cells in all).
         lane: How the cells are run.
         limits: What the cells may take.
-        parent: The tracking store's run that this one is a part of.
+        parent: Gives the tracking store's run that this one is a part of; asked only when something runs.
+        stop: Once it is set, what runs is ended and `Stopped` is raised.
         reuse: Whether an earlier finished run of the same content will do.
         reproduces: The run of which this is a rerun.
 
@@ -161,8 +166,8 @@ def run(
         reproduces=reproduces,
     )
     home = Home(root, tracking, ledger, actor, now)
-    way = Way(environ, lane, limits, on_cell, parent, secrets, content_now)
-    with held(home.root, key) if key else contextlib.nullcontext():
+    way = Way(environ, lane, limits, on_cell, parent, stop, secrets, content_now)
+    with held(home.root, key) if key else contextlib.nullcontext(False) as tried:
         given = {name: fresh.parameters[name] for name in parameters}
         done = _finished(home, fresh, given) if key else None
         if done is not None:
@@ -172,7 +177,7 @@ def run(
             if key:
                 note_reuse(ledger, fresh, found, actor=actor, now=now())
             return replace(_told(found.entry, root), because=found.because)
-        done = _resumed(home, fresh, given) if key else None
+        done = _resumed(home, fresh, given) if tried else None
         return done or replace(_anew(home, fresh, injected(content, values), way, before), because=found.because)
 
 
@@ -232,7 +237,7 @@ def _anew(home: Home, fresh: RunState, notebook: Mapping[str, Any], way: Way, be
     began, store = home.now(), home.tracking()
     tags = {KEY: fresh.key, "workbench.notebook": fresh.name, "workbench.actor": home.actor}
     if way.parent:
-        tags[PARENT] = way.parent
+        tags[PARENT] = way.parent()
     if fresh.reproduces:
         tags[REPRODUCES] = fresh.reproduces
     run_id = store.start(fresh.name, parameters=fresh.parameters, tags=tags)
@@ -243,7 +248,7 @@ def _anew(home: Home, fresh: RunState, notebook: Mapping[str, Any], way: Way, be
         keep_content(folder, before)
         write_whole(folder / NOTEBOOK, json.dumps(notebook, indent=1))
         cells_began = home.now()
-        job = Job(folder / NOTEBOOK, home.root, folder, way.environ, way.limits, way.secrets)
+        job = Job(folder / NOTEBOOK, home.root, folder, way.environ, way.limits, way.secrets, way.stop)
         ended = redaction.around(way.lane, job, way.on_cell)
         state = replace(
             state,
@@ -292,7 +297,16 @@ def _failed(home: Home, store: Tracking, folder: Path, state: RunState, failure:
         body=body,
         now=home.now(),
     )
-    return Outcome(state.run_id, state.name, "failed", folder / NOTEBOOK, folder / REPORT, {}, failure.sentence)
+    return Outcome(
+        run_id=state.run_id,
+        name=state.name,
+        status="failed",
+        notebook=folder / NOTEBOOK,
+        report=folder / REPORT,
+        metrics={},
+        sentence=failure.sentence,
+        failure=failure,
+    )
 
 
 def _report(folder: Path, state: RunState, failure: Failure | None) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -30,6 +31,7 @@ class Engines:
         self.root = root
         self.settings = read_settings(root)
         self._environ = environ
+        self._opening = Lock()  # several threads of a sweep ask for the same at once
 
     # who, when and where
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.bench.engines import Engines
+from workbench.bench.sweeps import sweep, sweeps
 from workbench.bench.workspace import notebook_named, notebook_names, shipped
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from workbench.batch import Outcome, Record
     from workbench.batch.comparison import Comparison
-    from workbench.batch.lanes import Lane
+    from workbench.batch.lanes import Lane, Limits
     from workbench.batch.warm import Zygote
     from workbench.bench.past import Past
     from workbench.engines.mlflow import MlflowStore
@@ -58,6 +59,7 @@ class Notebooks(Engines):
         lane: Lane | None = None,
         fresh: bool = False,
         reproduces: str = "",
+        limits: Limits | None = None,
     ) -> Outcome:
         """Run a notebook, by path or by a shipped one's name, and commit what it found.
 
@@ -70,32 +72,56 @@ class Notebooks(Engines):
             lane: Where the cells run, in the place of `kernel`; see `executor`.
             fresh: Run it even where an earlier run of the same content could be given in its place.
             reproduces: The run of which this is a rerun.
+            limits: What it may take.
         """
+        from workbench.batch.lanes import Limits
+
+        return self.run_path(
+            self.notebook(notebook),
+            parameters or {},
+            key=key,
+            on_cell=on_cell,
+            lane=lane or self.lane(kernel),
+            reuse=not fresh,
+            reproduces=reproduces,
+            limits=limits or Limits(),
+        )
+
+    def run_path(
+        self, notebook: Path, parameters: Mapping[str, Any], *, lane: Lane | None = None, **more: Any
+    ) -> Outcome:
+        """Run the notebook at a path; what else `batch.run` may be told is handed on. Safe from several threads."""
         from workbench.batch import run
         from workbench.batch.local import Local
 
-        chosen = lane or self.lane(kernel)
+        with self._opening:
+            chosen = lane or self.lane()
 
         def tracking() -> MlflowStore:
             if isinstance(chosen, Local):
                 self.zygote.begin()  # it starts while MLflow is opened; an earlier run in its place needs neither
-            return self.store
+            return self.open_store()
 
         return run(
-            self.notebook(notebook),
-            parameters or {},
+            notebook,
+            parameters,
             workspace_root=self.root,
             tracking=tracking,
             ledger=self.ledger,
             actor=self.actor,
             now=self.now,
             environ=self._environ,
-            key=key,
-            on_cell=on_cell,
             lane=chosen,
-            reuse=not fresh,
-            reproduces=reproduces,
+            **more,
         )
+
+    def open_store(self) -> MlflowStore:
+        """The store, opened once whichever thread asks first."""
+        with self._opening:
+            return self.store
+
+    sweep = sweep
+    sweeps = sweeps
 
     @property
     def past(self) -> Past:

@@ -8,6 +8,7 @@
     notebooks/          the notebooks to begin from, copied from the shipped ones
     schedules/          what was given to cron, systemd or Kubernetes to run
     reports/runs/       one folder a run: the executed notebook and its report
+    reports/sweeps/     one folder a sweep: its plan, its table and its page
     .forms/             what was filled in last in the form of a notebook
 
 Making one is safe to repeat and safe to interrupt: the settings file is written last.

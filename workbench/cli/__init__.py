@@ -23,6 +23,7 @@ from workbench.cli.runs import diff, rerun, runs
 from workbench.cli.schedule import schedule
 from workbench.cli.serve import serve
 from workbench.cli.start import init
+from workbench.cli.sweep import sweeps
 from workbench.cli.up import up
 
 __all__ = ["main"]
@@ -46,6 +47,7 @@ for command in (
     new,
     run,
     params,
+    sweeps,
     runs,
     diff,
     rerun,

@@ -11,21 +11,30 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from workbench.batch.schedules.periods import PERIODS, Period, period_of
-from workbench.cli.options import executor_option, json_option, print_json, print_table, workspace_option
+from workbench.cli.options import (
+    INTERRUPTED,
+    executor_option,
+    json_option,
+    limit_options,
+    pairs,
+    print_json,
+    print_table,
+    workspace_option,
+)
+from workbench.cli.sweep import Asked, Place, run_sweep, sweep_options
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
     from workbench.batch import Outcome
-
-INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
+    from workbench.batch.lanes import Limits
 
 
 @click.command()
-@click.argument("notebook")
+@click.argument("notebook", required=False)
 @click.option(
     "-p", "--parameter", "given", metavar="NAME=VALUE", multiple=True, help="A parameter's value; may be repeated."
 )
-@click.option("--key", help="Idempotency key: a run that finished under it is not run again.")
+@click.option("--key", help="Idempotency key: what finished under it, a run or a sweep, is not run again.")
 @click.option("--fresh", is_flag=True, help="Run it even where nothing has changed since an earlier run.")
 @click.option(
     "--key-by",
@@ -38,16 +47,20 @@ INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
     help="How cells are run; auto is the fastest way that is faithful.",
 )
 @executor_option
+@limit_options
+@sweep_options
 @workspace_option
 @json_option
 def run(
-    notebook: str,
+    notebook: str | None,
     given: Sequence[str],
     key: str | None,
     fresh: bool,
     key_by: Period | None,
     kernel: str | None,
     executor: str | None,
+    limits: Limits,
+    asked: Asked,
     workspace: Path | None,
     as_json: bool,
 ) -> None:
@@ -59,6 +72,9 @@ def run(
     place, and nothing runs; why it ran, or which run it is, is said on stderr. Inputs are the files that
     parameters and texts in the code name, and what the notebook declares by record.input(PATH).
 
+    With --sweep or --file it is run once for each combination or row. A sweep is on disk before it starts:
+    after Ctrl-C, a kill or a power cut, --resume does the rest.
+
     \b
     Examples:
       workbench run ab_test
@@ -67,21 +83,36 @@ def run(
       workbench run weekly.ipynb -p since=2026-01-05 --key weekly/2026-01-05 --json
       workbench run ab_test --key-by week
       workbench run ab_test --executor tcp://10.0.0.5:8786
+      workbench run train --sweep algorithm=logistic,boosting --sweep threshold=0.5:0.8:4 --best f1
+      workbench run train --sweep seed=0:9:10 --jobs 2 --retries 3 --transient OperationalError
+      workbench run train -p folds=3 --file runs.csv --dry-run
+      workbench run --resume last
     """
     from workbench import open_bench
     from workbench.cli.warm import hand_over
 
     parameters = pairs(given)
+    is_sweep = asked.is_sweep
+    if notebook is None and asked.resume is None:
+        raise click.UsageError("Missing argument 'NOTEBOOK'.")
+    if asked.resume is not None and (key or key_by):
+        raise Misuse("--resume names a sweep, and --key another", hint="give one of the two")
     with open_bench(workspace) as bench:
         code = hand_over(bench.zygote, bench.environ)
+        if key_by is not None:
+            key = f"{key or Path(notebook or '').stem}/{period_of(bench.now().astimezone(), key_by)}"
     if code is not None:
         raise SystemExit(code)
+    if notebook is None or is_sweep:
+        at = Place(workspace, executor, kernel, fresh=fresh)
+        run_sweep(notebook or "", parameters, asked, limits, at=at, key=key or "", as_json=as_json)
+        return
     with open_bench(workspace) as bench, progress(Path(notebook).stem) as on_cell:
-        if key_by is not None:
-            key = f"{key or Path(notebook).stem}/{period_of(bench.now().astimezone(), key_by)}"
         try:
             with bench.executor(executor, kernel=kernel) as lane:
-                outcome = bench.run(notebook, parameters, key=key, on_cell=on_cell, fresh=fresh, lane=lane)
+                outcome = bench.run(
+                    notebook, parameters, key=key, on_cell=on_cell, fresh=fresh, limits=limits, lane=lane
+                )
         except KeyboardInterrupt:
             click.echo("stopped; no kernel is left, and what was not finished is not committed", err=True)
             click.get_current_context().exit(INTERRUPTED)
@@ -131,23 +162,6 @@ def params(notebook: str, as_schema: bool, workspace: Path | None, as_json: bool
         ["parameter", "type", "default", "allowed", "unit", "meaning"],
         [[_shown(value) if key == "default" else value for key, value in p.described.items()] for p in found],
     )
-
-
-def pairs(given: Sequence[str]) -> dict[str, str]:
-    """Parameters as texts, by name.
-
-    Raises:
-        Misuse: One has no value, or is given twice.
-    """
-    found: dict[str, str] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip():
-            raise Misuse(f"-p {text!r} gives no value", hint="write -p NAME=VALUE, e.g. -p seed=7")
-        if name.strip() in found:
-            raise Misuse(f"-p {name.strip()} is given twice", hint="a list is one value: -p arms=a,b")
-        found[name.strip()] = value
-    return found
 
 
 def _notebook(name: str) -> Path:

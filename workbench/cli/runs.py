@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workbench.cli.options import json_option, print_json, print_table, workspace_option
-from workbench.cli.run import INTERRUPTED, progress
+from workbench.cli.options import INTERRUPTED, json_option, print_json, print_table, workspace_option
+from workbench.cli.run import progress
 from workbench.errors import EngineError
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from workbench.batch.schedules.periods import PERIODS, Period
-from workbench.cli.options import Commands, json_option, print_json, print_table, workspace_option
-from workbench.cli.run import pairs
+from workbench.cli.options import Commands, json_option, pairs, print_json, print_table, workspace_option
 from workbench.errors import EngineError, Misuse
 
 if TYPE_CHECKING:

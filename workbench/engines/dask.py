@@ -29,12 +29,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from workbench import __version__
 from workbench.batch.attempts import Plain, adopt, attempt, ended_of, forget, plain_job
-from workbench.batch.lanes import Ended, Failure, Job, Lane, OnCell
+from workbench.batch.lanes import Ended, Failure, Job, Lane, OnCell, Stopped
 from workbench.errors import EngineError, Misuse, WorkbenchError
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 ADDRESS = re.compile(r"(tcp|tls)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}")
 CERTIFICATES = "set ca-file, client.cert and client.key below distributed.comm.tls"
 CONNECT_SECONDS = 10
+HEED_SECONDS = 0.2  # between two looks at whether a job is to stop
 WORKER_SECONDS = 30  # a cluster may take to show its first worker
 
 
@@ -62,6 +64,7 @@ class DaskLane:
 
         Raises:
             EngineError: The scheduler is gone, or the worker cannot run it.
+            Stopped: It was told to stop; the worker ends the cells.
         """
         key = f"notebook-{uuid.uuid4().hex}"
         said = self._waiting[key] = SimpleQueue()
@@ -71,7 +74,7 @@ class DaskLane:
             )
             try:
                 future.add_done_callback(lambda _: said.put(None))
-                while (counts := said.get()) is not None:
+                while (counts := _next(said, job.stop)) is not None:
                     if on_cell is not None:
                         on_cell(*counts)
                 return self._settled(future, job)
@@ -110,6 +113,20 @@ class DaskLane:
             raise EngineError(f"a worker of {self._address} cannot run it: {type(error).__name__}: {error}") from error
         adopt(Path(folder), job)
         return Ended(ended.failure, ended.usage, lane=f"dask/{ended.lane}" if ended.lane else "dask")
+
+
+def _next(said: SimpleQueue[tuple[int, int] | None], stop: Event | None) -> tuple[int, int] | None:
+    """What is said next.
+
+    Raises:
+        Stopped: The job was told to stop meanwhile.
+    """
+    while True:
+        try:
+            return said.get(timeout=None if stop is None else HEED_SECONDS)
+        except Empty:
+            if stop is not None and stop.is_set():
+                raise Stopped from None
 
 
 @contextmanager
