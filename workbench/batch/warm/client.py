@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from workbench.batch.warm import wire
@@ -28,6 +28,7 @@ START = 180.0  # seconds it may take to import its list, on a busy machine
 ANSWER = 30.0  # seconds a fork may take
 LOOK = 0.5  # seconds between two looks at a child whose zygote may be gone
 POLL = 0.02  # seconds between two tries to reach one that starts
+_started: list[subprocess.Popen[bytes]] = []  # kept, so that the end of each is noticed
 
 
 class Unavailable(Exception):  # noqa: N818  # no fault of anybody's: the caller starts cold
@@ -167,10 +168,21 @@ class Zygote:
         """
         self._reached().close()
 
-    def begin(self) -> None:
-        """Start it where it does not run yet, and do not wait."""
+    def begin(self, *, first: Callable[[], None] | None = None) -> subprocess.Popen[bytes] | None:
+        """Start it where it does not run yet, and do not wait.
+
+        Args:
+            first: Called in its process before its program starts.
+
+        Returns:
+            The process that was started; None where it runs already or cannot run here.
+
+        Raises:
+            Unavailable: It cannot be started.
+        """
         if not unavailable() and self._connected() is None and not self._is_held():
-            self._spawn()
+            return self._spawn(first)
+        return None
 
     def status(self) -> dict[str, Any] | None:
         """Its pid and its children's; None where it does not run."""
@@ -245,13 +257,14 @@ class Zygote:
             os.close(file)
         return False
 
-    def _spawn(self) -> subprocess.Popen[bytes]:
+    def _spawn(self, first: Callable[[], None] | None = None) -> subprocess.Popen[bytes]:
         identity = self.identity
         log = os.open(identity.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         command = [sys.executable, "-P", "-m", "workbench.batch.warm", "--idle", str(self._idle)]
         command += ["--socket", str(identity.socket), "--lock", str(identity.lock)]
+        _started[:] = [process for process in _started if process.poll() is None]
         try:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [*command, "--preload", ",".join(identity.preload)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -259,8 +272,11 @@ class Zygote:
                 env=dict(identity.environ),
                 cwd="/",
                 start_new_session=True,
+                preexec_fn=first,
             )
         except OSError as error:
             raise Unavailable(f"the zygote cannot be started: {error}") from error
         finally:
             os.close(log)
+        _started.append(process)
+        return process

@@ -37,9 +37,13 @@ if (address.searchParams.has("token")) {
   history.replaceState(null, "", address);
 }
 
-// A kernel that was culled or died answers 404 from then on.
+// A kernel that is gone answers with an error from then on, which says why where that is known (410).
 setInterval(async () => {
   if (document.hidden) return;
   const answer = await fetch(`${config.baseUrl}api/kernels/${config.kernelId}`).catch(() => null);
-  document.getElementById("wb-lost").hidden = answer !== null && answer.ok;
-}, 15000);
+  const lost = document.getElementById("wb-lost");
+  lost.hidden = answer !== null && answer.ok;
+  if (answer?.status !== 410) return;
+  const { message } = await answer.json().catch(() => ({}));
+  if (message) lost.firstElementChild.textContent = message;
+}, 5000);
