@@ -130,6 +130,8 @@ class Bench:
         """Run a notebook, by path or by a shipped one's name, and commit what it found."""
         from workbench.batch import run
 
+        self.zygote.begin()  # it starts while the parameters are checked and MLflow is opened
+
         return run(
             self.notebook(notebook),
             parameters or {},

@@ -46,8 +46,13 @@ def run(
       workbench run weekly.ipynb -p since=2026-01-05 --key weekly/2026-01-05 --json
     """
     from workbench import open_bench
+    from workbench.cli.warm import hand_over
 
     parameters = pairs(given)
+    with open_bench(workspace) as bench:
+        code = hand_over(bench.zygote, bench.environ)
+    if code is not None:
+        raise SystemExit(code)
     with open_bench(workspace) as bench, _progress(Path(notebook).stem) as on_cell:
         try:
             outcome = bench.run(notebook, parameters, key=key, on_cell=on_cell, kernel=kernel)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import logging
+import shutil
 import sqlite3
 import tempfile
 import threading
@@ -45,6 +47,7 @@ class MlflowStore:
         self._artifacts = artifacts
         self._lock = threading.RLock()
         self._opened: Any = None
+        self._experiment_id = ""  # known once it was looked up
 
     # runs
 
@@ -65,12 +68,16 @@ class MlflowStore:
         from mlflow.entities import Metric, RunTag
 
         with self._client() as client:
-            stamp = client.get_run(run_id).info.start_time  # the same at every attempt: logged once
-            for part in _batches([Metric(_safe(name), value, stamp, 0) for name, value in metrics.items()]):
-                client.log_batch(run_id, metrics=part)
-            for part in _batches([RunTag(name, value) for name, value in _tags(tags).items()]):
-                client.log_batch(run_id, tags=part)
-            client.log_artifacts(run_id, str(folder))
+            info = client.get_run(run_id).info
+            stamp = info.start_time  # the same at every attempt: logged once
+            numbers = list(_batches([Metric(_safe(name), value, stamp, 0) for name, value in metrics.items()]))
+            words = list(_batches([RunTag(name, value) for name, value in _tags(tags).items()]))
+            for some, others in itertools.zip_longest(numbers, words, fillvalue=()):
+                client.log_batch(run_id, metrics=some, tags=others)
+            if info.artifact_uri.startswith("file:"):  # a local folder is written to at once, without asking again
+                shutil.copytree(folder, _local(info.artifact_uri), dirs_exist_ok=True)
+            else:
+                client.log_artifacts(run_id, str(folder))
 
     def finish(self, run_id: str, status: Status) -> None:
         """End a run; again does no harm."""
@@ -237,6 +244,8 @@ class MlflowStore:
 
     def _experiment(self, client: Any) -> str:
         """The one that writes into our folder of artifacts; a store that was moved or copied gets a new one."""
+        if self._experiment_id:
+            return self._experiment_id
         place = self._artifacts.as_uri()
         moved = f"{EXPERIMENT}@{hashlib.sha256(place.encode()).hexdigest()[:8]}"
         for name in (EXPERIMENT, moved):
@@ -247,7 +256,8 @@ class MlflowStore:
                 found = client.get_experiment_by_name(name)
             if found.artifact_location == place:
                 break
-        return str(found.experiment_id)
+        self._experiment_id = str(found.experiment_id)
+        return self._experiment_id
 
     def _runs(self, client: Any, condition: str) -> list[str]:
         experiments = [found.experiment_id for found in client.search_experiments()]

@@ -19,8 +19,8 @@ def run(asked: dict[str, Any], files: Sequence[int]) -> int:  # noqa: ARG001
     """
     inline.forget()
     for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
-        mode = "r" if name == "stdin" else "w"
-        stream = open(number, mode, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
+        mode, lines = "r" if name == "stdin" else "w", 1 if name == "stderr" else -1
+        stream = open(number, mode, lines, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     module, _, name = asked["target"].partition(":")

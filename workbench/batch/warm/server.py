@@ -39,7 +39,18 @@ SELF = (  # what every fork needs to be a kernel
     "ipykernel.zmqshell",
     "tornado.platform.asyncio",
 )
+RUNNER = (  # what a fork needs to run notebooks itself, as `workbench run` does
+    "click",
+    "rich.progress",
+    "papermill.execute",
+    "nbconvert.exporters.html",
+    "bleach",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "mlflow.store.model_registry.sqlalchemy_store",
+    "mlflow.tracking.client",
+)
 PATIENCE = 10.0  # seconds a client may take to say what it wants
+SETTLED = 0.5  # seconds without a request after which there is time for the rest
 LOOK = 5.0  # seconds between two looks at the idle time
 MOST_CHILDREN = 128
 LEAST_MEMORY = 256 << 20  # bytes that must be free for one more kernel
@@ -90,6 +101,7 @@ class Zygote:
         for end in (self._wake, self._wake_end):
             os.set_blocking(end, False)
         self._ended = False
+        self._complete = False
         self._last = time.monotonic()
 
     def serve(self) -> None:
@@ -101,7 +113,10 @@ class Zygote:
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._selector.register(self._wake, selectors.EVENT_READ)
         while not self._ended and not self._is_idle():
-            for key, _ in self._selector.select(LOOK):
+            ready = self._selector.select(LOOK if self._complete else SETTLED)
+            if not ready:
+                self._finish()
+            for key, _ in ready:
                 if key.fileobj is self._listener:
                     self._take()
                 elif key.fileobj == self._wake:
@@ -109,6 +124,14 @@ class Zygote:
                 else:
                     self._hear(key.data)
             self._reap()
+
+    def _finish(self) -> None:
+        """Import the rest, when nobody waits for it."""
+        if not self._complete:
+            self._complete = True
+            _preload(RUNNER, set())
+            gc.collect()
+            gc.freeze()
 
     def _end(self, *_: Any) -> None:
         self._ended = True
