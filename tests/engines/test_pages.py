@@ -28,7 +28,7 @@ import os, ipywidgets as w
 said, button = w.Label("not pressed"), w.Button(description="Press")
 button.on_click(lambda _: setattr(said, "value", "pressed"))
 secret = w.Label("secret: " + os.environ.get("SECRET", "unseen"))
-token = w.Label("token: " + ("seen" if any("t0ken" in value for value in os.environ.values()) else "unseen"))
+token = w.Label(f"token: in {[name for name, value in os.environ.items() if 't0ken' in value]}")
 seen = w.Label("workspace: " + os.environ["WORKBENCH_WORKSPACE"])
 w.VBox([w.IntSlider(value=30, description="n"), button, said, secret, token, seen])
 """
@@ -212,7 +212,7 @@ def test_a_kernel_sees_no_token_and_nothing_of_the_server(voila, browser):
     first = Path(f"/proc/{kernel.pid}/environ").read_bytes()  # as it began: for a warm one, the zygote's
     for hidden in (b"of the server", TOKEN.encode(), b"JUPYTER_TOKEN"):
         assert hidden not in first
-    assert visit.page.get_by_text("token: unseen").count() == 1, "the address that it came by was handed on whole"
+    assert visit.page.get_by_text("token: in", exact=False).inner_text() == "token: in []"
     visit.leave()
 
 

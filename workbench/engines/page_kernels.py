@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import psutil  # type: ignore[import-untyped]
-from jupyter_server._tz import utcnow
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado import web
 from tornado.ioloop import PeriodicCallback
@@ -44,7 +43,7 @@ class PageKernels(AsyncMappingKernelManager):
         self._turn = asyncio.Lock()  # starting is counting first: one at a time
         self._watch: PeriodicCallback | None = None
 
-    async def start_kernel(self, *, env: Mapping[str, str] | None = None, **options: Any) -> str:  # type: ignore[override]  # as in the class above
+    async def start_kernel(self, *, env: Mapping[str, str] | None = None, **options: Any) -> str:  # type: ignore[override]
         """Start a kernel where there is a place for it.
 
         Args:
@@ -90,12 +89,13 @@ class PageKernels(AsyncMappingKernelManager):
 
     async def _make_room(self) -> bool:
         """End the kernel of the page that was left first; whether there is one."""
+        now = datetime.now(UTC)
         left = [
             (kernel.last_activity, kernel_id)
             for kernel_id, kernel in self._kernels.items()
             if not self._kernel_connections.get(kernel_id)
             and kernel.execution_state == "idle"
-            and utcnow() - kernel.last_activity > LEFT  # type: ignore[no-untyped-call]
+            and now - kernel.last_activity > LEFT
         ]
         if left:
             await self._end(min(left)[1], "This page was left for a while, and its place was given to another.")
@@ -107,7 +107,7 @@ class PageKernels(AsyncMappingKernelManager):
         if len(self._ended) > REMEMBERED:
             del self._ended[next(iter(self._ended))]
         if kernel_id in self:
-            await self.shutdown_kernel(kernel_id, now=True)
+            await self.shutdown_kernel(kernel_id, now=True)  # type: ignore[no-untyped-call]
 
     def _check_kernel_id(self, kernel_id: str) -> None:
         """Refuse a kernel that is not there, with the reason where one is known.
