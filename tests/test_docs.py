@@ -8,10 +8,13 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from workbench.cli import main
 
-README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+CLUSTERS = ROOT / "templates" / "clusters"
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
 COMMANDS = [
     line.split("#")[0].strip()
@@ -20,6 +23,7 @@ COMMANDS = [
     for line in text.splitlines()
     if line.startswith("workbench ")
 ]
+COMMANDS += re.findall(r"^    (workbench .*)$", (CLUSTERS / "README.md").read_text("utf-8"), re.MULTILINE)
 
 
 def test_the_python_on_the_first_screen_prints_what_it_says():
@@ -32,7 +36,7 @@ def test_the_python_on_the_first_screen_prints_what_it_says():
 
 
 @pytest.mark.parametrize("line", COMMANDS)
-def test_a_command_in_the_readme_parses(line):
+def test_a_command_in_a_readme_parses(line):
     words = shlex.split(line)[1:]
     command = main
     while isinstance(command, click.Group):
@@ -50,6 +54,19 @@ def test_the_readme_gives_the_two_commands_word_for_word():
 
 
 def test_linked_files_are_there():
-    root = Path(__file__).parents[1]
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (root / target).exists(), target
+    for folder in (ROOT, CLUSTERS):
+        for target in re.findall(r"\]\(([^)#:]+)\)", (folder / "README.md").read_text("utf-8")):
+            assert (folder / target).exists(), target
+
+
+def test_the_cluster_for_kubernetes_runs_one_image_and_is_reached_by_its_own_labels():
+    cluster = yaml.safe_load((CLUSTERS / "kubernetes.yaml").read_text("utf-8"))
+    name, parts = cluster["metadata"]["name"], cluster["spec"]
+    pods = [parts["worker"]["spec"], parts["scheduler"]["spec"]]
+    assert len({pod["containers"][0]["image"] for pod in pods}) == 1
+    selector = {"dask.org/cluster-name": name, "dask.org/component": "scheduler"}
+    assert parts["scheduler"]["service"]["selector"] == selector
+
+
+def test_the_script_for_slurm_compiles():
+    compile((CLUSTERS / "slurm.py").read_text("utf-8"), "slurm.py", "exec")

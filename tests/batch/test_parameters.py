@@ -411,3 +411,9 @@ def test_a_bad_value_is_refused_without_a_heavy_import(tmp_path, write_notebook)
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["alpha is '2'; it must be a number in (0, 1)", "[]"]
+
+
+def test_a_list_that_is_handed_out_is_the_callers_own():
+    first = of(CELL).validate({})
+    first["arms"].append("other")
+    assert of(CELL).validate({})["arms"] == ["free", "paid"]

@@ -5,6 +5,8 @@ import json
 import re
 import shutil
 import subprocess
+import threading
+import time
 from html.parser import HTMLParser
 
 import pytest
@@ -225,3 +227,42 @@ def test_a_browser_draws_the_figure_and_runs_nothing_else(render, tmp_path):
     assert 'class="main-svg"' in done.stdout
     assert "<title>Figures</title>" in done.stdout
     assert html.escape("</script><script>alert(1)</script>")[:9] in done.stdout
+
+
+def test_an_image_that_is_not_attached_is_left_out(render):
+    assert "<img" not in body_of(render(markdown("Look: ![a](attachment:lost.png)")))
+
+
+def test_each_report_is_what_a_first_one_would_be_in_every_thread(render, tmp_path):
+    """What is dear to make is kept for the next report; nothing of one gets into another."""
+    cells = [markdown("# Title\n\n$x^2$"), code(shown(text__html=TABLE), plotly(FIGURE)), code(plotly(FIGURE))]
+    first = render(*cells)
+    render(markdown("# Other"), code(shown(text__html="<b>other</b>"), shown(image__png=PIXEL)))
+    found = []
+    racers = [threading.Thread(target=lambda: found.append(render_alone(tmp_path))) for _ in range(3)]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join()
+    assert render(*cells) == first
+    assert len(set(found)) == 1
+
+
+def render_alone(folder):
+    notebook = folder / f"{threading.get_ident()}.ipynb"
+    cells = [markdown("# Title"), code(shown(text__html=TABLE), plotly(FIGURE))]
+    unique = [{**cell, "id": f"{cell['id']}-{number}"} for number, cell in enumerate(cells)]
+    notebook.write_text(json.dumps({"cells": unique, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    page = notebook.with_suffix(".html")
+    for _ in range(5):
+        write_report(notebook, page, name="n", sentence="", failed=False, parameters={})
+    return page.read_text("utf-8")
+
+
+def test_a_report_of_a_small_notebook_is_cheap_once_warm(render):
+    cells = [markdown(f"## Part {number}") for number in range(5)] + [code({**STREAM, "text": "1"}) for _ in range(5)]
+    render(*cells)
+    began = time.process_time()
+    for _ in range(5):
+        render(*cells)
+    assert (time.process_time() - began) / 5 < 0.03

@@ -8,7 +8,8 @@ from click.testing import CliRunner
 
 from workbench.bench import create
 from workbench.cli import main
-from workbench.cli.run import _notebook, pairs
+from workbench.cli.options import pairs
+from workbench.cli.run import _notebook
 
 READS = """#p
 from datetime import date

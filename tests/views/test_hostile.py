@@ -3,14 +3,19 @@
 from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
+from workbench.batch import Outcome, Parameter, Parameters
+from workbench.batch.kinds import Kind
 from workbench.errors import Misuse
 from workbench.evidence import Figure
 from workbench.policy import Decision, Reason
 from workbench.promotion import Candidate
-from workbench.views import monitoring_board, promotion_board
+from workbench.views import monitoring_board, promotion_board, run_form
+from workbench.views.form import Doing, Filling
+from workbench.views.outcome import Change, Place
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -24,7 +29,7 @@ HOSTILE = [
 KNOWN = {
     "div", "p", "b", "span", "h2", "h3", "ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td", "dl", "dt",
     "dd", "details", "summary", "blockquote", "time", "code", "abbr", "style", "svg", "line", "circle", "rect",
-    "path", "polygon", "polyline",
+    "path", "polygon", "polyline", "pre",
 }  # fmt: skip
 
 
@@ -130,4 +135,47 @@ def test_the_monitoring_page_shows_them_as_text(served, columns, reader, words):
     ]
     page = reader(monitoring_board(models, refresh=lambda: models))
     page.press("Details")
+    harmless(whole(page.page))
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_the_run_form_shows_them_as_text(words, reader):
+    def kind(leaf, **more):
+        return Kind(leaf, **more)
+
+    declared = [
+        Parameter("a", "str", kind("str"), words, words, 1),
+        Parameter("b", "list[str]", kind("str", listed=True), [words], words, 2),
+        Parameter("c", "Literal", kind("Literal", options=(words, "x")), words, words, 3),
+        Parameter("d", "Path", kind("Path"), Path(words), words, 4),
+    ]
+    finding = {"kind": words, "subject": words, "verdict": words, "sentence": words}
+    came = Outcome(
+        words, words, "finished", Path(words), Path(words), {words: 0.5}, words, ((words, 1),), (finding,)
+    )  # fmt: skip
+    doing = Doing(
+        run=lambda values, on_cell: came,
+        keep=lambda values: None,
+        exists=lambda path: False,
+        last=lambda: "before",
+        compare=lambda before, after: [Change("parameter", words, words, [words]), Change("metric", words, 1, words)],
+        place=lambda outcome: Place(f"reports/{words}", words, f"javascript:{words}"),
+        read_report=lambda outcome: words,
+    )
+    given = {words: words, "c": words}
+    filling = Filling(words, Parameters(words, declared), words, doing, kept=given, asked=given)
+    page = reader(run_form(filling, begin=lambda work: work()))
+    harmless(whole(page.page))
+    page.press("Run")
+    harmless(whole(page.page))
+    assert " ".join(words.split()) in " ".join(unescape(page.html).split())
+
+    page.press("Show the report here")
+    seen = Tags()
+    seen.feed(whole(page.page))
+    assert seen.tags - KNOWN == {"iframe"}
+    assert not [name for name in seen.attributes if name.startswith("on") or name in {"src", "href"}]
+
+    came = replace(came, status="failed")
+    page.press("Run")
     harmless(whole(page.page))

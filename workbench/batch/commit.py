@@ -7,13 +7,14 @@ version and one set of entries.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from workbench.batch.folders import MODELS, RunState
-from workbench.batch.record import EMPTY, read_record
+from workbench.batch.folders import MODELS, RunState, write_state
+from workbench.batch.reads import reads_of
+from workbench.batch.record import EMPTY, Record, read_record
 from workbench.batch.tracking import (
     DATA_DIGEST,
     FEATURE_SET,
@@ -27,6 +28,7 @@ from workbench.batch.tracking import (
 )
 from workbench.ledger import Ledger, ModelVersion, digest
 
+INTERACTIVE = "interactive"  # the name of what a person ran cell by cell
 NOTHING = "It ran to its end but handed over nothing; end the notebook with record.close()."
 
 
@@ -46,7 +48,7 @@ def commit_run(
     Returns:
         The body of the `run.finished` entry.
     """
-    record = read_record(folder)
+    record, reads = read_record(folder), reads_of(folder)
     handed = record or EMPTY
     sentence = handed["sentence"] if record else NOTHING
     tags = {NOTEBOOK_DIGEST: state.notebook_digest, SENTENCE: sentence}
@@ -63,6 +65,10 @@ def commit_run(
         "folder": folder.name,
         "seconds": state.seconds,
         **usage_of(state),
+        "content": state.content,
+        "reproduces": state.reproduces,
+        "reads": list(reads.changing),
+        "inputs": dict(reads.inputs),
         "metrics": handed["metrics"],
         "sentence": sentence,
         "lessons": handed["lessons"],
@@ -72,6 +78,27 @@ def commit_run(
     }
     _tell(ledger, state, body, versions, findings, actor, now)
     return body
+
+
+def commit_record(
+    record: Record,
+    *,
+    tracking: Callable[[], Tracking],
+    ledger: Ledger,
+    actor: str,
+    now: Callable[[], datetime],
+) -> None:
+    """Commit the record of a notebook that a person ran cell by cell; again does no harm."""
+    key = f"run/{record.run_id}"
+    if ledger.find(key) is not None:
+        return
+    store = tracking()
+    begun = store.attempts(key)
+    tags = {KEY: key, "workbench.actor": actor}
+    run_id = begun[-1] if begun else store.start(INTERACTIVE, parameters={}, tags=tags)
+    state = RunState(run_id, key, INTERACTIVE, notebook_digest="", parameters={}, state="executed")
+    write_state(record.folder, state)
+    commit_run(record.folder, state, tracking=store, ledger=ledger, actor=actor, now=now())
 
 
 def usage_of(state: RunState) -> dict[str, Any]:

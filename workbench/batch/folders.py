@@ -5,6 +5,8 @@ reports/runs/20260101-090000-ab_test-1f3a5c7e/
     notebook.ipynb    executed
     report.html       for people
     record.json       what the notebook handed over; files/ and models/ beside it
+    content.json      what it depends on: cells, parameters, inputs, code, environment
+    reads.jsonl       what it read beyond that
 """
 
 from __future__ import annotations
@@ -41,6 +43,8 @@ class RunState:
     name: str  # the notebook's
     notebook_digest: str
     parameters: Mapping[str, Any]  # plain JSON
+    content: str = ""  # key of all that it depends on; see `workbench.batch.content`
+    reproduces: str = ""  # the run of which it is a rerun
     state: State = "running"
     seconds: float = 0.0  # that the cells took
     lane: str = ""  # how they were run
@@ -67,6 +71,15 @@ def make_folder(root: Path, name: str, began: datetime, run_id: str) -> Path:
 def runs_folder(root: Path) -> Path:
     """Where a workspace keeps its runs."""
     return root / "reports" / "runs"
+
+
+def workspace_of(folder: Path) -> Path:
+    """The workspace of a run's folder.
+
+    >>> workspace_of(Path("/team/reports/runs/20260101-090000-ab_test-1f3a5c7e")).as_posix()
+    '/team'
+    """
+    return folder.parents[2]
 
 
 def slug(name: str, *, otherwise: str = "notebook") -> str:

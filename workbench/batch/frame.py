@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from workbench.batch.lanes import Ended, Failure, Job, OnCell, told
+from workbench.batch.lanes import Ended, Failure, Job, OnCell, Stopped, told
 from workbench.batch.watching import Watch
 
 ENGINE = "workbench-frame"  # papermill's name of it
@@ -36,6 +36,7 @@ def framed(job: Job, on_cell: OnCell | None, kernel: Kernel, lane: str) -> Ended
 
     Raises:
         RuntimeError: papermill failed before there was a kernel.
+        Stopped: The job was told to stop.
     """
     papermill = _papermill()
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -70,6 +71,8 @@ def framed(job: Job, on_cell: OnCell | None, kernel: Kernel, lane: str) -> Ended
     finally:
         usage = watched.stop()
         kernel.end()
+    if failure is not None and job.stop is not None and job.stop.is_set():
+        raise Stopped
     return Ended(failure, usage, lane)
 
 
@@ -79,12 +82,13 @@ class Watched:
     def __init__(self, kernel: Kernel, job: Job) -> None:
         self._kernel = kernel
         self._limits = job.limits
+        self._stop = job.stop
         self._watch: Watch | None = None
         self.cell: int | None = None  # the number of the one that runs
 
     def begin(self) -> None:
         """Watch the kernel, which runs now."""
-        self._watch = Watch(self._kernel.pid, self._limits)
+        self._watch = Watch(self._kernel.pid, self._limits, self._stop)
 
     def stop(self) -> Any:
         """What it took."""

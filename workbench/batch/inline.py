@@ -11,7 +11,8 @@ import contextlib
 import signal
 import socket
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from queue import Empty
 from typing import Any
 
@@ -28,7 +29,7 @@ def inline(job: Job, on_cell: OnCell | None = None, *, zygote: Zygote) -> Ended:
         RuntimeError: papermill failed before there was a kernel.
     """
     zygote.start()
-    kernel = LocalKernel(job, zygote)
+    kernel = LocalKernel(zygote, environ=kernel_environment(job), folder=job.workspace)
     try:
         return framed(job, on_cell, kernel, "inline")
     finally:
@@ -40,9 +41,10 @@ class LocalKernel:
 
     when_dead: Callable[[], Any] | None = None
 
-    def __init__(self, job: Job, zygote: Zygote) -> None:
-        self._job = job
+    def __init__(self, zygote: Zygote, *, environ: Mapping[str, str], folder: Path) -> None:
         self._zygote = zygote
+        self._environ = environ
+        self._folder = folder
         self._child: Child | None = None
         self._socket: socket.socket | None = None
         self._client: LocalClient | None = None
@@ -64,8 +66,8 @@ class LocalKernel:
             self._socket = ours
             self._child = self._zygote.fork(
                 "inline",
-                environ=kernel_environment(self._job),
-                folder=str(self._job.workspace),
+                environ=self._environ,
+                folder=str(self._folder),
                 files=[theirs.fileno()],
             )
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Protocol
 
 from workbench.batch.secrets import variables
@@ -53,6 +54,10 @@ FIXED = {
 LONGEST = 2000  # characters of an error's message that are kept
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 OnCell = Callable[[int, int], None]  # called with (cells done, cells in all)
+
+
+class Stopped(BaseException):
+    """A run was told to stop before its end; nothing of it is committed."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,7 @@ class Job:
     environ: Mapping[str, str] = field(repr=False)  # the runner's environment; the allowed part is inherited
     limits: Limits = Limits()
     secrets: Mapping[str, str] = field(default_factory=dict)  # references by parameter; their variables are handed on
+    stop: Event | None = field(default=None, repr=False, compare=False)  # set: end what runs and raise Stopped
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,11 @@ class Lane(Protocol):
     """A way to run the cells of a notebook; also called from several threads at once."""
 
     def __call__(self, job: Job, on_cell: OnCell | None = None) -> Ended:
-        """Run all cells; what a cell or a kernel does wrong is in the answer, not raised."""
+        """Run all cells; what a cell or a kernel does wrong is in the answer, not raised.
+
+        Raises:
+            Stopped: The job was told to stop; nothing of it runs any more.
+        """
         ...
 
 

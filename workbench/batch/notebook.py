@@ -19,6 +19,7 @@ from workbench.ledger import digest
 
 TAG = "parameters"
 INJECTED = "injected-parameters"
+ERROR_NOTE = "papermill-error-cell-tag"  # tags cells that papermill adds to a notebook that failed
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 FORMAT = 4
 WITH_IDS = 5  # the minor format from which on cells have an id
@@ -54,9 +55,14 @@ def is_tagged(cell: Mapping[str, Any], tag: str) -> bool:
     return cell["cell_type"] == "code" and tag in cell.get("metadata", {}).get("tags", [])
 
 
+def own_cells(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A notebook's cells without those that a runner put in."""
+    return [cell for cell in content["cells"] if not _is_runners(cell)]
+
+
 def digest_of(content: Mapping[str, Any]) -> str:
     """SHA-256 of a notebook's cells, in hex; outputs and injected values do not count."""
-    cells = [cell for cell in content["cells"] if not is_tagged(cell, INJECTED)]
+    cells = own_cells(content)
     return digest([["".join(cell["source"]), cell["cell_type"]] for cell in cells])
 
 
@@ -86,10 +92,14 @@ def injected(content: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str,
     }
     if content["nbformat_minor"] < WITH_IDS:
         del cell["id"]
-    cells = [cell for cell in content["cells"] if not is_tagged(cell, INJECTED)]
+    cells = own_cells(content)
     after = [is_tagged(cell, TAG) for cell in cells].index(True) + 1
     metadata = {**content.get("metadata", {}), "kernelspec": KERNEL}
     return {**content, "metadata": metadata, "cells": [*cells[:after], cell, *cells[after:]]}
+
+
+def _is_runners(cell: Mapping[str, Any]) -> bool:
+    return is_tagged(cell, INJECTED) or ERROR_NOTE in cell.get("metadata", {}).get("tags", [])
 
 
 def _is_cell(cell: Any) -> bool:

@@ -17,7 +17,9 @@ import difflib
 import io
 import tokenize
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +101,7 @@ class Parameters:
             Misuse: A name is unknown or a value does not fit; all of it is said at once.
         """
         problems = [self._unknown(name) for name in given if name not in self._declared]
-        values = {parameter.name: parameter.default for parameter in self}
+        values = {parameter.name: copy(parameter.default) for parameter in self}  # a list is the caller's own
         for name in (name for name in given if name in values):
             try:
                 values[name] = self._declared[name].kind.read(given[name])
@@ -143,12 +145,17 @@ def declared(cells: list[dict[str, Any]], name: str) -> Parameters:
             f"{name} has no parameters cell",
             hint=f'tag its first code cell "{TAG}" and declare each parameter on a line: {EXAMPLE}',
         )
-    found = list(_declarations("".join(tagged[0]["source"]), name))
+    return Parameters(name, list(_declared("".join(tagged[0]["source"]), name)))
+
+
+@lru_cache(maxsize=64)  # the runs of a sweep read the same cell again and again
+def _declared(text: str, name: str) -> tuple[Parameter, ...]:
+    found = tuple(_declarations(text, name))
     names = [parameter.name for parameter in found]
     for parameter in found:
         if names.count(parameter.name) > 1:
             raise Misuse(f"the parameters cell of {name} declares {parameter.name} twice", hint="keep one of them")
-    return Parameters(name, found)
+    return found
 
 
 def _declarations(text: str, name: str) -> Iterator[Parameter]:

@@ -22,7 +22,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from workbench.batch.folders import FILES, MODELS, RECORD, make_folder, read_state, write_whole
+from workbench.batch.folders import FILES, MODELS, RECORD, make_folder, read_state, workspace_of, write_whole
+from workbench.batch.reads import note_input
 from workbench.errors import EngineError, Misuse
 from workbench.ledger import canonical
 
@@ -115,6 +116,23 @@ class Record:
     def data(self, name: str, digest: str, rows: int) -> None:
         """What was read: its name, full-content digest and number of rows."""
         self._open()["data"].append({"name": str(name), "digest": str(digest), "rows": int(rows)})
+
+    def input(self, path: str | Path) -> Path:
+        """A further file or folder that is read, so that the run is used again only while it is unchanged.
+
+        A parameter's value, or a text in the code, that names a file is an input already.
+
+        Args:
+            path: Relative to the workspace, or whole.
+
+        Returns:
+            The whole path.
+
+        Raises:
+            Misuse: It is not there or cannot be read.
+        """
+        self._open()
+        return note_input(self.folder, workspace_of(self.folder), path)
 
     def file(self, name: str, content: str | bytes) -> Path:
         """A report or table to keep beside the run; where it lies.

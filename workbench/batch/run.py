@@ -5,23 +5,27 @@
 A run has an idempotency key. Once it has finished under a key, the same key gives that outcome and
 nothing runs; one that was executed but killed before its commit is committed, not executed again; one
 that was killed earlier is marked failed and runs anew. A key is held by one process at a time.
+
+Keys go first. Where `reuse` is asked for, an earlier run of the same content (cells, parameters, inputs,
+code, environment) is given next, and nothing runs; under a key, the ledger then says which run it was.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import shlex
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from threading import Event
 from typing import Any, Literal
 
 from workbench.batch.commit import NOTHING, commit_run, usage_of
+from workbench.batch.content import Content
+from workbench.batch.fingerprint import content_of_run
 from workbench.batch.folders import (
     NOTEBOOK,
     REPORT,
@@ -32,19 +36,20 @@ from workbench.batch.folders import (
     write_state,
     write_whole,
 )
+from workbench.batch.holding import held
 from workbench.batch.kernels import cold
 from workbench.batch.kinds import plain
 from workbench.batch.lanes import Failure, Job, Lane, Limits, OnCell
 from workbench.batch.notebook import content_of, digest_of, injected
 from workbench.batch.parameters import declared
-from workbench.batch.record import Record, read_record
+from workbench.batch.record import read_record
 from workbench.batch.redaction import Redaction
+from workbench.batch.reuse import AFRESH, REUSED, Found, check_content, find_earlier, keep_content, note_reuse
 from workbench.batch.secrets import Secret
-from workbench.batch.tracking import KEY, PARENT, Tracking
+from workbench.batch.tracking import KEY, PARENT, REPRODUCES, Tracking
 from workbench.errors import EngineError, Misuse
 from workbench.ledger import Entry, Ledger
 
-INTERACTIVE = "interactive"  # the name of what a person ran cell by cell
 NO_LIMITS = Limits()
 
 
@@ -61,7 +66,9 @@ class Outcome:
     sentence: str  # what came out, or what went wrong
     versions: tuple[tuple[str, int], ...] = ()  # registered: (model, version)
     findings: tuple[Mapping[str, Any], ...] = ()  # bodies of the evidence
-    reused: bool = False  # True: an earlier run under the same key
+    reused: bool = False  # True: an earlier run, under the same key or of the same content
+    because: str = field(default="", compare=False)  # why it ran, or which earlier run it is, in words
+    failure: Failure | None = None  # why it did not come to its end
 
 
 @dataclass(frozen=True)
@@ -83,8 +90,10 @@ class Way:
     lane: Lane
     limits: Limits
     on_cell: OnCell | None
-    parent: str | None
+    parent: Callable[[], str] | None
+    stop: Event | None
     secrets: Mapping[str, str]  # references by parameter
+    content: Callable[[], Content]  # takes what the run depends on, as the disk is now
 
 
 def run(
@@ -101,7 +110,10 @@ def run(
     on_cell: OnCell | None = None,
     lane: Lane = cold,
     limits: Limits = NO_LIMITS,
-    parent: str | None = None,
+    parent: Callable[[], str] | None = None,
+    stop: Event | None = None,
+    reuse: bool = False,
+    reproduces: str = "",
 ) -> Outcome:
     """Run a notebook and commit what it found.
 
@@ -118,7 +130,10 @@ def run(
         on_cell: Called with (cells done, cells in all).
         lane: How the cells are run.
         limits: What the cells may take.
-        parent: The tracking store's run that this one is a part of.
+        parent: Gives the tracking store's run that this one is a part of; asked only when something runs.
+        stop: Once it is set, what runs is ended and `Stopped` is raised.
+        reuse: Whether an earlier finished run of the same content will do.
+        reproduces: The run of which this is a rerun.
 
     Returns:
         The outcome; a cell that raises or a kernel that dies gives one with the status "failed".
@@ -132,43 +147,38 @@ def run(
     known = notebook.resolve().parent == workspace_root.resolve() / "notebooks"  # then its name will do
     where = shlex.quote(notebook.name if known else str(notebook))
     values = declared(content["cells"], notebook.name).validate(parameters, where=where)
+    plain_values = {name: plain(value) for name, value in values.items()}
+    root = workspace_root.resolve()
+
+    secrets = {name: value.reference for name, value in values.items() if isinstance(value, Secret)}
+
+    def content_now() -> Content:
+        return content_of_run(notebook.stem, content, plain_values, root=root, environ=environ, secrets=tuple(secrets))
+
+    before = content_now()
     fresh = RunState(
         run_id="",
         key=key or f"run/{uuid.uuid4().hex}",
         name=notebook.stem,
         notebook_digest=digest_of(content),
-        parameters={name: plain(value) for name, value in values.items()},
+        parameters=plain_values,
+        content=before.key,
+        reproduces=reproduces,
     )
-    home = Home(workspace_root.resolve(), tracking, ledger, actor, now)
-    secrets = {name: value.reference for name, value in values.items() if isinstance(value, Secret)}
-    way = Way(environ, lane, limits, on_cell, parent, secrets)
-    if key is None:
-        return _anew(home, fresh, injected(content, values), way)
-    with _alone(home.root, key):
+    home = Home(root, tracking, ledger, actor, now)
+    way = Way(environ, lane, limits, on_cell, parent, stop, secrets, content_now)
+    with held(home.root, key) if key else contextlib.nullcontext():
         given = {name: fresh.parameters[name] for name in parameters}
-        earlier = _finished(home, fresh, given) or _resumed(home, fresh, given)
-        return earlier or _anew(home, fresh, injected(content, values), way)
-
-
-def commit_record(
-    record: Record,
-    *,
-    tracking: Callable[[], Tracking],
-    ledger: Ledger,
-    actor: str,
-    now: Callable[[], datetime],
-) -> None:
-    """Commit the record of a notebook that a person ran cell by cell; again does no harm."""
-    key = f"run/{record.run_id}"
-    if ledger.find(key) is not None:
-        return
-    store = tracking()
-    begun = store.attempts(key)
-    tags = {KEY: key, "workbench.actor": actor}
-    run_id = begun[-1] if begun else store.start(INTERACTIVE, parameters={}, tags=tags)
-    state = RunState(run_id, key, INTERACTIVE, notebook_digest="", parameters={}, state="executed")
-    write_state(record.folder, state)
-    commit_run(record.folder, state, tracking=store, ledger=ledger, actor=actor, now=now())
+        done = _finished(home, fresh, given) if key else None
+        if done is not None:
+            return done
+        found = find_earlier(before, root=root, ledger=ledger) if reuse else Found(None, AFRESH)
+        if found.entry is not None:  # before the tracking store is opened: a hit costs milliseconds
+            if key:
+                note_reuse(ledger, fresh, found, actor=actor, now=now())
+            return replace(_told(found.entry, root), because=found.because)
+        done = _resumed(home, fresh, given) if key else None
+        return done or replace(_anew(home, fresh, injected(content, values), way, before), because=found.because)
 
 
 def _finished(home: Home, fresh: RunState, given: Mapping[str, Any]) -> Outcome | None:
@@ -176,15 +186,20 @@ def _finished(home: Home, fresh: RunState, given: Mapping[str, Any]) -> Outcome 
 
     Raises:
         Misuse: It was for something else.
+        EngineError: The ledger is damaged.
     """
     entry = home.ledger.find(fresh.key)
     if entry is None:
         return None
-    if entry.kind != "run.finished" or entry.body["name"] != fresh.name:
-        was = entry.body["name"] if entry.kind == "run.finished" else entry.kind
+    of_a_run = entry.kind in {"run.finished", REUSED}
+    if not of_a_run or entry.body["name"] != fresh.name:
+        was = entry.body["name"] if of_a_run else entry.kind
         raise Misuse(f"the key {fresh.key!r} was used for {was}, not for {fresh.name}", hint="give another key")
     _check_same(fresh.key, entry.body["parameters"], given)
-    return _told(entry, home.root)
+    ran = home.ledger.find(entry.body["of"]) if entry.kind == REUSED else entry
+    if ran is None:
+        raise EngineError(f"the ledger lacks the run that {fresh.key!r} stands for", hint="workbench ledger verify")
+    return replace(_told(ran, home.root), because="this ran before under the same key")
 
 
 def _resumed(home: Home, fresh: RunState, given: Mapping[str, Any]) -> Outcome | None:
@@ -201,7 +216,8 @@ def _resumed(home: Home, fresh: RunState, given: Mapping[str, Any]) -> Outcome |
             _check_same(fresh.key, state.parameters, given)
             body = commit_run(folder, state, tracking=store, ledger=home.ledger, actor=home.actor, now=home.now())
             store.abandon(fresh.key)
-            return _outcome(run_id, body, folder, reused=True)
+            because = "it had run under the same key, and is committed now"
+            return replace(_outcome(run_id, body, folder, reused=True), because=because)
     store.abandon(fresh.key)
     return None
 
@@ -216,20 +232,23 @@ def _check_same(key: str, before: Mapping[str, Any], given: Mapping[str, Any]) -
         )
 
 
-def _anew(home: Home, fresh: RunState, content: Mapping[str, Any], way: Way) -> Outcome:
-    redaction = Redaction.of(way.secrets, way.environ, content)
+def _anew(home: Home, fresh: RunState, notebook: Mapping[str, Any], way: Way, before: Content) -> Outcome:
+    redaction = Redaction.of(way.secrets, way.environ, notebook)
     began, store = home.now(), home.tracking()
     tags = {KEY: fresh.key, "workbench.notebook": fresh.name, "workbench.actor": home.actor}
     if way.parent:
-        tags[PARENT] = way.parent
+        tags[PARENT] = way.parent()
+    if fresh.reproduces:
+        tags[REPRODUCES] = fresh.reproduces
     run_id = store.start(fresh.name, parameters=fresh.parameters, tags=tags)
     try:
         state = replace(fresh, run_id=run_id)
         folder = make_folder(home.root, fresh.name, began, run_id)
         write_state(folder, state)
-        write_whole(folder / NOTEBOOK, json.dumps(content, indent=1))
+        keep_content(folder, before)
+        write_whole(folder / NOTEBOOK, json.dumps(notebook, indent=1))
         cells_began = home.now()
-        job = Job(folder / NOTEBOOK, home.root, folder, way.environ, way.limits, way.secrets)
+        job = Job(folder / NOTEBOOK, home.root, folder, way.environ, way.limits, way.secrets, way.stop)
         ended = redaction.around(way.lane, job, way.on_cell)
         state = replace(
             state,
@@ -239,6 +258,7 @@ def _anew(home: Home, fresh: RunState, content: Mapping[str, Any], way: Way) -> 
             cpu_seconds=ended.usage.cpu_seconds,
             peak_memory=ended.usage.peak_memory,
         )
+        check_content(folder, before, way.content)
         _report(folder, state, ended.failure)
         write_state(folder, state)
         if ended.failure:
@@ -264,6 +284,7 @@ def _failed(home: Home, store: Tracking, folder: Path, state: RunState, failure:
         "folder": folder.name,
         "seconds": state.seconds,
         **usage_of(state),
+        "reproduces": state.reproduces,
         "cell": failure.cell,
         "error": failure.error,
         "message": failure.message,
@@ -276,7 +297,16 @@ def _failed(home: Home, store: Tracking, folder: Path, state: RunState, failure:
         body=body,
         now=home.now(),
     )
-    return Outcome(state.run_id, state.name, "failed", folder / NOTEBOOK, folder / REPORT, {}, failure.sentence)
+    return Outcome(
+        run_id=state.run_id,
+        name=state.name,
+        status="failed",
+        notebook=folder / NOTEBOOK,
+        report=folder / REPORT,
+        metrics={},
+        sentence=failure.sentence,
+        failure=failure,
+    )
 
 
 def _report(folder: Path, state: RunState, failure: Failure | None) -> None:
@@ -291,31 +321,6 @@ def _report(folder: Path, state: RunState, failure: Failure | None) -> None:
         failed=failure is not None,
         parameters=state.parameters,
     )
-
-
-@contextmanager
-def _alone(root: Path, key: str) -> Iterator[None]:
-    """Hold a key: another process that has the same one waits, and then finds the work done.
-
-    Raises:
-        EngineError: The workspace cannot be written.
-    """
-    from filelock import FileLock
-
-    locks = runs_folder(root) / ".locks"
-    try:
-        locks.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(locks / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.lock", mode=0o600)
-        lock.acquire()
-    except OSError as error:
-        raise EngineError(
-            f"the workspace {root} cannot be written: {error.strerror or error}",
-            hint="choose another with --workspace, or mend its permissions",
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _told(entry: Entry, root: Path) -> Outcome:

@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
 PARENT = "mlflow.parentRunId"  # tag of a run that is a part of another; MLflow shows it below that one
+REPRODUCES = "workbench.reproduces"  # tag of a run: the one of which it is a rerun
 KEY = "workbench.key"  # tag of a run and of a version: the idempotency key it was made under
 MODEL_DIGEST = "workbench.model_digest"  # tags of a version, for people who look at it in the registry …
 DATA_DIGEST = "workbench.data_digest"

@@ -18,6 +18,7 @@ from pathlib import Path
 from workbench.batch.lanes import Failure, Limits, Usage
 
 FIRST = 0.25  # seconds before the first look, and between looks where memory is limited
+HEED = 0.2  # seconds between two looks at whether it is to stop
 RAREST = 4.0  # seconds between looks at most
 GB = 1 << 30
 TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
@@ -27,10 +28,11 @@ OUT_OF_MEMORY = "oom_kill"  # the system's count of processes that it ended for 
 class Watch:
     """A watch over one process group; ends it past a limit, and says then why."""
 
-    def __init__(self, pid: int, limits: Limits) -> None:
+    def __init__(self, pid: int, limits: Limits, stop: threading.Event | None = None) -> None:
         self.failure: Failure | None = None
         self._pid = pid
         self._limits = limits
+        self._told_to_stop = stop
         self._usage = Usage()
         self._began = time.monotonic()
         self._killed_before = _killed_for_memory()
@@ -59,10 +61,22 @@ class Watch:
 
     def _look_on(self) -> None:
         pause = FIRST
-        while not self._done.wait(self._pause(pause)):
+        while not self._over(self._pause(pause)):
             self._look()
             self._keep()
             pause = min(2 * pause, RAREST)
+
+    def _over(self, pause: float) -> bool:
+        """Wait; whether there is nothing to watch any more. A stop is heeded at once."""
+        if self._told_to_stop is None:
+            return self._done.wait(pause)
+        end = time.monotonic() + pause
+        while not self._done.wait(max(0.0, min(HEED, end - time.monotonic()))):
+            if self._told_to_stop.is_set() and self.failure is None:
+                self._end(Failure("Stopped", "it was told to stop"))
+            if time.monotonic() >= end:
+                return False
+        return True
 
     def _pause(self, pause: float) -> float:
         if self._limits.memory is not None:

@@ -6,7 +6,8 @@ MLflow. This room alone reads the process's environment and the clock.
 
 from __future__ import annotations
 
-from workbench.bench.composition import Bench, bench_if_any, open_bench, usual_zygote
+from workbench.bench.composition import Bench
+from workbench.bench.opening import bench_if_any, open_bench, usual_zygote
 from workbench.bench.settings import Settings
 from workbench.bench.workspace import create, find, shipped
 

@@ -12,7 +12,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from workbench.bench.composition import Bench, open_bench
+from workbench.bench.composition import Bench
+from workbench.bench.opening import open_bench
 from workbench.bench.workspace import find, shipped
 from workbench.errors import Misuse
 

@@ -6,7 +6,10 @@
     predictions.db      what was answered
     policies/           the policies in force, copied from the shipped ones
     notebooks/          the notebooks to begin from, copied from the shipped ones
+    schedules/          what was given to cron, systemd or Kubernetes to run
     reports/runs/       one folder a run: the executed notebook and its report
+    reports/sweeps/     one folder a sweep: its plan, its table and its page
+    .forms/             what was filled in last in the form of a notebook
 
 Making one is safe to repeat and safe to interrupt: the settings file is written last.
 """
@@ -78,6 +81,30 @@ def find(start: Path) -> Path:
         f"{start} lies in no workspace (no {FILE} here or above)",
         hint="workbench init DIR makes one; --workspace DIR names one",
     )
+
+
+def notebook_named(root: Path, name: str | Path) -> Path:
+    """The path of a notebook named by its path, or by the bare name of one in a workspace or shipped.
+
+    Raises:
+        Misuse: There is no such notebook.
+    """
+    path = Path(name)
+    if path.suffix == ".ipynb" and path.is_file():
+        return path
+    if path.parent == Path():
+        for folder in (root / "notebooks", shipped("notebooks")):
+            here = folder / f"{path.name.removesuffix('.ipynb')}.ipynb"
+            if here.is_file():
+                return here
+    known = ", ".join(notebook_names(root))
+    raise Misuse(f"there is no notebook {str(name)!r}", hint=f"give a path, or one of: {known}")
+
+
+def notebook_names(root: Path) -> list[str]:
+    """The names of the notebooks in a workspace and of those shipped."""
+    folders = (root / "notebooks", shipped("notebooks"))
+    return sorted({path.stem for folder in folders for path in folder.glob("*.ipynb")})
 
 
 def _copy(files: list[Path], folder: Path) -> None:

@@ -19,8 +19,11 @@ from workbench.cli.new import new
 from workbench.cli.options import Commands
 from workbench.cli.policy import policy
 from workbench.cli.run import params, run
+from workbench.cli.runs import diff, rerun, runs
+from workbench.cli.schedule import schedule
 from workbench.cli.serve import serve
 from workbench.cli.start import init
+from workbench.cli.sweep import sweeps
 from workbench.cli.up import up
 
 __all__ = ["main"]
@@ -44,6 +47,11 @@ for command in (
     new,
     run,
     params,
+    sweeps,
+    runs,
+    diff,
+    rerun,
+    schedule,
     models,
     promote,
     reject,

@@ -140,7 +140,7 @@ def _waiting(console: Any, name: str) -> Iterator[None]:
 def _notebook(bench: Bench, name: str, notebook: str, parameters: Mapping[str, Any]) -> Step:
     from workbench.bench import shipped
 
-    outcome = bench.run(shipped("notebooks") / f"{notebook}.ipynb", parameters, key=_key(name))
+    outcome = bench.run(shipped("notebooks") / f"{notebook}.ipynb", parameters, key=_key(name), fresh=True)
     if outcome.status != "finished":
         raise EngineError(
             f"the step {name!r} failed: {outcome.sentence}", hint=f"look at {outcome.notebook}, then run the demo again"

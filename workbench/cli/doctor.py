@@ -106,6 +106,7 @@ def _kernel() -> Check:
 
 def _workspace(workspace: Path | None) -> Iterator[Check]:
     from workbench import open_bench
+    from workbench.batch.index import Index
 
     try:
         bench = open_bench(workspace)
@@ -126,6 +127,8 @@ def _workspace(workspace: Path | None) -> Iterator[Check]:
         runs = bench.root / "reports" / "runs"
         if not result.entries and runs.is_dir() and any(not p.name.startswith(".") for p in runs.iterdir()):
             yield Check("history", False, f"the ledger is empty, but there are runs in {runs}", "put back a backup")
+        damage = Index(bench.root, bench.ledger).damage()
+        yield Check("index of runs", not damage, damage or "sound", "workbench runs --reindex" if damage else "")
         for head in bench.ledger.heads():
             yield _champion(bench, head)
         owed = len(bench.ledger.owed())

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import click
 
-from workbench.cli.options import json_option, print_json, print_table, workspace_option
-from workbench.cli.run import pairs
+from workbench.cli.options import json_option, pairs, print_json, print_table, workspace_option
 from workbench.errors import Misuse
 
 DAY = click.DateTime(["%Y-%m-%d"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -13,6 +14,8 @@ from workbench.errors import Denied, EngineError, Misuse, WorkbenchError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+GIGABYTE = 1 << 30
+INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 EXIT_CODES: dict[type[WorkbenchError], int] = {Misuse: 2, Denied: 3, EngineError: 4}
 
 
@@ -53,9 +56,61 @@ def workspace_option(command: Command) -> Command:
     )(command)
 
 
+def executor_option(command: Command) -> Command:
+    """Add `--executor ADDRESS`, handed on as `executor: str | None`."""
+    return click.option(
+        "--executor",
+        metavar="ADDRESS",
+        help="Run on the workers of the Dask scheduler at tcp://HOST:PORT or tls://HOST:PORT; default: here.",
+    )(command)
+
+
 def json_option(command: Command) -> Command:
     """Add `--json`, handed on as `as_json: bool`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout in place of text.")(command)
+
+
+def limit_options(command: Command) -> Command:
+    """Add `--timeout`, `--cell-timeout` and `--memory`, handed on as `limits: Limits`."""
+
+    @functools.wraps(command)
+    def limited(
+        *args: Any, timeout: float | None, cell_timeout: float | None, memory: float | None, **more: Any
+    ) -> Any:
+        from workbench.batch.lanes import Limits
+
+        bytes_ = None if memory is None else int(memory * GIGABYTE)
+        return command(*args, limits=Limits(cell_timeout, timeout, bytes_), **more)
+
+    above = click.FloatRange(min=0, min_open=True)
+    for option in (
+        click.option("--memory", type=above, metavar="GB", help="A run that takes more memory is ended."),
+        click.option(
+            "--cell-timeout", type=above, metavar="SECONDS", help="A run one of whose cells takes longer is ended."
+        ),
+        click.option("--timeout", type=above, metavar="SECONDS", help="A run that takes longer is ended."),
+    ):
+        limited = option(limited)
+    return limited  # type: ignore[return-value]
+
+
+def pairs(given: Sequence[str], option: str = "-p") -> dict[str, str]:
+    """Texts by name, of an option that is given as NAME=VALUE and may be repeated.
+
+    Raises:
+        Misuse: One has no value, or is given twice.
+    """
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise Misuse(f"{option} {text!r} gives no value", hint=f"write {option} NAME=VALUE, e.g. {option} seed=7")
+        if name.strip() in found:
+            raise Misuse(
+                f"{option} {name.strip()} is given twice", hint=f"several values are one text: {option} arms=a,b"
+            )
+        found[name.strip()] = value
+    return found
 
 
 def print_json(value: Any) -> None:

@@ -10,55 +10,113 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workbench.cli.options import json_option, print_json, print_table, workspace_option
+from workbench.batch.schedules.periods import PERIODS, Period, period_of
+from workbench.cli.options import (
+    INTERRUPTED,
+    executor_option,
+    json_option,
+    limit_options,
+    pairs,
+    print_json,
+    print_table,
+    workspace_option,
+)
+from workbench.cli.sweep import Asked, Place, run_sweep, sweep_options
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
     from workbench.batch import Outcome
-
-INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
+    from workbench.batch.lanes import Limits
 
 
 @click.command()
-@click.argument("notebook")
+@click.argument("notebook", required=False)
 @click.option(
     "-p", "--parameter", "given", metavar="NAME=VALUE", multiple=True, help="A parameter's value; may be repeated."
 )
-@click.option("--key", help="Idempotency key: a run that finished under it is not run again.")
+@click.option("--key", help="Idempotency key: what finished under it, a run or a sweep, is not run again.")
+@click.option("--fresh", is_flag=True, help="Run it even where nothing has changed since an earlier run.")
+@click.option(
+    "--key-by",
+    type=click.Choice(PERIODS),
+    help="Add the present minute, hour, day or week to the key, so that it runs once in each.",
+)
 @click.option(
     "--kernel",
     type=click.Choice(["auto", "inline", "warm", "cold"]),
     help="How cells are run; auto is the fastest way that is faithful.",
 )
+@executor_option
+@limit_options
+@sweep_options
 @workspace_option
 @json_option
 def run(
-    notebook: str, given: Sequence[str], key: str | None, kernel: str | None, workspace: Path | None, as_json: bool
+    notebook: str | None,
+    given: Sequence[str],
+    key: str | None,
+    fresh: bool,
+    key_by: Period | None,
+    kernel: str | None,
+    executor: str | None,
+    limits: Limits,
+    asked: Asked,
+    workspace: Path | None,
+    as_json: bool,
 ) -> None:
     """Run NOTEBOOK, a path or the name of a shipped one, and commit what it found.
 
     Parameters are checked before anything starts; see them with: workbench params NOTEBOOK
 
+    A finished run with the same cells, parameters, inputs, imported code and environment is given in its
+    place, and nothing runs; why it ran, or which run it is, is said on stderr. Inputs are the files that
+    parameters and texts in the code name, and what the notebook declares by record.input(PATH).
+
+    With --sweep or --file it is run once for each combination or row. A sweep is on disk before it starts:
+    after Ctrl-C, a kill or a power cut, --resume does the rest.
+
     \b
     Examples:
       workbench run ab_test
-      workbench run ab_test -p seed=7 -p metric=visits
+      workbench run ab_test -p seed=7
+      workbench run ab_test -p seed=7 --fresh
       workbench run weekly.ipynb -p since=2026-01-05 --key weekly/2026-01-05 --json
+      workbench run ab_test --key-by week
+      workbench run ab_test --executor tcp://10.0.0.5:8786
+      workbench run train --sweep algorithm=logistic,boosting --sweep threshold=0.5:0.8:4 --best f1
+      workbench run train --sweep seed=0:9:10 --jobs 2 --retries 3 --transient OperationalError
+      workbench run train -p folds=3 --file runs.csv --dry-run
+      workbench run --resume last
     """
     from workbench import open_bench
     from workbench.cli.warm import hand_over
 
     parameters = pairs(given)
+    is_sweep = asked.is_sweep
+    if notebook is None and asked.resume is None:
+        raise click.UsageError("Missing argument 'NOTEBOOK'.")
+    if asked.resume is not None and (key or key_by):
+        raise Misuse("--resume names a sweep, and --key another", hint="give one of the two")
     with open_bench(workspace) as bench:
         code = hand_over(bench.zygote, bench.environ)
+        if key_by is not None:
+            key = f"{key or Path(notebook or '').stem}/{period_of(bench.now().astimezone(), key_by)}"
     if code is not None:
         raise SystemExit(code)
-    with open_bench(workspace) as bench, _progress(Path(notebook).stem) as on_cell:
+    if notebook is None or is_sweep:
+        at = Place(workspace, executor, kernel, fresh=fresh)
+        run_sweep(notebook or "", parameters, asked, limits, at=at, key=key or "", as_json=as_json)
+        return
+    with open_bench(workspace) as bench, progress(Path(notebook).stem) as on_cell:
         try:
-            outcome = bench.run(notebook, parameters, key=key, on_cell=on_cell, kernel=kernel)
+            with bench.executor(executor, kernel=kernel) as lane:
+                outcome = bench.run(
+                    notebook, parameters, key=key, on_cell=on_cell, fresh=fresh, limits=limits, lane=lane
+                )
         except KeyboardInterrupt:
             click.echo("stopped; no kernel is left, and what was not finished is not committed", err=True)
             click.get_current_context().exit(INTERRUPTED)
+    click.echo(_why(outcome), err=True)
     if as_json:
         print_json(_as_json(outcome))
     if outcome.status == "failed":
@@ -106,23 +164,6 @@ def params(notebook: str, as_schema: bool, workspace: Path | None, as_json: bool
     )
 
 
-def pairs(given: Sequence[str]) -> dict[str, str]:
-    """Parameters as texts, by name.
-
-    Raises:
-        Misuse: One has no value, or is given twice.
-    """
-    found: dict[str, str] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip():
-            raise Misuse(f"-p {text!r} gives no value", hint="write -p NAME=VALUE, e.g. -p seed=7")
-        if name.strip() in found:
-            raise Misuse(f"-p {name.strip()} is given twice", hint="a list is one value: -p arms=a,b")
-        found[name.strip()] = value
-    return found
-
-
 def _notebook(name: str) -> Path:
     """The notebook at a path, or the shipped one of a bare name.
 
@@ -143,7 +184,7 @@ def _notebook(name: str) -> Path:
 
 
 @contextmanager
-def _progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
+def progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
     """A bar on stderr that follows the cells, where a person looks at it."""
     if not sys.stderr.isatty():
         yield None
@@ -157,10 +198,12 @@ def _progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+def _why(outcome: Outcome) -> str:
+    return f"nothing was run: {outcome.because}" if outcome.reused else outcome.because
+
+
 def _tell(outcome: Outcome) -> None:
     """What came out: the sentence, the numbers, what was registered, where to look."""
-    if outcome.reused:
-        click.echo("this ran before under the same key; nothing was run", err=True)
     click.echo(outcome.sentence or f"{outcome.name} ran to its end")
     if outcome.metrics:
         print_table(["metric", "value"], [(name, f"{value:.6g}") for name, value in outcome.metrics.items()])
@@ -183,6 +226,7 @@ def _as_json(outcome: Outcome) -> dict[str, Any]:
         "notebook": str(outcome.notebook),
         "report": str(outcome.report),
         "reused": outcome.reused,
+        "because": outcome.because,
     }
 
 

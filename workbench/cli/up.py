@@ -104,7 +104,8 @@ def _plan(
     kernels = _kernels(bench, run)
     tokens = {name: _new_token(run, name) for name in ("lab", "pages", "mlflow", "gateway")}
     apps = shipped("notebooks") / "apps"
-    here, root, environ = "http://127.0.0.1", bench.root, bench.environ
+    here, root = "http://127.0.0.1", bench.root
+    environ = {**bench.environ, "WORKBENCH_MLFLOW": f"{here}:{mlflow_port}"}  # pages link to runs
     tracking, artifacts = bench.tracking
     program = [sys.executable, "-m"]
     servers = [

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from workbench.batch.warm import Zygote
 
-PROGRAMS = {"workbench", "__main__.py"}  # what starts this process when it is the command line
+PROGRAMS = {"workbench", "workbench/__main__.py"}  # what starts this process when it is the command line
 IMPORTED = "mlflow"  # where it is imported, nothing is gained
 
 
@@ -32,7 +32,7 @@ def hand_over(zygote: Zygote, environ: Mapping[str, str]) -> int | None:
     """
     from workbench.batch.warm import Unavailable
 
-    if Path(sys.argv[0]).name not in PROGRAMS or IMPORTED in sys.modules or zygote.status() is None:
+    if not _is_command_line(Path(sys.argv[0])) or IMPORTED in sys.modules or zygote.status() is None:
         return None
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -55,3 +55,8 @@ def hand_over(zygote: Zygote, environ: Mapping[str, str]) -> int | None:
             child.signal(signal.SIGINT)
             continue
         return code if code is None or code >= 0 else 128 - code
+
+
+def _is_command_line(program: Path) -> bool:
+    """Whether a program is ours and not one that only calls us."""
+    return program.name in PROGRAMS or "/".join(program.parts[-2:]) in PROGRAMS

@@ -112,6 +112,7 @@ def lab(
             "JUPYTER_CONFIG_PATH": _searched(environ.get("JUPYTER_CONFIG_PATH", ""), settings),
             "JUPYTER_PATH": searched,
             "JUPYTER_TOKEN_FILE": str(token_file),
+            "WORKBENCH_FILES": "/files",  # where JupyterLab serves what lies in the workspace
             "WORKBENCH_WORKSPACE": str(root),
         },
         cwd=root,
@@ -151,7 +152,7 @@ def pages(
     settings = run / "voila.json"
     settings.touch(mode=0o600)
     settings.write_text(json.dumps(_voila_settings(apps, port, token, places, kernels is not None), indent=2), "utf-8")
-    seen = {name: environ[name] for name in INHERITED if name in environ}
+    seen = {name: environ[name] for name in (*INHERITED, "WORKBENCH_MLFLOW") if name in environ}
     return Server(
         name="Pages",
         argv=[sys.executable, "-m", "voila", "--no-browser"],

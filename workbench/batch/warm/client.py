@@ -28,7 +28,7 @@ START = 180.0  # seconds it may take to import its list, on a busy machine
 ANSWER = 30.0  # seconds a fork may take
 LOOK = 0.5  # seconds between two looks at a child whose zygote may be gone
 POLL = 0.02  # seconds between two tries to reach one that starts
-_started: list[subprocess.Popen[bytes]] = []  # kept, so that the end of each is noticed
+_spawned: list[subprocess.Popen[bytes]] = []  # they outlive us on purpose; one that is let go of is warned about
 
 
 class Unavailable(Exception):  # noqa: N818  # no fault of anybody's: the caller starts cold
@@ -180,7 +180,12 @@ class Zygote:
         Raises:
             Unavailable: It cannot be started.
         """
-        if not unavailable() and self._connected() is None and not self._is_held():
+        if unavailable():
+            return None
+        sock = self._connected()
+        if sock is not None:
+            sock.close()
+        elif not self._is_held():
             return self._spawn(first)
         return None
 
@@ -262,9 +267,8 @@ class Zygote:
         log = os.open(identity.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         command = [sys.executable, "-P", "-m", "workbench.batch.warm", "--idle", str(self._idle)]
         command += ["--socket", str(identity.socket), "--lock", str(identity.lock)]
-        _started[:] = [process for process in _started if process.poll() is None]
         try:
-            process = subprocess.Popen(
+            started = subprocess.Popen(
                 [*command, "--preload", ",".join(identity.preload)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -278,5 +282,5 @@ class Zygote:
             raise Unavailable(f"the zygote cannot be started: {error}") from error
         finally:
             os.close(log)
-        _started.append(process)
-        return process
+        _spawned.append(started)
+        return started

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.batch.warm import children, wire
+from workbench.batch.warm import children, fresh, wire
 
 SELF = (  # what every fork needs to be a kernel
     "IPython.core.completerlib",
@@ -130,6 +130,7 @@ class Zygote:
         if not self._complete:
             self._complete = True
             _preload(RUNNER, set())
+            fresh.prepare()
             gc.collect()
             gc.freeze()
 

@@ -1,0 +1,136 @@
+"""The engines of a workspace: what its settings name, opened when it is first used; and who acts, and when.
+
+Within a run of a notebook the engines that hold what changes are noted when they are opened, so that the
+run is not used again as if nothing had changed.
+"""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from workbench.bench.settings import read_settings
+from workbench.ledger import Ledger
+
+if TYPE_CHECKING:
+    from workbench.engines.mlflow import MlflowStore
+    from workbench.promotion import Gate
+    from workbench.serving import PredictionLog
+
+
+class Engines:
+    """One workspace with its engines, each opened at its first use."""
+
+    def __init__(self, root: Path, *, environ: Mapping[str, str]) -> None:
+        self.root = root
+        self.settings = read_settings(root)
+        self._environ = environ
+        self._opening = Lock()  # several threads of a sweep ask for the same at once
+
+    # who, when and where
+
+    @property
+    def actor(self) -> str:
+        """Who acts: the JupyterHub user where there is one, else the user of the machine."""
+        return self._environ.get("JUPYTERHUB_USER") or getpass.getuser()
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        return datetime.now(UTC)
+
+    def today(self) -> date:
+        """The day, where this machine is."""
+        return self.now().astimezone().date()
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The environment that this process was started in."""
+        return self._environ
+
+    # engines
+
+    @property
+    def tracking(self) -> tuple[str, Path]:
+        """Where MLflow keeps runs and registry (a URL), and artifacts (a folder)."""
+        return self._url(self.settings.tracking), self.root / self.settings.artifacts
+
+    @property
+    def ledger(self) -> Ledger:
+        """What happened, in order."""
+        self._reads("the ledger")
+        return self._ledger
+
+    @property
+    def store(self) -> MlflowStore:
+        """MLflow: tracking, registry and model files (imports MLflow, about two seconds)."""
+        self._reads("MLflow's store")
+        return self._store
+
+    @cached_property
+    def gate(self) -> Gate:
+        """The one way by which a model moves."""
+        from workbench.engines.rego import RegoEngine
+        from workbench.promotion import Gate
+
+        engine = RegoEngine(seconds=self.settings.policy_seconds)
+        return Gate(self.ledger, engine, self.root / self.settings.policies, lambda: self.store)
+
+    @property
+    def log(self) -> PredictionLog:
+        """What was answered to whom."""
+        self._reads("the prediction log")
+        return self._log
+
+    # life
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for name in ("_ledger", "_log"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # what stands behind the engines; what does not change may be read from here without a note
+
+    @cached_property
+    def _ledger(self) -> Ledger:
+        return Ledger.open(self._url(self.settings.ledger))
+
+    @cached_property
+    def _store(self) -> MlflowStore:
+        from workbench.engines.mlflow import MlflowStore
+
+        return MlflowStore(*self.tracking)
+
+    @cached_property
+    def _log(self) -> PredictionLog:
+        from workbench.serving import PredictionLog
+
+        return PredictionLog.open(self._url(self.settings.predictions))
+
+    def _reads(self, what: str) -> None:
+        """Note, within a run, that it reads what changes: its outcome may then not be used again."""
+        folder = self._environ.get("WORKBENCH_RUN")
+        if folder:
+            from workbench.batch.reads import note_changing
+
+            note_changing(Path(folder), f"it reads {what}, which changes")
+
+    def _url(self, url: str) -> str:
+        scheme, _, path = url.partition(":///")
+        if scheme == "sqlite" and path and not path.startswith("/"):
+            return f"sqlite:///{self.root / path}"
+        return url

@@ -1,0 +1,236 @@
+"""The run form: a notebook's parameters to fill in, a button that runs it, and what it came to.
+
+It is a function of typed parameters and callbacks. It runs nothing itself and keeps nothing: a run is a
+callback's, in the background, so that one can go on working; so is what is remembered of the last time.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.batch import Outcome, Parameters
+from workbench.errors import WorkbenchError
+from workbench.views.acting import failed, refused
+from workbench.views.fields import Field
+from workbench.views.inputs import Inputs
+from workbench.views.outcome import Change, Place, changes, framed, told
+from workbench.views.parts import show
+from workbench.views.running import Begin, End, OnCell, Running, in_background
+from workbench.views.words import counted, listed, safe
+
+if TYPE_CHECKING:
+    from ipywidgets import Widget
+
+SAVED = "It runs the notebook as it was last saved."
+STOPPED = "It was stopped. What was not finished is committed nowhere."
+BROKE_OFF = "It broke off unexpectedly. The folder of its run below reports/runs shows how far it came."
+REPORT, NO_REPORT = "Show the report here", "Hide the report"
+
+
+@dataclass(frozen=True)
+class Doing:
+    """What a form can have done, each by a callback."""
+
+    run: Callable[[Mapping[str, Any], OnCell], Outcome]  # with values of the declared types; what it raises is shown
+    keep: Callable[[Mapping[str, str]], None]  # the values as texts, for the next time
+    exists: Callable[[Path], bool]  # whether there is something at a path, as the notebook would see it
+    last: Callable[[], str | None]  # the id of this notebook's last finished run
+    compare: Callable[[str, str], Sequence[Change]]  # what differs from one run (by its id) to another
+    place: Callable[[Outcome], Place]  # where a run is to be found
+    read_report: Callable[[Outcome], str]  # its HTML, to be shown here
+
+
+@dataclass(frozen=True)
+class Filling:
+    """One notebook to be filled in and run."""
+
+    notebook: str  # as a command takes it
+    parameters: Parameters  # what it takes
+    actor: str  # who runs it
+    doing: Doing
+    kept: Mapping[str, str] = field(default_factory=dict)  # what was given the last time, as texts by name …
+    asked: Mapping[str, str] = field(default_factory=dict)  # … and what a page's address asks for; it goes before
+
+
+def run_form(filling: Filling, *, begin: Begin = in_background) -> Widget:
+    """A form that runs a notebook.
+
+    Args:
+        filling: The notebook. What was kept or asked for and does not fit is dropped with a word.
+        begin: Sets a run going; by default in the background.
+    """
+    parts = Inputs()
+    return parts.page(RunForm(parts, filling, begin).widget)
+
+
+class RunForm:
+    """The form's parts, and what they hold."""
+
+    def __init__(self, parts: Inputs, filling: Filling, begin: Begin) -> None:
+        self._notebook, self._doing = filling.notebook, filling.doing
+        self._outcome: Outcome | None = None
+        self.fields = {
+            p.name: Field(parts, p, changed=self._changed, exists=filling.doing.exists) for p in filling.parameters
+        }
+        lead = f"Run {self._notebook}" if self.fields else f"Run {self._notebook}; it takes no parameters"
+        self.lead = parts.html(f'<p class="wb-lead">{safe(lead)}</p><p class="wb-quiet">{SAVED}</p>')
+        self.you = parts.html(f'<span class="wb-you">It runs as <b>{safe(filling.actor)}</b></span>')
+        self.noted = parts.html()
+        self.run = parts.button("Run", look="wb-first", click=self._pressed)
+        self.reset = parts.button("Reset to defaults", click=self._defaults)
+        self.closed = parts.html("", "wb-closed")
+        self.running = Running(parts, begin)
+        self.command = parts.html("", "wb-command")
+        self.result = parts.html()
+        self.show_report = parts.button(REPORT, click=self._report)
+        self.report = parts.html()
+        self.after = parts.column(self.result, parts.row(self.show_report, look="wb-acts"), self.report, look="wb-came")
+        self.widget = parts.column(
+            parts.row(self.lead, parts.row(self.you), look="wb-bar-top"),
+            self.noted,
+            parts.column(*(one.widget for one in self.fields.values()), look="wb-fields"),
+            parts.row(self.run, self.reset, self.closed, look="wb-acts"),
+            self.running.widget,
+            self.command,
+            self.after,
+            look="wb-run",
+        )
+        show(self.after, shown=False)
+        self._fill(filling)
+        self._offer()
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values, each of its declared type; of a field that is wrong, the last that was right."""
+        return {name: one.value for name, one in self.fields.items()}
+
+    # what stands in the fields
+
+    def _fill(self, filling: Filling) -> None:
+        notes = []
+        dropped = self._put(filling.kept)
+        if any(f.value != f.parameter.default for f in self.fields.values()):
+            notes.append("These are the values of the last time.")
+        if dropped:
+            notes.append(f"Of the last time, {dropped}.")
+        if dropped := self._put(filling.asked):
+            notes.append(f"Of the address of this page, {dropped}.")
+        self._note(" ".join(notes))
+
+    def _put(self, texts: Mapping[str, str]) -> str:
+        """Put texts into the fields; in words, what did not fit and was dropped."""
+        dropped = []
+        for name, text in texts.items():
+            found = self.fields.get(name)
+            if found is None:
+                dropped.append(f"{name} is no parameter of {self._notebook} and was left out")
+                continue
+            try:
+                found.show(found.parameter.kind.read(text))
+            except ValueError as error:
+                dropped.append(f"{name} was left out: it must be {error}")
+        return "; ".join(dropped)
+
+    def _changed(self) -> None:
+        self._offer()
+        self._keep()
+
+    def _keep(self) -> None:
+        right = {name: one.text for name, one in self.fields.items() if not one.problem and not one.secret}
+        try:
+            self._doing.keep(right)
+        except WorkbenchError as error:
+            self._note(f"The values cannot be kept for the next time: {error.message}.")
+
+    def _defaults(self) -> None:
+        for one in self.fields.values():
+            one.show(one.parameter.default)
+        self._note("")
+        self._changed()
+
+    def _note(self, words: str) -> None:
+        self.noted.value = f'<p class="wb-quiet" role="status">{safe(words)}</p>'
+        show(self.noted, shown=bool(words))
+
+    # what can be done now
+
+    def _offer(self) -> None:
+        wrong = [name for name, one in self.fields.items() if one.problem]
+        busy = self.running.busy
+        why = "It runs now; you can go on working." if busy else ""
+        if wrong and not busy:
+            why = f"To run it, mend {listed(wrong)}."
+        self.run.disabled = busy or bool(wrong)
+        self.reset.disabled = busy
+        self.closed.value = f'<span class="wb-quiet">{safe(why)}</span>'
+        for one in self.fields.values():
+            one.freeze(frozen=busy)
+        self.command.value = "" if wrong else f"The same in a terminal:<pre><code>{safe(self.line)}</code></pre>"
+        show(self.command, shown=not wrong)
+
+    @property
+    def line(self) -> str:
+        """The command that does the same; only what is not at its default is in it."""
+        words = ["workbench", "run", self._notebook]
+        for one in self.fields.values():
+            if one.value != one.parameter.default:
+                words += ["-p", f"{one.name}={one.text}"]
+        return shlex.join(words)
+
+    # a run
+
+    def _pressed(self) -> None:
+        if self.running.busy or any(one.problem for one in self.fields.values()):
+            return  # the second of two quick clicks
+        show(self.after, shown=False)
+        self._note("")
+        self._keep()
+        values = self.values
+        before: list[str | None] = []
+
+        def work(on_cell: OnCell) -> Outcome:
+            before.append(self._doing.last())
+            return self._doing.run(values, on_cell)
+
+        self.running.announce()
+        self._offer()
+        self.running.start(work, lambda end: self._ended(end, before[0] if before else None))
+
+    def _ended(self, end: End, before: str | None) -> None:
+        self._outcome = end.outcome
+        try:
+            self.result.value = self._told(end, before)
+        except WorkbenchError as error:  # it is run, but what it came to cannot be read
+            self.result.value = failed(error)
+        finally:  # whatever happens, the form can be used again
+            self.report.value, self.show_report.description = "", REPORT
+            show(self.show_report, shown=end.outcome is not None)
+            show(self.after, shown=True)
+            self._offer()
+
+    def _told(self, end: End, before: str | None) -> str:
+        if end.error is not None:
+            return failed(end.error)
+        if end.outcome is None:
+            return refused(STOPPED if end.stopped else BROKE_OFF)
+        outcome = end.outcome
+        words = told(outcome, self._doing.place(outcome))
+        if before is None or before == outcome.run_id or outcome.status == "failed":
+            return words
+        found = self._doing.compare(before, outcome.run_id)
+        said = f"Since the last run: {counted(len(found), 'change')}" if found else "Since the last run"
+        return f"{words}<h3>{said}</h3>{changes(found)}"
+
+    def _report(self) -> None:
+        if self.report.value or self._outcome is None:
+            self.report.value, self.show_report.description = "", REPORT
+            return
+        try:
+            self.report.value = framed(self._doing.read_report(self._outcome))
+        except WorkbenchError as error:
+            self.report.value = failed(error)
+        self.show_report.description = NO_REPORT
