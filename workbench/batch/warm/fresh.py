@@ -8,7 +8,6 @@ code of the workbench itself is forgotten, so that it is imported as it stands o
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import random
 import select
@@ -29,9 +28,8 @@ _forgotten: dict[str, Any] = {}  # modules that a fork is to import anew; kept, 
 
 def prepare() -> None:
     """Note, in the zygote, what forks forget: to look through all modules in a fork copies megabytes of them."""
-    for name, module in sys.modules.items():
-        if name.partition(".")[0] == FIRST_PARTY and name != KEPT and not name.startswith(f"{KEPT}."):
-            _forgotten[name] = module
+    ours = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == FIRST_PARTY}
+    _forgotten.update({name: ours[name] for name in ours if name != KEPT and not name.startswith(f"{KEPT}.")})
 
 
 def freshen(
@@ -63,7 +61,7 @@ def freshen(
     _threads(environ)
     for name in _forgotten:
         sys.modules.pop(name, None)
-    importlib.invalidate_caches()
+    _paths()
     end_with(owner)
 
 
@@ -99,6 +97,12 @@ def _files(stdio: Sequence[int], keep: Sequence[int]) -> None:
         if int(found.name) not in kept:
             with contextlib.suppress(OSError):
                 os.close(int(found.name))
+
+
+def _paths() -> None:
+    """Look again for folders that were not there; those that were are looked at again when they change."""
+    for path in [path for path, finder in sys.path_importer_cache.items() if finder is None]:
+        del sys.path_importer_cache[path]
 
 
 def _randomness() -> None:

@@ -12,7 +12,7 @@ from ipykernel.kernelapp import IPKernelApp
 
 from workbench.batch.warm import inline
 
-_own = SimpleNamespace(modules={})  # stands for `sys` where a kernel looks which modules are its own
+_own: Any = SimpleNamespace(modules={})  # stands for `sys` where a kernel looks which modules are its own
 
 
 def prepare() -> None:
