@@ -12,8 +12,11 @@ from workbench.errors import EngineError
 
 
 @contextmanager
-def held(root: Path, key: str) -> Iterator[None]:
+def held(root: Path, key: str) -> Iterator[bool]:
     """Hold a key: another process that has the same one waits, and then finds the work done.
+
+    Yields:
+        Whether the key was held before, by anyone: only then can there be an attempt to go on from.
 
     Raises:
         EngineError: The workspace cannot be written.
@@ -23,14 +26,19 @@ def held(root: Path, key: str) -> Iterator[None]:
     locks = runs_folder(root) / ".locks"
     try:
         locks.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(locks / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.lock", mode=0o600)
+        name = hashlib.sha256(key.encode()).hexdigest()[:24]
+        file, tried = locks / f"{name}.lock", locks / f"{name}.tried"
+        before = file.exists()
+        lock = FileLock(file, mode=0o600)
         lock.acquire()
+        before = before or tried.exists()
+        tried.touch()
     except OSError as error:
         raise EngineError(
             f"the workspace {root} cannot be written: {error.strerror or error}",
             hint="choose another with --workspace, or mend its permissions",
         ) from error
     try:
-        yield
+        yield before
     finally:
         lock.release()

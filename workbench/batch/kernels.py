@@ -107,6 +107,7 @@ def _kernel(job: Job, sockets: Path, metadata: dict[str, Any], zygote: Any) -> A
 
         def __init__(self, **options: Any) -> None:
             super().__init__(**options)
+            self.clients: list[Any] = []
             self.connection_file = str(sockets / "kernel.json")
             if sys.platform != "win32" and len(str(sockets)) < MOST_PATH:
                 self.transport = "ipc"
@@ -126,11 +127,22 @@ def _kernel(job: Job, sockets: Path, metadata: dict[str, Any], zygote: Any) -> A
             await super().start_kernel(**options)
             self.group = getattr(self.provisioner, "pgid", None)
 
+        def client(self, **options: Any) -> Any:
+            made = super().client(**options)
+            self.clients.append(made)
+            return made
+
         def end(self) -> None:
+            for made in self.clients:
+                made.stop_channels()
+            self.context.destroy(linger=0)  # its sockets and its thread would stay as long as this process
             self.cleanup_connection_file()
             if self.group is not None and hasattr(os, "killpg"):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(self.group, signal.SIGKILL)
+            process = getattr(self.provisioner, "process", None)
+            if process is not None:
+                process.wait()
 
     kernel = Kernel(client_factory=Client)
     return kernel

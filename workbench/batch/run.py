@@ -167,7 +167,7 @@ def run(
     )
     home = Home(root, tracking, ledger, actor, now)
     way = Way(environ, lane, limits, on_cell, parent, stop, secrets, content_now)
-    with held(home.root, key) if key else contextlib.nullcontext():
+    with held(home.root, key) if key else contextlib.nullcontext(False) as tried:
         given = {name: fresh.parameters[name] for name in parameters}
         done = _finished(home, fresh, given) if key else None
         if done is not None:
@@ -177,7 +177,7 @@ def run(
             if key:
                 note_reuse(ledger, fresh, found, actor=actor, now=now())
             return replace(_told(found.entry, root), because=found.because)
-        done = _resumed(home, fresh, given) if key else None
+        done = _resumed(home, fresh, given) if tried else None
         return done or replace(_anew(home, fresh, injected(content, values), way, before), because=found.because)
 
 

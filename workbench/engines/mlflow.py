@@ -48,6 +48,7 @@ class MlflowStore:
         self._lock = threading.RLock()
         self._opened: Any = None
         self._experiment_id = ""  # known once it was looked up
+        self._begun: dict[str, Any] = {}  # what MLflow said of runs that were begun here, until they end
 
     # runs
 
@@ -58,6 +59,7 @@ class MlflowStore:
         with self._client() as client:
             run = client.create_run(self._experiment(client), tags=_tags(tags), run_name=name[:MOST_NAME])
             run_id: str = run.info.run_id
+            self._begun[run_id] = run.info
             named = [Param(_safe(key), str(value)[:MOST_VALUE]) for key, value in parameters.items()]
             for part in _batches(named):
                 client.log_batch(run_id, params=part)
@@ -68,7 +70,7 @@ class MlflowStore:
         from mlflow.entities import Metric, RunTag
 
         with self._client() as client:
-            info = client.get_run(run_id).info
+            info = self._begun.get(run_id) or client.get_run(run_id).info
             stamp = info.start_time  # the same at every attempt: logged once
             numbers = list(_batches([Metric(_safe(name), value, stamp, 0) for name, value in metrics.items()]))
             words = list(_batches([RunTag(name, value) for name, value in _tags(tags).items()]))
@@ -81,6 +83,7 @@ class MlflowStore:
 
     def finish(self, run_id: str, status: Status) -> None:
         """End a run; again does no harm."""
+        self._begun.pop(run_id, None)
         with self._client() as client:
             client.set_terminated(run_id, status)
 

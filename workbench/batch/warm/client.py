@@ -73,7 +73,7 @@ class Child:
             left = None if end is None else max(0.0, end - time.monotonic())
             if left == 0.0:
                 return None
-            select.select([self._sock.fileno()] if self._sock.fileno() >= 0 else [], [], [], min(left or LOOK, LOOK))
+            _comes(self._sock.fileno(), min(left or LOOK, LOOK))
         return self.returncode
 
     def signal(self, number: int) -> None:
@@ -92,16 +92,14 @@ class Child:
         try:
             told, _ = wire.receive(self._sock)
         except BlockingIOError:
-            if self._pidfd is not None and select.select([self._pidfd], [], [], 0)[0]:
-                return  # it ended; the zygote is about to say how
-            return
+            return  # it runs, or the zygote is about to say how it ended
         except (OSError, ValueError):
             told = None
         if told is not None and "exit" in told:
             self.returncode = int(told["exit"])
             self.cpu_seconds = float(told["cpu_seconds"])
             self._close()
-        elif self._pidfd is None or select.select([self._pidfd], [], [], 0)[0]:
+        elif self._pidfd is None or _comes(self._pidfd, 0):
             self.returncode = -signal.SIGKILL  # the zygote is gone too, and took the answer with it
             self._close()
 
@@ -284,3 +282,11 @@ class Zygote:
             os.close(log)
         _spawned.append(started)
         return started
+
+
+def _comes(file: int, seconds: float) -> bool:
+    """Whether something comes on a file within some seconds; a process may have many files open."""
+    poll = select.poll()
+    if file >= 0:
+        poll.register(file, select.POLLIN)
+    return bool(poll.poll(1000 * seconds))
