@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -37,8 +38,12 @@ class Up:
     def __init__(self, workspace):
         command = [sys.executable, "-m", "workbench", "up", "--json", "--workspace", str(workspace), *free_ports()]
         self.errors = workspace / "up.err"
+        self.sockets = tempfile.TemporaryDirectory()  # no zygote runs there yet
+        environ = {**os.environ, "XDG_RUNTIME_DIR": self.sockets.name}
         with self.errors.open("wb") as errors:
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, start_new_session=True)
+            self.process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=errors, start_new_session=True, env=environ
+            )
         text = b""
         while (line := self.process.stdout.readline()) != b"}\n":
             assert line, self.errors.read_text()
@@ -55,6 +60,7 @@ class Up:
         self.process.send_signal(number)
         code = self.process.wait(30)
         self.process.stdout.close()
+        self.sockets.cleanup()
         _, left = psutil.wait_procs(family, timeout=10)
         return code, left
 
@@ -93,7 +99,7 @@ def start_kernel(url):
         f"{base}/api/kernels", b"{}", {"Authorization": f"token {token}", "Content-Type": "application/json"}
     )
     with urllib.request.urlopen(asked, timeout=60) as answer:
-        return json.loads(answer.read())["id"]
+        return json.loads(answer.read())
 
 
 def test_a_taken_port_is_told_before_anything_starts(workspace):
@@ -129,7 +135,11 @@ def test_everything_answers_its_link_and_nobody_else(up, workspace):
     assert second.returncode == 2
     assert "runs in" in second.stderr
 
-    start_kernel(up.urls["JupyterLab"])
+    own = psutil.Process(up.process.pid).children()
+    (zygote,) = [process for process in own if "workbench.batch.warm" in process.cmdline()]
+    before = len(zygote.children())
+    assert start_kernel(up.urls["JupyterLab"])["name"] == "workbench"
+    assert len(zygote.children()) == before + 1, "the kernel of a new notebook is not warm"
     code, left = up.end(signal.SIGINT)
     assert code == 0
     assert left == []

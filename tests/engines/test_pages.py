@@ -1,5 +1,6 @@
-"""The frame of the pages in a real browser: nothing comes from outside, widgets work, and no kernel stays."""
+"""The pages in a real browser: nothing comes from outside, widgets work, places are limited, no kernel stays."""
 
+import http.cookiejar
 import json
 import os
 import shutil
@@ -12,6 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from workbench.batch.warm import Zygote
+from workbench.batch.warm.identity import identify
 from workbench.bench import shipped
 from workbench.engines import jupyter
 from workbench.engines.servers import Servers
@@ -25,14 +28,22 @@ import os, ipywidgets as w
 said, button = w.Label("not pressed"), w.Button(description="Press")
 button.on_click(lambda _: setattr(said, "value", "pressed"))
 secret = w.Label("secret: " + os.environ.get("SECRET", "unseen"))
+token = w.Label(f"token: in {[name for name, value in os.environ.items() if 't0ken' in value]}")
 seen = w.Label("workspace: " + os.environ["WORKBENCH_WORKSPACE"])
-w.VBox([w.IntSlider(value=30, description="n"), button, said, secret, seen])
+w.VBox([w.IntSlider(value=30, description="n"), button, said, secret, token, seen])
 """
 TINY = """
 import anywidget
 class Tiny(anywidget.AnyWidget):
     _esm = "export default { render({ el }) { el.textContent = 'tiny is here'; } }"
 Tiny()
+"""
+GREEDY = """
+import os, ipywidgets as w
+kept, more, end = [], w.Button(description="More"), w.Button(description="End")
+more.on_click(lambda _: kept.append(bytearray(os.urandom(1 << 20) * 700)))
+end.on_click(lambda _: os._exit(3))
+w.HBox([more, end])
 """
 FIGURE = """
 import plotly.graph_objects as go
@@ -41,9 +52,31 @@ go.Figure(go.Bar(y=[1, 3, 2]), layout={"height": 260})
 CELLS = [("markdown", "# Rehearsal"), ("code", WIDGETS), ("code", TINY), ("code", FIGURE)]
 
 
-@pytest.fixture(scope="module")
-def voila(tmp_path_factory):
-    """Voila with our template on a folder of two pages; yields (address of one, token, the Servers)."""
+PRELOAD = ("ipywidgets", "anywidget", "plotly.graph_objects")
+TOKEN = "t0ken"
+
+
+class Pages:
+    """A Voila with our template on a folder of pages."""
+
+    def __init__(self, servers, port, zygote):
+        self.servers, self.zygote = servers, zygote
+        self.root = f"http://127.0.0.1:{port}/"
+
+    def __call__(self, name, more=""):
+        """The address of a page."""
+        return f"{self.root}voila/render/{name}.ipynb?{more}token={TOKEN}"
+
+    def kernels(self):
+        (pid,) = self.servers.pids.values()
+        forked = (self.zygote.status() or {"children": []})["children"] if self.zygote else []
+        cold = {child for child in psutil.Process(pid).children() if "ipykernel" in " ".join(child.cmdline())}
+        return cold | {psutil.Process(child) for child in forked if psutil.pid_exists(child)}
+
+
+@pytest.fixture(scope="module", params=["cold", "warm"])
+def voila(request, tmp_path_factory):
+    """Pages behind cold kernels and behind warm ones, at most two at once."""
     folder = tmp_path_factory.mktemp("pages")
     apps, run = folder / "apps", folder / "run"
     apps.mkdir()
@@ -54,26 +87,38 @@ def voila(tmp_path_factory):
         "nbformat": 4,
         "nbformat_minor": 5,
     }
+    failing = "raise ValueError('the inside of the house')"
     (apps / "rehearsal.ipynb").write_text(json.dumps(notebook))
-    failing = {**notebook, "cells": [_cell("code", "raise ValueError('the inside of the house')")]}
-    (apps / "failing.ipynb").write_text(json.dumps(failing))
+    for name, source in {"failing": failing, "greedy": GREEDY}.items():
+        (apps / f"{name}.ipynb").write_text(json.dumps({**notebook, "cells": [_cell("code", source)]}))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    environ = {**os.environ, "SECRET": "of the server"}
+    zygote = Zygote(identify(PRELOAD, environ)) if request.param == "warm" else None
+    if zygote:
+        zygote.start()
+        jupyter.write_kernelspec(run / "kernels" / jupyter.KERNEL, jupyter.kernelspec(PRELOAD))
     server = jupyter.pages(
         folder,
         apps=apps,
         template=shipped("templates"),
         port=port,
-        token="t0ken",
+        token=TOKEN,
         run=run,
-        environ={**os.environ, "SECRET": "of the server"},
+        environ=environ,
         log=run / "pages.log",
+        places=jupyter.Places(most=2, gb=0.5, idle=10),
+        kernels=run if zygote else None,
     )
     with Servers([server]) as servers:
         servers.start()
         servers.wait(120, on_answer=lambda *_: None)
-        yield f"http://127.0.0.1:{port}/voila/render", "t0ken", servers
+        pages = Pages(servers, port, zygote)
+        yield pages
+    if zygote:
+        assert not zygote.status()["children"], "a kernel outlived its server"
+        zygote.stop()
 
 
 def _cell(kind, source):
@@ -103,7 +148,12 @@ class Visit:
         self.context.route("**/*", self._route)
         self.page.on("pageerror", lambda error: PLOTLYS_OWN in str(error) or self.wrong.append(str(error)))
         self.page.on("response", lambda r: self.wrong.append(f"{r.status} {r.url}") if r.status >= 400 else None)
-        self.page.goto(address, wait_until="commit")
+        self.status = self.page.goto(address, wait_until="commit").status
+
+    def leave(self):
+        """Close the page as a person does."""
+        until(lambda: any(cookie["name"] == "_xsrf" for cookie in self.context.cookies()))
+        self.page.goto("about:blank")
 
     def _route(self, route):
         if route.request.url.startswith(("http://127.0.0.1", "data:", "blob:")):
@@ -113,9 +163,11 @@ class Visit:
             route.abort()
 
 
-def kernels(servers):
-    (pid,) = servers.pids.values()
-    return {child for child in psutil.Process(pid).children() if "ipykernel" in " ".join(child.cmdline())}
+def answered(address):
+    """The whole answer to one who keeps cookies and runs no script."""
+    jar = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+    with urllib.request.build_opener(jar).open(address, timeout=60) as answer:
+        return answer.read()
 
 
 def until(check, *, seconds=15):
@@ -125,9 +177,14 @@ def until(check, *, seconds=15):
         time.sleep(0.1)
 
 
+@pytest.fixture(autouse=True)
+def no_viewer_is_there(voila):
+    """Each test begins with all places free."""
+    until(lambda: not voila.kernels(), seconds=40)
+
+
 def test_a_page_draws_every_kind_of_widget_from_this_machine_alone(voila, browser, tmp_path):
-    render, token, _ = voila
-    visit = Visit(browser, f"{render}/rehearsal.ipynb?token={token}")
+    visit = Visit(browser, voila("rehearsal"))
     page = visit.page
     page.wait_for_selector(".wb-header", timeout=20_000)
     page.get_by_role("button", name="Press").click(timeout=60_000)
@@ -145,50 +202,96 @@ def test_a_page_draws_every_kind_of_widget_from_this_machine_alone(voila, browse
     page.screenshot(path=os.environ.get("SCREENSHOT", str(tmp_path / "page.png")))
     assert visit.outside == []
     assert visit.wrong == []
+    visit.leave()
 
 
-def test_a_kernel_goes_when_its_page_is_left(voila, browser):
-    render, token, servers = voila
-    before = kernels(servers)
-    visit = Visit(browser, f"{render}/rehearsal.ipynb?token={token}")
+def test_a_kernel_sees_no_token_and_nothing_of_the_server(voila, browser):
+    visit = Visit(browser, voila("rehearsal"))
     visit.page.get_by_text("tiny is here").wait_for(timeout=60_000)
-    (kernel,) = kernels(servers) - before
-    until(lambda: any(cookie["name"] == "_xsrf" for cookie in visit.context.cookies()))
-    visit.page.goto("about:blank")
+    (kernel,) = voila.kernels()
+    first = Path(f"/proc/{kernel.pid}/environ").read_bytes()  # as it began: for a warm one, the zygote's
+    for hidden in (b"of the server", TOKEN.encode(), b"JUPYTER_TOKEN"):
+        assert hidden not in first
+    assert visit.page.get_by_text("token: in", exact=False).inner_text() == "token: in []"
+    visit.leave()
+
+
+def test_a_kernel_goes_at_once_when_its_page_is_left(voila, browser):
+    visit = Visit(browser, voila("rehearsal"))
+    visit.page.get_by_text("tiny is here").wait_for(timeout=60_000)
+    (kernel,) = voila.kernels()
+    visit.leave()
     until(lambda: not kernel.is_running())
 
 
+def test_a_kernel_whose_page_went_without_a_word_goes_in_time(voila):
+    answered(voila("rehearsal"))
+    assert len(voila.kernels()) == 1
+    until(lambda: not voila.kernels(), seconds=40)
+
+
+def test_who_finds_no_place_is_told_and_gets_the_next_one(voila, browser):
+    first, second = Visit(browser, voila("rehearsal")), Visit(browser, voila("rehearsal"))
+    for visit in (first, second):
+        visit.page.get_by_text("tiny is here").wait_for(timeout=60_000)
+    third = Visit(browser, voila("rehearsal"))
+    third.page.get_by_text("All places are taken").wait_for(timeout=30_000)
+    assert third.status == 503
+    assert "2 pages are open" in third.page.inner_text("main, body")
+    assert "Traceback" not in third.page.content()
+    assert len(voila.kernels()) == 2
+    first.page.reload(wait_until="commit")  # one's own place is kept
+    first.page.get_by_text("tiny is here").wait_for(timeout=60_000)
+    second.leave()
+    third.page.get_by_role("link", name="try again now").click()
+    third.page.get_by_text("tiny is here").wait_for(timeout=60_000)
+    for visit in (first, third):
+        assert visit.outside == []
+        visit.leave()
+
+
+def test_a_page_that_takes_too_much_memory_is_ended_and_says_so(voila, browser):
+    visit = Visit(browser, voila("greedy"))
+    visit.page.get_by_role("button", name="More").click(timeout=60_000)
+    visit.page.get_by_text("took more than the 0.5 GB of memory").wait_for(timeout=30_000)
+    until(lambda: not voila.kernels())
+
+
+def test_a_page_whose_kernel_ends_says_so(voila, browser):
+    visit = Visit(browser, voila("greedy"))
+    visit.page.get_by_role("button", name="End").click(timeout=60_000)
+    visit.page.get_by_text("kernel ended by itself").wait_for(timeout=30_000)
+    assert not voila.kernels()
+
+
 def test_a_page_that_fails_shows_nothing_of_its_inside(voila, browser):
-    render, token, _ = voila
-    visit = Visit(browser, f"{render}/failing.ipynb?token={token}")
+    visit = Visit(browser, voila("failing"))
     visit.page.locator("#rendered_cells:not([hidden])").wait_for(timeout=60_000)
     assert "inside of the house" not in visit.page.content()
     assert visit.outside == []
+    visit.leave()
 
 
 def test_the_list_of_pages_is_ours_too(voila, browser):
-    render, token, _ = voila
-    visit = Visit(browser, f"{render.removesuffix('voila/render')}?token={token}")
+    visit = Visit(browser, f"{voila.root}?token={TOKEN}")
     assert visit.page.get_by_role("link", name="Rehearsal").count() == 1
     assert visit.outside == []
     assert visit.wrong == []
 
 
 def test_nobody_comes_in_without_the_token(voila):
-    render, _, servers = voila
-    before = len(kernels(servers))
-    with urllib.request.urlopen(f"{render}/rehearsal.ipynb", timeout=20) as answer:
+    with urllib.request.urlopen(f"{voila.root}voila/render/rehearsal.ipynb", timeout=20) as answer:
         assert "/login" in answer.geturl()
     with pytest.raises(urllib.error.HTTPError):
-        urllib.request.urlopen(f"{render.removesuffix('/render')}/files/rehearsal.ipynb", timeout=20)
-    assert len(kernels(servers)) == before
+        urllib.request.urlopen(f"{voila.root}voila/files/rehearsal.ipynb", timeout=20)
+    assert not voila.kernels()
 
 
 def test_a_template_cannot_be_chosen_from_the_address(voila, browser):
-    render, token, _ = voila
-    visit = Visit(browser, f"{render}/rehearsal.ipynb?template=lab&theme=dark&token={token}")
+    visit = Visit(browser, voila("rehearsal", "template=lab&theme=dark&"))
     visit.page.locator(".wb-header").wait_for(timeout=30_000)
     assert visit.outside == []
+    visit.leave()
 
 
 def test_the_template_names_no_other_machine():

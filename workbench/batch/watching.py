@@ -89,9 +89,7 @@ class Watch:
         with contextlib.suppress(OSError, ValueError, IndexError):
             parts = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
             cpu = sum(int(part) for part in parts[11:15]) / TICKS
-            own = _own(self._pid)
-            if self._limits.memory is not None:
-                own += sum(_own(pid) for pid in _below(self._pid))
+            own = _own(self._pid) if self._limits.memory is None else memory(self._pid)
             self._usage = Usage(cpu, max(own, self._usage.peak_memory))
 
     def _keep(self) -> None:
@@ -107,6 +105,11 @@ class Watch:
             self.failure = failure
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._pid, signal.SIGKILL)
+
+
+def memory(pid: int) -> int:
+    """Bytes of memory that a process, and those that it started, share with no other."""
+    return _own(pid) + sum(_own(below) for below in _below(pid))
 
 
 def _own(pid: int) -> int:

@@ -35,6 +35,9 @@ class Settings:
     kernel: str = "auto"  # how notebooks are run: auto, inline, warm or cold
     preload: str = " ".join(PRELOAD)  # modules that warm kernels have imported already
     warm_minutes: float = 30.0  # minutes after which an idle zygote ends
+    page_kernels: int = 20  # pages that may be open at once, each with a kernel
+    page_gb: float = 2.0  # GB of memory that one page's kernel may take for itself; above, it is ended
+    page_minutes: float = 5.0  # minutes after which a kernel that no page is connected to ends
 
 
 def read_settings(root: Path) -> Settings:
@@ -69,7 +72,9 @@ def _checked(path: Path, name: str, value: Any, kinds: dict[str, type]) -> Any:
     kind = kinds[name]
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
         return float(value)
+    if kind is int and isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
     if kind is str and isinstance(value, str) and value:
         return value
-    needs = "a number above 0" if kind is float else "a text that is not empty"
+    needs = {float: "a number above 0", int: "a whole number above 0", str: "a text that is not empty"}[kind]
     raise Misuse(f"{name} is {value!r} in {path.name}; it must be {needs}", hint=f"edit {path}")

@@ -55,7 +55,9 @@ def up(
 ) -> None:
     """Start JupyterLab, the pages, MLflow and the gateway on this machine; Ctrl-C stops them all.
 
-    They listen on 127.0.0.1 only, each behind a token of its own that is new at every start.
+    They listen on 127.0.0.1 only, each behind a token of its own that is new at every start. Pages and
+    JupyterLab's new notebooks have warm kernels, whose libraries are imported already; the process that
+    they are forked from is stopped too, unless it ran before.
 
     \b
     Examples:
@@ -74,7 +76,12 @@ def up(
             Wanted(gateway_port, "the gateway", "workbench up --gateway-port"),
         ]
     )
-    with open_bench(workspace) as bench, _run_folder(bench.root) as run, _asked_to_stop() as asked:
+    with (
+        open_bench(workspace) as bench,
+        _run_folder(bench.root) as run,
+        _asked_to_stop() as asked,
+        _warm(bench),
+    ):
         planned, addresses = _plan(bench, run, lab_port, pages_port, mlflow_port, gateway_port)
         _note_links(run, addresses)
         with Servers(planned) as servers:
@@ -94,6 +101,7 @@ def _plan(
     from workbench.engines import jupyter, mlflow_ui
     from workbench.engines.servers import Server
 
+    kernels = _kernels(bench, run)
     tokens = {name: _new_token(run, name) for name in ("lab", "pages", "mlflow", "gateway")}
     apps = shipped("notebooks") / "apps"
     here, root = "http://127.0.0.1", bench.root
@@ -104,6 +112,7 @@ def _plan(
         jupyter.lab(
             root,
             settings=shipped("templates") / "jupyterlab",
+            kernels=kernels,
             port=lab_port,
             token_file=run / "lab.token",
             environ=environ,
@@ -113,6 +122,12 @@ def _plan(
             root,
             apps=apps,
             template=shipped("templates"),
+            kernels=kernels,
+            places=jupyter.Places(
+                most=bench.settings.page_kernels,
+                gb=bench.settings.page_gb,
+                idle=60 * bench.settings.page_minutes,
+            ),
             port=pages_port,
             token=tokens["pages"],
             run=run,
@@ -159,6 +174,37 @@ def _plan(
         Address("Gateway", f"{here}:{gateway_port}/v1/models?token={tokens['gateway']}", "Gateway"),
     ]
     return servers, addresses
+
+
+def _kernels(bench: Bench, run: Path) -> Path | None:
+    """The folder with the kernelspec of this workspace's warm kernels; None where it wants cold ones."""
+    from workbench.engines import jupyter
+
+    if bench.settings.kernel == "cold":
+        return None
+    spec = jupyter.kernelspec(bench.settings.preload.split(), 60 * bench.settings.warm_minutes)
+    jupyter.write_kernelspec(run / "jupyter" / "kernels" / jupyter.KERNEL, spec)
+    return run / "jupyter"
+
+
+@contextmanager
+def _warm(bench: Bench) -> Iterator[None]:
+    """Warm kernels get ready while the servers start; what was started for them ends with us."""
+    from workbench.batch.warm import Unavailable
+    from workbench.engines.servers import dies_with_its_parent
+
+    started = None
+    try:
+        if bench.settings.kernel != "cold":
+            started = bench.zygote.begin(first=dies_with_its_parent())
+    except (Unavailable, OSError) as why:
+        click.echo(f"kernels start cold: {why}", err=True)
+    try:
+        yield
+    finally:
+        if started is not None:
+            started.terminate()
+            started.wait()
 
 
 def _note_links(run: Path, addresses: list[Address]) -> None:

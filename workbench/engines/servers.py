@@ -59,7 +59,7 @@ class Servers:
         Raises:
             EngineError: A program cannot be started.
         """
-        dies_too = _dies_with_its_parent()
+        dies_too = dies_with_its_parent()
         for server in self._servers:
             log = os.open(server.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             try:
@@ -199,7 +199,7 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
         os.killpg(process.pid, number)
 
 
-def _dies_with_its_parent() -> Callable[[], None] | None:
+def dies_with_its_parent() -> Callable[[], None] | None:
     """What a child does before its program starts, so that it ends when its parent does; None where Linux is not."""
     if not sys.platform.startswith("linux"):
         return None

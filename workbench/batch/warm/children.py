@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from workbench.batch.warm import fresh, inline
+from workbench.batch.warm import fresh, inline, kernel
 
 HERE = "workbench.batch.warm"
 KINDS = {name: f"{HERE}.{name}" for name in ("kernel", "inline", "command")}  # modules with a `run(asked, files)`
@@ -24,11 +24,13 @@ def prepare() -> None:
     for module in KINDS.values():
         importlib.import_module(module)
     inline.prepare()
+    kernel.prepare()
 
 
 def rehearse() -> None:
     """What the zygote does when its libraries are imported."""
     inline.rehearse()
+    fresh.prepare()
 
 
 def run(asked: dict[str, Any], files: Sequence[int], client: int, line: int) -> None:

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from workbench.batch.warm import wire
@@ -166,15 +166,26 @@ class Zygote:
         """
         self._reached().close()
 
-    def begin(self) -> None:
-        """Start it where it does not run yet, and do not wait."""
+    def begin(self, *, first: Callable[[], None] | None = None) -> subprocess.Popen[bytes] | None:
+        """Start it where it does not run yet, and do not wait.
+
+        Args:
+            first: Called in its process before its program starts.
+
+        Returns:
+            The process that was started; None where it runs already or cannot run here.
+
+        Raises:
+            Unavailable: It cannot be started.
+        """
         if unavailable():
-            return
+            return None
         sock = self._connected()
         if sock is not None:
             sock.close()
         elif not self._is_held():
-            self._spawn()
+            return self._spawn(first)
+        return None
 
     def status(self) -> dict[str, Any] | None:
         """Its pid and its children's; None where it does not run."""
@@ -249,7 +260,7 @@ class Zygote:
             os.close(file)
         return False
 
-    def _spawn(self) -> subprocess.Popen[bytes]:
+    def _spawn(self, first: Callable[[], None] | None = None) -> subprocess.Popen[bytes]:
         identity = self.identity
         log = os.open(identity.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         command = [sys.executable, "-m", "workbench.batch.warm", "--idle", str(self._idle)]
@@ -263,6 +274,7 @@ class Zygote:
                 env=dict(identity.environ),
                 cwd=identity.folder,  # nobody else can lay a module there
                 start_new_session=True,
+                preexec_fn=first,
             )
         except OSError as error:
             raise Unavailable(f"the zygote cannot be started: {error}") from error

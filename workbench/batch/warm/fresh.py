@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import importlib
 import logging
 import os
 import random
@@ -28,6 +27,13 @@ KEPT = "workbench.batch.warm"  # runs in the fork; its digest is part of the zyg
 LOOPS = (("evidently.legacy.utils.sync", "_loop", "_thr", "Async Runner"),)  # event loops made at import
 ITS_OWN = {"PYDEVD_USE_FRAME_EVAL": "NO"}  # set by ipykernel when it is imported
 THREADED = "OMP_NUM_THREADS"
+_forgotten: dict[str, Any] = {}  # modules that a fork is to import anew; kept, since freeing copies their memory
+
+
+def prepare() -> None:
+    """Note, in the zygote, what forks forget: to look through all modules in a fork copies megabytes of them."""
+    ours = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == FIRST_PARTY}
+    _forgotten.update({name: ours[name] for name in ours if name != KEPT and not name.startswith(f"{KEPT}.")})
 
 
 def freshen(
@@ -65,10 +71,9 @@ def freshen(
     _randomness()
     _loops()
     _threads(environ)
-    for name in [name for name in sys.modules if name.partition(".")[0] == FIRST_PARTY]:
-        if name != KEPT and not name.startswith(f"{KEPT}."):
-            del sys.modules[name]
-    importlib.invalidate_caches()
+    for name in _forgotten:
+        sys.modules.pop(name, None)
+    _paths()
     end_with(owner, line)
 
 
@@ -120,6 +125,12 @@ def _files(stdio: Sequence[int], keep: Sequence[int]) -> None:
         if int(found.name) not in kept:
             with contextlib.suppress(OSError):
                 os.close(int(found.name))
+
+
+def _paths() -> None:
+    """Look again for folders that were not there; those that were are looked at again when they change."""
+    for path in [path for path, finder in sys.path_importer_cache.items() if finder is None]:
+        del sys.path_importer_cache[path]
 
 
 def _randomness() -> None:

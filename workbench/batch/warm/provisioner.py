@@ -1,7 +1,11 @@
 """Connects Jupyter to the zygote: a kernel provisioner that forks instead of starting a process.
 
 A kernelspec names it, and then JupyterLab, Voila, papermill and anything else that starts kernels by
-`jupyter_client` gets warm ones, unchanged. Where no zygote can be had, the kernel starts cold.
+`jupyter_client` gets warm ones, unchanged. Where no zygote can be had, the kernel starts cold. The zygote
+is described in the kernelspec too:
+
+    "metadata": {"kernel_provisioner": {"provisioner_name": "workbench-provisioner",
+                                        "config": {"preload": ["numpy", …], "idle": 1800.0}}}
 """
 
 from __future__ import annotations
@@ -12,9 +16,10 @@ import os
 from typing import Any
 
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
-from traitlets import List, Unicode
+from traitlets import Float, List, Unicode
 
-from workbench.batch.warm.client import Child, Unavailable, Zygote
+from workbench.batch.warm.client import IDLE, Child, Unavailable, Zygote
+from workbench.batch.warm.fresh import THREADED
 from workbench.batch.warm.identity import PRELOAD, identify
 
 LOOK = 0.02  # seconds between two looks at a kernel that is about to end
@@ -54,6 +59,7 @@ class WarmProvisioner(LocalProvisioner):
     """Forks kernels from the zygote of the environment that they are to see."""
 
     preload = List(Unicode(), list(PRELOAD), help="Modules that the zygote imports.", config=True)
+    idle = Float(IDLE, help="Seconds after which a zygote that nobody asks ends itself.", config=True)
 
     async def launch_kernel(self, cmd: list[str], **options: Any) -> Any:
         """Fork a kernel; start one cold where that cannot be."""
@@ -78,6 +84,14 @@ class WarmProvisioner(LocalProvisioner):
         self.process = None
         return code
 
+    async def send_signal(self, signum: int) -> None:
+        """Signal the kernel and all that it started; nobody where it has ended."""
+        if isinstance(self.process, Process):
+            self.process.send_signal(signum)
+        else:
+            await super().send_signal(signum)
+
     def _forked(self, given: Zygote | None, cmd: list[str], environ: dict[str, str], folder: str) -> Child:
-        zygote = given or Zygote(identify(self.preload, environ))
+        zygote = given or Zygote(identify(self.preload, environ), idle=self.idle)
+        environ = {THREADED: str(os.cpu_count() or 1), **environ}  # as many as a kernel that starts cold takes
         return zygote.fork("kernel", environ=environ, folder=folder, argv=cmd[cmd.index("-f") :])

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.batch.warm import aside, children, wire
+from workbench.batch.warm import aside, children, fresh, wire
 
 SELF = (  # what every fork needs to be a kernel
     "IPython.core.completerlib",
@@ -133,6 +133,7 @@ class Zygote:
         if not self._complete:
             self._complete = True
             _preload(RUNNER, set())
+            fresh.prepare()
             gc.collect()
             gc.freeze()
 

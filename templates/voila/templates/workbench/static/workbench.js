@@ -2,7 +2,8 @@
 // away when the page is left (Voila's own farewell is refused, since it carries no XSRF token).
 "use strict";
 
-const config = JSON.parse(document.getElementById("jupyter-config-data").textContent);
+const { baseUrl } = JSON.parse(document.getElementById("jupyter-config-data").textContent);
+const { kernelId } = document.body.dataset;
 
 window.voila_heartbeat = () => {};
 window.voila_process = () => {};
@@ -19,11 +20,11 @@ window.display_cells = () => {
 window.voila_finish = window.display_cells;
 
 const xsrf = () => document.cookie.match(/(?:^|; )_xsrf=([^;]*)/)?.[1];
-if (!xsrf()) fetch(config.baseUrl).catch(() => {}); // the list of pages brings the cookie
+if (!xsrf()) fetch(baseUrl).catch(() => {}); // the list of pages brings the cookie
 
 addEventListener("pagehide", (event) => {
   if (event.persisted || !xsrf()) return;
-  fetch(`${config.baseUrl}voila/api/shutdown/${config.kernelId}`, {
+  fetch(`${baseUrl}voila/api/shutdown/${kernelId}`, {
     method: "POST",
     keepalive: true,
     headers: { "X-XSRFToken": decodeURIComponent(xsrf()) },
@@ -37,9 +38,13 @@ if (address.searchParams.has("token")) {
   history.replaceState(null, "", address);
 }
 
-// A kernel that was culled or died answers 404 from then on.
+// A kernel that is gone answers with an error from then on, which says why where that is known (410).
 setInterval(async () => {
   if (document.hidden) return;
-  const answer = await fetch(`${config.baseUrl}api/kernels/${config.kernelId}`).catch(() => null);
-  document.getElementById("wb-lost").hidden = answer !== null && answer.ok;
-}, 15000);
+  const answer = await fetch(`${baseUrl}api/kernels/${kernelId}`).catch(() => null);
+  const lost = document.getElementById("wb-lost");
+  lost.hidden = answer !== null && answer.ok;
+  if (answer?.status !== 410) return;
+  const { message } = await answer.json().catch(() => ({}));
+  if (message) lost.firstElementChild.textContent = message;
+}, 5000);

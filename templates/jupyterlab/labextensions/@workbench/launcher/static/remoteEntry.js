@@ -96,6 +96,12 @@ window._JUPYTERLAB["@workbench/launcher"] = (() => {
       }
     }
 
+    // The warm kernel where there is one.
+    function kernelName(app) {
+      const { specs } = app.serviceManager.kernelspecs;
+      return specs.kernelspecs.workbench ? "workbench" : specs.default;
+    }
+
     // Asks until the server took the answers or the person gave up.
     async function begin(app, template, first) {
       let answers = { hypothesis: "", name: "", ...first };
@@ -111,7 +117,8 @@ window._JUPYTERLAB["@workbench/launcher"] = (() => {
         answers = value;
         try {
           const made = await ask(app.serviceManager.serverSettings, { template: template.name, ...answers });
-          return await app.commands.execute("docmanager:open", { path: made.path, factory: "Notebook" });
+          const kernel = { name: kernelName(app) };
+          return await app.commands.execute("docmanager:open", { path: made.path, factory: "Notebook", kernel });
         } catch (error) {
           problem = error.message;
         }
@@ -140,9 +147,7 @@ window._JUPYTERLAB["@workbench/launcher"] = (() => {
       const title = "Which notebook is to be run?";
       const { button, value } = await InputDialog.getItem({ title, items: names, okLabel: "Open its form" });
       if (!button.accept || !value) return undefined;
-      const { specs } = app.serviceManager.kernelspecs;
-      const kernelName = specs.kernelspecs.workbench ? "workbench" : specs.default;
-      const panel = await app.commands.execute("notebook:create-new", { kernelName });
+      const panel = await app.commands.execute("notebook:create-new", { kernelName: kernelName(app) });
       await panel.context.ready;
       panel.content.model.sharedModel.cells[0].setSource(`${FORM}(${JSON.stringify(value)})`);
       return run(panel, 0);
