@@ -233,7 +233,6 @@ MAGICS = {
         "%%time\n%%capture",
     ],
     "modes of tracebacks": [
-        "#raises\n%xmode Minimal\n1 / 0",
         "#raises\n%xmode Verbose\n1 / 0",
         "#raises\n%xmode Plain\n1 / 0",
         "#raises\n%xmode Context\n1 / 0",
