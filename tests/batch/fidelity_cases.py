@@ -230,11 +230,11 @@ MAGICS = {
         "%alias_magic t timeit",
         "%config",
         "%%prun -q\nprint(1)",
-        "%%time\n%%capture",
     ],
     "modes of tracebacks": [
         "#raises\n%xmode Verbose\n1 / 0",
         "#raises\n%xmode Plain\n1 / 0",
+        "#raises\n%xmode Minimal\n1 / 0",
         "#raises\n%xmode Context\n1 / 0",
         "#raises\n%colors NoColor\n1 / 0",
         "#raises\n%tb",
