@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workbench.batch.fingerprint import digest_input
 from workbench.errors import EngineError, Misuse
 
 READS = "reads.jsonl"
@@ -54,6 +53,8 @@ def note_input(folder: Path, root: Path, path: str | Path) -> Path:
         Misuse: It is not there or cannot be read.
         EngineError: The run's folder cannot be written.
     """
+    from workbench.batch.fingerprint import digest_input  # what only notes what it reads does without
+
     place = root / path
     try:
         digest = digest_input(place)

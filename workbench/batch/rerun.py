@@ -15,7 +15,7 @@ from pathlib import Path
 from workbench.batch.comparison import Comparison, compare, side_of
 from workbench.batch.history import PastRun, find_run
 from workbench.batch.notebook import content_of, own_cells
-from workbench.batch.run import Outcome
+from workbench.batch.running import Outcome
 from workbench.errors import Misuse
 from workbench.ledger import Ledger
 

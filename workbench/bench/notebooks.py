@@ -180,11 +180,13 @@ class Notebooks(Engines):
 
     def record(self) -> Record:
         """What a notebook hands over: to the runner when one runs it, else to this bench at its end."""
-        from workbench.batch import Record, commit_record
+        from workbench.batch.record import Record
 
         folder = self._environ.get("WORKBENCH_RUN")
         if folder:
             return Record.in_run(Path(folder), now=self.now())
+        from workbench.batch.commit import commit_record
+
         return Record.interactive(
             self.root,
             now=self.now(),

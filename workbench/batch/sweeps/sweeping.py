@@ -22,7 +22,7 @@ from workbench.batch.folders import read_state
 from workbench.batch.lanes import Limits, OnCell
 from workbench.batch.notebook import content_of, digest_of
 from workbench.batch.parameters import read
-from workbench.batch.run import Outcome
+from workbench.batch.running import Outcome
 from workbench.batch.sweeps.crew import OUTSIDE, Crew, Onlooker, Quiet
 from workbench.batch.sweeps.entry import tell
 from workbench.batch.sweeps.folder import (
@@ -45,7 +45,7 @@ from workbench.ledger import Ledger
 
 
 class RunOne(Protocol):
-    """Runs one notebook: `workbench.batch.run` in its workspace; called from several threads at once."""
+    """Runs one notebook: `workbench.batch.running` in its workspace; called from several threads at once."""
 
     def __call__(
         self,
