@@ -1,5 +1,6 @@
 """What a run depends on is taken from the disk in full: inputs, modules and what they import, the environment."""
 
+import itertools
 import json
 import os
 import sys
@@ -185,6 +186,7 @@ def test_the_source_of_the_workbench_counts(taken, tmp_path, monkeypatch):
     own.mkdir()
     (own / "a.py").write_text("1")
     monkeypatch.setattr(fingerprint, "OWN", own)
+    monkeypatch.setattr(fingerprint, "_tick", itertools.count().__next__)
     before = taken("1")
     (own / "a.py").write_text("2")
     assert taken("1").key != before.key
@@ -194,9 +196,12 @@ def test_the_source_of_the_workbench_counts(taken, tmp_path, monkeypatch):
 
 
 def test_an_installed_version_counts(taken, tmp_path, monkeypatch):
+    import workbench.batch.fingerprint as fingerprint
+
     place = tmp_path / "site"
     (place / "thing-1.0.dist-info").mkdir(parents=True)
     monkeypatch.syspath_prepend(str(place))
+    monkeypatch.setattr(fingerprint, "_tick", itertools.count().__next__)
     before = taken("1")
     (place / "thing-1.0.dist-info").rename(place / "thing-1.1.dist-info")
     assert (before.environment["thing"], taken("1").environment["thing"]) == ("1.0", "1.1")

@@ -10,6 +10,7 @@ process holds as long as size, time and inode of the file are what they were.
 from __future__ import annotations
 
 import errno
+import functools
 import glob
 import hashlib
 import os
@@ -74,7 +75,7 @@ def content_of_run(
     for text in _joined(texts, root):
         _add(inputs, doubts, text, root, folders=False)
     try:
-        own = _own_source()
+        own = _own_source(_tick())
     except OSError as error:
         own = ""
         doubts.append(f"the workbench's own source cannot be read: {error.strerror or error}")
@@ -229,8 +230,9 @@ def _place_of(parts: list[str], folders: list[Path]) -> Path | None:
     return bare
 
 
-def _own_source() -> str:
-    """Digest of this package's modules."""
+@functools.lru_cache(maxsize=1)
+def _own_source(tick: int) -> str:  # noqa: ARG001
+    """Digest of this package's modules; a sweep of hundreds asks for it once a tick."""
     files: dict[str, str] = {}
     for folder, folders, names in os.walk(OWN):
         folders[:] = [name for name in folders if name not in SKIPPED]
@@ -246,9 +248,16 @@ def _environment(environ: Mapping[str, str]) -> dict[str, str]:
         "platform": f"{sys.platform} {platform.machine()}",
         **{name: environ[name] for name in VARIABLES if name in environ},
     }
-    for entry in dict.fromkeys(sys.path):
+    return {**_installed(tuple(sys.path), _tick()), **found}
+
+
+@functools.lru_cache(maxsize=1)
+def _installed(places: tuple[str, ...], tick: int) -> dict[str, str]:  # noqa: ARG001
+    """The distributions below folders, with their versions; looked at once a tick."""
+    found: dict[str, str] = {}
+    for entry in dict.fromkeys(places):
         try:
-            names = os.listdir(entry or ".")  # noqa: PTH208 (a hundred times a second; no paths are needed)
+            names = os.listdir(entry or ".")  # noqa: PTH208 (no paths are needed)
         except OSError:
             continue  # a zip file, or a folder that is not there
         for name in names:
@@ -256,3 +265,8 @@ def _environment(environ: Mapping[str, str]) -> dict[str, str]:
                 distribution, _, version = name.removesuffix(".dist-info").partition("-")
                 found.setdefault(distribution, version)
     return found
+
+
+def _tick() -> int:
+    """Changes every half second: what is installed and our own code are not looked at more often."""
+    return int(2 * time.monotonic())
