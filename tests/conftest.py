@@ -1,4 +1,4 @@
-"""A Dask cluster of processes on this machine, for the tests of whatever runs on one."""
+"""What all tests share: no zygote outlives them, and a Dask cluster for whatever runs on one."""
 
 import contextlib
 import json
@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from workbench.bench import usual_zygote
 
 SECONDS = 60  # that a cluster may take to come up on a busy machine
 
@@ -66,6 +68,16 @@ def wait_until(true, seconds=SECONDS):
     while not true():
         assert time.monotonic() < end, "it took too long"
         time.sleep(0.05)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def zygotes_end():
+    """The zygote that runs of these tests started ends with them; one that was there before stays."""
+    zygote = usual_zygote()
+    before = zygote.status()
+    yield
+    if before is None:
+        zygote.stop()
 
 
 @pytest.fixture(scope="session")

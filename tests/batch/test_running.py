@@ -132,15 +132,15 @@ def printed(outcome):
 
 
 def kernels_of(root):
-    """Ids of processes that were told this workspace, as a kernel and its children are."""
+    """Ids of processes that work in this workspace, as a kernel and its children do, forked or started."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            told = (process / "environ").read_bytes().split(b"\0")
+            folder = (process / "cwd").readlink()
             state = (process / "stat").read_text().rpartition(")")[2].split()[0]
         except OSError:
             continue
-        if f"WORKBENCH_WORKSPACE={root}".encode() in told and state != "Z":
+        if folder == root and state != "Z":
             found.append(int(process.name))
     return found
 

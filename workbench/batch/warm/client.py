@@ -7,6 +7,7 @@ child.poll(); child.signal(signal.SIGINT); child.end()
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import fcntl
 import os
@@ -28,7 +29,6 @@ START = 180.0  # seconds it may take to import its list, on a busy machine
 ANSWER = 30.0  # seconds a fork may take
 LOOK = 0.5  # seconds between two looks at a child whose zygote may be gone
 POLL = 0.02  # seconds between two tries to reach one that starts
-_spawned: list[subprocess.Popen[bytes]] = []  # they outlive us on purpose; one that is let go of is warned about
 
 
 class Unavailable(Exception):  # noqa: N818  # no fault of anybody's: the caller starts cold
@@ -280,7 +280,7 @@ class Zygote:
             raise Unavailable(f"the zygote cannot be started: {error}") from error
         finally:
             os.close(log)
-        _spawned.append(started)
+        atexit.register(setattr, started, "returncode", 0)  # it outlives us on purpose, and is not to be warned about
         return started
 
 
