@@ -9,6 +9,7 @@ and gets a kernel. Where no zygote can be had, cells run cold and the log says w
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
@@ -31,7 +32,7 @@ NEEDS_A_KERNEL = re.compile(  # what only a kernel with sockets and threads of i
 class Local:
     """Runs jobs on this machine, several at once where they are given from several threads."""
 
-    def __init__(self, zygote: Zygote, kernel: str = "auto") -> None:
+    def __init__(self, zygote: Zygote | None, kernel: str = "auto") -> None:
         """Take a zygote, and how cells are to be run.
 
         Raises:
@@ -46,13 +47,19 @@ class Local:
         """Run all cells of a job."""
         chosen = self._kernel if self._kernel != "auto" else choose(job)
         try:
-            if chosen == "inline":
+            if chosen == "inline" and self._zygote is not None:
                 return inline(job, on_cell, zygote=self._zygote)
-            if chosen == "warm":
+            if chosen == "warm" and self._zygote is not None:
                 return warm(job, on_cell, zygote=self._zygote)
         except Unavailable as why:
             logging.getLogger("workbench").warning("%s runs cold: %s", job.notebook.parent.name, why)
         return cold(job, on_cell)
+
+    def begin(self) -> None:
+        """Start the zygote where jobs will want it, and do not wait."""
+        if self._zygote is not None and self._kernel != "cold":
+            with contextlib.suppress(Unavailable):  # said when a job is run
+                self._zygote.begin()
 
 
 def choose(job: Job) -> Kernel:

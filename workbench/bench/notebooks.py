@@ -30,13 +30,11 @@ class Notebooks(Engines):
     """A workspace in which notebooks are run."""
 
     @cached_property
-    def zygote(self) -> Zygote:
-        """Where warm kernels come from; started when it is first asked for one."""
+    def zygote(self) -> Zygote | None:
+        """Where warm kernels come from, started when it is first asked for one; None where there can be none."""
         from workbench.batch.warm import Zygote
-        from workbench.batch.warm.identity import identify
 
-        identity = identify(self.settings.preload.split(), self._environ)
-        return Zygote(identity, idle=60 * self.settings.warm_minutes)
+        return Zygote.of(self.settings.preload.split(), self._environ, idle=60 * self.settings.warm_minutes)
 
     def lane(self, kernel: str | None = None) -> Lane:
         """The way notebooks are run here.
@@ -99,7 +97,7 @@ class Notebooks(Engines):
 
         def tracking() -> MlflowStore:
             if isinstance(chosen, Local):
-                self.zygote.begin()  # it starts while MLflow is opened; an earlier run in its place needs neither
+                chosen.begin()  # it starts while MLflow is opened; an earlier run in its place needs neither
             return self.open_store()
 
         return run(

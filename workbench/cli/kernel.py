@@ -129,7 +129,10 @@ def _zygote(workspace: Path | None) -> Any:
     from workbench.bench import bench_if_any, usual_zygote
 
     bench = bench_if_any(workspace)
-    return bench.zygote if bench else usual_zygote()
+    try:
+        return (bench and bench.zygote) or usual_zygote()
+    except OSError as error:
+        raise EngineError(f"there can be no warm kernels: {error}", hint="runs start cold") from error
 
 
 def _row(process: str, pid: int) -> dict[str, Any]:

@@ -195,7 +195,7 @@ def _warm(bench: Bench) -> Iterator[None]:
 
     started = None
     try:
-        if bench.settings.kernel != "cold":
+        if bench.settings.kernel != "cold" and bench.zygote is not None:
             started = bench.zygote.begin(first=dies_with_its_parent())
     except (Unavailable, OSError) as why:
         click.echo(f"kernels start cold: {why}", err=True)
@@ -203,8 +203,7 @@ def _warm(bench: Bench) -> Iterator[None]:
         yield
     finally:
         if started is not None:
-            started.terminate()
-            started.wait()
+            started.terminate()  # it goes when the last that was forked from it has gone
 
 
 def _note_links(run: Path, addresses: list[Address]) -> None:

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 PROGRAMS = {"workbench", "workbench/__main__.py"}  # what starts this process when it is the command line
 IMPORTED = "mlflow"  # where it is imported, nothing is gained
+FORKED = "workbench.batch.warm.command"  # imported in forks only: what was handed over is not handed on
 
 
-def hand_over(zygote: Zygote, environ: Mapping[str, str]) -> int | None:
+def hand_over(zygote: Zygote | None, environ: Mapping[str, str]) -> int | None:
     """Run this process's command in a fork.
 
     Args:
-        zygote: Where to fork; not started for this.
+        zygote: Where to fork; not started for this. None where there can be none.
         environ: This process's environment.
 
     Returns:
@@ -32,7 +33,9 @@ def hand_over(zygote: Zygote, environ: Mapping[str, str]) -> int | None:
     """
     from workbench.batch.warm import Unavailable
 
-    if not _is_command_line(Path(sys.argv[0])) or IMPORTED in sys.modules or zygote.status() is None:
+    if not _is_command_line(Path(sys.argv[0])) or not {IMPORTED, FORKED}.isdisjoint(sys.modules):
+        return None
+    if zygote is None or zygote.status() is None:
         return None
     for stream in (sys.stdout, sys.stderr):
         stream.flush()

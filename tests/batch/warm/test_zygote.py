@@ -185,7 +185,7 @@ def test_modules_that_could_not_be_shared_are_left_out_and_named(environ, tmp_pa
 
 
 @pytest.mark.parametrize("spoil", ["mode", "link"])
-def test_a_folder_that_others_may_enter_is_refused(place, spoil):
+def test_a_folder_that_others_may_enter_is_refused(place, spoil, monkeypatch):
     folder = place / "workbench"
     if spoil == "mode":
         folder.mkdir()
@@ -193,6 +193,11 @@ def test_a_folder_that_others_may_enter_is_refused(place, spoil):
     else:
         (place / "elsewhere").mkdir(mode=0o700)
         folder.symlink_to(place / "elsewhere")
+    assert runtime_folder({"XDG_RUNTIME_DIR": str(place)}) != folder, "another place is taken"
+    taken = place / "tmp" / f"workbench-{os.getuid()}"
+    taken.mkdir(parents=True)
+    taken.chmod(0o755)
+    monkeypatch.setattr(tempfile, "tempdir", str(taken.parent))
     with pytest.raises(OSError, match="not a folder of this user alone"):
         runtime_folder({"XDG_RUNTIME_DIR": str(place)})
 

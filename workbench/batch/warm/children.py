@@ -67,11 +67,16 @@ def run(asked: dict[str, Any], files: Sequence[int], client: int, line: int) -> 
 
 def _leave(code: int) -> None:
     """End at once, after the exit handlers: tearing a heavy interpreter down takes three seconds."""
-    signal.signal(signal.SIGALRM, lambda *_: os.killpg(0, signal.SIGKILL))
+    _flush()
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(code))  # the zygote ends what is left of the group
     signal.setitimer(signal.ITIMER_REAL, AT_EXIT)
     with contextlib.suppress(BaseException):
         atexit._run_exitfuncs()  # what the interpreter itself would call
+    _flush()
+    os._exit(code)
+
+
+def _flush() -> None:
     for stream in (sys.__stdout__, sys.__stderr__):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()  # type: ignore[union-attr]
-    os._exit(code)

@@ -10,7 +10,9 @@ from __future__ import annotations
 import atexit
 import contextlib
 import fcntl
+import logging
 import os
+import re
 import select
 import signal
 import socket
@@ -19,10 +21,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from workbench.batch.warm import wire
-from workbench.batch.warm.identity import Identity
+from workbench.batch.warm.identity import Identity, identify
 
 IDLE = 1800.0  # seconds after which a zygote that nobody asks ends itself
 START = 180.0  # seconds it may take to import its list, on a busy machine
@@ -79,14 +82,24 @@ class Child:
     def signal(self, number: int) -> None:
         """Signal it and all that it started."""
         if self.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
+            try:
                 os.killpg(self.pid, number)
+            except ProcessLookupError:  # it has no group of its own yet
+                self._tell(number)
 
     def end(self) -> None:
         """End it and all that it started, now."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
+        self._tell(signal.SIGKILL)
         self.wait(5.0)
+
+    def _tell(self, number: int) -> None:
+        """Signal the process itself."""
+        with self._lock:
+            if self._pidfd is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(self._pidfd, number)
 
     def _look(self) -> None:
         try:
@@ -117,6 +130,15 @@ class Zygote:
         self.identity = identity
         self._idle = idle
 
+    @classmethod
+    def of(cls, preload: Sequence[str], environ: Mapping[str, str], *, idle: float = IDLE) -> Zygote | None:
+        """The zygote for a preload list and an environment; None where there is no place for its socket."""
+        try:
+            return cls(identify(preload, environ), idle=idle)
+        except OSError as error:
+            logging.getLogger("workbench").warning("kernels start cold: %s", error)
+            return None
+
     def fork(
         self,
         kind: str,
@@ -140,9 +162,7 @@ class Zygote:
         Raises:
             Unavailable: There is no zygote and none can be started, or it refused.
         """
-        umask = os.umask(0o022)
-        os.umask(umask)
-        asked = {"kind": kind, "environ": dict(environ), "folder": folder, "umask": umask, "stdio": stdio, **more}
+        asked = {"kind": kind, "environ": dict(environ), "folder": folder, "umask": _umask(), "stdio": stdio, **more}
         for _ in range(2):  # one that was about to end may take a connection and never answer it
             sock = self._reached()
             try:
@@ -262,26 +282,34 @@ class Zygote:
 
     def _spawn(self, first: Callable[[], None] | None = None) -> subprocess.Popen[bytes]:
         identity = self.identity
-        log = os.open(identity.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         command = [sys.executable, "-m", "workbench.batch.warm", "--idle", str(self._idle)]
         command += ["--socket", str(identity.socket), "--lock", str(identity.lock)]
         try:
-            started = subprocess.Popen(
-                [*command, "--preload", ",".join(identity.preload)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=dict(identity.environ),
-                cwd=identity.folder,  # nobody else can lay a module there
-                start_new_session=True,
-                preexec_fn=first,
-            )
+            with open(identity.log, "ab", opener=_private) as log:
+                started = subprocess.Popen(
+                    [*command, "--preload", ",".join(identity.preload)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=dict(identity.environ),
+                    cwd=identity.folder,  # nobody else can lay a module there
+                    start_new_session=True,
+                    preexec_fn=first,
+                )
         except OSError as error:
             raise Unavailable(f"the zygote cannot be started: {error}") from error
-        finally:
-            os.close(log)
         atexit.register(setattr, started, "returncode", 0)  # it outlives us on purpose, and is not to be warned about
         return started
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _umask() -> int:
+    """The umask, read without changing it: other threads make files meanwhile."""
+    found = re.search(r"^Umask:\s+(\d+)", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return int(found[1], 8) if found else 0o077
 
 
 def _comes(file: int, seconds: float) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,12 @@ def run(asked: dict[str, Any], files: Sequence[int]) -> int:  # noqa: ARG001
     Args:
         asked: Has "target", the command's "module:function", and "argv", its words.
         files: None; the standard files are in place.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        SystemExit: The command ended so.
     """
     inline.forget()
     for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
@@ -25,5 +32,13 @@ def run(asked: dict[str, Any], files: Sequence[int]) -> int:  # noqa: ARG001
         setattr(sys, f"__{name}__", stream)
     module, _, name = asked["target"].partition(":")
     sys.argv = ["workbench", *asked["argv"]]
-    getattr(importlib.import_module(module), name)()
+    try:
+        getattr(importlib.import_module(module), name)()
+    except SystemExit as ended:
+        if isinstance(ended.code, str):
+            sys.stderr.write(f"{ended.code}\n")
+        raise
+    except Exception:  # noqa: BLE001  # told where the command's user looks, as an interpreter does
+        traceback.print_exc()
+        return 1
     return 0

@@ -17,16 +17,23 @@ import signal
 import sys
 import threading
 import time
+import warnings
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from workbench.batch.lanes import FIXED
 
 FIRST_PARTY = "workbench"
 KEPT = "workbench.batch.warm"  # runs in the fork; its digest is part of the zygote's identity
 LOOPS = (("evidently.legacy.utils.sync", "_loop", "_thr", "Async Runner"),)  # event loops made at import
 ITS_OWN = {"PYDEVD_USE_FRAME_EVAL": "NO"}  # set by ipykernel when it is imported
 THREADED = "OMP_NUM_THREADS"
+LIBRARIES = {  # of numbers, by kind, and the variables that each heeds, the first before the others
+    "openmp": (THREADED,),
+    "blas": ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", THREADED),
+}
 _forgotten: dict[str, Any] = {}  # modules that a fork is to import anew; kept, since freeing copies their memory
 
 
@@ -71,6 +78,7 @@ def freshen(
     _randomness()
     _loops()
     _threads(environ)
+    _settings(environ)
     for name in _forgotten:
         sys.modules.pop(name, None)
     _paths()
@@ -90,6 +98,10 @@ def end_with(pid: int, line: int) -> None:
     fcntl.fcntl(line, fcntl.F_SETOWN, -os.getpgid(0))
     fcntl.fcntl(line, fcntl.F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(line, fcntl.F_SETFL, fcntl.fcntl(line, fcntl.F_GETFL) | os.O_ASYNC)
+    broken = select.poll()
+    broken.register(line, select.POLLHUP)
+    if broken.poll(0):  # before the system was asked to tell
+        os.killpg(0, signal.SIGKILL)
     poll = select.poll()
     poll.register(other, select.POLLIN)
 
@@ -157,8 +169,27 @@ def _loops() -> None:
 
 def _threads(environ: Mapping[str, str]) -> None:
     """Give numerical libraries, which were loaded with one thread, the number that is asked for."""
-    asked = environ.get(THREADED, "1")
-    if asked.isdigit() and int(asked) > 1:
-        from threadpoolctl import threadpool_limits
+    for kind, names in LIBRARIES.items():
+        asked = next((environ[name] for name in names if name in environ), "1")
+        if asked.isdigit() and int(asked) > 1:
+            from threadpoolctl import threadpool_limits
 
-        threadpool_limits(int(asked))
+            threadpool_limits(int(asked), user_api=kind)
+
+
+def _settings(environ: Mapping[str, str]) -> None:
+    """What was read of the environment when the zygote started, and is another one here."""
+    told = environ.get("PYTHONWARNINGS", "")
+    if told != FIXED["PYTHONWARNINGS"]:
+        warnings.resetwarnings()
+        for category in (ResourceWarning, ImportWarning, PendingDeprecationWarning, DeprecationWarning):
+            warnings.simplefilter("ignore", category)
+        warnings.filterwarnings("default", category=DeprecationWarning, module="__main__")
+        warnings._processoptions([part for part in told.split(",") if part])  # type: ignore[attr-defined]  # as at a start
+    plotly: Any = sys.modules.get("plotly.io")
+    if plotly is not None and environ.get("PLOTLY_RENDERER") != FIXED["PLOTLY_RENDERER"]:
+        plotly.renderers.default = environ.get("PLOTLY_RENDERER", "plotly_mimetype+notebook")  # of any notebook
+    matplotlib: Any = sys.modules.get("matplotlib")
+    backend = environ.get("MPLBACKEND", FIXED["MPLBACKEND"])
+    if matplotlib is not None and backend != FIXED["MPLBACKEND"]:
+        matplotlib.rcParams["backend"] = backend

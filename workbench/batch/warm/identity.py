@@ -11,6 +11,8 @@ import hashlib
 import json
 import os
 import platform
+import re
+import resource
 import stat
 import sys
 import tempfile
@@ -97,6 +99,7 @@ def identify(preload: Sequence[str], environ: Mapping[str, str]) -> Identity:
         *(f"{name}={environ[name]}" for name in SHAPING if name in environ),
         installed(),
         own_code(),
+        *_bounds(),
     ]
     key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
     return Identity(key, tuple(preload), told, runtime_folder(environ))
@@ -108,17 +111,39 @@ def runtime_folder(environ: Mapping[str, str]) -> Path:
     Raises:
         OSError: It cannot be made, or another user owns or may enter it.
     """
-    given = environ.get("XDG_RUNTIME_DIR")
+    given, home = environ.get("XDG_RUNTIME_DIR"), environ.get("HOME")
     candidates = [Path(given) / "workbench"] if given and Path(given).is_dir() else []
     candidates.append(Path(tempfile.gettempdir()) / f"workbench-{os.getuid()}")
-    folder = next((place for place in candidates if len(os.fsencode(place)) + 32 < MOST_PATH), None)
-    if folder is None:
-        raise OSError(f"{candidates[-1]} is too long a path for a socket")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
+    candidates += [Path(home) / ".cache" / "workbench"] if home else []
+    problems = []
+    for folder in candidates:
+        problem = _problem(folder)
+        if not problem:
+            return folder
+        problems.append(f"{folder} {problem}")
+    raise OSError(f"there is no place for a socket: {'; '.join(problems)}")
+
+
+def _problem(folder: Path) -> str:
+    """Why a folder, made where it is not there, cannot hold our sockets; empty where it can."""
+    if len(os.fsencode(folder)) + 32 >= MOST_PATH:
+        return "is too long a path"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        return f"cannot be made: {error.strerror}"
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise OSError(f"{folder} is not a folder of this user alone")
-    return folder
+        return "is not a folder of this user alone"
+    return ""
+
+
+def _bounds() -> list[str]:
+    """What the system allows a process and its forks: limits, groups, and the control group but for a login's."""
+    numbers = sorted({getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")})
+    limits = [str(resource.getrlimit(number)) for number in numbers]
+    group = re.sub(r"(session|app)-[^/]*\.scope", r"\1.scope", Path("/proc/self/cgroup").read_text())
+    return [*limits, str(sorted(os.getgroups())), group]
 
 
 def installed() -> str:

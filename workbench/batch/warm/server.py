@@ -2,8 +2,8 @@
 
 It keeps three promises. A module that leaves a thread or a connection behind when it is imported is
 left out, with a line in the log, by starting over without it; so every fork is made from a process of
-one thread. A child whose client is gone is ended, with all that it started. Idle for long enough, the
-zygote ends itself.
+one thread. A child whose client is gone is ended, with all that it started. Idle for long enough, or told
+to end, the zygote makes room for another one, and stays until its last child has ended.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import socket
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,19 +87,25 @@ def main() -> None:
     gc.collect()
     gc.enable()
     gc.freeze()  # a collection in a child would otherwise touch, and so copy, every page
-    Zygote(_listening(given.socket), idle=given.idle).serve()
-    with contextlib.suppress(FileNotFoundError):
-        given.socket.unlink()
-    os.close(lock)
+
+    def make_room() -> None:
+        given.socket.unlink(missing_ok=True)
+        os.close(lock)
+
+    Zygote(_listening(given.socket), idle=given.idle, without=without, make_room=make_room).serve()
     os._exit(0)  # taking so large an interpreter down takes seconds
 
 
 class Zygote:
     """The loop: takes requests, forks, tells clients how their children ended."""
 
-    def __init__(self, listener: socket.socket, *, idle: float) -> None:
+    def __init__(
+        self, listener: socket.socket, *, idle: float, without: set[str], make_room: Callable[[], None]
+    ) -> None:
         self._listener = listener
         self._idle = idle
+        self._without = without
+        self._make_room = make_room
         self._clients: dict[int, Client] = {}  # by the child's pid
         self._selector = selectors.DefaultSelector()
         self._wake, self._wake_end = os.pipe()
@@ -117,7 +123,9 @@ class Zygote:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._selector.register(self._wake, selectors.EVENT_READ)
-        while not self._ended and not self._is_idle():
+        while self._clients or not (self._ended or self._is_idle()):
+            if self._ended:
+                self._retire()
             ready = self._selector.select(LOOK if self._complete else SETTLED)
             if not ready:
                 self._finish()
@@ -129,12 +137,20 @@ class Zygote:
                 else:
                     self._hear(key.data)
             self._reap()
+        self._retire()
+
+    def _retire(self) -> None:
+        """Take no more requests; another zygote may begin."""
+        if self._listener.fileno() >= 0:
+            self._selector.unregister(self._listener)
+            self._make_room()
+            self._listener.close()
 
     def _finish(self) -> None:
         """Import the rest, when nobody waits for it."""
-        if not self._complete:
+        if not self._complete and not self._clients:
             self._complete = True
-            _preload(RUNNER, set())
+            _preload([name for name in RUNNER if name.partition(".")[0] not in self._without], self._without)
             fresh.prepare()
             gc.collect()
             gc.freeze()
@@ -194,7 +210,7 @@ class Zygote:
             wire.send(sock, {"pid": pid})
             self._selector.register(sock, selectors.EVENT_READ, pid)
         except OSError:
-            _end_group(pid)
+            _end(pid)
 
     def _refusal(self) -> str:
         """Why there can be no fork now; empty where there can."""
@@ -216,7 +232,7 @@ class Zygote:
         except OSError:
             gone = True
         if gone:
-            _end_group(pid)
+            _end(pid)
             self._selector.unregister(client.sock)
 
     def _reap(self) -> None:
@@ -229,7 +245,7 @@ class Zygote:
             if not pid:
                 return
             client = self._clients.pop(pid, None)
-            _end_group(pid)  # what it left behind
+            _end_group(pid)  # what it left behind; its own number is free again
             if client is None:
                 continue
             with contextlib.suppress(KeyError, ValueError):
@@ -328,6 +344,13 @@ def _listening(path: Path) -> socket.socket:
         os.umask(before)
     listener.listen(128)
     return listener
+
+
+def _end(pid: int) -> None:
+    """End a child that was not waited for yet, also one that has no group of its own so far."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    _end_group(pid)
 
 
 def _end_group(pid: int) -> None:
