@@ -190,10 +190,10 @@ def test_a_report_that_is_gone_is_said(bench, notebook, root):
 
 @pytest.mark.slow
 def test_a_run_that_is_stopped_leaves_no_kernel_and_no_entry(bench, notebook, root):
-    """Its kernel is gone, MLflow has the run as killed, and the ledger knows nothing of it."""
+    """A cell that would take minutes is ended, its kernel is gone, and the ledger knows nothing of it."""
     content = json.loads(notebook.read_text())
-    for number in range(2):
-        content["cells"].append({**content["cells"][0], "id": f"c{number}", "metadata": {}, "source": "1 + 1"})
+    for number, source in enumerate(("1 + 1", "import time\ntime.sleep(300)")):
+        content["cells"].append({**content["cells"][0], "id": f"c{number}", "metadata": {}, "source": source})
     notebook.write_text(json.dumps(content))
     (root / "workbench.toml").write_text('kernel = "cold"')
     one = bench(PATH=os.environ["PATH"], PYTHONPATH=os.environ.get("PYTHONPATH", ""))
@@ -201,12 +201,13 @@ def test_a_run_that_is_stopped_leaves_no_kernel_and_no_entry(bench, notebook, ro
     ended, ends = threading.Event(), []
     running = Running(Inputs(), in_background)
 
-    def work(on_cell):
+    def work(on_cell, stop):
         def followed(done, total):
-            running.stop.click()
             on_cell(done, total)
+            if done == total - 1:  # the last one is going to sleep
+                running.stop.click()
 
-        return filling_of(one, notebook, {}).doing.run({"seed": 8}, followed)
+        return filling_of(one, notebook, {}).doing.run({"seed": 8}, followed, stop)
 
     running.announce()
     running.start(work, lambda end: (ends.append(end), ended.set()))

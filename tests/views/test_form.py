@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from workbench.batch import Outcome
+from workbench.batch.lanes import Stopped
 from workbench.batch.parameters import declared
 from workbench.errors import EngineError, Misuse
 from workbench.views.fields import as_text
@@ -62,7 +63,7 @@ class Bench:
         self.before = "run-1"
         self.changes = [Change("parameter", "seed", 7, 8), Change("metric", "f1", 0.9, 0.93125)]
 
-    def run(self, values, on_cell):
+    def run(self, values, on_cell, stop):
         self.ran.append(values)
         for done in range(1, self.cells + 1):
             on_cell(done, self.cells)
@@ -72,7 +73,7 @@ class Bench:
 
     def doing(self):
         return Doing(
-            run=lambda values, on_cell: self.run(values, on_cell),
+            run=lambda values, on_cell, stop: self.run(values, on_cell, stop),
             keep=self.kept.append,
             exists=lambda path: path == Path("data.csv"),
             last=lambda: self.before,
@@ -423,7 +424,7 @@ def test_the_kernel_stays_free_while_it_runs(form, bench):
     """The run is another thread's; meanwhile fields and button are closed, and its progress is shown."""
     at_cell, go_on, over = threading.Event(), threading.Event(), threading.Event()
 
-    def slowly(values, on_cell):
+    def slowly(values, on_cell, stop):
         on_cell(1, 4)
         at_cell.set()
         assert go_on.wait(10)
@@ -470,30 +471,47 @@ def test_what_is_run_is_kept_too(form, bench):
     assert bench.kept[-1]["seed"] == "11"
 
 
-def test_it_can_be_stopped_between_two_cells(form, bench):
+def test_it_can_be_stopped_in_the_middle_of_a_cell(form, bench):
+    """The run is handed an event; a cell that ends while the stop is on its way changes no word of it."""
     read = form()
-    done = []
+    heard = []
 
-    def stopped_by_hand(values, on_cell):
+    def stopped_by_hand(values, on_cell, stop):
         on_cell(1, 4)
-        done.append(1)
+        heard.append(stop.is_set())
         read.press("Stop")
-        assert "Stopping after this cell" in read.text
+        heard.append(stop.is_set())
         on_cell(2, 4)
-        done.append(2)
-        return OUTCOME
+        assert "Stopping …" in read.text
+        raise Stopped
 
     bench.run = stopped_by_hand
     read.press("Run")
-    assert done == [1]
+    assert heard == [False, True]
     assert "It was stopped. What was not finished is committed nowhere." in read.text
     assert not read.button("Run").disabled
+
+
+def test_a_stop_holds_for_one_run_only(form, bench):
+    read = form()
+
+    def stopped_by_hand(values, on_cell, stop):
+        read.press("Stop")
+        raise Stopped
+
+    heard = []
+    bench.run = stopped_by_hand
+    read.press("Run")
+    bench.run = lambda values, on_cell, stop: heard.append(stop.is_set()) or OUTCOME
+    read.press("Run")
+    assert heard == [False]
+    assert "Free care raises visits by a third." in read.text
 
 
 def test_a_stop_after_the_last_cell_comes_too_late(form, bench):
     read = form()
 
-    def last(values, on_cell):
+    def last(values, on_cell, stop):
         on_cell(3, 4)
         read.press("Stop")
         on_cell(4, 4)

@@ -154,7 +154,7 @@ def test_the_run_form_shows_them_as_text(words, reader):
         words, words, "finished", Path(words), Path(words), {words: 0.5}, words, ((words, 1),), (finding,)
     )  # fmt: skip
     doing = Doing(
-        run=lambda values, on_cell: came,
+        run=lambda values, on_cell, stop: came,
         keep=lambda values: None,
         exists=lambda path: False,
         last=lambda: "before",

@@ -7,8 +7,9 @@ variable of the environment, VS Code by a name among the notebook's own.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ipywidgets import Widget
 
     from workbench.batch import Outcome
+    from workbench.batch.lanes import OnCell
     from workbench.bench.notebooks import Notebooks
     from workbench.views.form import Filling
     from workbench.views.outcome import Change, Place
@@ -99,8 +101,8 @@ def filling_of(bench: Notebooks, notebook: Path, asked: Mapping[str, str]) -> Fi
     from workbench.batch.drafts import keep_draft, read_draft
     from workbench.views.form import Doing, Filling
 
-    def run(values: Mapping[str, Any], on_cell: Callable[[int, int], None]) -> Outcome:
-        return bench.run(notebook, values, on_cell=on_cell)
+    def run(values: Mapping[str, Any], on_cell: OnCell, stop: Event) -> Outcome:
+        return bench.run_path(notebook, values, on_cell=on_cell, stop=stop, reuse=True)
 
     doing = Doing(
         run=run,

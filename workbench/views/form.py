@@ -10,16 +10,18 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from workbench.batch import Outcome, Parameters
+from workbench.batch.lanes import OnCell
 from workbench.errors import WorkbenchError
 from workbench.views.acting import failed, refused
 from workbench.views.fields import Field
 from workbench.views.inputs import Inputs
 from workbench.views.outcome import Change, Place, changes, framed, told
 from workbench.views.parts import show
-from workbench.views.running import Begin, End, OnCell, Running, in_background
+from workbench.views.running import Begin, End, Running, in_background
 from workbench.views.words import counted, listed, safe
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ REPORT, NO_REPORT = "Show the report here", "Hide the report"
 class Doing:
     """What a form can have done, each by a callback."""
 
-    run: Callable[[Mapping[str, Any], OnCell], Outcome]  # with values of the declared types; what it raises is shown
+    run: Callable[[Mapping[str, Any], OnCell, Event], Outcome]  # with values of the declared types; ends at the event
     keep: Callable[[Mapping[str, str]], None]  # the values as texts, for the next time
     exists: Callable[[Path], bool]  # whether there is something at a path, as the notebook would see it
     last: Callable[[], str | None]  # the id of this notebook's last finished run
@@ -192,9 +194,9 @@ class RunForm:
         values = self.values
         before: list[str | None] = []
 
-        def work(on_cell: OnCell) -> Outcome:
+        def work(on_cell: OnCell, stop: Event) -> Outcome:
             before.append(self._doing.last())
-            return self._doing.run(values, on_cell)
+            return self._doing.run(values, on_cell, stop)
 
         self.running.announce()
         self._offer()
