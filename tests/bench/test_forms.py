@@ -169,6 +169,14 @@ def test_two_runs_are_compared_by_parameters_and_metrics(bench, notebook):
     assert compare("aaaa1111", "nosuch") == []
 
 
+@pytest.mark.parametrize("afresh", [False, True])
+def test_a_run_may_be_an_earlier_one_unless_it_is_asked_for_afresh_and_can_be_stopped(bench, notebook, afresh):
+    one, told, stop = bench(), {}, threading.Event()
+    one.run_path = lambda path, values, **more: told.update(more, path=path, values=values)
+    filling_of(one, notebook, {}).doing.run({"seed": 8}, print, stop, afresh=afresh)
+    assert told == {"path": notebook, "values": {"seed": 8}, "on_cell": print, "stop": stop, "reuse": not afresh}
+
+
 def outcome(root, report="report.html"):
     folder = root / "reports" / "runs" / "a b"
     return Outcome("r1", "mine", "finished", folder / "notebook.ipynb", folder / report, {}, "")
@@ -207,7 +215,7 @@ def test_a_run_that_is_stopped_leaves_no_kernel_and_no_entry(bench, notebook, ro
             if done == total - 1:  # the last one is going to sleep
                 running.stop.click()
 
-        return filling_of(one, notebook, {}).doing.run({"seed": 8}, followed, stop)
+        return filling_of(one, notebook, {}).doing.run({"seed": 8}, followed, stop, afresh=False)
 
     running.announce()
     running.start(work, lambda end: (ends.append(end), ended.set()))

@@ -12,7 +12,7 @@ from workbench.views.outcome import Place
 def filling(name, asked):
     tagged = {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": "seed: int = 7  # 0 to 100"}
     doing = Doing(
-        run=lambda values, on_cell, stop: None,
+        run=lambda values, on_cell, stop, afresh: None,
         keep=lambda values: None,
         exists=lambda path: False,
         last=lambda: None,

@@ -57,14 +57,15 @@ class Bench:
     """What a form is joined to, simulated: it remembers what it was asked and answers as it is told to."""
 
     def __init__(self):
-        self.ran, self.kept = [], []
+        self.ran, self.afresh, self.kept = [], [], []
         self.answer = OUTCOME
         self.cells = 4
         self.before = "run-1"
         self.changes = [Change("parameter", "seed", 7, 8), Change("metric", "f1", 0.9, 0.93125)]
 
-    def run(self, values, on_cell, stop):
+    def run(self, values, on_cell, stop, *, afresh):
         self.ran.append(values)
+        self.afresh.append(afresh)
         for done in range(1, self.cells + 1):
             on_cell(done, self.cells)
         if isinstance(self.answer, Exception):
@@ -73,7 +74,7 @@ class Bench:
 
     def doing(self):
         return Doing(
-            run=lambda values, on_cell, stop: self.run(values, on_cell, stop),
+            run=lambda *given, **more: self.run(*given, **more),
             keep=self.kept.append,
             exists=lambda path: path == Path("data.csv"),
             last=lambda: self.before,
@@ -347,6 +348,46 @@ def test_what_came_out_is_told(form):
     assert "run-2" in read.text
 
 
+def test_why_it_ran_is_told(form, bench):
+    bench.answer = replace(OUTCOME, because="ran because: data.csv changed")
+    read = form()
+    read.press("Run")
+    assert "Ran because: data.csv changed." in read.text
+    assert "Run it all the same" not in read.buttons
+
+
+def test_where_nothing_was_run_it_is_told_why_and_it_can_be_run_all_the_same(form, bench):
+    bench.answer = replace(OUTCOME, reused=True, because="run 1f3a5c7e of 2026-03-02 09:30 UTC had the same cells")
+    read = form()
+    read.put("seed", "8")
+    read.press("Run")
+    assert "Nothing was run: run 1f3a5c7e of 2026-03-02 09:30 UTC had the same cells." in read.text
+    assert read.form.line == "workbench run ab_test -p seed=8"
+    bench.answer = replace(OUTCOME, because="ran because it was asked to run afresh")
+    read.press("Run it all the same")
+    assert bench.afresh == [False, True]
+    assert bench.ran[0] == bench.ran[1]
+    assert read.form.line == "workbench run ab_test -p seed=8 --fresh"
+    assert "Run it all the same" not in read.buttons
+
+
+def test_a_run_is_afresh_only_where_it_was_asked_for(form, bench):
+    """Other values, or *Run* again, and the command says no more that it does."""
+    bench.answer = replace(OUTCOME, reused=True)
+    read = form()
+    read.press("Run")
+    read.press("Run it all the same")
+    assert read.form.line.endswith("--fresh")
+    read.put("seed", "8")
+    assert read.form.line == "workbench run ab_test -p seed=8"
+    assert "Run it all the same" not in read.buttons
+    read.press("Run")
+    read.press("Run it all the same")
+    read.press("Run")
+    assert bench.afresh == [False, True, False, True, False]
+    assert read.form.line == "workbench run ab_test -p seed=8"
+
+
 def test_many_metrics_are_folded(form, bench):
     read = form()
     read.press("Run")
@@ -424,7 +465,7 @@ def test_the_kernel_stays_free_while_it_runs(form, bench):
     """The run is another thread's; meanwhile fields and button are closed, and its progress is shown."""
     at_cell, go_on, over = threading.Event(), threading.Event(), threading.Event()
 
-    def slowly(values, on_cell, stop):
+    def slowly(values, on_cell, stop, *, afresh):
         on_cell(1, 4)
         at_cell.set()
         assert go_on.wait(10)
@@ -476,7 +517,7 @@ def test_it_can_be_stopped_in_the_middle_of_a_cell(form, bench):
     read = form()
     heard = []
 
-    def stopped_by_hand(values, on_cell, stop):
+    def stopped_by_hand(values, on_cell, stop, *, afresh):
         on_cell(1, 4)
         heard.append(stop.is_set())
         read.press("Stop")
@@ -495,14 +536,14 @@ def test_it_can_be_stopped_in_the_middle_of_a_cell(form, bench):
 def test_a_stop_holds_for_one_run_only(form, bench):
     read = form()
 
-    def stopped_by_hand(values, on_cell, stop):
+    def stopped_by_hand(values, on_cell, stop, *, afresh):
         read.press("Stop")
         raise Stopped
 
     heard = []
     bench.run = stopped_by_hand
     read.press("Run")
-    bench.run = lambda values, on_cell, stop: heard.append(stop.is_set()) or OUTCOME
+    bench.run = lambda values, on_cell, stop, *, afresh: heard.append(stop.is_set()) or OUTCOME
     read.press("Run")
     assert heard == [False]
     assert "Free care raises visits by a third." in read.text
@@ -511,7 +552,7 @@ def test_a_stop_holds_for_one_run_only(form, bench):
 def test_a_stop_after_the_last_cell_comes_too_late(form, bench):
     read = form()
 
-    def last(values, on_cell, stop):
+    def last(values, on_cell, stop, *, afresh):
         on_cell(3, 4)
         read.press("Stop")
         on_cell(4, 4)

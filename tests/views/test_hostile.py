@@ -151,10 +151,10 @@ def test_the_run_form_shows_them_as_text(words, reader):
     ]
     finding = {"kind": words, "subject": words, "verdict": words, "sentence": words}
     came = Outcome(
-        words, words, "finished", Path(words), Path(words), {words: 0.5}, words, ((words, 1),), (finding,)
+        words, words, "finished", Path(words), Path(words), {words: 0.5}, words, ((words, 1),), (finding,), True, words
     )  # fmt: skip
     doing = Doing(
-        run=lambda values, on_cell, stop: came,
+        run=lambda values, on_cell, stop, afresh: came,
         keep=lambda values: None,
         exists=lambda path: False,
         last=lambda: "before",

@@ -101,8 +101,8 @@ def filling_of(bench: Notebooks, notebook: Path, asked: Mapping[str, str]) -> Fi
     from workbench.batch.drafts import keep_draft, read_draft
     from workbench.views.form import Doing, Filling
 
-    def run(values: Mapping[str, Any], on_cell: OnCell, stop: Event) -> Outcome:
-        return bench.run_path(notebook, values, on_cell=on_cell, stop=stop, reuse=True)
+    def run(values: Mapping[str, Any], on_cell: OnCell, stop: Event, *, afresh: bool) -> Outcome:
+        return bench.run_path(notebook, values, on_cell=on_cell, stop=stop, reuse=not afresh)
 
     doing = Doing(
         run=run,

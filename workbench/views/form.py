@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from workbench.batch import Outcome, Parameters
 from workbench.batch.lanes import OnCell
@@ -30,14 +30,30 @@ if TYPE_CHECKING:
 SAVED = "It runs the notebook as it was last saved."
 STOPPED = "It was stopped. What was not finished is committed nowhere."
 BROKE_OFF = "It broke off unexpectedly. The folder of its run below reports/runs shows how far it came."
+ALL_THE_SAME = "Run it all the same"
 REPORT, NO_REPORT = "Show the report here", "Hide the report"
+
+
+class Run(Protocol):
+    """Runs the notebook; what it raises is shown."""
+
+    def __call__(self, values: Mapping[str, Any], on_cell: OnCell, stop: Event, *, afresh: bool) -> Outcome:
+        """Run it.
+
+        Args:
+            values: By name, of the declared types.
+            on_cell: Called with (cells done, cells in all).
+            stop: Once it is set, what runs is ended and `Stopped` is raised.
+            afresh: Whether it runs even where an earlier run could be given in its place.
+        """
+        ...
 
 
 @dataclass(frozen=True)
 class Doing:
     """What a form can have done, each by a callback."""
 
-    run: Callable[[Mapping[str, Any], OnCell, Event], Outcome]  # with values of the declared types; ends at the event
+    run: Run
     keep: Callable[[Mapping[str, str]], None]  # the values as texts, for the next time
     exists: Callable[[Path], bool]  # whether there is something at a path, as the notebook would see it
     last: Callable[[], str | None]  # the id of this notebook's last finished run
@@ -75,6 +91,7 @@ class RunForm:
     def __init__(self, parts: Inputs, filling: Filling, begin: Begin) -> None:
         self._notebook, self._doing = filling.notebook, filling.doing
         self._outcome: Outcome | None = None
+        self._afresh = False  # whether these values were last run so
         self.fields = {
             p.name: Field(parts, p, changed=self._changed, exists=filling.doing.exists) for p in filling.parameters
         }
@@ -82,15 +99,17 @@ class RunForm:
         self.lead = parts.html(f'<p class="wb-lead">{safe(lead)}</p><p class="wb-quiet">{SAVED}</p>')
         self.you = parts.html(f'<span class="wb-you">It runs as <b>{safe(filling.actor)}</b></span>')
         self.noted = parts.html()
-        self.run = parts.button("Run", look="wb-first", click=self._pressed)
+        self.run = parts.button("Run", look="wb-first", click=lambda: self._start(afresh=False))
         self.reset = parts.button("Reset to defaults", click=self._defaults)
         self.closed = parts.html("", "wb-closed")
         self.running = Running(parts, begin)
         self.command = parts.html("", "wb-command")
         self.result = parts.html()
+        self.again = parts.button(ALL_THE_SAME, click=lambda: self._start(afresh=True))
         self.show_report = parts.button(REPORT, click=self._report)
         self.report = parts.html()
-        self.after = parts.column(self.result, parts.row(self.show_report, look="wb-acts"), self.report, look="wb-came")
+        acts = parts.row(self.show_report, self.again, look="wb-acts")
+        self.after = parts.column(self.result, acts, self.report, look="wb-came")
         self.widget = parts.column(
             parts.row(self.lead, parts.row(self.you), look="wb-bar-top"),
             self.noted,
@@ -138,6 +157,8 @@ class RunForm:
         return "; ".join(dropped)
 
     def _changed(self) -> None:
+        self._afresh = False
+        show(self.again, shown=False)  # it would no longer be the same
         self._offer()
         self._keep()
 
@@ -181,22 +202,23 @@ class RunForm:
         for one in self.fields.values():
             if one.value != one.parameter.default:
                 words += ["-p", f"{one.name}={one.text}"]
-        return shlex.join(words)
+        return shlex.join([*words, "--fresh"] if self._afresh else words)
 
     # a run
 
-    def _pressed(self) -> None:
+    def _start(self, *, afresh: bool) -> None:
         if self.running.busy or any(one.problem for one in self.fields.values()):
             return  # the second of two quick clicks
         show(self.after, shown=False)
         self._note("")
         self._keep()
+        self._afresh = afresh
         values = self.values
         before: list[str | None] = []
 
         def work(on_cell: OnCell, stop: Event) -> Outcome:
             before.append(self._doing.last())
-            return self._doing.run(values, on_cell, stop)
+            return self._doing.run(values, on_cell, stop, afresh=afresh)
 
         self.running.announce()
         self._offer()
@@ -211,6 +233,7 @@ class RunForm:
         finally:  # whatever happens, the form can be used again
             self.report.value, self.show_report.description = "", REPORT
             show(self.show_report, shown=end.outcome is not None)
+            show(self.again, shown=end.outcome is not None and end.outcome.reused)
             show(self.after, shown=True)
             self._offer()
 
