@@ -289,6 +289,17 @@ def test_what_is_right_is_kept_at_every_change(form, bench):
     assert "alpha" not in bench.kept[-1]
 
 
+def test_what_stands_at_its_default_is_not_kept(form, bench):
+    """A default that is changed in the notebook later is then the form's too."""
+    read = form()
+    read.put("seed", "8")
+    assert bench.kept[-1] == {"seed": "8"}
+    read.put("seed", "7")
+    assert bench.kept[-1] == {}
+    newer = CELL.replace("draws: int = 2000", "draws: int = 4000")
+    assert form(newer, kept={"seed": "8"}).form.values["draws"] == 4000
+
+
 def test_what_was_kept_stands_in_the_fields_again(form):
     read = form(kept={"seed": "9", "arms": "x, y"})
     assert read.form.values["seed"] == 9

@@ -54,7 +54,7 @@ class Doing:
     """What a form can have done, each by a callback."""
 
     run: Run
-    keep: Callable[[Mapping[str, str]], None]  # the values as texts, for the next time
+    keep: Callable[[Mapping[str, str]], None]  # the values that are not at their defaults, as texts, for the next time
     exists: Callable[[Path], bool]  # whether there is something at a path, as the notebook would see it
     last: Callable[[], str | None]  # the id of this notebook's last finished run
     compare: Callable[[str, str], Sequence[Change]]  # what differs from one run (by its id) to another
@@ -134,7 +134,7 @@ class RunForm:
     def _fill(self, filling: Filling) -> None:
         notes = []
         dropped = self._put(filling.kept)
-        if any(f.value != f.parameter.default for f in self.fields.values()):
+        if not all(one.default for one in self.fields.values()):
             notes.append("These are the values of the last time.")
         if dropped:
             notes.append(f"Of the last time, {dropped}.")
@@ -163,9 +163,10 @@ class RunForm:
         self._keep()
 
     def _keep(self) -> None:
-        right = {name: one.text for name, one in self.fields.items() if not one.problem and not one.secret}
+        """Keep what differs from its default, so that a default that is changed in the notebook is taken over."""
+        kept = [one for one in self.fields.values() if not (one.default or one.problem or one.secret)]
         try:
-            self._doing.keep(right)
+            self._doing.keep({one.name: one.text for one in kept})
         except WorkbenchError as error:
             self._note(f"The values cannot be kept for the next time: {error.message}.")
 
@@ -200,7 +201,7 @@ class RunForm:
         """The command that does the same; only what is not at its default is in it."""
         words = ["workbench", "run", self._notebook]
         for one in self.fields.values():
-            if one.value != one.parameter.default:
+            if not one.default:
                 words += ["-p", f"{one.name}={one.text}"]
         return shlex.join([*words, "--fresh"] if self._afresh else words)
 
