@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 import workbench
-from workbench.batch import Outcome
+from workbench.batch import Outcome, history
 from workbench.bench import Bench, create
 from workbench.bench.forms import asked_for, filling_of, notebook_here
 from workbench.errors import EngineError, Misuse
@@ -154,6 +154,15 @@ def test_the_last_run_is_the_newest_of_the_same_notebook(bench, notebook):
     finished(one, "r2")
     finished(one, "r3", name="other")
     assert last() == "r2"
+
+
+def test_the_last_run_is_found_behind_a_long_sweep_of_another_notebook(bench, notebook, monkeypatch):
+    monkeypatch.setattr(history, "PAGE", 2)
+    one = bench()
+    finished(one, "r1")
+    for number in range(20):
+        finished(one, f"s{number}", name="other")
+    assert filling_of(one, notebook, {}).doing.last() == "r1"
 
 
 def test_two_runs_are_compared_by_parameters_and_metrics(bench, notebook):

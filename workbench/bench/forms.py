@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote
 
 from workbench.errors import EngineError, Misuse
-from workbench.ledger import Ledger
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
@@ -32,7 +31,6 @@ FILES = "WORKBENCH_FILES"  # where the workspace's files are served; set by `wor
 MLFLOW = "WORKBENCH_MLFLOW"  # where MLflow's pages are; set by `workbench up`
 NO_VALUES = {"token", "template", "theme", "voila-template", "voila-theme"}  # of an address: for the server
 MOST_VALUES = 200  # of an address
-MANY_RUNS = 500  # that are looked through for the last one of a notebook
 
 
 def form_of(bench: Notebooks, notebook: str | Path | None) -> Widget | None:
@@ -108,7 +106,7 @@ def filling_of(bench: Notebooks, notebook: Path, asked: Mapping[str, str]) -> Fi
         run=run,
         keep=lambda values: keep_draft(bench.root, notebook, values),
         exists=lambda path: _exists(bench.root / path),
-        last=lambda: _last(bench.ledger, notebook.stem),
+        last=lambda: _last(bench, notebook.stem),
         compare=lambda before, after: _changes(bench, before, after),
         place=lambda outcome: _place(outcome, bench.root, bench.environ),
         read_report=_report,
@@ -151,9 +149,8 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _last(ledger: Ledger, name: str) -> str | None:
-    finished = ledger.entries(kind="run.finished", newest_first=True, limit=MANY_RUNS)
-    return next((e.subject.removeprefix("run/") for e in finished if e.body["name"] == name), None)
+def _last(bench: Notebooks, name: str) -> str | None:
+    return next((run.run_id for run in bench.past.runs(name, failed=False, limit=1)), None)
 
 
 def _changes(bench: Notebooks, before: str, after: str) -> list[Change]:

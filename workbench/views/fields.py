@@ -58,7 +58,7 @@ class Field:
         return self.parameter.name
 
     @property
-    def default(self) -> bool:
+    def at_default(self) -> bool:
         """Whether it stands at its default."""
         return bool(self.value == self.parameter.default)
 

@@ -134,7 +134,7 @@ class RunForm:
     def _fill(self, filling: Filling) -> None:
         notes = []
         dropped = self._put(filling.kept)
-        if not all(one.default for one in self.fields.values()):
+        if not all(one.at_default for one in self.fields.values()):
             notes.append("These are the values of the last time.")
         if dropped:
             notes.append(f"Of the last time, {dropped}.")
@@ -164,7 +164,7 @@ class RunForm:
 
     def _keep(self) -> None:
         """Keep what differs from its default, so that a default that is changed in the notebook is taken over."""
-        kept = [one for one in self.fields.values() if not (one.default or one.problem or one.secret)]
+        kept = [one for one in self.fields.values() if not (one.at_default or one.problem or one.secret)]
         try:
             self._doing.keep({one.name: one.text for one in kept})
         except WorkbenchError as error:
@@ -201,7 +201,7 @@ class RunForm:
         """The command that does the same; only what is not at its default is in it."""
         words = ["workbench", "run", self._notebook]
         for one in self.fields.values():
-            if not one.default:
+            if not one.at_default:
                 words += ["-p", f"{one.name}={one.text}"]
         return shlex.join([*words, "--fresh"] if self._afresh else words)
 
