@@ -13,9 +13,10 @@ import pytest
 
 import workbench
 from workbench.batch import Outcome, history
+from workbench.batch.comparison_page import comparison_page
 from workbench.bench import Bench, create
 from workbench.bench.forms import asked_for, filling_of, notebook_here
-from workbench.errors import EngineError, Misuse
+from workbench.errors import EngineError, Misuse, WorkbenchError
 from workbench.views.inputs import Inputs
 from workbench.views.outcome import Change
 from workbench.views.running import End, Running, in_background
@@ -176,6 +177,26 @@ def test_two_runs_are_compared_by_parameters_and_metrics(bench, notebook):
         Change("metric", "auc", None, 0.8),
     ]
     assert compare("aaaa1111", "nosuch") == []
+
+
+def test_the_whole_comparison_is_the_page_of_workbench_diff(bench, notebook, root):
+    one = bench()
+    for run_id, seed in (("aaaa1111", 7), ("bbbb2222", 8)):
+        finished(one, run_id, parameters={"seed": seed})
+        folder = root / "reports" / "runs" / run_id
+        folder.mkdir(parents=True)
+        (folder / "notebook.ipynb").write_bytes(notebook.read_bytes())
+    page = filling_of(one, notebook, {}).doing.read_comparison("aaaa1111", "bbbb2222")
+    assert page == comparison_page(one.compare("aaaa1111", "bbbb2222"))
+    assert "mine: two runs" in page
+
+
+def test_a_comparison_with_a_run_whose_folder_is_gone_is_refused_in_words(bench, notebook):
+    one = bench()
+    for run_id in ("aaaa1111", "bbbb2222"):
+        finished(one, run_id)
+    with pytest.raises(WorkbenchError, match="aaaa1111"):
+        filling_of(one, notebook, {}).doing.read_comparison("aaaa1111", "bbbb2222")
 
 
 @pytest.mark.parametrize("afresh", [False, True])

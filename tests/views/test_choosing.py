@@ -19,6 +19,7 @@ def filling(name, asked):
         compare=lambda before, after: [],
         place=lambda outcome: Place(""),
         read_report=lambda outcome: "",
+        read_comparison=lambda before, after: "",
     )
     return Filling(name, declared([tagged], f"{name}.ipynb"), "analyst", doing, asked=asked)
 

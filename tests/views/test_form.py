@@ -15,6 +15,7 @@ from workbench.batch.parameters import declared
 from workbench.errors import EngineError, Misuse
 from workbench.views.fields import as_text
 from workbench.views.form import Doing, Filling, RunForm, run_form
+from workbench.views.framed import Framed
 from workbench.views.inputs import Inputs
 from workbench.views.outcome import Change, Place
 
@@ -81,6 +82,7 @@ class Bench:
             compare=lambda before, after: self.changes,
             place=lambda outcome: Place("reports/runs/x/report.html", "/files/reports/runs/x/report.html"),
             read_report=lambda outcome: "<h1>Report</h1>",
+            read_comparison=lambda before, after: f"<h1>{before} and {after}</h1>",
         )
 
 
@@ -470,6 +472,30 @@ def test_the_report_is_shown_in_a_frame_that_reaches_nothing(form):
     assert 'sandbox="allow-scripts" srcdoc="&lt;h1&gt;Report&lt;/h1&gt;"' in read.html
     read.press("Hide the report")
     assert "<iframe" not in read.html
+
+
+def test_the_whole_comparison_with_the_last_run_is_shown_when_it_is_wanted(form, bench):
+    read = form()
+    read.press("Run")
+    read.press("Show the whole comparison here")
+    assert 'sandbox="allow-scripts" srcdoc="&lt;h1&gt;run-1 and run-2&lt;/h1&gt;"' in read.html
+    read.press("Hide the whole comparison")
+    assert "<iframe" not in read.html
+    bench.before = None
+    read.press("Run")
+    assert "Show the whole comparison here" not in read.buttons
+
+
+def test_what_cannot_be_shown_is_told_where_it_would_stand(bench, reader):
+    def gone():
+        raise EngineError("the report is gone")
+
+    shown = Framed(Inputs(), "the report")
+    shown.offer(gone)
+    shown.button.click()
+    assert "The report is gone." in shown.frame.value
+    shown.offer(None)
+    assert shown.frame.value == ""
 
 
 def test_the_kernel_stays_free_while_it_runs(form, bench):

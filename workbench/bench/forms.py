@@ -110,6 +110,7 @@ def filling_of(bench: Notebooks, notebook: Path, asked: Mapping[str, str]) -> Fi
         compare=lambda before, after: _changes(bench, before, after),
         place=lambda outcome: _place(outcome, bench.root, bench.environ),
         read_report=_report,
+        read_comparison=lambda before, after: _comparison(bench, before, after),
     )
     return Filling(
         notebook=_spoken(notebook, bench.root),
@@ -171,6 +172,12 @@ def _changes(bench: Notebooks, before: str, after: str) -> list[Change]:
             if not each.same
         ),
     ]
+
+
+def _comparison(bench: Notebooks, before: str, after: str) -> str:
+    from workbench.batch.comparison_page import comparison_page
+
+    return comparison_page(bench.compare(before, after))
 
 
 def _place(outcome: Outcome, root: Path, environ: Mapping[str, str]) -> Place:

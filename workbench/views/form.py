@@ -18,8 +18,9 @@ from workbench.batch.lanes import OnCell
 from workbench.errors import WorkbenchError
 from workbench.views.acting import failed, refused
 from workbench.views.fields import Field
+from workbench.views.framed import Framed
 from workbench.views.inputs import Inputs
-from workbench.views.outcome import Change, Place, changes, framed, told
+from workbench.views.outcome import Change, Place, changes, told
 from workbench.views.parts import show
 from workbench.views.running import Begin, End, Running, in_background
 from workbench.views.words import counted, listed, safe
@@ -31,7 +32,6 @@ SAVED = "It runs the notebook as it was last saved."
 STOPPED = "It was stopped. What was not finished is committed nowhere."
 BROKE_OFF = "It broke off unexpectedly. The folder of its run below reports/runs shows how far it came."
 ALL_THE_SAME = "Run it all the same"
-REPORT, NO_REPORT = "Show the report here", "Hide the report"
 
 
 class Run(Protocol):
@@ -60,6 +60,7 @@ class Doing:
     compare: Callable[[str, str], Sequence[Change]]  # what differs from one run (by its id) to another
     place: Callable[[Outcome], Place]  # where a run is to be found
     read_report: Callable[[Outcome], str]  # its HTML, to be shown here
+    read_comparison: Callable[[str, str], str]  # two runs side by side, outputs too, as HTML
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,6 @@ class RunForm:
 
     def __init__(self, parts: Inputs, filling: Filling, begin: Begin) -> None:
         self._notebook, self._doing = filling.notebook, filling.doing
-        self._outcome: Outcome | None = None
         self._afresh = False  # whether these values were last run so
         self.fields = {
             p.name: Field(parts, p, changed=self._changed, exists=filling.doing.exists) for p in filling.parameters
@@ -106,10 +106,9 @@ class RunForm:
         self.command = parts.html("", "wb-command")
         self.result = parts.html()
         self.again = parts.button(ALL_THE_SAME, click=lambda: self._start(afresh=True))
-        self.show_report = parts.button(REPORT, click=self._report)
-        self.report = parts.html()
-        acts = parts.row(self.show_report, self.again, look="wb-acts")
-        self.after = parts.column(self.result, acts, self.report, look="wb-came")
+        self.report, self.comparison = Framed(parts, "the report"), Framed(parts, "the whole comparison")
+        acts = parts.row(self.report.button, self.comparison.button, self.again, look="wb-acts")
+        self.after = parts.column(self.result, acts, self.report.frame, self.comparison.frame, look="wb-came")
         self.widget = parts.column(
             parts.row(self.lead, parts.row(self.you), look="wb-bar-top"),
             self.noted,
@@ -226,15 +225,15 @@ class RunForm:
         self.running.start(work, lambda end: self._ended(end, before[0] if before else None))
 
     def _ended(self, end: End, before: str | None) -> None:
-        self._outcome = end.outcome
+        outcome = end.outcome
+        self.report.offer(None if outcome is None else lambda: self._doing.read_report(outcome))
+        self.comparison.offer(None)
         try:
             self.result.value = self._told(end, before)
         except WorkbenchError as error:  # it is run, but what it came to cannot be read
             self.result.value = failed(error)
         finally:  # whatever happens, the form can be used again
-            self.report.value, self.show_report.description = "", REPORT
-            show(self.show_report, shown=end.outcome is not None)
-            show(self.again, shown=end.outcome is not None and end.outcome.reused)
+            show(self.again, shown=outcome is not None and outcome.reused)
             show(self.after, shown=True)
             self._offer()
 
@@ -248,15 +247,6 @@ class RunForm:
         if before is None or before == outcome.run_id or outcome.status == "failed":
             return words
         found = self._doing.compare(before, outcome.run_id)
+        self.comparison.offer(lambda: self._doing.read_comparison(before, outcome.run_id))
         said = f"Since the last run: {counted(len(found), 'change')}" if found else "Since the last run"
         return f"{words}<h3>{said}</h3>{changes(found)}"
-
-    def _report(self) -> None:
-        if self.report.value or self._outcome is None:
-            self.report.value, self.show_report.description = "", REPORT
-            return
-        try:
-            self.report.value = framed(self._doing.read_report(self._outcome))
-        except WorkbenchError as error:
-            self.report.value = failed(error)
-        self.show_report.description = NO_REPORT

@@ -134,12 +134,3 @@ def _by(change: Change) -> str:
         return ""
     by = change.after - change.before
     return f"{by:+,}".replace("-", "−") if isinstance(by, int) else difference(by)
-
-
-def framed(page: str) -> str:
-    """A report inside a page: in a frame of its own that reaches nothing of what is around it.
-
-    >>> "allow-same-origin" in framed("<p>It went well.</p>")
-    False
-    """
-    return f'<iframe class="wb-report" title="The report" sandbox="allow-scripts" srcdoc="{safe(page)}"></iframe>'
