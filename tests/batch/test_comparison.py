@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from workbench.batch import run
+from workbench.batch import history, run
 from workbench.batch.comparison import Metric, Side, compare, side_of
 from workbench.batch.comparison_page import comparison_page
-from workbench.batch.history import find_run, past_runs, two_runs
+from workbench.batch.history import find_run, newest_first, past_runs, two_runs
 from workbench.batch.lanes import Ended, Failure, Usage
 from workbench.batch.record import Record
 from workbench.batch.rerun import rerun
@@ -99,6 +99,15 @@ def world(tmp_path, simulated, write_notebook):
         yield World()
 
 
+@pytest.fixture
+def ledger(tmp_path, monkeypatch):
+    """An empty ledger, of which two entries are read at first, then eight, then 32."""
+    monkeypatch.setattr(history, "PAGE", 2)
+    monkeypatch.setattr(history, "GROWTH", 4)
+    with Ledger.open(f"sqlite:///{tmp_path / 'own.db'}") as opened:
+        yield opened
+
+
 # naming runs
 
 
@@ -115,6 +124,44 @@ def test_past_runs_are_told_newest_first_with_what_they_took(world):
     assert [each.run_id for each in past_runs(world.ledger, world.root, failed=False)] == [finished.run_id]
     assert past_runs(world.ledger, world.root, name="monthly") == []
     assert len(past_runs(world.ledger, world.root, name="weekly", limit=1)) == 1
+
+
+def told(ledger, *names):
+    """Tell a ledger of finished runs r0, r1, … of the notebooks named."""
+    for number, name in enumerate(names):
+        body = {"name": name, "parameters": {}, "folder": "f"}
+        now = datetime(2026, 1, 1, tzinfo=UTC)
+        ledger.append("run.finished", subject=f"run/r{number}", actor="a", why="", body=body, now=now)
+
+
+@pytest.mark.parametrize("many", [0, 1, 2, 3, 8, 9, 33])
+def test_every_run_is_told_once_however_many_pages_it_takes(ledger, many):
+    told(ledger, *["n"] * many)
+    assert [run.run_id for run in newest_first(ledger, Path())] == [f"r{n}" for n in reversed(range(many))]
+
+
+@pytest.mark.parametrize("meanwhile", [1, 7, 20])
+def test_a_run_that_ends_while_others_are_read_moves_none_of_them(ledger, meanwhile):
+    told(ledger, *["n"] * 5)
+    runs = newest_first(ledger, Path())
+    first = [next(runs).run_id for _ in range(2)]
+    told(ledger, *["n"] * meanwhile)
+    assert [*first, *(run.run_id for run in runs)] == ["r4", "r3", "r2", "r1", "r0"]
+
+
+def test_the_ledger_is_read_no_further_than_runs_are_asked_for(ledger):
+    told(ledger, "rare", *["n"] * 10, "rare", "n")
+    asked = []
+
+    class Counting:
+        def entries(self, **given):
+            asked.append(given["limit"])
+            return ledger.entries(**given)
+
+    assert [run.run_id for run in past_runs(Counting(), Path(), name="rare", limit=1)] == ["r11"]
+    assert asked == [2]
+    assert [run.run_id for run in past_runs(Counting(), Path(), name="rare", limit=2)] == ["r11", "r0"]
+    assert asked == [2, 2, 8, 32]
 
 
 def test_a_run_is_named_by_the_beginning_of_its_id_or_by_its_notebook(world):

@@ -12,10 +12,11 @@ import psutil
 import pytest
 
 import workbench
-from workbench.batch import Outcome
+from workbench.batch import Outcome, history
+from workbench.batch.comparison_page import comparison_page
 from workbench.bench import Bench, create
 from workbench.bench.forms import asked_for, filling_of, notebook_here
-from workbench.errors import EngineError, Misuse
+from workbench.errors import EngineError, Misuse, WorkbenchError
 from workbench.views.inputs import Inputs
 from workbench.views.outcome import Change
 from workbench.views.running import End, Running, in_background
@@ -156,6 +157,15 @@ def test_the_last_run_is_the_newest_of_the_same_notebook(bench, notebook):
     assert last() == "r2"
 
 
+def test_the_last_run_is_found_behind_a_long_sweep_of_another_notebook(bench, notebook, monkeypatch):
+    monkeypatch.setattr(history, "PAGE", 2)
+    one = bench()
+    finished(one, "r1")
+    for number in range(20):
+        finished(one, f"s{number}", name="other")
+    assert filling_of(one, notebook, {}).doing.last() == "r1"
+
+
 def test_two_runs_are_compared_by_parameters_and_metrics(bench, notebook):
     one = bench()
     finished(one, "aaaa1111", parameters={"seed": 7, "old": 1}, metrics={"f1": 0.9})
@@ -167,6 +177,34 @@ def test_two_runs_are_compared_by_parameters_and_metrics(bench, notebook):
         Change("metric", "auc", None, 0.8),
     ]
     assert compare("aaaa1111", "nosuch") == []
+
+
+def test_the_whole_comparison_is_the_page_of_workbench_diff(bench, notebook, root):
+    one = bench()
+    for run_id, seed in (("aaaa1111", 7), ("bbbb2222", 8)):
+        finished(one, run_id, parameters={"seed": seed})
+        folder = root / "reports" / "runs" / run_id
+        folder.mkdir(parents=True)
+        (folder / "notebook.ipynb").write_bytes(notebook.read_bytes())
+    page = filling_of(one, notebook, {}).doing.read_comparison("aaaa1111", "bbbb2222")
+    assert page == comparison_page(one.compare("aaaa1111", "bbbb2222"))
+    assert "mine: two runs" in page
+
+
+def test_a_comparison_with_a_run_whose_folder_is_gone_is_refused_in_words(bench, notebook):
+    one = bench()
+    for run_id in ("aaaa1111", "bbbb2222"):
+        finished(one, run_id)
+    with pytest.raises(WorkbenchError, match="aaaa1111"):
+        filling_of(one, notebook, {}).doing.read_comparison("aaaa1111", "bbbb2222")
+
+
+@pytest.mark.parametrize("afresh", [False, True])
+def test_a_run_may_be_an_earlier_one_unless_it_is_asked_for_afresh_and_can_be_stopped(bench, notebook, afresh):
+    one, told, stop = bench(), {}, threading.Event()
+    one.run_path = lambda path, values, **more: told.update(more, path=path, values=values)
+    filling_of(one, notebook, {}).doing.run({"seed": 8}, print, stop, afresh=afresh)
+    assert told == {"path": notebook, "values": {"seed": 8}, "on_cell": print, "stop": stop, "reuse": not afresh}
 
 
 def outcome(root, report="report.html"):
@@ -190,10 +228,10 @@ def test_a_report_that_is_gone_is_said(bench, notebook, root):
 
 @pytest.mark.slow
 def test_a_run_that_is_stopped_leaves_no_kernel_and_no_entry(bench, notebook, root):
-    """Its kernel is gone, MLflow has the run as killed, and the ledger knows nothing of it."""
+    """A cell that would take minutes is ended, its kernel is gone, and the ledger knows nothing of it."""
     content = json.loads(notebook.read_text())
-    for number in range(2):
-        content["cells"].append({**content["cells"][0], "id": f"c{number}", "metadata": {}, "source": "1 + 1"})
+    for number, source in enumerate(("1 + 1", "import time\ntime.sleep(300)")):
+        content["cells"].append({**content["cells"][0], "id": f"c{number}", "metadata": {}, "source": source})
     notebook.write_text(json.dumps(content))
     (root / "workbench.toml").write_text('kernel = "cold"')
     one = bench(PATH=os.environ["PATH"], PYTHONPATH=os.environ.get("PYTHONPATH", ""))
@@ -201,12 +239,13 @@ def test_a_run_that_is_stopped_leaves_no_kernel_and_no_entry(bench, notebook, ro
     ended, ends = threading.Event(), []
     running = Running(Inputs(), in_background)
 
-    def work(on_cell):
+    def work(on_cell, stop):
         def followed(done, total):
-            running.stop.click()
             on_cell(done, total)
+            if done == total - 1:  # the last one is going to sleep
+                running.stop.click()
 
-        return filling_of(one, notebook, {}).doing.run({"seed": 8}, followed)
+        return filling_of(one, notebook, {}).doing.run({"seed": 8}, followed, stop, afresh=False)
 
     running.announce()
     running.start(work, lambda end: (ends.append(end), ended.set()))

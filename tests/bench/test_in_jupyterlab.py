@@ -103,6 +103,7 @@ def servers(workspace):
             run=run,
             environ=environ,
             log=run / "pages.log",
+            places=jupyter.Places(),
         ),
     ]
     with Servers(started) as running:
@@ -186,7 +187,17 @@ def test_a_notebook_is_run_from_the_form_it_holds(servers, workspace, page):
         page.locator("a[href^='/files/reports/runs/']").click()
     opened.value.get_by_text("With the seed 12 it came to 0.12.").wait_for(timeout=30_000)
     opened.value.close()
+    page.get_by_role("button", name="Show the whole comparison here").click()
+    page.frame_locator("iframe[title='The whole comparison']").get_by_text("small one: two runs").wait_for()
     assert [cut_off(page, width) for width in (820, 1280)] == [[], []]
+    shot(page, "lab-compared")
+
+    run_button(page).click()
+    page.get_by_text("Nothing was run: run ").wait_for(timeout=60_000)
+    shot(page, "lab-reused")
+    page.get_by_role("button", name="Run it all the same").click()
+    page.get_by_text("Ran because it was asked to run afresh.").wait_for(timeout=60_000)
+    assert page.get_by_text("workbench run 'small one' -p seed=12 --fresh").count() == 1
     assert page.outside == []
     assert page.wrong == []
 

@@ -12,13 +12,14 @@ from workbench.views.outcome import Place
 def filling(name, asked):
     tagged = {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": "seed: int = 7  # 0 to 100"}
     doing = Doing(
-        run=lambda values, on_cell: None,
+        run=lambda values, on_cell, stop, afresh: None,
         keep=lambda values: None,
         exists=lambda path: False,
         last=lambda: None,
         compare=lambda before, after: [],
         place=lambda outcome: Place(""),
         read_report=lambda outcome: "",
+        read_comparison=lambda before, after: "",
     )
     return Filling(name, declared([tagged], f"{name}.ipynb"), "analyst", doing, asked=asked)
 

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from workbench.batch import Outcome
+from workbench.batch.lanes import Stopped
 from workbench.batch.parameters import declared
 from workbench.errors import EngineError, Misuse
 from workbench.views.fields import as_text
 from workbench.views.form import Doing, Filling, RunForm, run_form
+from workbench.views.framed import Framed
 from workbench.views.inputs import Inputs
 from workbench.views.outcome import Change, Place
 
@@ -56,14 +58,15 @@ class Bench:
     """What a form is joined to, simulated: it remembers what it was asked and answers as it is told to."""
 
     def __init__(self):
-        self.ran, self.kept = [], []
+        self.ran, self.afresh, self.kept = [], [], []
         self.answer = OUTCOME
         self.cells = 4
         self.before = "run-1"
         self.changes = [Change("parameter", "seed", 7, 8), Change("metric", "f1", 0.9, 0.93125)]
 
-    def run(self, values, on_cell):
+    def run(self, values, on_cell, stop, *, afresh):
         self.ran.append(values)
+        self.afresh.append(afresh)
         for done in range(1, self.cells + 1):
             on_cell(done, self.cells)
         if isinstance(self.answer, Exception):
@@ -72,13 +75,14 @@ class Bench:
 
     def doing(self):
         return Doing(
-            run=lambda values, on_cell: self.run(values, on_cell),
+            run=lambda *given, **more: self.run(*given, **more),
             keep=self.kept.append,
             exists=lambda path: path == Path("data.csv"),
             last=lambda: self.before,
             compare=lambda before, after: self.changes,
             place=lambda outcome: Place("reports/runs/x/report.html", "/files/reports/runs/x/report.html"),
             read_report=lambda outcome: "<h1>Report</h1>",
+            read_comparison=lambda before, after: f"<h1>{before} and {after}</h1>",
         )
 
 
@@ -287,6 +291,17 @@ def test_what_is_right_is_kept_at_every_change(form, bench):
     assert "alpha" not in bench.kept[-1]
 
 
+def test_what_stands_at_its_default_is_not_kept(form, bench):
+    """A default that is changed in the notebook later is then the form's too."""
+    read = form()
+    read.put("seed", "8")
+    assert bench.kept[-1] == {"seed": "8"}
+    read.put("seed", "7")
+    assert bench.kept[-1] == {}
+    newer = CELL.replace("draws: int = 2000", "draws: int = 4000")
+    assert form(newer, kept={"seed": "8"}).form.values["draws"] == 4000
+
+
 def test_what_was_kept_stands_in_the_fields_again(form):
     read = form(kept={"seed": "9", "arms": "x, y"})
     assert read.form.values["seed"] == 9
@@ -344,6 +359,46 @@ def test_what_came_out_is_told(form):
     assert "Registered: lending 3" in read.text
     assert 'href="/files/reports/runs/x/report.html"' in read.html
     assert "run-2" in read.text
+
+
+def test_why_it_ran_is_told(form, bench):
+    bench.answer = replace(OUTCOME, because="ran because: data.csv changed")
+    read = form()
+    read.press("Run")
+    assert "Ran because: data.csv changed." in read.text
+    assert "Run it all the same" not in read.buttons
+
+
+def test_where_nothing_was_run_it_is_told_why_and_it_can_be_run_all_the_same(form, bench):
+    bench.answer = replace(OUTCOME, reused=True, because="run 1f3a5c7e of 2026-03-02 09:30 UTC had the same cells")
+    read = form()
+    read.put("seed", "8")
+    read.press("Run")
+    assert "Nothing was run: run 1f3a5c7e of 2026-03-02 09:30 UTC had the same cells." in read.text
+    assert read.form.line == "workbench run ab_test -p seed=8"
+    bench.answer = replace(OUTCOME, because="ran because it was asked to run afresh")
+    read.press("Run it all the same")
+    assert bench.afresh == [False, True]
+    assert bench.ran[0] == bench.ran[1]
+    assert read.form.line == "workbench run ab_test -p seed=8 --fresh"
+    assert "Run it all the same" not in read.buttons
+
+
+def test_a_run_is_afresh_only_where_it_was_asked_for(form, bench):
+    """Other values, or *Run* again, and the command says no more that it does."""
+    bench.answer = replace(OUTCOME, reused=True)
+    read = form()
+    read.press("Run")
+    read.press("Run it all the same")
+    assert read.form.line.endswith("--fresh")
+    read.put("seed", "8")
+    assert read.form.line == "workbench run ab_test -p seed=8"
+    assert "Run it all the same" not in read.buttons
+    read.press("Run")
+    read.press("Run it all the same")
+    read.press("Run")
+    assert bench.afresh == [False, True, False, True, False]
+    assert read.form.line == "workbench run ab_test -p seed=8"
 
 
 def test_many_metrics_are_folded(form, bench):
@@ -419,11 +474,35 @@ def test_the_report_is_shown_in_a_frame_that_reaches_nothing(form):
     assert "<iframe" not in read.html
 
 
+def test_the_whole_comparison_with_the_last_run_is_shown_when_it_is_wanted(form, bench):
+    read = form()
+    read.press("Run")
+    read.press("Show the whole comparison here")
+    assert 'sandbox="allow-scripts" srcdoc="&lt;h1&gt;run-1 and run-2&lt;/h1&gt;"' in read.html
+    read.press("Hide the whole comparison")
+    assert "<iframe" not in read.html
+    bench.before = None
+    read.press("Run")
+    assert "Show the whole comparison here" not in read.buttons
+
+
+def test_what_cannot_be_shown_is_told_where_it_would_stand(bench, reader):
+    def gone():
+        raise EngineError("the report is gone")
+
+    shown = Framed(Inputs(), "the report")
+    shown.offer(gone)
+    shown.button.click()
+    assert "The report is gone." in shown.frame.value
+    shown.offer(None)
+    assert shown.frame.value == ""
+
+
 def test_the_kernel_stays_free_while_it_runs(form, bench):
     """The run is another thread's; meanwhile fields and button are closed, and its progress is shown."""
     at_cell, go_on, over = threading.Event(), threading.Event(), threading.Event()
 
-    def slowly(values, on_cell):
+    def slowly(values, on_cell, stop, *, afresh):
         on_cell(1, 4)
         at_cell.set()
         assert go_on.wait(10)
@@ -470,30 +549,47 @@ def test_what_is_run_is_kept_too(form, bench):
     assert bench.kept[-1]["seed"] == "11"
 
 
-def test_it_can_be_stopped_between_two_cells(form, bench):
+def test_it_can_be_stopped_in_the_middle_of_a_cell(form, bench):
+    """The run is handed an event; a cell that ends while the stop is on its way changes no word of it."""
     read = form()
-    done = []
+    heard = []
 
-    def stopped_by_hand(values, on_cell):
+    def stopped_by_hand(values, on_cell, stop, *, afresh):
         on_cell(1, 4)
-        done.append(1)
+        heard.append(stop.is_set())
         read.press("Stop")
-        assert "Stopping after this cell" in read.text
+        heard.append(stop.is_set())
         on_cell(2, 4)
-        done.append(2)
-        return OUTCOME
+        assert "Stopping …" in read.text
+        raise Stopped
 
     bench.run = stopped_by_hand
     read.press("Run")
-    assert done == [1]
+    assert heard == [False, True]
     assert "It was stopped. What was not finished is committed nowhere." in read.text
     assert not read.button("Run").disabled
+
+
+def test_a_stop_holds_for_one_run_only(form, bench):
+    read = form()
+
+    def stopped_by_hand(values, on_cell, stop, *, afresh):
+        read.press("Stop")
+        raise Stopped
+
+    heard = []
+    bench.run = stopped_by_hand
+    read.press("Run")
+    bench.run = lambda values, on_cell, stop, *, afresh: heard.append(stop.is_set()) or OUTCOME
+    read.press("Run")
+    assert heard == [False]
+    assert "Free care raises visits by a third." in read.text
 
 
 def test_a_stop_after_the_last_cell_comes_too_late(form, bench):
     read = form()
 
-    def last(values, on_cell):
+    def last(values, on_cell, stop, *, afresh):
         on_cell(3, 4)
         read.press("Stop")
         on_cell(4, 4)

@@ -151,16 +151,17 @@ def test_the_run_form_shows_them_as_text(words, reader):
     ]
     finding = {"kind": words, "subject": words, "verdict": words, "sentence": words}
     came = Outcome(
-        words, words, "finished", Path(words), Path(words), {words: 0.5}, words, ((words, 1),), (finding,)
+        words, words, "finished", Path(words), Path(words), {words: 0.5}, words, ((words, 1),), (finding,), True, words
     )  # fmt: skip
     doing = Doing(
-        run=lambda values, on_cell: came,
+        run=lambda values, on_cell, stop, afresh: came,
         keep=lambda values: None,
         exists=lambda path: False,
         last=lambda: "before",
         compare=lambda before, after: [Change("parameter", words, words, [words]), Change("metric", words, 1, words)],
         place=lambda outcome: Place(f"reports/{words}", words, f"javascript:{words}"),
         read_report=lambda outcome: words,
+        read_comparison=lambda before, after: words,
     )
     given = {words: words, "c": words}
     filling = Filling(words, Parameters(words, declared), words, doing, kept=given, asked=given)
@@ -171,6 +172,7 @@ def test_the_run_form_shows_them_as_text(words, reader):
     assert " ".join(words.split()) in " ".join(unescape(page.html).split())
 
     page.press("Show the report here")
+    page.press("Show the whole comparison here")
     seen = Tags()
     seen.feed(whole(page.page))
     assert seen.tags - KNOWN == {"iframe"}

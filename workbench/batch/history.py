@@ -7,10 +7,12 @@ find_run(ledger, root, "last~2")     # the last but two of all finished runs
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +23,8 @@ from workbench.ledger import Entry, Ledger
 LAST = "last"  # stands for all notebooks
 BACK = re.compile(r"(.+)~(\d{1,6})")
 SHORTEST = 4  # characters of an id that name a run
+PAGE = 64  # entries that are read at first …
+GROWTH = 4  # … and how many times more each further time
 HINT = "workbench runs lists them"
 
 
@@ -73,10 +77,23 @@ def past_runs(
         failed: Only those that failed, or only those that finished; None for both.
         limit: At most so many.
     """
+    return list(islice(newest_first(ledger, root, name=name, failed=failed), limit))
+
+
+def newest_first(
+    ledger: Ledger, root: Path, *, name: str | None = None, failed: bool | None = None
+) -> Iterator[PastRun]:
+    """Runs that ended, as `past_runs` gives them; the ledger is read only as far back as they are asked for."""
     kinds = {None: ("run.finished", "run.failed"), True: ("run.failed",), False: ("run.finished",)}[failed]
-    entries = ledger.entries(kind=kinds, newest_first=True, limit=limit if name is None else None)
-    found = [_past(entry, root) for entry in entries if name is None or entry.body["name"] == name]
-    return found[:limit]
+    oldest, many = math.inf, PAGE  # by number: what is told meanwhile moves no page
+    while True:
+        page = ledger.entries(kind=kinds, newest_first=True, limit=many)
+        for entry in page:
+            if entry.seq < oldest and (name is None or entry.body["name"] == name):
+                yield _past(entry, root)
+        if len(page) < many:
+            return
+        oldest, many = min(oldest, page[-1].seq), many * GROWTH
 
 
 def find_run(ledger: Ledger, root: Path, text: str) -> PastRun:
@@ -118,7 +135,7 @@ def two_runs(ledger: Ledger, root: Path, one: str, other: str | None) -> tuple[P
     if other is not None:
         return find_run(ledger, root, one), find_run(ledger, root, other)
     after = find_run(ledger, root, one)
-    for before in past_runs(ledger, root, name=after.name, failed=False):
+    for before in newest_first(ledger, root, name=after.name, failed=False):
         if before.at <= after.at and before.run_id != after.run_id:
             return before, after
     raise Misuse(f"{after.name} has no finished run before {after.short}", hint="name two runs; " + HINT)

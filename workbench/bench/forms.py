@@ -7,18 +7,19 @@ variable of the environment, VS Code by a name among the notebook's own.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote
 
 from workbench.errors import EngineError, Misuse
-from workbench.ledger import Ledger
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
 
     from workbench.batch import Outcome
+    from workbench.batch.lanes import OnCell
     from workbench.bench.notebooks import Notebooks
     from workbench.views.form import Filling
     from workbench.views.outcome import Change, Place
@@ -30,7 +31,6 @@ FILES = "WORKBENCH_FILES"  # where the workspace's files are served; set by `wor
 MLFLOW = "WORKBENCH_MLFLOW"  # where MLflow's pages are; set by `workbench up`
 NO_VALUES = {"token", "template", "theme", "voila-template", "voila-theme"}  # of an address: for the server
 MOST_VALUES = 200  # of an address
-MANY_RUNS = 500  # that are looked through for the last one of a notebook
 
 
 def form_of(bench: Notebooks, notebook: str | Path | None) -> Widget | None:
@@ -99,17 +99,18 @@ def filling_of(bench: Notebooks, notebook: Path, asked: Mapping[str, str]) -> Fi
     from workbench.batch.drafts import keep_draft, read_draft
     from workbench.views.form import Doing, Filling
 
-    def run(values: Mapping[str, Any], on_cell: Callable[[int, int], None]) -> Outcome:
-        return bench.run(notebook, values, on_cell=on_cell)
+    def run(values: Mapping[str, Any], on_cell: OnCell, stop: Event, *, afresh: bool) -> Outcome:
+        return bench.run_path(notebook, values, on_cell=on_cell, stop=stop, reuse=not afresh)
 
     doing = Doing(
         run=run,
         keep=lambda values: keep_draft(bench.root, notebook, values),
         exists=lambda path: _exists(bench.root / path),
-        last=lambda: _last(bench.ledger, notebook.stem),
+        last=lambda: _last(bench, notebook.stem),
         compare=lambda before, after: _changes(bench, before, after),
         place=lambda outcome: _place(outcome, bench.root, bench.environ),
         read_report=_report,
+        read_comparison=lambda before, after: _comparison(bench, before, after),
     )
     return Filling(
         notebook=_spoken(notebook, bench.root),
@@ -149,9 +150,8 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _last(ledger: Ledger, name: str) -> str | None:
-    finished = ledger.entries(kind="run.finished", newest_first=True, limit=MANY_RUNS)
-    return next((e.subject.removeprefix("run/") for e in finished if e.body["name"] == name), None)
+def _last(bench: Notebooks, name: str) -> str | None:
+    return next((run.run_id for run in bench.past.runs(name, failed=False, limit=1)), None)
 
 
 def _changes(bench: Notebooks, before: str, after: str) -> list[Change]:
@@ -172,6 +172,12 @@ def _changes(bench: Notebooks, before: str, after: str) -> list[Change]:
             if not each.same
         ),
     ]
+
+
+def _comparison(bench: Notebooks, before: str, after: str) -> str:
+    from workbench.batch.comparison_page import comparison_page
+
+    return comparison_page(bench.compare(before, after))
 
 
 def _place(outcome: Outcome, root: Path, environ: Mapping[str, str]) -> Place:

@@ -58,6 +58,11 @@ class Field:
         return self.parameter.name
 
     @property
+    def at_default(self) -> bool:
+        """Whether it stands at its default."""
+        return bool(self.value == self.parameter.default)
+
+    @property
     def secret(self) -> bool:
         """Whether it names a secret; then it is kept nowhere."""
         return self.parameter.kind.leaf == "Secret"

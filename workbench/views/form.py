@@ -10,16 +10,19 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from threading import Event
+from typing import TYPE_CHECKING, Any, Protocol
 
 from workbench.batch import Outcome, Parameters
+from workbench.batch.lanes import OnCell
 from workbench.errors import WorkbenchError
 from workbench.views.acting import failed, refused
 from workbench.views.fields import Field
+from workbench.views.framed import Framed
 from workbench.views.inputs import Inputs
-from workbench.views.outcome import Change, Place, changes, framed, told
+from workbench.views.outcome import Change, Place, changes, told
 from workbench.views.parts import show
-from workbench.views.running import Begin, End, OnCell, Running, in_background
+from workbench.views.running import Begin, End, Running, in_background
 from workbench.views.words import counted, listed, safe
 
 if TYPE_CHECKING:
@@ -28,20 +31,36 @@ if TYPE_CHECKING:
 SAVED = "It runs the notebook as it was last saved."
 STOPPED = "It was stopped. What was not finished is committed nowhere."
 BROKE_OFF = "It broke off unexpectedly. The folder of its run below reports/runs shows how far it came."
-REPORT, NO_REPORT = "Show the report here", "Hide the report"
+ALL_THE_SAME = "Run it all the same"
+
+
+class Run(Protocol):
+    """Runs the notebook; what it raises is shown."""
+
+    def __call__(self, values: Mapping[str, Any], on_cell: OnCell, stop: Event, *, afresh: bool) -> Outcome:
+        """Run it.
+
+        Args:
+            values: By name, of the declared types.
+            on_cell: Called with (cells done, cells in all).
+            stop: Once it is set, what runs is ended and `Stopped` is raised.
+            afresh: Whether it runs even where an earlier run could be given in its place.
+        """
+        ...
 
 
 @dataclass(frozen=True)
 class Doing:
     """What a form can have done, each by a callback."""
 
-    run: Callable[[Mapping[str, Any], OnCell], Outcome]  # with values of the declared types; what it raises is shown
-    keep: Callable[[Mapping[str, str]], None]  # the values as texts, for the next time
+    run: Run
+    keep: Callable[[Mapping[str, str]], None]  # the values that are not at their defaults, as texts, for the next time
     exists: Callable[[Path], bool]  # whether there is something at a path, as the notebook would see it
     last: Callable[[], str | None]  # the id of this notebook's last finished run
     compare: Callable[[str, str], Sequence[Change]]  # what differs from one run (by its id) to another
     place: Callable[[Outcome], Place]  # where a run is to be found
     read_report: Callable[[Outcome], str]  # its HTML, to be shown here
+    read_comparison: Callable[[str, str], str]  # two runs side by side, outputs too, as HTML
 
 
 @dataclass(frozen=True)
@@ -72,7 +91,7 @@ class RunForm:
 
     def __init__(self, parts: Inputs, filling: Filling, begin: Begin) -> None:
         self._notebook, self._doing = filling.notebook, filling.doing
-        self._outcome: Outcome | None = None
+        self._afresh = False  # whether these values were last run so
         self.fields = {
             p.name: Field(parts, p, changed=self._changed, exists=filling.doing.exists) for p in filling.parameters
         }
@@ -80,15 +99,16 @@ class RunForm:
         self.lead = parts.html(f'<p class="wb-lead">{safe(lead)}</p><p class="wb-quiet">{SAVED}</p>')
         self.you = parts.html(f'<span class="wb-you">It runs as <b>{safe(filling.actor)}</b></span>')
         self.noted = parts.html()
-        self.run = parts.button("Run", look="wb-first", click=self._pressed)
+        self.run = parts.button("Run", look="wb-first", click=lambda: self._start(afresh=False))
         self.reset = parts.button("Reset to defaults", click=self._defaults)
         self.closed = parts.html("", "wb-closed")
         self.running = Running(parts, begin)
         self.command = parts.html("", "wb-command")
         self.result = parts.html()
-        self.show_report = parts.button(REPORT, click=self._report)
-        self.report = parts.html()
-        self.after = parts.column(self.result, parts.row(self.show_report, look="wb-acts"), self.report, look="wb-came")
+        self.again = parts.button(ALL_THE_SAME, click=lambda: self._start(afresh=True))
+        self.report, self.comparison = Framed(parts, "the report"), Framed(parts, "the whole comparison")
+        acts = parts.row(self.report.button, self.comparison.button, self.again, look="wb-acts")
+        self.after = parts.column(self.result, acts, self.report.frame, self.comparison.frame, look="wb-came")
         self.widget = parts.column(
             parts.row(self.lead, parts.row(self.you), look="wb-bar-top"),
             self.noted,
@@ -113,7 +133,7 @@ class RunForm:
     def _fill(self, filling: Filling) -> None:
         notes = []
         dropped = self._put(filling.kept)
-        if any(f.value != f.parameter.default for f in self.fields.values()):
+        if not all(one.at_default for one in self.fields.values()):
             notes.append("These are the values of the last time.")
         if dropped:
             notes.append(f"Of the last time, {dropped}.")
@@ -136,13 +156,16 @@ class RunForm:
         return "; ".join(dropped)
 
     def _changed(self) -> None:
+        self._afresh = False
+        show(self.again, shown=False)  # it would no longer be the same
         self._offer()
         self._keep()
 
     def _keep(self) -> None:
-        right = {name: one.text for name, one in self.fields.items() if not one.problem and not one.secret}
+        """Keep what differs from its default, so that a default that is changed in the notebook is taken over."""
+        kept = [one for one in self.fields.values() if not (one.at_default or one.problem or one.secret)]
         try:
-            self._doing.keep(right)
+            self._doing.keep({one.name: one.text for one in kept})
         except WorkbenchError as error:
             self._note(f"The values cannot be kept for the next time: {error.message}.")
 
@@ -177,38 +200,40 @@ class RunForm:
         """The command that does the same; only what is not at its default is in it."""
         words = ["workbench", "run", self._notebook]
         for one in self.fields.values():
-            if one.value != one.parameter.default:
+            if not one.at_default:
                 words += ["-p", f"{one.name}={one.text}"]
-        return shlex.join(words)
+        return shlex.join([*words, "--fresh"] if self._afresh else words)
 
     # a run
 
-    def _pressed(self) -> None:
+    def _start(self, *, afresh: bool) -> None:
         if self.running.busy or any(one.problem for one in self.fields.values()):
             return  # the second of two quick clicks
         show(self.after, shown=False)
         self._note("")
         self._keep()
+        self._afresh = afresh
         values = self.values
         before: list[str | None] = []
 
-        def work(on_cell: OnCell) -> Outcome:
+        def work(on_cell: OnCell, stop: Event) -> Outcome:
             before.append(self._doing.last())
-            return self._doing.run(values, on_cell)
+            return self._doing.run(values, on_cell, stop, afresh=afresh)
 
         self.running.announce()
         self._offer()
         self.running.start(work, lambda end: self._ended(end, before[0] if before else None))
 
     def _ended(self, end: End, before: str | None) -> None:
-        self._outcome = end.outcome
+        outcome = end.outcome
+        self.report.offer(None if outcome is None else lambda: self._doing.read_report(outcome))
+        self.comparison.offer(None)
         try:
             self.result.value = self._told(end, before)
         except WorkbenchError as error:  # it is run, but what it came to cannot be read
             self.result.value = failed(error)
         finally:  # whatever happens, the form can be used again
-            self.report.value, self.show_report.description = "", REPORT
-            show(self.show_report, shown=end.outcome is not None)
+            show(self.again, shown=outcome is not None and outcome.reused)
             show(self.after, shown=True)
             self._offer()
 
@@ -222,15 +247,6 @@ class RunForm:
         if before is None or before == outcome.run_id or outcome.status == "failed":
             return words
         found = self._doing.compare(before, outcome.run_id)
+        self.comparison.offer(lambda: self._doing.read_comparison(before, outcome.run_id))
         said = f"Since the last run: {counted(len(found), 'change')}" if found else "Since the last run"
         return f"{words}<h3>{said}</h3>{changes(found)}"
-
-    def _report(self) -> None:
-        if self.report.value or self._outcome is None:
-            self.report.value, self.show_report.description = "", REPORT
-            return
-        try:
-            self.report.value = framed(self._doing.read_report(self._outcome))
-        except WorkbenchError as error:
-            self.report.value = failed(error)
-        self.show_report.description = NO_REPORT

@@ -44,9 +44,8 @@ def told(outcome: Outcome, place: Place) -> str:
     """What came out, or what went wrong."""
     if outcome.status == "failed":
         return refused(sentence(outcome.sentence), _way_out(outcome, place)) + _where(outcome, place)
-    earlier = "<p>It ran before; this is what it came to then. Nothing was run.</p>" if outcome.reused else ""
     words = outcome.sentence or f"{outcome.name} ran to its end."
-    return confirmed(words) + earlier + _found(outcome) + _metrics(outcome.metrics) + _where(outcome, place)
+    return confirmed(words) + _because(outcome) + _found(outcome) + _metrics(outcome.metrics) + _where(outcome, place)
 
 
 def changes(found: Sequence[Change]) -> str:
@@ -60,6 +59,14 @@ def changes(found: Sequence[Change]) -> str:
     )
     heads = "".join(f'<th scope="col">{head}</th>' for head in ("", "before", "now", "difference"))
     return f'<table class="wb-numbers"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _because(outcome: Outcome) -> str:
+    """Why it ran, or why nothing did."""
+    if outcome.reused:
+        which = f": {safe(outcome.because)}" if outcome.because else ""
+        return f"<p>It ran before; this is what it came to then. Nothing was run{which}.</p>"
+    return f'<p class="wb-quiet">{safe(sentence(outcome.because))}</p>' if outcome.because else ""
 
 
 def _way_out(outcome: Outcome, place: Place) -> str:
@@ -127,12 +134,3 @@ def _by(change: Change) -> str:
         return ""
     by = change.after - change.before
     return f"{by:+,}".replace("-", "−") if isinstance(by, int) else difference(by)
-
-
-def framed(page: str) -> str:
-    """A report inside a page: in a frame of its own that reaches nothing of what is around it.
-
-    >>> "allow-same-origin" in framed("<p>It went well.</p>")
-    False
-    """
-    return f'<iframe class="wb-report" title="The report" sandbox="allow-scripts" srcdoc="{safe(page)}"></iframe>'

@@ -2,10 +2,10 @@
 
     running = Running(Inputs(), in_background)
     running.announce()
-    running.start(lambda on_cell: bench.run("ab_test", values, on_cell=on_cell), ended)
+    running.start(lambda on_cell, stop: bench.run_path(path, values, on_cell=on_cell, stop=stop), ended)
 
-The work is done by another thread, so that the kernel answers meanwhile. A stop is heard between two
-cells: what was not finished is committed nowhere.
+The work is done by another thread, so that the kernel answers meanwhile. A stop ends the cell that runs,
+too: what was not finished is committed nowhere.
 """
 
 from __future__ import annotations
@@ -15,18 +15,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from workbench.batch import Outcome
+from workbench.batch.lanes import OnCell, Stopped
 from workbench.errors import WorkbenchError
 from workbench.views.inputs import Inputs
 from workbench.views.parts import show
 from workbench.views.stopwatch import stopwatch
 from workbench.views.words import counted
 
-OnCell = Callable[[int, int], None]  # called with (cells done, cells in all)
+Work = Callable[[OnCell, threading.Event], Outcome]  # raises Stopped once the event is set and it has ended
 Begin = Callable[[Callable[[], None]], None]  # sets a piece of work going
-
-
-class Stopped(Exception):  # noqa: N818 - it is no error: a person wanted it
-    """Raised through a run by the one who follows it, to end it."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ class Running:
         self.bar = parts.bar()
         self.said = parts.html()
         self.clock = stopwatch()
-        self.stop = parts.button("Stop", tooltip="End it after the cell that runs now", click=self._stopped)
+        self.stop = parts.button("Stop", tooltip="End it now; nothing of it is committed", click=self._stopped)
         self.widget = parts.row(self.bar, self.said, self.clock, self.stop, look="wb-running")
         show(self.widget, shown=False)
 
@@ -63,14 +60,14 @@ class Running:
         self._say("The kernel is starting …")
         show(self.widget, shown=True)
 
-    def start(self, work: Callable[[OnCell], Outcome], ended: Callable[[End], None]) -> None:
+    def start(self, work: Work, ended: Callable[[End], None]) -> None:
         """Set what was announced going; `ended` is called by the thread that did it."""
         self._begin(lambda: self._work(work, ended))
 
-    def _work(self, work: Callable[[OnCell], Outcome], ended: Callable[[End], None]) -> None:
+    def _work(self, work: Work, ended: Callable[[End], None]) -> None:
         end = End()
         try:
-            end = End(work(self._on_cell))
+            end = End(work(self._on_cell, self._stop))
         except Stopped:
             end = End(stopped=True)
         except WorkbenchError as error:
@@ -82,16 +79,15 @@ class Running:
             ended(end)
 
     def _on_cell(self, done: int, total: int) -> None:
-        if self._stop.is_set() and done < total:
-            raise Stopped
         self.bar.value, self.bar.max = done, max(total, 1)
-        self._say(f"{done} of {counted(total, 'cell')}")
+        if not self._stop.is_set():
+            self._say(f"{done} of {counted(total, 'cell')}")
 
     def _stopped(self) -> None:
         if self.busy:
             self._stop.set()
             self.stop.disabled = True
-            self._say("Stopping after this cell …")
+            self._say("Stopping …")
 
     def _say(self, words: str) -> None:
         self.said.value = f'<span role="status">{words}</span>'
