@@ -34,8 +34,8 @@ MOST_SHOWN = 60  # characters of a wrong value in a message
 BEFORE, AFTER = r"(?<![\w.,/-])", r"(?!\w|[.,]\w|-\d|\s*(?:[/^]|\*\*))"
 FLOAT = r"(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?"
 NUMBER = rf"{BEFORE}(-?(?:\d{{1,3}}(?:[,_]\d{{3}})+(?:\.\d+)?|{FLOAT})){AFTER}"
-PLAIN = rf"(-?(?!0\d){FLOAT})"  # where a comma stands between two of them: (0,1)
-RANGE = re.compile(rf"\bin ([\[(])\s*(?:{NUMBER}\s*,\s+{NUMBER}|{PLAIN}\s*,{PLAIN})\s*([\])])")
+BARE = rf"(-?(?!0\d){FLOAT})"  # where a comma stands between two of them: (0,1)
+RANGE = re.compile(rf"\bin ([\[(])\s*(?:{NUMBER}\s*,\s+{NUMBER}|{BARE}\s*,{BARE})\s*([\])])")
 BETWEEN = re.compile(rf"\bbetween {NUMBER} and {NUMBER}|{NUMBER} to {NUMBER}")
 CHAIN = re.compile(rf"{NUMBER}\s*(<=|<|≤)\s*\w+\s*(<=|<|≤)\s*{NUMBER}")
 ONE_SIDED = {

@@ -56,11 +56,11 @@ class Asked:
             raise Misuse(f"--{lone[0]} is for a sweep", hint="say over what: --sweep NAME=1,2,3, or --file runs.csv")
         return False
 
-    def options(self, before: Options, limits: Limits) -> Options:
+    def options(self, before: Options, limits: Limits, *, fresh: bool) -> Options:
         """The options of a sweep, changed where something was said."""
         names = None if self.transient is None else tuple(n.strip() for n in self.transient.split(",") if n.strip())
         said: dict[str, Any] = {"jobs": self.jobs, "best": self.best, "retries": self.retries, "transient": names}
-        said["fail_fast"] = self.fail_fast or None
+        said |= {"fail_fast": self.fail_fast or None, "fresh": fresh or None}
         kept = {name: value for name, value in vars(limits).items() if value is not None}
         return replace(
             before,
@@ -196,7 +196,7 @@ def run_sweep(
         sweeps = bench.sweeps()
         if asked.resume is None:
             plan = _plan(bench, notebook, parameters, asked)
-            options = asked.options(Options(jobs=os.cpu_count() or 1), limits)
+            options = asked.options(Options(jobs=os.cpu_count() or 1), limits, fresh=at.fresh)
             if asked.dry_run:
                 tell_plan(plan, as_json=as_json)
                 return
@@ -204,7 +204,7 @@ def run_sweep(
             _tell_change(bench, sweep)
         else:
             sweep = _resumed(bench, notebook, parameters, asked)
-            options = asked.options(sweep.options, limits)
+            options = asked.options(sweep.options, limits, fresh=at.fresh)
         left = sweeps.left(sweep.id, options, retry_failed=asked.retry_failed)
         if asked.dry_run:
             tell_plan(replace(sweep.plan, runs=tuple(child.parameters for child in left)), as_json=as_json)
@@ -220,7 +220,7 @@ def run_sweep(
                 at.lane(bench, len(left)) as lane,
                 following(left, len(sweep.plan.runs), jobs=options.jobs) as onlooker,
             ):
-                result = bench.sweeps(lane, fresh=at.fresh).go_on(
+                result = bench.sweeps(lane).go_on(
                     sweep.id, options=options, retry_failed=asked.retry_failed, onlooker=onlooker
                 )
         except KeyboardInterrupt:
