@@ -195,14 +195,11 @@ def _checked(bench: Bench, notebook: str, given: Mapping[str, str], sweeps: Sequ
     """
     from workbench.batch.parameters import read
 
-    path = bench.notebook(notebook)
-    taken = read(path)
-    taken.validate(given, where=shlex.quote(notebook))
-    names = [parameter.name for parameter in taken]
-    for sweep in sweeps:
-        name = sweep.partition("=")[0]
-        if name not in names:
-            raise Misuse(f"--sweep {sweep!r} names no parameter of {notebook}", hint=f"it takes {', '.join(names)}")
+    path, where = bench.notebook(notebook), shlex.quote(notebook)
+    if sweeps:
+        bench.sweeps().plan(path, pairs(sweeps, "--sweep"), fixed=given, where=where)
+    else:
+        read(path).validate(given, where=where)
     return str(path.resolve()) if Path(notebook).suffix == ".ipynb" and Path(notebook).is_file() else notebook
 
 
