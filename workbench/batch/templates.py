@@ -11,7 +11,6 @@ import ast
 import difflib
 import json
 import os
-import shlex
 import textwrap
 import unicodedata
 from collections.abc import Mapping
@@ -117,7 +116,10 @@ def filled(template: Template, intent: Intent, given: Mapping[str, Any]) -> dict
         Misuse: A text is missing, too long or holds control characters, or a parameter does not fit.
     """
     hypothesis, owner = one_line("hypothesis", intent.hypothesis), one_line("owner", intent.owner)
-    values = template.parameters.validate(given, where=shlex.quote(str(template.path)))
+    try:
+        values = template.parameters.validate(given)
+    except Misuse as error:
+        raise Misuse(error.message, hint="workbench new --list shows what each template takes") from error
     stated = (
         f"**Hypothesis:** {as_markdown(hypothesis)}\n\n"
         f"**Owner:** {as_markdown(owner)} · **Created:** {intent.created} · **Template:** {as_markdown(template.name)}"
