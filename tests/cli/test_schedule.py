@@ -95,6 +95,16 @@ def test_what_was_added_is_listed_until_it_is_removed(ask):
     assert ask("remove", "daily").exit_code == 2
 
 
+def test_adding_and_removing_are_told_as_json_too(ask, tmp_path):
+    added = ask("add", "weekly", "ab_test", *MONDAYS, "--sweep", "seed=1,2", "--out", tmp_path / "o", "--json")
+    told = json.loads(added.stdout)
+    assert (told["next"][0], told["sweeps"]) == ("2026-01-05T06:00", ["seed=1,2"])
+    assert told["written"] == [str(tmp_path / "o" / "weekly.cron")]
+    assert told["files"] == {"weekly.cron": (tmp_path / "o" / "weekly.cron").read_text()}
+    gone = json.loads(ask("remove", "weekly", "--json").stdout)
+    assert gone == {"name": "weekly", "system": "cron", "uninstall": "crontab -e, and remove the lines of weekly"}
+
+
 def test_an_empty_list_says_how_to_begin(ask):
     assert "workbench schedule add" in ask("list").stderr
 

@@ -140,20 +140,22 @@ def sweep_options(command: Command) -> Command:
 
 
 @click.command()
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many, newest first.")
 @workspace_option
 @json_option
-def sweeps(workspace: Path | None, as_json: bool) -> None:
-    """List the sweeps of the workspace, and how far each is.
+def sweeps(limit: int, workspace: Path | None, as_json: bool) -> None:
+    """List the sweeps of the workspace, newest first, and how far each is.
 
     \b
     Examples:
       workbench sweeps
+      workbench sweeps --limit 100
       workbench run --resume last
     """
     from workbench import open_bench
 
     with open_bench(workspace) as bench:
-        found = bench.sweeps().all()
+        found = bench.sweeps().all(limit=limit)
     if as_json:
         print_json(
             [{**result_as_json(result), "running": running, "began": sweep.began} for sweep, result, running in found]

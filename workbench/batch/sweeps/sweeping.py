@@ -225,10 +225,14 @@ class Sweeps:
         """
         return find_sweep(self._root, identity).sweep()
 
-    def all(self) -> list[tuple[Sweep, SweepResult, bool]]:
-        """Every sweep, how it stands, and whether a process runs it now; oldest first."""
+    def all(self, *, limit: int | None = None) -> list[tuple[Sweep, SweepResult, bool]]:
+        """The sweeps, how each stands, and whether a process runs it now; newest first.
+
+        Args:
+            limit: At most so many.
+        """
         found = []
-        for folder in all_sweeps(self._root):
+        for folder in all_sweeps(self._root)[::-1][:limit]:
             sweep = folder.sweep()
             result = _result(sweep, folder, sweep.options, folder.children(sweep.plan))
             found.append((sweep, result, folder.is_running()))
