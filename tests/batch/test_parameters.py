@@ -207,6 +207,11 @@ def test_a_range_in_the_comment_is_checked(comment, inside, outside):
         assert "it must be a number" in refusal(parameters.validate, {"x": value})
 
 
+def test_a_limit_is_told_whole():
+    message = refusal(of("n: int = 1  # rows to read, at most 1,234,567").validate, {"n": 2_000_000})
+    assert message == "n is 2000000; it must be a whole number at most 1234567"
+
+
 def test_a_range_holds_for_each_item_of_a_list():
     message = refusal(of("x: list[float] = [0.1]  # levels, in (0, 1)").validate, {"x": "0.1, 2"})
     assert message == "x is '0.1, 2'; it must be a list, each a number in (0, 1)"

@@ -19,7 +19,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from workbench.batch.kinds import LARGEST, LEAVES, ROUNDED, Kind
+from workbench.batch.kinds import LARGEST, LEAVES, ROUNDED, Kind, cut
 from workbench.batch.secrets import Secret
 from workbench.errors import Misuse
 
@@ -29,7 +29,6 @@ UNITS = (
     *("%", "percent", "USD", "EUR", "GBP", "dollars", "euros", "cents"),
     *("bytes", "kB", "MB", "GB", "TB", "rows", "people", "users", "visits", "requests"),
 )
-MOST_SHOWN = 60  # characters of a wrong value in a message
 # a number is read whole or not at all: of "1/3", "2026-01-01" or "10k" the beginning would be another limit
 BEFORE, AFTER = r"(?<![\w.,/-])", r"(?!\w|[.,]\w|-\d|\s*(?:[/^]|\*\*))"
 FLOAT = r"(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?"
@@ -179,11 +178,6 @@ class _Bare(ast.NodeTransformer):
         if isinstance(node.value, ast.Name) and node.value.id == "Annotated" and isinstance(node.slice, ast.Tuple):
             return self.visit(node.slice.elts[0])
         return self.generic_visit(node)
-
-
-def cut(text: str) -> str:
-    """A text that is not too long for a message."""
-    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
 
 
 def _number(text: str) -> float:

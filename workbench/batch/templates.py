@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.batch.folders import LONGEST, slug, write_whole
-from workbench.batch.kinds import plain, source
+from workbench.batch.kinds import cut, plain, source
 from workbench.batch.notebook import TAG, content_of, is_tagged
 from workbench.batch.parameters import Parameters, declared
 from workbench.errors import EngineError, Misuse
@@ -81,7 +81,7 @@ def find_template(folder: Path, name: str) -> Template:
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(known)}; see: workbench new --list"
-        raise Misuse(f"there is no template {_shown(name)}", hint=hint)
+        raise Misuse(f"there is no template {cut(name)!r}", hint=hint)
     return known[name]
 
 
@@ -177,7 +177,7 @@ def one_line(what: str, text: str) -> str:
     if len(line) > MOST[what]:
         raise Misuse(f"the {what} has {len(line)} characters; it may have {MOST[what]}", hint="write more in a cell")
     if any(unicodedata.category(sign) in {"Cc", "Cs"} for sign in line):
-        raise Misuse(f"the {what} holds control characters: {_shown(line)}", hint="leave them out")
+        raise Misuse(f"the {what} holds control characters: {cut(line)!r}", hint="leave them out")
     return line
 
 
@@ -207,10 +207,10 @@ def _file_stem(name: str) -> str:
     """
     stem = one_line("name", name).removesuffix(".ipynb")
     if "/" in stem or "\\" in stem:
-        raise Misuse(f"{_shown(name)} is more than a name", hint="it goes to the workspace's notebooks; move it later")
+        raise Misuse(f"{cut(name)!r} is more than a name", hint="it goes to the workspace's notebooks; move it later")
     found = slug(stem, otherwise="")
     if not found:
-        raise Misuse(f"{_shown(name)} cannot name a file", hint='use letters a to z, digits, "-" and "_"')
+        raise Misuse(f"{cut(name)!r} cannot name a file", hint='use letters a to z, digits, "-" and "_"')
     return found
 
 
@@ -247,7 +247,3 @@ def _link(here: Path, there: Path) -> bool:
     except FileExistsError:
         return False
     return True
-
-
-def _shown(text: str) -> str:
-    return repr(textwrap.shorten(text, 60, placeholder="…") or text[:60])
