@@ -182,6 +182,21 @@ def test_what_does_not_fit_is_refused(line, value):
         ("above -1 and at most 1", [-0.9, 1], [-1, 1.1]),
         ("0 to 100, a percentage", [0, 100], [-1, 101]),
         ("in (0, 1e-3)", [0.0005], [0.002]),
+        ("in (0,1]", [0.5, 1], [0, 1.1]),
+        ("in [1,000, 5,000]", [1000, 5000], [999, 5001]),
+        ("1,000 to 5,000", [1000, 5000], [5, 5001]),
+        ("at least 1,000", [1000], [999]),
+        ("at most 1_000_000.5", [1_000_000.5], [1_000_001]),
+        ("at least .5", [0.5], [0.4]),
+        ("at most 1e+2", [100], [101]),
+        ("between 0 and 1", [0, 1], [-0.1, 1.1]),
+        ("between -1,000 and .5", [-1000, 0.5], [-1001, 0.6]),
+        ("> 0 and < 1", [0.5], [0, 1]),
+        (">= 0, <=1", [0, 1], [-0.1, 1.1]),
+        ("≥0 and ≤ 1,000", [0, 1000], [-0.1, 1001]),
+        ("0 < x <= 1", [0.1, 1], [0, 1.1]),
+        ("at most 100%", [100], [101]),
+        ("at most 3.", [3], [4]),
     ],
 )
 def test_a_range_in_the_comment_is_checked(comment, inside, outside):
@@ -192,13 +207,27 @@ def test_a_range_in_the_comment_is_checked(comment, inside, outside):
         assert "it must be a number" in refusal(parameters.validate, {"x": value})
 
 
+def test_a_limit_is_told_whole():
+    message = refusal(of("n: int = 1  # rows to read, at most 1,234,567").validate, {"n": 2_000_000})
+    assert message == "n is 2000000; it must be a whole number at most 1234567"
+
+
 def test_a_range_holds_for_each_item_of_a_list():
     message = refusal(of("x: list[float] = [0.1]  # levels, in (0, 1)").validate, {"x": "0.1, 2"})
     assert message == "x is '0.1, 2'; it must be a list, each a number in (0, 1)"
 
 
-def test_a_comment_without_a_range_sets_none():
-    assert not one("x: float = 1.0  # weight of the first arm, see section 2 to begin").kind.bounds
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "weight of the first arm, see section 2 to begin",
+        *("above 1/3", "above 1 / n", "in (1/3, 1)", "at least 10k", "below 10^6", "at most 2 ** 3"),
+        *("above 2026-01-01", "2026-01 to 2026-03", "at least 1,5", "at most 1,0000", "at least 1.2.3"),
+        *("in (1,000)", "1/2 to 3", "maps 1 -> 2", "a => 3", "x >> 2", "at least one"),
+    ],
+)
+def test_a_comment_whose_numbers_are_no_whole_range_sets_none(comment):
+    assert not one(f"x: float = 1.0  # {comment}").kind.bounds
 
 
 def test_the_comment_of_a_text_sets_no_range():

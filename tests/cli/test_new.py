@@ -43,6 +43,14 @@ def test_without_a_template_it_lists_them_and_says_how_to_name_one():
     assert "name one: workbench new TEMPLATE" in result.stderr
 
 
+@pytest.mark.parametrize("words", [("--hypothesis", "x"), ("--owner", "Ada"), ("-p", "n=1"), ("--date", "2026-01-02")])
+def test_options_without_a_template_are_refused(words):
+    result = ask("new", *words)
+    assert result.exit_code == 2
+    assert "no template is named" in result.stderr
+    assert "hint: workbench new --list" in result.stderr
+
+
 def test_it_writes_a_notebook_of_this_user_and_this_day_and_says_where(workspace):
     result = ask("new", "blank", "--hypothesis", "It holds", "-p", "target=2", "--workspace", workspace)
     assert result.exit_code == 0, result.output
@@ -91,4 +99,5 @@ def test_a_wrong_parameter_is_refused_with_the_nearest_right_name(workspace):
     result = ask("new", "blank", "--hypothesis", "x", "-p", "tarjet=1", "--workspace", workspace)
     assert result.exit_code == 2
     assert "did you mean target?" in result.stderr
+    assert "hint: workbench new --list" in result.stderr
     assert sorted((workspace / "notebooks").iterdir()) == before

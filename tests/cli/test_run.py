@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 from workbench.bench import create
+from workbench.bench.workspace import notebook_named
 from workbench.cli import main
 from workbench.cli.options import pairs
-from workbench.cli.run import _notebook
 
 READS = """#p
 from datetime import date
@@ -124,13 +124,14 @@ def test_a_notebook_that_is_not_there_is_answered_with_those_that_are():
     assert result.exit_code == 2
     assert "there is no notebook 'ab_tset'" in result.stderr
     assert "hint: give a path, or one of:" in result.stderr
+    assert "did you mean ab_test?" in result.stderr
 
 
 def test_a_shipped_notebook_is_found_by_its_bare_name(tmp_path, monkeypatch):
     (tmp_path / "notebooks").mkdir()
     shipped = write_notebook(tmp_path / "notebooks" / "ab_test.ipynb", READS)
-    monkeypatch.setattr("workbench.bench.shipped", lambda name: tmp_path / name)
-    assert _notebook("ab_test") == _notebook("ab_test.ipynb") == shipped
+    monkeypatch.setattr("workbench.bench.workspace.shipped", lambda name: tmp_path / name)
+    assert notebook_named(None, "ab_test") == notebook_named(None, "ab_test.ipynb") == shipped
 
 
 # parameters

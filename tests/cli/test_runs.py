@@ -39,6 +39,20 @@ def test_a_run_that_is_not_there_is_answered_with_the_way_to_those_that_are(empt
     assert "workbench runs lists them" in result.stderr
 
 
+@pytest.mark.parametrize("command", [("runs", "ab_tset"), ("runs", "ab_tset", "--json"), ("diff", "ab_tset~2"),
+                                     ("diff", "ab12", "ab_tset"), ("rerun", "ab_tset.ipynb")])  # fmt: skip
+def test_a_name_that_is_nearly_a_notebooks_is_answered_with_it(empty, command):
+    result = ask(*command, "--workspace", empty)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "hint: did you mean ab_test?" in result.stderr
+
+
+def test_a_notebook_without_a_run_is_told_how_to_get_one(empty):
+    assert ask("runs", "ab_test", "--workspace", empty).stderr == "no run of ab_test has ended yet\n"
+    result = ask("diff", "ab_test~99", "--workspace", empty)
+    assert "hint: ab_test has finished no run yet: workbench run ab_test\n" in result.stderr
+
+
 def test_a_damaged_index_is_told_by_the_doctor_and_made_anew(empty):
     index = empty / "reports" / "runs" / ".index.db"
     index.write_bytes(b"no database" * 1000)

@@ -62,7 +62,12 @@ def test_files_are_written_where_they_are_asked_for(ask, tmp_path):
         (("w", "no_such", *MONDAYS), "there is no notebook 'no_such'"),
         (("w", "ab_test", *MONDAYS, "-p", "sed=1"), "did you mean seed?"),
         (("w", "ab_test", *MONDAYS, "-p", "seed=x"), "seed"),
-        (("w", "ab_test", *MONDAYS, "--sweep", "sed=1,2"), "names no parameter of ab_test"),
+        (("w", "ab_test", *MONDAYS, "--sweep", "sed=1,2"), "did you mean seed?"),
+        (("w", "ab_test", *MONDAYS, "--sweep", "seed"), "--sweep seed=1,2,3"),
+        (("w", "ab_test", *MONDAYS, "--sweep", "seed=1,abc"), "value 2 of 2: seed is 'abc'"),
+        (("w", "ab_test", *MONDAYS, "--sweep", "seed=1", "--sweep", "seed=2"), "--sweep seed is given twice"),
+        (("w", "ab_test", *MONDAYS, "--sweep", "seed=1,2", "-p", "seed=3"), "given one value by -p too"),
+        (("w", "ab_test", "--cron", "0 25 * * 1"), "25 is no hour; it must be 0 to 23"),
         (("w", "ab_test", "--cron", "0 6 * *"), "it must have five"),
         (("w", "ab_test", *MONDAYS, "--image", "i"), "--image and --claim go together"),
         (("w", "ab_test", *MONDAYS, "--as", "kubernetes"), "needs both"),
@@ -88,6 +93,16 @@ def test_what_was_added_is_listed_until_it_is_removed(ask):
     assert "kubectl delete cronjob daily" in ask("remove", "daily").stderr
     assert "daily" not in ask("list").stdout
     assert ask("remove", "daily").exit_code == 2
+
+
+def test_adding_and_removing_are_told_as_json_too(ask, tmp_path):
+    added = ask("add", "weekly", "ab_test", *MONDAYS, "--sweep", "seed=1,2", "--out", tmp_path / "o", "--json")
+    told = json.loads(added.stdout)
+    assert (told["next"][0], told["sweeps"]) == ("2026-01-05T06:00", ["seed=1,2"])
+    assert told["written"] == [str(tmp_path / "o" / "weekly.cron")]
+    assert told["files"] == {"weekly.cron": (tmp_path / "o" / "weekly.cron").read_text()}
+    gone = json.loads(ask("remove", "weekly", "--json").stdout)
+    assert gone == {"name": "weekly", "system": "cron", "uninstall": "crontab -e, and remove the lines of weekly"}
 
 
 def test_an_empty_list_says_how_to_begin(ask):

@@ -13,10 +13,12 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from workbench.batch.sweeps import Child
+from workbench.batch.lanes import Limits
+from workbench.batch.sweeps import Child, Options
 from workbench.bench import create
 from workbench.cli import main
 from workbench.cli.progress import Lines, LiveTable
+from workbench.cli.sweep import Asked
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 TAKES = """#p
@@ -125,6 +127,13 @@ def test_options_that_do_not_go_together_are_refused_with_the_way_out(notebook, 
     assert result.exit_code == 2
     assert said in result.stderr
     assert "hint:" in result.stderr
+
+
+def test_fresh_is_kept_for_when_it_goes_on():
+    said = dict.fromkeys(Asked.__dataclass_fields__) | {"swept": ("n=1",), "fail_fast": False}
+    begun = Asked(**said).options(Options(), Limits(), fresh=True)
+    assert begun.fresh
+    assert Asked(**said).options(begun, Limits(), fresh=False) == begun
 
 
 def test_without_a_notebook_and_without_a_sweep_to_resume_it_says_so(workspace):

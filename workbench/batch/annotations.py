@@ -3,8 +3,9 @@
     price: Annotated[float, Field(ge=0)] = 9.5  # of one visit, in USD, at most 100
 
 The annotation gives the type; a comment gives the range and the unit of a number. A range is "in (0, 1)",
-"0 to 100", "at least 1", "above 0", "at most 3" or "below 3". A unit is one of `UNITS`, told as "in USD" or
-by the comment's first word: "seconds to wait". `Annotated[…, Field(…)]` may say the same in pydantic's words.
+"0 to 100", "between 0 and 100", "0 < x <= 1", "at least 1", "above 0", "at most 1,000" or "below 3", or one
+side with >=, >, <= or <. A unit is one of `UNITS`, told as "in USD" or by the comment's first word: "seconds to
+wait". `Annotated[…, Field(…)]` may say the same in pydantic's words.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from workbench.batch.kinds import LARGEST, LEAVES, ROUNDED, Kind
+from workbench.batch.kinds import LARGEST, LEAVES, ROUNDED, Kind, cut
 from workbench.batch.secrets import Secret
 from workbench.errors import Misuse
 
@@ -28,15 +29,19 @@ UNITS = (
     *("%", "percent", "USD", "EUR", "GBP", "dollars", "euros", "cents"),
     *("bytes", "kB", "MB", "GB", "TB", "rows", "people", "users", "visits", "requests"),
 )
-MOST_SHOWN = 60  # characters of a wrong value in a message
-NUMBER = r"(-?\d+(?:\.\d+)?(?:e-?\d+)?)"
-RANGE = re.compile(rf"\bin ([\[(])\s*{NUMBER}\s*,\s*{NUMBER}\s*([\])])")
-BETWEEN = re.compile(rf"(?<![\w.]){NUMBER} to {NUMBER}\b")
+# a number is read whole or not at all: of "1/3", "2026-01-01" or "10k" the beginning would be another limit
+BEFORE, AFTER = r"(?<![\w.,/-])", r"(?!\w|[.,]\w|-\d|\s*(?:[/^]|\*\*))"
+FLOAT = r"(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?"
+NUMBER = rf"{BEFORE}(-?(?:\d{{1,3}}(?:[,_]\d{{3}})+(?:\.\d+)?|{FLOAT})){AFTER}"
+BARE = rf"(-?(?!0\d){FLOAT})"  # where a comma stands between two of them: (0,1)
+RANGE = re.compile(rf"\bin ([\[(])\s*(?:{NUMBER}\s*,\s+{NUMBER}|{BARE}\s*,{BARE})\s*([\])])")
+BETWEEN = re.compile(rf"\bbetween {NUMBER} and {NUMBER}|{NUMBER} to {NUMBER}")
+CHAIN = re.compile(rf"{NUMBER}\s*(<=|<|≤)\s*\w+\s*(<=|<|≤)\s*{NUMBER}")
 ONE_SIDED = {
-    "ge": re.compile(rf"\bat least {NUMBER}"),
-    "gt": re.compile(rf"\babove {NUMBER}"),
-    "le": re.compile(rf"\bat most {NUMBER}"),
-    "lt": re.compile(rf"\bbelow {NUMBER}"),
+    "ge": re.compile(rf"(?:\bat least|(?<![<>=-])(?:>=|≥))\s*{NUMBER}"),
+    "gt": re.compile(rf"(?:\babove|(?<![<>=-])>)\s*{NUMBER}"),
+    "le": re.compile(rf"(?:\bat most|(?<![<>=-])(?:<=|≤))\s*{NUMBER}"),
+    "lt": re.compile(rf"(?:\bbelow|(?<![<>=-])<)\s*{NUMBER}"),
 }
 UNIT = re.compile(rf"(?:\A|\bin )({'|'.join(UNITS)})(?!\w)")
 NUMBERS = ("int", "float")
@@ -56,11 +61,16 @@ def bounds_of(comment: str) -> dict[str, float]:
     ({'gt': 0.0, 'le': 1.0}, {})
     """
     if found := RANGE.search(comment):
-        low, high = float(found[2]), float(found[3])
-        return {"gt" if found[1] == "(" else "ge": low, "lt" if found[4] == ")" else "le": high}
+        opened, *ends, closed = (group for group in found.groups() if group is not None)
+        low, high = map(_number, ends)
+        return {"gt" if opened == "(" else "ge": low, "lt" if closed == ")" else "le": high}
     if found := BETWEEN.search(comment):
-        return {"ge": float(found[1]), "le": float(found[2])}
-    return {name: float(found[1]) for name, pattern in ONE_SIDED.items() if (found := pattern.search(comment))}
+        low, high = (_number(group) for group in found.groups() if group is not None)
+        return {"ge": low, "le": high}
+    if found := CHAIN.search(comment):
+        low, high = _number(found[1]), _number(found[4])
+        return {"gt" if found[2] == "<" else "ge": low, "lt" if found[3] == "<" else "le": high}
+    return {name: _number(found[1]) for name, pattern in ONE_SIDED.items() if (found := pattern.search(comment))}
 
 
 def unit_of(comment: str) -> str:
@@ -170,9 +180,8 @@ class _Bare(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-def cut(text: str) -> str:
-    """A text that is not too long for a message."""
-    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
+def _number(text: str) -> float:
+    return float(text.replace(",", "").replace("_", ""))
 
 
 def _limited(kind: Kind, metadata: Sequence[ast.expr], where: str) -> Kind:

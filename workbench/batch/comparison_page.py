@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from workbench.batch import kinds
 from workbench.batch.comparison import Comparison, Metric
 from workbench.batch.history import PastRun
 from workbench.batch.rendering import page_with, render
@@ -53,11 +54,7 @@ def shown(value: Any) -> str:
     """
     if value is None:
         return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return ", ".join(shown(item) for item in value)
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else kinds.shown(value)
 
 
 def signed(metric: Metric) -> tuple[str, str]:

@@ -51,10 +51,10 @@ class Kind:
         gt, ge, lt, le = (self.bounds.get(name) for name in ("gt", "ge", "lt", "le"))
         low, high = gt if gt is not None else ge, lt if lt is not None else le
         if low is not None and high is not None:
-            return f"in {'(' if gt is not None else '['}{low:g}, {high:g}{')' if lt is not None else ']'}"
+            return f"in {'(' if gt is not None else '['}{shown(low)}, {shown(high)}{')' if lt is not None else ']'}"
         if low is not None:
-            return f"{'above' if gt is not None else 'at least'} {low:g}"
-        return f"{'below' if lt is not None else 'at most'} {high:g}" if high is not None else ""
+            return f"{'above' if gt is not None else 'at least'} {shown(low)}"
+        return f"{'below' if lt is not None else 'at most'} {shown(high)}" if high is not None else ""
 
     @property
     def length(self) -> str:
@@ -129,6 +129,28 @@ def plain(value: Any) -> Any:
     if isinstance(value, date | PurePath):
         return str(value)
     return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+def shown(value: Any) -> str:
+    """A parameter's value as a person would write it.
+
+    >>> shown([0.5, True, None]), shown(0.1 + 0.2), shown(1_000_000.0)
+    ('0.5, true, none', '0.30000000000000004', '1000000')
+    """
+    if isinstance(value, list | tuple):
+        return ", ".join(shown(item) for item in value)
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def cut(text: str, most: int = 60) -> str:
+    """A text of at most so many characters.
+
+    >>> cut("a title", 5), cut("title", 5)
+    ('a ti…', 'title')
+    """
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def source(value: Any) -> str:

@@ -27,7 +27,6 @@ from workbench.batch.annotations import (
     EXAMPLE,
     NUMBERS,
     bounds_of,
-    cut,
     description_of,
     inferred,
     kind_of,
@@ -35,7 +34,7 @@ from workbench.batch.annotations import (
     type_name,
     unit_of,
 )
-from workbench.batch.kinds import Kind, plain
+from workbench.batch.kinds import Kind, cut, plain
 from workbench.batch.notebook import TAG, content_of, is_tagged
 from workbench.errors import Misuse
 

@@ -11,7 +11,6 @@ import ast
 import difflib
 import json
 import os
-import shlex
 import textwrap
 import unicodedata
 from collections.abc import Mapping
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.batch.folders import LONGEST, slug, write_whole
-from workbench.batch.kinds import plain, source
+from workbench.batch.kinds import cut, plain, source
 from workbench.batch.notebook import TAG, content_of, is_tagged
 from workbench.batch.parameters import Parameters, declared
 from workbench.errors import EngineError, Misuse
@@ -82,7 +81,7 @@ def find_template(folder: Path, name: str) -> Template:
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(known)}; see: workbench new --list"
-        raise Misuse(f"there is no template {_shown(name)}", hint=hint)
+        raise Misuse(f"there is no template {cut(name)!r}", hint=hint)
     return known[name]
 
 
@@ -117,7 +116,10 @@ def filled(template: Template, intent: Intent, given: Mapping[str, Any]) -> dict
         Misuse: A text is missing, too long or holds control characters, or a parameter does not fit.
     """
     hypothesis, owner = one_line("hypothesis", intent.hypothesis), one_line("owner", intent.owner)
-    values = template.parameters.validate(given, where=shlex.quote(str(template.path)))
+    try:
+        values = template.parameters.validate(given)
+    except Misuse as error:
+        raise Misuse(error.message, hint="workbench new --list shows what each template takes") from error
     stated = (
         f"**Hypothesis:** {as_markdown(hypothesis)}\n\n"
         f"**Owner:** {as_markdown(owner)} · **Created:** {intent.created} · **Template:** {as_markdown(template.name)}"
@@ -175,7 +177,7 @@ def one_line(what: str, text: str) -> str:
     if len(line) > MOST[what]:
         raise Misuse(f"the {what} has {len(line)} characters; it may have {MOST[what]}", hint="write more in a cell")
     if any(unicodedata.category(sign) in {"Cc", "Cs"} for sign in line):
-        raise Misuse(f"the {what} holds control characters: {_shown(line)}", hint="leave them out")
+        raise Misuse(f"the {what} holds control characters: {cut(line)!r}", hint="leave them out")
     return line
 
 
@@ -205,10 +207,10 @@ def _file_stem(name: str) -> str:
     """
     stem = one_line("name", name).removesuffix(".ipynb")
     if "/" in stem or "\\" in stem:
-        raise Misuse(f"{_shown(name)} is more than a name", hint="it goes to the workspace's notebooks; move it later")
+        raise Misuse(f"{cut(name)!r} is more than a name", hint="it goes to the workspace's notebooks; move it later")
     found = slug(stem, otherwise="")
     if not found:
-        raise Misuse(f"{_shown(name)} cannot name a file", hint='use letters a to z, digits, "-" and "_"')
+        raise Misuse(f"{cut(name)!r} cannot name a file", hint='use letters a to z, digits, "-" and "_"')
     return found
 
 
@@ -245,7 +247,3 @@ def _link(here: Path, there: Path) -> bool:
     except FileExistsError:
         return False
     return True
-
-
-def _shown(text: str) -> str:
-    return repr(textwrap.shorten(text, 60, placeholder="…") or text[:60])

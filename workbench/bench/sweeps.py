@@ -57,26 +57,25 @@ def sweep(
     from workbench.batch.lanes import Limits
     from workbench.batch.sweeps import Options
 
-    opened, path = sweeps(bench, lane, fresh=fresh), bench.notebook(notebook)
+    opened, path = sweeps(bench, lane), bench.notebook(notebook)
     plan = opened.plan(path, swept, fixed=parameters, zipped=not grid, rows=rows, where=str(notebook))
     cores = os.cpu_count() or 1
-    chosen = Options(jobs or cores, retries, tuple(transient), limits or Limits(), best, fail_fast)
+    chosen = Options(jobs or cores, retries, tuple(transient), limits or Limits(), best, fail_fast, fresh)
     return opened.go_on(opened.begin(path, plan, chosen).id, onlooker=onlooker)
 
 
-def sweeps(bench: Notebooks, lane: Lane | None = None, *, fresh: bool = False) -> Sweeps:
+def sweeps(bench: Notebooks, lane: Lane | None = None) -> Sweeps:
     """The sweeps of this workspace: plan, begin, go on, list.
 
     Args:
         bench: Whose workspace.
         lane: How cells are run, e.g. from `executor`; by default as the settings say.
-        fresh: Run even where an earlier run of the same content could be given in its place.
     """
     from workbench.batch.sweeps import Sweeps
 
     return Sweeps(
         bench.root,
-        run=partial(bench.run_path, lane=lane, reuse=not fresh),
+        run=partial(bench.run_path, lane=lane),
         tracking=bench.open_store,
         ledger=bench.ledger,
         actor=bench.actor,

@@ -16,8 +16,10 @@ Making one is safe to repeat and safe to interrupt: the settings file is written
 
 from __future__ import annotations
 
+import difflib
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from filelock import FileLock
@@ -83,8 +85,12 @@ def find(start: Path) -> Path:
     )
 
 
-def notebook_named(root: Path, name: str | Path) -> Path:
+def notebook_named(root: Path | None, name: str | Path) -> Path:
     """The path of a notebook named by its path, or by the bare name of one in a workspace or shipped.
+
+    Args:
+        root: The workspace; None where there is none.
+        name: The path or the name.
 
     Raises:
         Misuse: There is no such notebook.
@@ -93,18 +99,33 @@ def notebook_named(root: Path, name: str | Path) -> Path:
     if path.suffix == ".ipynb" and path.is_file():
         return path
     if path.parent == Path():
-        for folder in (root / "notebooks", shipped("notebooks")):
+        for folder in _notebook_folders(root):
             here = folder / f"{path.name.removesuffix('.ipynb')}.ipynb"
             if here.is_file():
                 return here
-    known = ", ".join(notebook_names(root))
-    raise Misuse(f"there is no notebook {str(name)!r}", hint=f"give a path, or one of: {known}")
+    known = notebook_names(root)
+    near = nearest(path.name.removesuffix(".ipynb"), known)
+    hint = f"give a path, or one of: {', '.join(known)}{f'; {near}' if near else ''}"
+    raise Misuse(f"there is no notebook {str(name)!r}", hint=hint)
 
 
-def notebook_names(root: Path) -> list[str]:
-    """The names of the notebooks in a workspace and of those shipped."""
-    folders = (root / "notebooks", shipped("notebooks"))
-    return sorted({path.stem for folder in folders for path in folder.glob("*.ipynb")})
+def notebook_names(root: Path | None) -> list[str]:
+    """The names of the notebooks in a workspace, if there is one, and of those shipped."""
+    return sorted({path.stem for folder in _notebook_folders(root) for path in folder.glob("*.ipynb")})
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint at the known name that a wrong one is nearest to; empty where none is near, or it is known.
+
+    >>> nearest("ab_tset", ["ab_test", "train"]), nearest("train", ["train"])
+    ('did you mean ab_test?', '')
+    """
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near and near[0] != name else ""
+
+
+def _notebook_folders(root: Path | None) -> list[Path]:
+    return [*([root / "notebooks"] if root else []), shipped("notebooks")]
 
 
 def _copy(files: list[Path], folder: Path) -> None:

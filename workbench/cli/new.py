@@ -55,6 +55,8 @@ def new(
       workbench new experiment --hypothesis "Free shipping raises orders" -p data=data/orders.csv
       workbench new blank returns-by-region --hypothesis "Returns differ by region" --owner "Ada L."
     """
+    if not (template or listing) and (hypothesis or owner or created or given):
+        raise Misuse("no template is named", hint="workbench new --list shows them; workbench new TEMPLATE …")
     if listing or not template:
         _list(as_json, asked=listing)
         return

@@ -104,7 +104,8 @@ def pairs(given: Sequence[str], option: str = "-p") -> dict[str, str]:
     for text in given:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
-            raise Misuse(f"{option} {text!r} gives no value", hint=f"write {option} NAME=VALUE, e.g. {option} seed=7")
+            form, example = ("NAME=VALUES", "seed=1,2,3") if option == "--sweep" else ("NAME=VALUE", "seed=7")
+            raise Misuse(f"{option} {text!r} gives no value", hint=f"write {option} {form}, e.g. {option} {example}")
         if name.strip() in found:
             raise Misuse(
                 f"{option} {name.strip()} is given twice", hint=f"several values are one text: {option} arms=a,b"

@@ -20,7 +20,8 @@ def tell_plan(plan: Plan, *, as_json: bool) -> None:
     if as_json:
         print_json([{**plan.fixed, **run} for run in plan.runs])
         return
-    from workbench.batch.sweeps.results import runs_told, shown, value_of
+    from workbench.batch.kinds import shown
+    from workbench.batch.sweeps.results import runs_told, value_of
 
     rows = [(number, *(value_of(run, name) for name in plan.swept)) for number, run in enumerate(plan.runs, start=1)]
     print_table(["run", *plan.swept], rows)

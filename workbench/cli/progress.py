@@ -145,7 +145,7 @@ class LiveTable(Tally):
 
 
 def _values(parameters: Mapping[str, Any]) -> str:
-    from workbench.batch.sweeps.results import shown
+    from workbench.batch.kinds import shown
 
     return ", ".join(f"{name} = {shown(value)}" for name, value in parameters.items())
 

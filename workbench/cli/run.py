@@ -146,9 +146,10 @@ def params(notebook: str, as_schema: bool, workspace: Path | None, as_json: bool
     """
     from workbench.batch.parameters import read
     from workbench.bench import bench_if_any
+    from workbench.bench.workspace import notebook_named
 
     bench = bench_if_any(workspace)
-    found = read(bench.notebook(notebook) if bench else _notebook(notebook))
+    found = read(notebook_named(bench.root if bench else None, notebook))
     if as_schema:
         print_json(found.schema())
         return
@@ -162,25 +163,6 @@ def params(notebook: str, as_schema: bool, workspace: Path | None, as_json: bool
         ["parameter", "type", "default", "allowed", "unit", "meaning"],
         [[_shown(value) if key == "default" else value for key, value in p.described.items()] for p in found],
     )
-
-
-def _notebook(name: str) -> Path:
-    """The notebook at a path, or the shipped one of a bare name.
-
-    Raises:
-        Misuse: There is none.
-    """
-    from workbench.bench import shipped
-
-    path = Path(name)
-    if path.suffix == ".ipynb" and path.is_file():
-        return path
-    folder = shipped("notebooks")
-    here = folder / f"{path.name.removesuffix('.ipynb')}.ipynb"
-    if path.parent == Path() and here.is_file():
-        return here
-    known = ", ".join(sorted(found.stem for found in folder.glob("*.ipynb"))) or "none"
-    raise Misuse(f"there is no notebook {name!r}", hint=f"give a path, or one of: {known}")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import click
 
 from workbench.cli.options import INTERRUPTED, json_option, print_json, print_table, workspace_option
 from workbench.cli.run import progress
-from workbench.errors import EngineError
+from workbench.errors import EngineError, Misuse
 
 if TYPE_CHECKING:
     from workbench.batch.comparison import Comparison
@@ -46,6 +46,8 @@ def runs(notebook: str | None, failed: bool, limit: int, reindex: bool, workspac
             click.echo(f"{found} finished runs in the index", err=True)
             return
         listed = bench.past.runs(name, failed=True if failed else None, limit=limit)
+        if notebook and name and not listed and not Path(notebook).is_file() and (hint := bench.past.meant(name)):
+            raise Misuse(f"there is no notebook {name!r}, and no run of one", hint=hint)
     if as_json:
         print_json([_as_json(run) for run in listed])
     elif listed:

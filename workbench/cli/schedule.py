@@ -59,6 +59,7 @@ def schedule() -> None:
     help="Write the files into this folder; default: print them.",
 )
 @workspace_option
+@json_option
 def add(
     name: str,
     notebook: str,
@@ -72,6 +73,7 @@ def add(
     claim: str | None,
     out: Path | None,
     workspace: Path | None,
+    as_json: bool,
 ) -> None:
     """Write down that NOTEBOOK is to be run, for cron, systemd or Kubernetes; nothing is installed.
 
@@ -111,12 +113,15 @@ def add(
         program = ["workbench"] if container else [sys.executable, "-m", "workbench"]
         files = written(made, workspace=bench.root, program=program, templates=shipped("templates") / "schedules")
         keep(made, bench.root)
-        if out is None:
+        placed = _place(files, out) if out else []
+        if as_json:
+            print_json({**_as_json(made, now), "files": files, "written": [str(path) for path in placed]})
+        elif placed:
+            click.echo("\n".join(str(path) for path in placed))
+        else:
             click.echo(
                 "\n".join(f"# {file}\n{text}" if len(files) > 1 else text for file, text in files.items()), nl=False
             )
-        else:
-            _place(files, out)
         click.echo(f"{cron.words}; next: {_next(made, now)}{' (UTC)' if container else ''}", err=True)
         click.echo(f"it runs at most once a {made.key_by}, under the key {name}/…", err=True)
         click.echo(_installing(made, out), err=True)
@@ -133,27 +138,10 @@ def list_(workspace: Path | None, as_json: bool) -> None:
       workbench schedule list
     """
     from workbench import open_bench
-    from workbench.batch.schedules.cron import Cron
     from workbench.batch.schedules.schedule import kept
 
     with open_bench(workspace) as bench:
-        found = kept(bench.root)
-        told: list[dict[str, Any]] = [
-            {
-                "name": one.name,
-                "notebook": one.notebook,
-                "cron": one.cron,
-                "words": Cron.parse(one.cron).words,
-                "system": one.system,
-                "parameters": dict(one.parameters),
-                "key_by": one.key_by,
-                "clock": "UTC" if one.system == "kubernetes" else "here",
-                "next": [
-                    f"{t:%Y-%m-%dT%H:%M}" for t in Cron.parse(one.cron).following(_clock(bench, one.system), SHOWN)
-                ],
-            }
-            for one in found
-        ]
+        told = [_as_json(one, _clock(bench, one.system)) for one in kept(bench.root)]
     if as_json:
         print_json(told)
     elif not told:
@@ -167,7 +155,8 @@ def list_(workspace: Path | None, as_json: bool) -> None:
 @schedule.command()
 @click.argument("name")
 @workspace_option
-def remove(name: str, workspace: Path | None) -> None:
+@json_option
+def remove(name: str, workspace: Path | None, as_json: bool) -> None:
     """Forget the schedule NAME; what was installed must be uninstalled, and is named.
 
     \b
@@ -184,6 +173,8 @@ def remove(name: str, workspace: Path | None) -> None:
         "systemd": f"systemctl --user disable --now workbench-{name}.timer",
         "kubernetes": f"kubectl delete cronjob {name}",
     }
+    if as_json:
+        print_json({"name": name, "system": gone.system, "uninstall": uninstall[gone.system]})
     click.echo(f"{name} is forgotten; if it was installed: {uninstall[gone.system]}", err=True)
 
 
@@ -195,14 +186,11 @@ def _checked(bench: Bench, notebook: str, given: Mapping[str, str], sweeps: Sequ
     """
     from workbench.batch.parameters import read
 
-    path = bench.notebook(notebook)
-    taken = read(path)
-    taken.validate(given, where=shlex.quote(notebook))
-    names = [parameter.name for parameter in taken]
-    for sweep in sweeps:
-        name = sweep.partition("=")[0]
-        if name not in names:
-            raise Misuse(f"--sweep {sweep!r} names no parameter of {notebook}", hint=f"it takes {', '.join(names)}")
+    path, where = bench.notebook(notebook), shlex.quote(notebook)
+    if sweeps:
+        bench.sweeps().plan(path, pairs(sweeps, "--sweep"), fixed=given, where=where)
+    else:
+        read(path).validate(given, where=where)
     return str(path.resolve()) if Path(notebook).suffix == ".ipynb" and Path(notebook).is_file() else notebook
 
 
@@ -218,8 +206,27 @@ def _next(made: Schedule, now: datetime) -> str:
     return ", ".join(f"{time:%a %Y-%m-%d %H:%M}" for time in Cron.parse(made.cron).following(now, SHOWN))
 
 
-def _place(files: Mapping[str, str], folder: Path) -> None:
-    """Write the files, and name them on stdout.
+def _as_json(made: Schedule, now: datetime) -> dict[str, Any]:
+    """A schedule as plain JSON, with its next times."""
+    from workbench.batch.schedules.cron import Cron
+
+    cron = Cron.parse(made.cron)
+    return {
+        "name": made.name,
+        "notebook": made.notebook,
+        "cron": made.cron,
+        "words": cron.words,
+        "system": made.system,
+        "parameters": dict(made.parameters),
+        "sweeps": list(made.sweeps),
+        "key_by": made.key_by,
+        "clock": "UTC" if made.system == "kubernetes" else "here",
+        "next": [f"{time:%Y-%m-%dT%H:%M}" for time in cron.following(now, SHOWN)],
+    }
+
+
+def _place(files: Mapping[str, str], folder: Path) -> list[Path]:
+    """Write the files; where they lie.
 
     Raises:
         EngineError: The folder cannot be written.
@@ -228,9 +235,9 @@ def _place(files: Mapping[str, str], folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for file, text in files.items():
             (folder / file).write_text(text, "utf-8")
-            click.echo(folder / file)
     except OSError as error:
         raise EngineError(f"{folder} cannot be written: {error.strerror}", hint="give another --out") from error
+    return [folder / file for file in files]
 
 
 def _installing(made: Schedule, out: Path | None) -> str:

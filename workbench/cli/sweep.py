@@ -56,11 +56,11 @@ class Asked:
             raise Misuse(f"--{lone[0]} is for a sweep", hint="say over what: --sweep NAME=1,2,3, or --file runs.csv")
         return False
 
-    def options(self, before: Options, limits: Limits) -> Options:
+    def options(self, before: Options, limits: Limits, *, fresh: bool) -> Options:
         """The options of a sweep, changed where something was said."""
         names = None if self.transient is None else tuple(n.strip() for n in self.transient.split(",") if n.strip())
         said: dict[str, Any] = {"jobs": self.jobs, "best": self.best, "retries": self.retries, "transient": names}
-        said["fail_fast"] = self.fail_fast or None
+        said |= {"fail_fast": self.fail_fast or None, "fresh": fresh or None}
         kept = {name: value for name, value in vars(limits).items() if value is not None}
         return replace(
             before,
@@ -140,20 +140,22 @@ def sweep_options(command: Command) -> Command:
 
 
 @click.command()
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many, newest first.")
 @workspace_option
 @json_option
-def sweeps(workspace: Path | None, as_json: bool) -> None:
-    """List the sweeps of the workspace, and how far each is.
+def sweeps(limit: int, workspace: Path | None, as_json: bool) -> None:
+    """List the sweeps of the workspace, newest first, and how far each is.
 
     \b
     Examples:
       workbench sweeps
+      workbench sweeps --limit 100
       workbench run --resume last
     """
     from workbench import open_bench
 
     with open_bench(workspace) as bench:
-        found = bench.sweeps().all()
+        found = bench.sweeps().all(limit=limit)
     if as_json:
         print_json(
             [{**result_as_json(result), "running": running, "began": sweep.began} for sweep, result, running in found]
@@ -196,7 +198,7 @@ def run_sweep(
         sweeps = bench.sweeps()
         if asked.resume is None:
             plan = _plan(bench, notebook, parameters, asked)
-            options = asked.options(Options(jobs=os.cpu_count() or 1), limits)
+            options = asked.options(Options(jobs=os.cpu_count() or 1), limits, fresh=at.fresh)
             if asked.dry_run:
                 tell_plan(plan, as_json=as_json)
                 return
@@ -204,7 +206,7 @@ def run_sweep(
             _tell_change(bench, sweep)
         else:
             sweep = _resumed(bench, notebook, parameters, asked)
-            options = asked.options(sweep.options, limits)
+            options = asked.options(sweep.options, limits, fresh=at.fresh)
         left = sweeps.left(sweep.id, options, retry_failed=asked.retry_failed)
         if asked.dry_run:
             tell_plan(replace(sweep.plan, runs=tuple(child.parameters for child in left)), as_json=as_json)
@@ -220,7 +222,7 @@ def run_sweep(
                 at.lane(bench, len(left)) as lane,
                 following(left, len(sweep.plan.runs), jobs=options.jobs) as onlooker,
             ):
-                result = bench.sweeps(lane, fresh=at.fresh).go_on(
+                result = bench.sweeps(lane).go_on(
                     sweep.id, options=options, retry_failed=asked.retry_failed, onlooker=onlooker
                 )
         except KeyboardInterrupt:

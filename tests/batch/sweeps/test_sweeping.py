@@ -73,6 +73,38 @@ def test_a_sweep_that_finished_is_not_run_again_and_opens_no_store(place, swept_
     assert (len(place.lane.executed), place.opened, len(place.told("sweep.finished"))) == (3, opened, 1)
 
 
+def test_the_parent_names_the_runs_that_come_from_earlier_ones(place, swept_over):
+    earlier = [child.run_id for child in swept_over[1].children]
+    sweep = place.begin({"seed": [2, 3, 4]})
+    place.sweeps.go_on(sweep.id)
+    assert place.runs()[sweep.key]["tags"]["workbench.sweep.reused"] == ", ".join(earlier[1:])
+    whole = place.begin()
+    assert place.sweeps.go_on(whole.id).reused == 3
+    assert whole.key not in place.runs()
+
+
+def test_sweeps_are_listed_newest_first(place):
+    first, second = place.begin(), place.begin()
+    assert [sweep.id for sweep, _, _ in place.sweeps.all()] == sorted([first.id, second.id], reverse=True)
+    assert len(place.sweeps.all(limit=1)) == 1
+
+
+def test_what_is_to_run_afresh_does_so_after_a_stop_too(place, swept_over):
+    taken = place.sweeps.go_on(place.begin().id)
+    assert (taken.reused, len(place.lane.executed)) == (3, 3)
+    afresh = place.sweeps.go_on(place.begin(fresh=True).id)
+    assert (afresh.reused, len(place.lane.executed)) == (0, 6)
+
+
+def test_a_sweep_that_was_begun_before_there_was_such_an_option_goes_on(place):
+    sweep = place.begin()
+    path = sweeps_folder(place.root) / sweep.id / "sweep.json"
+    kept = json.loads(path.read_text())
+    del kept["options"]["fresh"]
+    path.write_text(json.dumps(kept))
+    assert place.sweeps.sweep(sweep.id) == sweep
+
+
 def test_a_table_of_the_runs_is_at_hand_in_python(swept_over):
     frame = swept_over[1].frame()
     assert list(frame.index) == [1, 2, 3]

@@ -17,9 +17,11 @@ from cronsim import CronSim, CronSimError
 from workbench.errors import Misuse
 
 FIELDS = ("minute", "hour", "day of the month", "month", "day of the week")
+LIMITS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))  # of the fields
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")  # cron counts them from 0
 ALL = "*"
+VALUE = re.compile(r"(?<![/\d])\d+")  # a number that is no step
 ANYTIME = datetime(2000, 1, 1)  # noqa: DTZ001  # where a parser wants a time, and none matters
 HINT = 'five fields: minute hour day month weekday, e.g. --cron "0 6 * * 1" for Mondays at 06:00'
 
@@ -49,6 +51,10 @@ class Cron:
         for field, part, names in zip(FIELDS, parts, ((), (), (), MONTHS, WEEKDAYS), strict=True):
             if not _form(names).fullmatch(part):
                 raise Misuse(f"--cron {text!r} names the {field} {part!r}, which no cron reads", hint=HINT)
+        for field, part, (low, high) in zip(FIELDS, parts, LIMITS, strict=True):
+            for number in VALUE.findall(part):
+                if not low <= int(number) <= high:
+                    raise Misuse(f"--cron {text!r}: {number} is no {field}; it must be {low} to {high}", hint=HINT)
         day, weekday = parts[2], parts[4]
         if ALL not in (day, weekday) and (day[0] == ALL or weekday[0] == ALL):
             raise Misuse(

@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
-from workbench.batch.kinds import Kind
+from workbench.batch.kinds import Kind, cut
 
 MOST_RUNS = 10_000  # in one sweep: more is told to be a mistake before it fills a disk
 NUMBER = r"[+-]?\d{1,20}(?:\.\d{0,20})?(?:e[+-]?\d{1,2})?"  # no exponent that a fraction would choke on
@@ -47,7 +47,7 @@ def spread(kind: Kind, text: str) -> list[Any]:
         return found
     parts = [part.strip() for part in text.split(";" if kind.listed else ",")]
     if "" in parts:
-        raise ValueError(f'{_cut(text)!r} leaves a value out; for an empty text write JSON, e.g. ["", "a"]')
+        raise ValueError(f'{cut(text)!r} leaves a value out; for an empty text write JSON, e.g. ["", "a"]')
     if kind.listed or kind.leaf not in SPACED:
         return list(parts)
     return [value for part in parts for value in (_spaced(kind, part) if ":" in part else [part])]
@@ -66,7 +66,7 @@ def _as_json(kind: Kind, text: str) -> list[Any] | None:
     except (ValueError, RecursionError) as error:
         if kind.listed:
             return None  # ["a"];["b"]: each part is one value
-        raise ValueError(f"{_cut(text)!r} is no JSON list: {error}") from error
+        raise ValueError(f"{cut(text)!r} is no JSON list: {error}") from error
     if kind.listed and not all(isinstance(item, list) for item in found):
         return None  # ["a", "b"]: one value, which is a list
     if not found:
@@ -84,24 +84,20 @@ def _spaced(kind: Kind, text: str) -> list[Any]:
     example = "2026-01-01:2026-03-01:3" if kind.leaf == "date" else "0.1:0.5:5"
     days = found is not None and [bool(re.fullmatch(DAY, found[side])) for side in (1, 2)]
     if found is None or days != [kind.leaf == "date"] * 2:
-        raise ValueError(f"{_cut(text)!r} is no start:stop:count, e.g. {example}")
+        raise ValueError(f"{cut(text)!r} is no start:stop:count, e.g. {example}")
     count = int(found[3])
     if not 1 <= count <= MOST_RUNS:
-        raise ValueError(f"{_cut(text)!r} asks for {count} values; it must be 1 to {MOST_RUNS:,}")
+        raise ValueError(f"{cut(text)!r} asks for {count} values; it must be 1 to {MOST_RUNS:,}")
     start, stop = (Fraction(date.fromisoformat(end).toordinal() if days[0] else end) for end in (found[1], found[2]))
     if count == 1 and start != stop:
-        raise ValueError(f"{_cut(text)!r} asks for one value between two ends; ask for 2 or more")
+        raise ValueError(f"{cut(text)!r} asks for one value between two ends; ask for 2 or more")
     step = (stop - start) / max(count - 1, 1)
     values = [start + place * step for place in range(count)]
     if kind.leaf == "float":
         return [float(value) for value in values]
     if any(value.denominator != 1 for value in values):
         what = "days" if kind.leaf == "date" else "numbers"
-        raise ValueError(f"{_cut(text)!r} gives steps of {float(step):g}; {what} must come out whole")
+        raise ValueError(f"{cut(text)!r} gives steps of {float(step):g}; {what} must come out whole")
     if kind.leaf == "int":
         return [int(value) for value in values]
     return [date.fromordinal(1) + timedelta(int(value) - 1) for value in values]
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:60]}…"

@@ -48,6 +48,7 @@ class Options:
     limits: Limits = field(default_factory=Limits)  # of each run
     best: str = ""  # the metric to compare by, e.g. "f1" or "loss:min"
     fail_fast: bool = False  # begin nothing more after a run that failed
+    fresh: bool = False  # run even what an earlier run of the same content could stand for
 
 
 @dataclass(frozen=True)

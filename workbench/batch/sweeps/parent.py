@@ -1,12 +1,13 @@
 """The tracking store's run that the runs of a sweep belong to.
 
-It is begun with the first of them that really runs, so that a sweep whose runs all come from earlier
-ones never opens the store. It is found again by its key, so that a kill and a resumption end with one.
+It is begun with the first of them that really runs, so that a sweep whose runs all come from earlier ones
+never opens the store; those that come from earlier ones are named in a tag. It is found again by its key,
+so that a kill and a resumption end with one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Lock
 
 from workbench.batch.sweeps.folder import Sweep, SweepFolder
@@ -15,6 +16,7 @@ from workbench.batch.tracking import KEY, Status, Tracking
 
 ENDS: dict[str, Status] = {"finished": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
 MOST_VALUES = 20  # of a swept parameter that are written out
+MOST_REUSED = 100  # ids of runs in a tag, which may have some thousands of characters
 
 
 class Parent:
@@ -41,6 +43,9 @@ class Parent:
             return ""
         best = result.best
         tags = {f"workbench.sweep.{status}": str(result.count(status)) for status in ("finished", "failed", "waiting")}
+        reused = [child.run_id for child in result.children if child.reused]
+        if reused:
+            tags["workbench.sweep.reused"] = _written(reused, MOST_REUSED)
         if best and result.measure:
             tags["workbench.sweep.best"] = best.run_id
             tags["workbench.sweep.best_value"] = f"{result.measure.metric} = {best.metrics[result.measure.metric]!r}"
@@ -58,10 +63,7 @@ class Parent:
     def _begun(self) -> str:
         plan = self._sweep.plan
         values = {name: list(dict.fromkeys(str(run.get(name)) for run in plan.runs)) for name in plan.swept}
-        written = {
-            name: ", ".join(told[:MOST_VALUES]) + (f", … {len(told)} in all" if len(told) > MOST_VALUES else "")
-            for name, told in values.items()
-        }
+        written = {name: _written(told, MOST_VALUES) for name, told in values.items()}
         tags = {
             KEY: self._sweep.key,
             "workbench.notebook": self._sweep.name,
@@ -72,3 +74,7 @@ class Parent:
         }
         self._folder.note_parent()  # first, so that one that is killed here is looked for when the sweep ends
         return self._tracking().start(self._sweep.name, parameters={**plan.fixed, **written}, tags=tags)
+
+
+def _written(texts: Sequence[str], most: int) -> str:
+    return ", ".join(texts[:most]) + (f", … {len(texts)} in all" if len(texts) > most else "")

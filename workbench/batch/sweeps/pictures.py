@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
-from workbench.batch.sweeps.results import Child, shown, value_of
+from workbench.batch.kinds import cut, shown
+from workbench.batch.sweeps.results import Child, value_of
 
 INK, QUIET, LINE, DOT, CHOSEN = "#1c2430", "#55606f", "#dfe4ea", "#2463a6", "#b84a00"
 LOW, HIGH = (239, 245, 251), (12, 63, 122)  # ends of the map's colours: light to dark, whatever one's colour vision
@@ -193,8 +194,8 @@ def _axis_names(across: str, up: str, height: float, *, width: float = WIDTH - L
     middle = LEFT + width / 2
     turned = f'transform="translate(14 {(TOP + height - BOTTOM) / 2:.1f}) rotate(-90)"'
     return (
-        f'<text x="{middle}" y="{height - 10:.1f}" text-anchor="middle" fill="{INK}">{_cut(across, 60)}</text>'
-        f'<text {turned} text-anchor="middle" fill="{INK}">{_cut(up, 30)}</text>'
+        f'<text x="{middle}" y="{height - 10:.1f}" text-anchor="middle" fill="{INK}">{html.escape(cut(across))}</text>'
+        f'<text {turned} text-anchor="middle" fill="{INK}">{html.escape(cut(up, 30))}</text>'
     )
 
 
@@ -209,11 +210,8 @@ def _said(child: Child, metric: str) -> str:
 
 
 def _label(x: float, y: float, told: str, anchor: str, *, letters: int = MOST_LETTERS) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{QUIET}">{_cut(told, letters)}</text>'
-
-
-def _cut(text: str, letters: int) -> str:
-    return html.escape(text if len(text) <= letters else f"{text[: letters - 1]}…")
+    said = html.escape(cut(told, letters))
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{QUIET}">{said}</text>'
 
 
 def _svg(described: str, height: float, parts: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from workbench.batch.kinds import shown
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
@@ -160,20 +161,6 @@ def writable(text: str) -> str:
     'half a sign: ?'
     """
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def shown(value: Any) -> str:
-    """A parameter's value as a person would write it.
-
-    >>> shown([0.5, True, None]), shown(0.1 + 0.2)
-    ('0.5, true, none', '0.30000000000000004')
-    """
-    if isinstance(value, list):
-        return ", ".join(shown(item) for item in value)
-    if value is None or isinstance(value, bool):
-        return str(value).lower()
-    short = f"{value:g}" if isinstance(value, float) else str(value)
-    return repr(value) if isinstance(value, float) and float(short) != value else short
 
 
 def value_of(parameters: Mapping[str, Any], name: str) -> str:

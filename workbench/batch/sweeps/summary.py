@@ -16,10 +16,11 @@ from typing import Any
 from urllib.parse import quote
 
 from workbench.batch.folders import REPORT, runs_folder, write_whole
+from workbench.batch.kinds import shown
 from workbench.batch.page import page
 from workbench.batch.sweeps.folder import Sweep
 from workbench.batch.sweeps.pictures import drawn
-from workbench.batch.sweeps.results import Child, SweepResult, columns_of, row_of, runs_told, shown, value_of
+from workbench.batch.sweeps.results import Child, SweepResult, columns_of, row_of, runs_told, value_of
 
 SUMMARY = "summary.csv"
 MEGABYTE = 1_000_000

@@ -56,6 +56,7 @@ class RunOne(Protocol):
         on_cell: OnCell,
         limits: Limits,
         parent: Callable[[], str],
+        reuse: bool,
         stop: Event,
     ) -> Outcome:
         """What the run came to."""
@@ -182,7 +183,7 @@ class Sweeps:
                 children[child.number - 1] = child
                 folder.note(child)
 
-            start = self._starting(sweep, folder, options.limits, parent)
+            start = self._starting(sweep, folder, options, parent)
             crew = Crew(start, options, onlooker or Quiet(), rng=random.Random())  # noqa: S311 (it spreads pauses)
             try:
                 crew.run(todo, ended)
@@ -224,24 +225,31 @@ class Sweeps:
         """
         return find_sweep(self._root, identity).sweep()
 
-    def all(self) -> list[tuple[Sweep, SweepResult, bool]]:
-        """Every sweep, how it stands, and whether a process runs it now; oldest first."""
+    def all(self, *, limit: int | None = None) -> list[tuple[Sweep, SweepResult, bool]]:
+        """The sweeps, how each stands, and whether a process runs it now; newest first.
+
+        Args:
+            limit: At most so many.
+        """
         found = []
-        for folder in all_sweeps(self._root):
+        for folder in all_sweeps(self._root)[::-1][:limit]:
             sweep = folder.sweep()
             result = _result(sweep, folder, sweep.options, folder.children(sweep.plan))
             found.append((sweep, result, folder.is_running()))
         return found
 
     def _starting(
-        self, sweep: Sweep, folder: SweepFolder, limits: Limits, parent: Parent
+        self, sweep: Sweep, folder: SweepFolder, options: Options, parent: Parent
     ) -> Callable[[Child, OnCell, Event], Child]:
         notebook = folder.notebook
+        limits, reuse = options.limits, not options.fresh
 
         def start(child: Child, on_cell: OnCell, stop: Event) -> Child:
             key = f"{sweep.key}/{child.number}"
             given = sweep.plan.given(child.number)
-            outcome = self._run(notebook, given, key=key, on_cell=on_cell, limits=limits, parent=parent, stop=stop)
+            outcome = self._run(
+                notebook, given, key=key, on_cell=on_cell, limits=limits, parent=parent, reuse=reuse, stop=stop
+            )
             return _came_to(child, outcome, key)
 
         return start
