@@ -70,8 +70,15 @@ class Pages:
     def kernels(self):
         (pid,) = self.servers.pids.values()
         forked = (self.zygote.status() or {"children": []})["children"] if self.zygote else []
-        cold = {child for child in psutil.Process(pid).children() if "ipykernel" in " ".join(child.cmdline())}
+        cold = {child for child in psutil.Process(pid).children() if is_kernel(child)}
         return cold | {psutil.Process(child) for child in forked if psutil.pid_exists(child)}
+
+
+def is_kernel(process):
+    try:
+        return "ipykernel" in " ".join(process.cmdline())
+    except psutil.Error:  # it has ended
+        return False
 
 
 @pytest.fixture(scope="module", params=["cold", "warm"])
