@@ -59,8 +59,9 @@ def test_a_name_of_a_file_may_stand_within_sql():
         ('read("orders")', "orders/"),
         ('read(path="orders")', "orders/"),
         ('orders = Path("orders")', "orders/"),
-        ('Path("data").rglob("*.csv")', "**/*.csv"),
-        ('os.listdir("data")', "*"),
+        ('Path("data").rglob("*.csv")', "data/"),
+        ('os.listdir("data")', "data/"),
+        ('Path.home() / "x.csv"', "~/x.csv"),
         ('x = """' + "SELECT 1 -- much more\\n" * 200 + """FROM 'data/loans.csv'\"\"\"""", "data/loans.csv"),
     ],
 )
@@ -121,6 +122,7 @@ def test_what_stands_alone_as_a_docstring_names_nothing():
         ("import datetime as dt\ndt.datetime.utcnow()", "reads the clock (datetime.utcnow)"),
         ("import pandas as pd\npd.Timestamp.now()", "reads the clock (Timestamp.now)"),
         ("import pandas as pd\npd.to_datetime('today')", "reads the clock (to_datetime)"),
+        ("from pandas import Timestamp as T\nT('now')", "reads the clock (Timestamp)"),
     ],
 )
 def test_what_may_read_anything_is_a_doubt(source, said):
@@ -146,6 +148,7 @@ def test_a_module_imported_in_one_cell_and_used_in_another_is_doubted():
         "read('file:///data/x.csv')",
         "import time\nbegan = time.perf_counter()\ntime.time() - began",
         "since = record.now - bench.now",
+        "duckdb.sql('SELECT 1').fetch_df()",
         "from datetime import date\ndate(2026, 1, 5)",
         "# see https://example.org",
         "from sklearn.datasets import load_iris\nload_iris()",

@@ -135,7 +135,9 @@ def test_a_file_outside_of_the_workspace_is_named_by_its_whole_path(taken, tmp_p
     assert taken("1", data=str(place)).inputs == {str(place): digest_file(place)}
 
 
-@pytest.mark.parametrize("value", ["", " ", ".." * 3000, "\0", "a\nb", "[", "**", 7, None, True, "//", "~"])
+@pytest.mark.parametrize(
+    "value", ["", " ", ".." * 3000, "\0", "a\nb", "[", "**", 7, None, True, "//", "~", "~/", "file://"]
+)
 def test_a_value_that_names_nothing_is_no_input(taken, value):
     content = taken("1", data=value)
     assert content.inputs == {}

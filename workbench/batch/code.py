@@ -67,7 +67,7 @@ HIDING_OF = {
     "sys": {"meta_path", "modules", "path"},
 }
 REACHING = re.compile(  # methods, whatever they belong to
-    r"create_subprocess_(shell|exec)|run_(line|cell)_magic|fetch_\w+|get_rdataset|load_dataset|"
+    r"create_subprocess_(shell|exec)|run_(line|cell)_magic|fetch_(?!arrow|df|numpy|record)\w+|get_rdataset|load_dataset|"
     r"SourceFileLoader|spec_from_file_location|urlopen|urlretrieve"
 )
 CLOCK = {  # by the class or module; durations (time.time, perf_counter) are no dates
@@ -200,8 +200,10 @@ def _doubts_of(node: ast.AST, bound: Mapping[str, str]) -> Iterator[str]:
         hidden = _outside(node.module) or (node.module if node.module in HIDING_OF else "")
         if hidden and not node.level:
             yield f"uses {hidden}, which reads more than its inputs"
-    elif isinstance(node, ast.Call) and _last(node.func) in TIMES and {"now", "today"} & set(_said(node.args)):
-        yield f"reads the clock ({_last(node.func)})"
+    elif isinstance(node, ast.Call) and {"now", "today"} & set(_said(node.args)):
+        name = bound.get(_last(node.func), _last(node.func)).rpartition(".")[2]
+        if name in TIMES:
+            yield f"reads the clock ({name})"
 
 
 def _last(node: ast.AST) -> str:
@@ -236,14 +238,12 @@ def _words(text: str) -> Iterator[str]:
 
 
 def _whole(node: ast.AST) -> Iterator[str]:
-    """Folders that code may read as a whole, since it hands them on or keeps them, and patterns that go deeper."""
+    """Folders that code may read as a whole, since it hands them on, keeps them or looks through them."""
     given: list[ast.expr] = []
     if isinstance(node, ast.Call) and _last(node.func) not in PATHS:
         given = [*node.args, *(each.value for each in node.keywords)]
-        if _last(node.func) in ("iterdir", "listdir", "scandir", "walk"):
-            yield "*"  # of whichever folder another text names
-        elif _last(node.func) == "rglob":
-            yield from (f"**/{text}" for text in _said(node.args))
+        if isinstance(node.func, ast.Attribute) and node.func.attr in ("iterdir", "rglob", "walk"):
+            given.append(node.func.value)
     elif isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr) and node.value is not None:
         given = [node.value]
     for text in _said(given):
@@ -263,6 +263,8 @@ def _pattern(node: ast.AST, beyond: list[ast.AST]) -> str:
             return text
         case ast.JoinedStr(values=values):
             return "".join(_pattern(each, beyond) for each in values)
+        case ast.Call(func=ast.Attribute(attr="home"), args=[]):
+            return "~"
         case ast.FormattedValue(value=value):
             beyond.append(value)
             return "*"

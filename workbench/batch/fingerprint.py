@@ -1,11 +1,12 @@
 """Takes a run's content from the disk: its cells, inputs, modules, the workbench's source, the environment.
 
-An input is every file or folder that a parameter's value or a text in the code names; a name without "/" or
-"." is a folder only where it is handed on or kept, as in `read("orders")`. A path is relative to the workspace, the
-kernel's working folder, and in a module to the module's folder, too. A module is one that the cells
-import, themselves or through others, from a folder that is no installed package: the workspace, what
-PYTHONPATH names, the folder of an editable installation or its `src`. A digest is of the full content; one
-taken earlier in this process holds as long as size, time and inode of the file are what they were.
+An input is every file or folder that a parameter's value or a text in the code names; a name without "/"
+or "." is a folder only where it is handed on or kept, as in `read("orders")`. A path is relative to the
+workspace, the kernel's working folder, and in a module to the module's folder, too. A module is one that
+the cells import, themselves or through others, from a folder that is no installed package: the workspace,
+what PYTHONPATH names, the folder of an editable installation or its `src`. A digest is of the full
+content; one taken earlier in this process holds as long as size, time and inode of the file are what
+they were.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import errno
 import functools
 import glob
 import hashlib
+import itertools
 import json
 import os
 import platform
@@ -180,9 +182,10 @@ def _joined(texts: list[str], root: Path) -> Iterator[str]:
 
 def _add(inputs: dict[str, str], doubts: list[str], text: str, root: Path, *, folders: bool) -> None:
     """Add the input that a text names, if it names one; what is there but cannot be read is doubted."""
-    if not text.strip("/~ "):
+    name = text.removeprefix("file://")
+    if not name.strip("/~ "):
         return
-    name = os.path.expanduser(text.removeprefix("file://"))  # noqa: PTH111 (most texts name nothing; paths cost more)
+    name = os.path.expanduser(name)  # noqa: PTH111 (most texts name nothing; a path object costs more)
     place = os.path.join(root, name)  # noqa: PTH118
     try:
         if os.path.isfile(place) or (folders and os.path.isdir(place)):  # noqa: PTH112, PTH113
@@ -202,15 +205,16 @@ def _may_be_folder(text: str) -> bool:
 
 
 def _matched(pattern: str, root: Path) -> list[str]:
-    """The files and folders that a pattern names.
+    """The files and folders that a pattern names; links in a circle end at the limit.
 
     Raises:
         OSError: They are too many.
     """
-    found = sorted(glob.glob(pattern, root_dir=root, recursive=True))  # noqa: PTH207 (a path may hold brackets)
+    named = glob.iglob(pattern, root_dir=root, recursive=True)  # noqa: PTH207 (a workspace's path may hold brackets)
+    found = list(itertools.islice(named, MOST_FILES + 1))
     if len(found) > MOST_FILES:
         raise OSError(f"it names more than {MOST_FILES} files")
-    return [each for each in found if (root / each).is_file() or (root / each).is_dir()]
+    return [each for each in sorted(found) if (root / each).is_file() or (root / each).is_dir()]
 
 
 def _folders(environ: Mapping[str, str]) -> list[Path]:
