@@ -22,9 +22,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+HIDING_OF = {  # and what modules have of that kind
+    "asyncio": {"subprocess"},
+    "builtins": {"__import__", "compile", "eval", "exec"},
+    "importlib": {"import_module"},
+    "os": {"environ", "getenv", "popen", "system"},
+    "sys": {"meta_path", "modules", "path"},
+}
 OUTSIDE = (  # what reads more than declared files; what matters is that a name of it is used
     "aiohttp",
-    "asyncio.subprocess",
     "boto3",
     "datasets",
     "fsspec",
@@ -32,12 +38,7 @@ OUTSIDE = (  # what reads more than declared files; what matters is that a name 
     "httpx",
     "http.client",
     "huggingface_hub",
-    "importlib.import_module",
     "mlflow",
-    "os.environ",
-    "os.getenv",
-    "os.popen",
-    "os.system",
     "psycopg",
     "psycopg2",
     "pymongo",
@@ -48,24 +49,15 @@ OUTSIDE = (  # what reads more than declared files; what matters is that a name 
     "sqlalchemy",
     "sqlite3",
     "subprocess",
-    "sys.meta_path",
-    "sys.modules",
-    "sys.path",
     "urllib.request",
     "urllib3",
     "workbench.engines.mlflow",
     "workbench.ledger",
     "workbench.promotion",
     "workbench.serving",
+    *(f"{module}.{name}" for module, names in HIDING_OF.items() for name in names),
 )
 HIDING = {"__import__", "compile", "eval", "exec", "get_ipython"}  # functions whose reading cannot be seen
-HIDING_OF = {
-    "asyncio": {"subprocess"},
-    "builtins": {"__import__", "compile", "eval", "exec"},
-    "importlib": {"import_module"},
-    "os": {"environ", "getenv", "popen", "system"},
-    "sys": {"meta_path", "modules", "path"},
-}
 REACHING = re.compile(  # methods, whatever they belong to
     r"create_subprocess_(shell|exec)|run_(line|cell)_magic|fetch_(?!arrow|df|numpy|record)\w+|get_rdataset|load_dataset|"
     r"SourceFileLoader|spec_from_file_location|urlopen|urlretrieve"
