@@ -13,6 +13,8 @@ from workbench.batch.fingerprint import content_of_run, digest_input, digest_of_
 from workbench.batch.notebook import content_of, injected
 from workbench.data import digest_file
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture
 def taken(tmp_path, write_notebook):
@@ -58,8 +60,18 @@ def test_a_tag_that_moves_to_another_cell_counts(tmp_path, write_notebook):
         (("read(Path('d') / 'loans.csv')",), {}),
         (("Path('d').glob('*.csv')",), {}),
         (("sql(\"SELECT * FROM 'd/loans.csv'\")",), {}),
+        (("read(f'd/{name}.csv')",), {}),
+        (("folder = 'x'\nread(Path('d') / f'{name}.csv')",), {}),
+        (("read('d')",), {}),
+        (("read('./d')",), {}),
+        (("[each.read_text() for each in Path('d').iterdir()]",), {}),
+        (("read(Path('d') / name)",), {"name": "x.csv"}),
+        (("folder = Path(x or 'd/')",), {}),
     ],
-    ids=["file", "folder", "list", "pattern", "text in the code", "joined texts", "joined pattern", "SQL"],
+    ids=[
+        *("file", "folder", "list", "pattern", "text in the code", "joined texts", "joined pattern", "SQL"),
+        *("f-string", "f-string in a folder", "folder", "dotted folder", "listed folder", "unknown name", "default"),
+    ],
 )
 def test_one_byte_of_an_input_counts(taken, tmp_path, cells, parameters):
     (tmp_path / "d").mkdir()
@@ -76,6 +88,40 @@ def test_one_byte_of_an_input_counts(taken, tmp_path, cells, parameters):
     assert set(after.inputs) == set(before.inputs)
 
 
+@pytest.mark.parametrize("cell", ["read('d.parquet')", "read('d.parquet/')", "read(f'{x}.parquet')"])
+def test_a_folder_is_read_through_its_links_and_an_endless_one_ends(taken, tmp_path, cell):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "d.parquet").mkdir()
+    (tmp_path / "d.parquet" / "part").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "d.parquet" / "again").symlink_to(tmp_path / "d.parquet")
+    before = taken(cell)
+    (tmp_path / "elsewhere" / "x").write_text("1")
+    after = taken(cell)
+    assert len(after.inputs) == 1
+    assert after.key != before.key
+
+
+def test_a_file_in_the_home_folder_is_read(taken, tmp_path_factory, monkeypatch):
+    home = tmp_path_factory.mktemp("home")
+    (home / "x.csv").write_text("a")
+    monkeypatch.setenv("HOME", str(home))
+    assert taken("read('~/x.csv')").inputs == {"~/x.csv": digest_file(home / "x.csv")}
+    assert taken("1", data=f"file://{home}/x.csv").inputs == {f"file://{home}/x.csv": digest_file(home / "x.csv")}
+
+
+def test_a_workspace_whose_path_looks_like_a_pattern_is_read(tmp_path, write_notebook):
+    root = tmp_path / "loans [2026] *"
+    (root / "d").mkdir(parents=True)
+    (root / "d" / "x.csv").write_text("a")
+    notebook = content_of(write_notebook(root / "n.ipynb", "read('d/*.csv')"))
+    assert list(content_of_run("n", notebook, {}, root=root, environ={}).inputs) == ["d/*.csv"]
+
+
+def test_an_address_in_a_parameter_is_a_doubt_that_does_not_tell_it(taken):
+    (doubt,) = taken("1", data=["postgresql://me:password@db/x"]).doubts
+    assert doubt == "parameter data names an address (postgresql://…), which lies outside and may change"
+
+
 def test_an_input_that_appears_counts(taken, tmp_path):
     before = taken("1", data="loans.csv")
     (tmp_path / "loans.csv").touch()
@@ -89,7 +135,9 @@ def test_a_file_outside_of_the_workspace_is_named_by_its_whole_path(taken, tmp_p
     assert taken("1", data=str(place)).inputs == {str(place): digest_file(place)}
 
 
-@pytest.mark.parametrize("value", ["", " ", ".." * 3000, "\0", "a\nb", "[", "**", 7, None, True, "//", "~"])
+@pytest.mark.parametrize(
+    "value", ["", " ", ".." * 3000, "\0", "a\nb", "[", "**", 7, None, True, "//", "~", "~/", "file://"]
+)
 def test_a_value_that_names_nothing_is_no_input(taken, value):
     content = taken("1", data=value)
     assert content.inputs == {}
@@ -169,6 +217,28 @@ def test_a_folder_that_is_put_on_the_path_is_looked_into(taken, tmp_path_factory
     assert set(taken("import theirs", environ={"PYTHONPATH": str(place)}).modules) == {"theirs"}
 
 
+def test_data_beside_a_module_counts(taken, team):
+    (team / "team" / "features" / "loans.py").write_text("read(Path(__file__).parent / 'weights.json')")
+    place = team / "team" / "features" / "weights.json"
+    place.write_text("1")
+    assert taken("import team.features").inputs == {"team/features/weights.json": digest_file(place)}
+
+
+def test_a_module_that_is_installed_editable_through_a_hook_counts(taken, tmp_path_factory, monkeypatch):
+    import workbench.batch.fingerprint as fingerprint
+
+    place = tmp_path_factory.mktemp("the library")
+    (place / "src").mkdir()
+    (place / "src" / "theirs.py").write_text("x = 1")
+    site = tmp_path_factory.mktemp("site")
+    (site / "theirs-1.0.dist-info").mkdir()
+    note = {"url": place.as_uri(), "dir_info": {"editable": True}}
+    (site / "theirs-1.0.dist-info" / "direct_url.json").write_text(json.dumps(note))
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setattr(fingerprint, "_tick", itertools.count().__next__)
+    assert set(taken("import theirs").modules) == {"theirs"}
+
+
 def test_a_doubt_within_a_module_is_a_doubt(taken, tmp_path):
     (tmp_path / "helper.py").write_text("import requests\nrequests.get('x')")
     assert taken("import helper").doubts == ("module helper uses requests, which reads more than its inputs",)
@@ -224,7 +294,7 @@ def test_the_number_of_threads_and_the_time_zone_count_and_a_path_does_not(taken
 
 
 def test_the_content_of_a_shipped_notebook_takes_milliseconds(tmp_path):
-    notebook = content_of(Path(__file__).parents[2] / "notebooks" / "train.ipynb")
+    notebook = content_of(ROOT / "notebooks" / "train.ipynb")
     content_of_run("train", notebook, {}, root=tmp_path, environ={})
     began = time.process_time()
     for _ in range(10):
@@ -232,3 +302,17 @@ def test_the_content_of_a_shipped_notebook_takes_milliseconds(tmp_path):
     assert (time.process_time() - began) / 10 < 0.02
     assert content.doubts == ()
     assert json.loads(content.as_json())["notebook"] == "train"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*sorted(ROOT.glob("notebooks/*.ipynb")), *sorted(ROOT.glob("templates/notebooks/*.ipynb"))],
+    ids=lambda p: p.stem,
+)
+def test_no_shipped_notebook_is_doubted_nor_reads_what_the_workbench_writes(tmp_path, path):
+    for name in ("ledger.db", "mlflow.db", "reports/runs/1/executed.ipynb", "schedules/weekly.json", "data/cases.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    content = content_of_run(path.stem, content_of(path), {"data": "data/cases.csv"}, root=tmp_path, environ={})
+    assert content.doubts == ()
+    assert list(content.inputs) == ["data/cases.csv"]

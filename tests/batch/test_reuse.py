@@ -121,6 +121,40 @@ def test_a_miss_is_explained_by_the_most_similar_earlier_run(world):
     assert world({"seed": 1, "data": "9"}).because == "ran because: parameter data was 1, is 9"
 
 
+ORDINARY = """
+import os
+from datetime import datetime
+from pathlib import Path
+import pandas as pd
+import workbench
+bench = workbench.open_bench()
+record = bench.record()
+folder = Path("data")
+frame = pd.concat(pd.read_csv(folder / f"{region}.csv") for region in ("north", "south"))
+since = datetime(2026, 1, 5)
+record.file(f"{frame.columns[0]}.csv", frame.to_csv())
+print(f"{len(frame)}/{record.now:%Y} rows of {frame.columns[0]}.{since}")
+"""
+
+
+def test_an_ordinary_notebook_is_not_run_again_until_its_data_changes(world):
+    (world.root / "data").mkdir()
+    for name in ("north", "south"):
+        (world.root / "data" / f"{name}.csv").write_text("a\n1\n")
+    world.write(world.root / "ordinary.ipynb", "#parameters\nseed: int = 7", ORDINARY)
+    world(name="ordinary")
+    assert world(name="ordinary").reused
+    (world.root / "data" / "south.csv").write_text("a\n2\n")
+    assert not world(name="ordinary").reused
+
+
+@pytest.mark.parametrize("cell", ["read('https://example.org/x.csv')", "from datetime import date\ndate.today()"])
+def test_what_reads_the_network_or_the_clock_is_always_run(world, cell):
+    world.write(world.root / "outside.ipynb", "#parameters\nseed: int = 7", cell)
+    world(name="outside")
+    assert not world(name="outside").reused
+
+
 # keys
 
 

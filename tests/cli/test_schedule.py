@@ -38,7 +38,7 @@ def test_what_is_printed_is_only_the_text_and_the_rest_is_told_beside_it(ask):
     result = ask("add", "weekly", "ab_test", *MONDAYS, "-p", "seed=8")
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines()[1].startswith("0 6 * * 1 ")
-    assert "-p seed=8 --key weekly --key-by week >>" in result.stdout
+    assert "-p seed=8 --fresh --key weekly --key-by week >>" in result.stdout
     assert "at 06:00 on Monday; next: Mon 2026-01-05 06:00, Mon 2026-01-12 06:00, Mon 2026-01-19 06:00" in result.stderr
     assert "crontab -e" in result.stderr
 

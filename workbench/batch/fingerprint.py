@@ -1,10 +1,12 @@
 """Takes a run's content from the disk: its cells, inputs, modules, the workbench's source, the environment.
 
-An input is every file or folder that a parameter's value names, and every file that texts in the code
-name; a path is relative to the workspace, the kernel's working folder. A module is one that the cells
-import, themselves or through others, from a folder that is no installed package: the workspace, what
-PYTHONPATH names, an editable installation. A digest is of the full content; one taken earlier in this
-process holds as long as size, time and inode of the file are what they were.
+An input is every file or folder that a parameter's value or a text in the code names; a name without "/"
+or "." is a folder only where it is handed on or kept, as in `read("orders")`. A path is relative to the
+workspace, the kernel's working folder, and in a module to the module's folder, too. A module is one that
+the cells import, themselves or through others, from a folder that is no installed package: the workspace,
+what PYTHONPATH names, the folder of an editable installation or its `src`. A digest is of the full
+content; one taken earlier in this process holds as long as size, time and inode of the file are what
+they were.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ import errno
 import functools
 import glob
 import hashlib
+import itertools
+import json
 import os
 import platform
 import re
@@ -21,8 +25,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
-from workbench.batch.code import Code, read_code
+from workbench.batch.code import Code, address_in, read_code
 from workbench.batch.content import Content
 from workbench.batch.lanes import THREADS
 from workbench.batch.notebook import own_cells
@@ -67,13 +72,20 @@ def content_of_run(
     code = read_code(sources)
     modules, beneath = _modules(code, [root, *_folders(environ)])
     doubts = [f"what the secret {secret} opens may change" for secret in secrets]
-    doubts += [*code.doubts, *(doubt for each in beneath for doubt in each.doubts)]
+    doubts += [*code.doubts, *(doubt for _, each in beneath for doubt in each.doubts)]
     inputs: dict[str, str] = {}
-    for text in _texts(parameters.values()):
+    given = {text: name for name, value in parameters.items() for text in _texts([value])}
+    for text, parameter in given.items():
+        if address_in(text):
+            doubts.append(f"parameter {parameter} {address_in(text)}")
         _add(inputs, doubts, text, root, folders=True)
-    texts = list(dict.fromkeys(text for each in (code, *beneath) for text in each.texts))
+    texts = list(dict.fromkeys([*given, *code.texts, *(text for _, each in beneath for text in each.texts)]))
     for text in _joined(texts, root):
-        _add(inputs, doubts, text, root, folders=False)
+        _add(inputs, doubts, text, root, folders=_may_be_folder(text))
+    for folder, each in beneath:
+        before = os.path.relpath(folder, root)
+        for text in _joined(list(each.texts), folder) if before != "." else ():
+            _add(inputs, doubts, os.path.join(before, text), root, folders=_may_be_folder(text))  # noqa: PTH118
     try:
         own = _own_source(_tick())
     except OSError as error:
@@ -105,7 +117,10 @@ def digest_input(path: Path) -> str:
     if not path.is_dir():
         raise FileNotFoundError(errno.ENOENT, "there is no such file or folder")
     files: list[Path] = []
-    for folder, _, names in os.walk(path):
+    seen: set[str] = set()
+    for folder, folders, names in os.walk(path, followlinks=True):
+        seen.add(os.path.realpath(folder))
+        folders[:] = [name for name in sorted(folders) if os.path.realpath(Path(folder, name)) not in seen]
         files += [Path(folder, name) for name in names]
         if len(files) > MOST_FILES:
             raise OSError(f"it holds more than {MOST_FILES} files")
@@ -145,6 +160,8 @@ def _texts(values: Iterable[Any]) -> Iterator[str]:
             yield value
         elif isinstance(value, list):
             yield from _texts(value)
+        elif isinstance(value, dict):
+            yield from _texts(value.values())
 
 
 def _joined(texts: list[str], root: Path) -> Iterator[str]:
@@ -165,20 +182,39 @@ def _joined(texts: list[str], root: Path) -> Iterator[str]:
 
 def _add(inputs: dict[str, str], doubts: list[str], text: str, root: Path, *, folders: bool) -> None:
     """Add the input that a text names, if it names one; what is there but cannot be read is doubted."""
-    if not text.strip("/"):
+    name = text.removeprefix("file://")
+    if not name.strip("/~ "):
         return
-    place = os.path.join(root, text)  # noqa: PTH118 (most texts name nothing; a path object costs more)
+    name = os.path.expanduser(name)  # noqa: PTH111 (most texts name nothing; a path object costs more)
+    place = os.path.join(root, name)  # noqa: PTH118
     try:
-        if os.path.isfile(place) or (folders and text.strip() and os.path.isdir(place)):  # noqa: PTH112, PTH113
+        if os.path.isfile(place) or (folders and os.path.isdir(place)):  # noqa: PTH112, PTH113
             inputs[text] = digest_input(Path(place))
         elif GLOB & set(text) and ("/" in text or "." in text):
-            matched = [Path(each) for each in sorted(glob.glob(place, recursive=True))]  # noqa: PTH207
+            matched = _matched(name, root)
             if matched:
-                inputs[text] = digest({str(each): digest_input(each) for each in matched if each.is_file()})
+                inputs[text] = digest({each: digest_input(root / each) for each in matched})
     except (ValueError, re.error):
         return  # no path
     except OSError as error:
         doubts.append(f"{text} cannot be read: {error.strerror or error}")
+
+
+def _may_be_folder(text: str) -> bool:
+    return "/" in text or "." in text[1:-1]
+
+
+def _matched(pattern: str, root: Path) -> list[str]:
+    """The files and folders that a pattern names; links in a circle end at the limit.
+
+    Raises:
+        OSError: They are too many.
+    """
+    named = glob.iglob(pattern, root_dir=root, recursive=True)  # noqa: PTH207 (a workspace's path may hold brackets)
+    found = list(itertools.islice(named, MOST_FILES + 1))
+    if len(found) > MOST_FILES:
+        raise OSError(f"it names more than {MOST_FILES} files")
+    return [each for each in sorted(found) if (root / each).is_file() or (root / each).is_dir()]
 
 
 def _folders(environ: Mapping[str, str]) -> list[Path]:
@@ -186,13 +222,14 @@ def _folders(environ: Mapping[str, str]) -> list[Path]:
     named = environ.get("PYTHONPATH", "").split(os.pathsep)
     installed = (sys.prefix, sys.base_prefix, sys.exec_prefix)
     added = [entry for entry in sys.path if entry and not any(Path(entry).is_relative_to(p) for p in installed)]
-    return [Path(entry) for entry in dict.fromkeys([*named, *added]) if entry and Path(entry).is_dir()]
+    editable = _editable(tuple(sys.path), _tick())
+    return [Path(entry) for entry in dict.fromkeys([*named, *added, *editable]) if entry and Path(entry).is_dir()]
 
 
-def _modules(code: Code, folders: list[Path]) -> tuple[dict[str, str], list[Code]]:
-    """The modules that code imports from folders, and they in turn: digests by dotted name, and their code."""
+def _modules(code: Code, folders: list[Path]) -> tuple[dict[str, str], list[tuple[Path, Code]]]:
+    """The modules that code imports from folders, and they in turn: digests by dotted name, folders and code."""
     digests: dict[str, str] = {}
-    read: list[Code] = []
+    read: list[tuple[Path, Code]] = []
     waiting = list(code.imports)
     seen: set[str] = set()
     while waiting:
@@ -208,12 +245,12 @@ def _modules(code: Code, folders: list[Path]) -> tuple[dict[str, str], list[Code
             try:
                 source = path.read_text("utf-8")
             except (OSError, UnicodeDecodeError):
-                read.append(Code(doubts=(f"module {module} cannot be read",)))
+                read.append((path.parent, Code(doubts=(f"module {module} cannot be read",))))
                 continue
             digests[module] = hashlib.sha256(source.encode()).hexdigest()
             package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-            read.append(read_code(((f"module {module}", source),), package))
-            waiting += read[-1].imports
+            read.append((path.parent, read_code(((f"module {module}", source),), package)))
+            waiting += read[-1][1].imports
     return dict(sorted(digests.items())), read
 
 
@@ -264,6 +301,22 @@ def _installed(places: tuple[str, ...], tick: int) -> dict[str, str]:  # noqa: A
             if name.endswith(".dist-info"):
                 distribution, _, version = name.removesuffix(".dist-info").partition("-")
                 found.setdefault(distribution, version)
+    return found
+
+
+@functools.lru_cache(maxsize=1)
+def _editable(places: tuple[str, ...], tick: int) -> list[str]:  # noqa: ARG001
+    """Folders of what is installed editable, which an import hook need not put on the path; looked at once a tick."""
+    found: list[str] = []
+    for entry in dict.fromkeys(places):
+        for note in Path(entry or ".").glob("*.dist-info/direct_url.json"):
+            try:
+                told = json.loads(note.read_text("utf-8"))
+                if told.get("dir_info", {}).get("editable"):
+                    folder = unquote(urlsplit(told["url"]).path)
+                    found += [folder, f"{folder}/src"]
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                continue  # it notes no folder
     return found
 
 

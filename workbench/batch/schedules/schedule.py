@@ -53,13 +53,13 @@ class Schedule:
     container: Container | None = None  # on Kubernetes
 
     def command(self, workspace: Path) -> list[str]:
-        """What is run, after the program's name."""
+        """What is run, after the program's name; afresh each time, since the key keeps it to one run a period."""
         words = ["run", self.notebook, "--workspace", str(workspace)]
         for name, value in self.parameters.items():
             words += ["-p", f"{name}={value}"]
         for sweep in self.sweeps:
             words += ["--sweep", sweep]
-        return [*words, "--key", self.name, "--key-by", self.key_by]
+        return [*words, "--fresh", "--key", self.name, "--key-by", self.key_by]
 
 
 def check(schedule: Schedule) -> None:
