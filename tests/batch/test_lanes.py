@@ -190,6 +190,12 @@ def test_a_hundred_megabytes_of_printing_are_kept_small_and_said_so(execute):
     assert text.endswith("after\n")
 
 
+def test_one_print_of_seventy_megabytes_is_not_taken_for_a_dead_kernel(execute):
+    ended, notebook = execute("print('x' * 70_000_000)", "print('after')")
+    assert ended.failure is None
+    assert printed(notebook).endswith("[the rest of what this cell printed was not kept]\nafter\n")
+
+
 @pytest.mark.parametrize("cell", ["raise SystemExit(3)", "import sys; sys.exit(3)", "import sys; sys.exit('no data')"])
 def test_leaving_a_cell_by_an_exit_is_a_failure_of_it(execute, cell):
     ended, _ = execute(cell, "print('never')")

@@ -196,7 +196,7 @@ class LocalClient:
         from jupyter_client.jsonutil import parse_date
 
         try:
-            body, _ = wire.receive(self._socket)
+            body, _ = wire.receive(self._socket, most=wire.LARGEST)  # a cell may show what it likes
         except (OSError, ValueError):
             body = None
         if body is None:

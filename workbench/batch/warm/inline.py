@@ -37,7 +37,7 @@ from workbench.batch.warm import fresh, wire
 
 AFTER = 0.2  # seconds after which what was printed is sent
 OFTEN = 1000  # times that something is printed, after which it is sent at once
-ENOUGH = 64 << 20  # bytes of one cell's output to the files themselves that are kept
+ENOUGH = 16 << 20  # bytes of one cell's output to the files themselves that are kept
 LAUNCHER = str(Path(iostream.__file__).parents[1] / "ipykernel_launcher.py")  # what a cold kernel was started by
 SHELL, IOPUB = "shell", "iopub"
 
