@@ -190,6 +190,33 @@ def test_a_hundred_megabytes_of_printing_are_kept_small_and_said_so(execute):
     assert text.endswith("after\n")
 
 
+COUNTS = """
+import subprocess
+child = subprocess.Popen(["seq", "1000000"])
+while child.poll() is None:
+    print(end="")  # each takes over what the child has written by now
+"""
+
+
+def test_nothing_is_lost_of_what_a_child_process_writes_while_it_is_taken_over(execute):
+    ended, notebook = execute(COUNTS)
+    assert ended.failure is None
+    assert printed(notebook).split() == [str(number) for number in range(1, 1_000_001)]
+
+
+def test_a_child_process_that_empties_the_file_is_heard_each_time(execute):
+    cell = "import os\nfor sign in 'aab':\n    os.system(f'echo {sign} > /dev/stdout')\n    print('told')"
+    ended, notebook = execute(cell)
+    assert ended.failure is None
+    assert sorted(printed(notebook).split()) == ["a", "a", "b", "told", "told", "told"]
+
+
+def test_one_print_of_seventy_megabytes_is_not_taken_for_a_dead_kernel(execute):
+    ended, notebook = execute("print('x' * 70_000_000)", "print('after')")
+    assert ended.failure is None
+    assert printed(notebook).endswith("[the rest of what this cell printed was not kept]\nafter\n")
+
+
 @pytest.mark.parametrize("cell", ["raise SystemExit(3)", "import sys; sys.exit(3)", "import sys; sys.exit('no data')"])
 def test_leaving_a_cell_by_an_exit_is_a_failure_of_it(execute, cell):
     ended, _ = execute(cell, "print('never')")

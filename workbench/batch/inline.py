@@ -25,7 +25,7 @@ def inline(job: Job, on_cell: OnCell | None = None, *, zygote: Zygote) -> Ended:
     """Run a notebook's cells in a fork of a zygote, without ZeroMQ.
 
     Raises:
-        Unavailable: There is no zygote to be had.
+        Unavailable: There is no zygote to be had, or it gave no child.
         RuntimeError: papermill failed before there was a kernel.
     """
     zygote.start()
@@ -61,6 +61,15 @@ class LocalKernel:
 
     async def start_kernel(self, **_: Any) -> None:
         """Fork it."""
+        self.start()
+
+    def start(self) -> None:
+        """Fork it, without an event loop.
+
+        Raises:
+            Unavailable: It cannot be forked.
+            OSError: There is no socket to be had.
+        """
         ours, theirs = socket.socketpair()
         with theirs:
             self._socket = ours
@@ -196,7 +205,7 @@ class LocalClient:
         from jupyter_client.jsonutil import parse_date
 
         try:
-            body, _ = wire.receive(self._socket)
+            body, _ = wire.receive(self._socket, most=wire.LARGEST)  # a cell may show what it likes
         except (OSError, ValueError):
             body = None
         if body is None:

@@ -43,7 +43,7 @@ def warm(job: Job, on_cell: OnCell | None = None, *, zygote: Any) -> Ended:
     """Run a notebook's cells in a kernel forked from a zygote.
 
     Raises:
-        Unavailable: There is no zygote to be had.
+        Unavailable: There is no zygote to be had, or it gave no kernel.
         RuntimeError: papermill failed before there was a kernel.
     """
     zygote.start()

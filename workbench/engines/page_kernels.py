@@ -53,12 +53,16 @@ class PageKernels(AsyncMappingKernelManager):
         Raises:
             HTTPError: 503, there is none.
         """
-        async with self._turn:
-            await self._place()
-            if self._watch is None:
-                self._watch = PeriodicCallback(self.look, 1000 * LOOK)
-                self._watch.start()
-            return await super().start_kernel(**options, env=without_token(env or {}))
+        for _ in range(int(PATIENCE / TRY)):
+            async with self._turn:
+                why = await self._refusal()
+                if not why:
+                    if self._watch is None:
+                        self._watch = PeriodicCallback(self.look, 1000 * LOOK)
+                        self._watch.start()
+                    return await super().start_kernel(**options, env=without_token(env or {}))
+            await asyncio.sleep(TRY)  # others have their turn meanwhile
+        raise web.HTTPError(503, why, reason="All places are taken")
 
     async def look(self) -> None:
         """End kernels that are too large, and forget those that died."""
@@ -72,20 +76,13 @@ class PageKernels(AsyncMappingKernelManager):
                 may = f"{self.most_memory / GB:.2g} GB"
                 await self._end(kernel_id, f"This page took more than the {may} of memory that it may, and was ended.")
 
-    async def _place(self) -> None:
-        """Wait a moment for a place.
-
-        Raises:
-            HTTPError: 503, there is none.
-        """
-        for _ in range(int(PATIENCE / TRY)):
-            full = len(self) >= self.most
-            if not full and psutil.virtual_memory().available >= LEAST_FREE:
-                return
-            if not (full and await self._make_room()):
-                await asyncio.sleep(TRY)
-        why = f"{self.most} pages are open" if full else "this machine has too little memory for one more page"
-        raise web.HTTPError(503, why, reason="All places are taken")
+    async def _refusal(self) -> str:
+        """Why there is no place just now; nothing where there is one."""
+        if len(self) >= self.most and not await self._make_room():
+            return f"{self.most} pages are open"
+        if psutil.virtual_memory().available < LEAST_FREE:
+            return "this machine has too little memory for one more page"
+        return ""
 
     async def _make_room(self) -> bool:
         """End the kernel of the page that was left first; whether there is one."""

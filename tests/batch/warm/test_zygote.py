@@ -228,6 +228,27 @@ def test_where_there_is_no_fork_cells_run_cold_and_the_log_says_why(
     assert "runs cold: this is another system" in caplog.text
 
 
+class Refusing:
+    """A zygote that runs and gives no child."""
+
+    def start(self):
+        """It runs."""
+
+    def fork(self, kind, **_):
+        raise Unavailable(f"no {kind} today")
+
+
+@pytest.mark.parametrize(("asked", "kind"), [("warm", "kernel"), ("inline", "inline")])
+def test_where_the_fork_itself_is_refused_cells_run_cold_and_the_lane_says_so(
+    tmp_path, write_notebook, caplog, asked, kind
+):
+    notebook = write_notebook(tmp_path / "n.ipynb", "print('here')")
+    ended = Local(Refusing(), asked)(Job(notebook, tmp_path, tmp_path, dict(os.environ)))
+    assert (ended.failure, ended.lane) == (None, "cold")
+    assert f"runs cold: no {kind} today" in caplog.text
+    assert "here" in notebook.read_text()
+
+
 # how it lives and ends
 
 

@@ -12,7 +12,8 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -29,18 +30,36 @@ def load(name: str) -> None:
     if names is None:
         importlib.import_module(name)
         return
-    before = _state()
+    usual = _templates().default
+    depth, colours = sys.getrecursionlimit(), _colours(usual)
     importlib.import_module(name)
-    after = _state()
-    _set(before)
+    change = Change(_if_new(sys.getrecursionlimit(), depth), _if_new(_colours(usual), colours))
+    sys.setrecursionlimit(depth)
+    if change.colours is not None:
+        _templates()[usual].layout.colorway = colours
     modules = {found: sys.modules.pop(found) for found in [*sys.modules] if found.partition(".")[0] in names}
-    sys.meta_path.insert(0, Aside(names, modules, lambda: _set(after)))
+    sys.meta_path.insert(0, Aside(names, modules, change))
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an import did to others; None where it did nothing."""
+
+    depth: int | None = None  # that Python may recurse
+    colours: tuple[str, ...] | None = None  # of plotly's default template
+
+    def make(self) -> None:
+        """Do it again, to what a fork has by now: it may have chosen another template, or none."""
+        if self.depth is not None:
+            sys.setrecursionlimit(max(self.depth, sys.getrecursionlimit()))
+        if self.colours is not None and (chosen := _templates().default) in _templates():
+            _templates()[chosen].layout.colorway = self.colours
 
 
 class Aside(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Puts modules back when the first of their packages is imported."""
 
-    def __init__(self, names: Sequence[str], modules: dict[str, ModuleType], change: Callable[[], None]) -> None:
+    def __init__(self, names: Sequence[str], modules: dict[str, ModuleType], change: Change) -> None:
         self._names = names
         self._modules = modules
         self._change = change
@@ -65,17 +84,16 @@ class Aside(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         module.__spec__ = self._spec
         sys.meta_path.remove(self)
         sys.modules.update(self._modules)
-        self._change()
+        self._change.make()
 
 
-def _state() -> tuple[int, Any]:
-    """What such libraries change: the depth of recursion, the colours of plotly's figures."""
-    templates = importlib.import_module("plotly.io").templates
-    return sys.getrecursionlimit(), templates[templates.default].layout.colorway
+def _templates() -> Any:
+    return importlib.import_module("plotly.io").templates
 
 
-def _set(state: tuple[int, Any]) -> None:
-    depth, colours = state
-    sys.setrecursionlimit(depth)
-    templates = importlib.import_module("plotly.io").templates
-    templates[templates.default].layout.colorway = colours
+def _colours(template: str | None) -> Any:
+    return _templates()[template].layout.colorway if template in _templates() else None
+
+
+def _if_new(after: Any, before: Any) -> Any:
+    return after if after != before else None

@@ -37,7 +37,8 @@ from workbench.batch.warm import fresh, wire
 
 AFTER = 0.2  # seconds after which what was printed is sent
 OFTEN = 1000  # times that something is printed, after which it is sent at once
-ENOUGH = 64 << 20  # bytes of one cell's output to the files themselves that are kept
+ENOUGH = 16 << 20  # bytes of output to the files themselves that are kept, told or not
+MARK = bytes(8)  # stands in those files behind what was told
 LAUNCHER = str(Path(iostream.__file__).parents[1] / "ipykernel_launcher.py")  # what a cold kernel was started by
 SHELL, IOPUB = "shell", "iopub"
 
@@ -117,6 +118,8 @@ class OutStream(iostream.OutStream):
         self._number = number
         self._file = os.memfd_create(name)
         fcntl.fcntl(self._file, fcntl.F_SETFL, os.O_APPEND)
+        self._ours = os.open(f"/proc/self/fd/{self._file}", os.O_WRONLY | os.O_APPEND)  # its place is ours alone
+        self._mark = self._marked()
         os.dup2(self._file, number)
         super().__init__(session, Publisher(), name, watchfd=False)  # type: ignore[no-untyped-call]
         self._original_stdstream_copy = os.open(os.devnull, os.O_WRONLY)  # a cold kernel's, too, leads nowhere
@@ -130,13 +133,32 @@ class OutStream(iostream.OutStream):
     parent_header = property(_parent, iostream.OutStream.parent_header.fset)  # type: ignore[attr-defined]
 
     def _overtake(self) -> None:
-        if self._is_master_process() and (size := os.fstat(self._file).st_size):  # type: ignore[no-untyped-call]
-            with self._buffer_lock:
-                text = os.pread(self._file, min(size, ENOUGH), 0).decode("utf-8", "replace")
+        """Take what was written past it since the last mark, and set another.
+
+        The file is not emptied each time: a process that writes just then would lose what it wrote.
+        """
+        if not self._is_master_process():  # type: ignore[no-untyped-call]
+            return
+        with self._buffer_lock:
+            found = os.pread(self._file, len(MARK) + 1, self._mark)
+            if found == MARK:
+                return
+            start = self._mark + len(MARK) if found.startswith(MARK) else 0  # `echo a > /dev/stdout` emptied it
+            self._mark = self._marked()
+            size = self._mark - start
+            text = os.pread(self._file, min(size, ENOUGH), start).replace(MARK, b"").decode("utf-8", "replace")
+            if size > ENOUGH:
+                text += f"\n[{size - ENOUGH} more bytes were not kept]\n"
+            if self._mark > ENOUGH:  # it lies in memory; only what is written at this very moment is lost
                 os.ftruncate(self._file, 0)
-                if size > ENOUGH:
-                    text += f"\n[{size - ENOUGH} more bytes were not kept]\n"
-                self._buffers[frozenset(self._parent_header_global.items())].write(text)
+                self._marked()
+                self._mark = 0
+            self._buffers[frozenset(self._parent_header_global.items())].write(text)
+
+    def _marked(self) -> int:
+        """Where a mark stands that is set now, behind all that was written."""
+        os.write(self._ours, MARK)
+        return os.lseek(self._ours, 0, os.SEEK_CUR) - len(MARK)
 
     def _schedule_flush(self) -> None:
         """It is flushed by the watch over it, see `_flushed`; earlier where there is much."""

@@ -62,13 +62,19 @@ class WarmProvisioner(LocalProvisioner):
     idle = Float(IDLE, help="Seconds after which a zygote that nobody asks ends itself.", config=True)
 
     async def launch_kernel(self, cmd: list[str], **options: Any) -> Any:
-        """Fork a kernel; start one cold where that cannot be."""
+        """Fork a kernel; start one cold where that cannot be.
+
+        Raises:
+            Unavailable: It cannot be forked, and who asks gave the zygote and sees to the rest.
+        """
         given: Zygote | None = options.pop("zygote", None)
         environ = options.get("env") or {}
         folder = options.get("cwd") or os.getcwd()  # noqa: PTH109  # as a process that is started gets it
         try:
             child = await asyncio.to_thread(self._forked, given, cmd, environ, str(folder))
         except (Unavailable, OSError) as why:
+            if given is not None:
+                raise Unavailable(str(why)) from why
             logging.getLogger("workbench").warning("this kernel starts cold: %s", why)
             return await super().launch_kernel(cmd, **options)
         self.process = Process(child)  # type: ignore[assignment]  # all of a process that Jupyter asks for

@@ -14,7 +14,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 LENGTH = struct.Struct("!I")
-MOST = 64 << 20  # bytes of one message
+MOST = 64 << 20  # bytes of one message, unless its reader says otherwise
+LARGEST = (1 << 32) - 1  # bytes that a length can tell
+PART = 1 << 20  # bytes that are read at once
 MOST_FILES = 8
 PEER = struct.Struct("3i")  # pid, uid, gid
 
@@ -31,8 +33,12 @@ def send(sock: socket.socket, body: Mapping[str, Any], files: Sequence[int] = ()
     sock.sendall(frame[sent:])
 
 
-def receive(sock: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
+def receive(sock: socket.socket, *, most: int = MOST) -> tuple[dict[str, Any] | None, list[int]]:
     """The next message and its files; None where the other end is gone.
+
+    Args:
+        sock: Where it comes.
+        most: Bytes that it may have.
 
     Raises:
         ValueError: It is too large or no JSON object.
@@ -43,7 +49,7 @@ def receive(sock: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
     if len(length) < LENGTH.size:
         return None, files
     (size,) = LENGTH.unpack(length)
-    if size > MOST:
+    if size > most:
         raise ValueError(f"a message of {size} bytes")
     body = json.loads(exactly(sock, size))
     if not isinstance(body, dict):
@@ -55,7 +61,7 @@ def exactly(sock: socket.socket, size: int) -> bytes:
     """So many bytes, or fewer where the other end is gone."""
     parts = bytearray()
     while len(parts) < size:
-        part = sock.recv(size - len(parts))
+        part = sock.recv(min(size - len(parts), PART))
         if not part:
             break
         parts += part
