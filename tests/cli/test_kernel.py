@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 
 import pytest
 from click.testing import CliRunner
@@ -14,14 +15,12 @@ from workbench.cli.doctor import _warm_kernels
 @pytest.fixture
 def invoke(tmp_path, monkeypatch):
     """Runs a command where no zygote runs and nothing is installed."""
-    runtime = tmp_path / "run"
-    runtime.mkdir(mode=0o700)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
     monkeypatch.delenv("WORKBENCH_WORKSPACE", raising=False)
-    return lambda *words: CliRunner().invoke(main, ["kernel", *words])
+    with tempfile.TemporaryDirectory(prefix="run-") as runtime:  # a socket's path must be short
+        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+        yield lambda *words: CliRunner().invoke(main, ["kernel", *words])
 
 
 def test_the_status_says_that_none_runs_and_how_to_start_one(invoke):
@@ -41,7 +40,9 @@ def test_the_kernelspec_is_installed_for_the_user(invoke, tmp_path):
     assert result.exit_code == 0, result.stderr
     spec = json.loads((tmp_path / "jupyter" / "kernels" / "workbench" / "kernel.json").read_text())
     assert spec["display_name"] == "Workbench (warm)"
-    assert spec["metadata"]["kernel_provisioner"] == {"provisioner_name": "workbench-provisioner"}
+    chosen = spec["metadata"]["kernel_provisioner"]
+    assert chosen["provisioner_name"] == "workbench-provisioner"
+    assert chosen["config"]["preload"] == list(PRELOAD)
 
 
 def test_the_doctor_names_modules_that_were_left_out(invoke):
