@@ -179,7 +179,8 @@ def test_a_run_whose_worker_is_killed_finishes_once(cluster, tmp_path):
     first, _ = pids(tmp_path)
     wait_until(lambda: is_gone(first))
     left = {path.name for path in outcome.notebook.parent.iterdir()}
-    assert left == {"run.json", "notebook.ipynb", "report.html", "of-the-second"}
+    own = {"run.json", "content.json", "reads.jsonl", "notebook.ipynb", "report.html"}  # what the runner writes
+    assert left == {*own, "of-the-second"}
 
 
 @pytest.mark.slow

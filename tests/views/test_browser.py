@@ -78,10 +78,15 @@ class App:
     def cut_off(self, width: int) -> list[str]:
         """What reaches beyond the right edge of a window of this width."""
         self.page.set_viewport_size({"width": width, "height": 1100})
-        return self.page.evaluate(
-            """() => [...document.querySelectorAll('.wb-page *')]
-                .filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.className)"""
-        )
+        for _ in range(20):  # the page is laid out anew, on a busy machine not at once
+            found = self.page.evaluate(
+                """() => [...document.querySelectorAll('.wb-page *')]
+                    .filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.className)"""
+            )
+            if not found:
+                break
+            self.page.wait_for_timeout(100)
+        return found
 
     def _guard(self, route) -> None:
         address = route.request.url
