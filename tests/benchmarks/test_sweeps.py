@@ -18,7 +18,7 @@ from workbench.batch.inline import inline
 from workbench.batch.lanes import Job
 from workbench.bench import create, usual_zygote
 
-pytestmark = pytest.mark.benchmark
+pytestmark = [pytest.mark.benchmark, pytest.mark.slow]
 RUNS, MEASURED, JOBS = 100, 6, 2
 CELLS = (
     "seed: int = 1  # seed",
