@@ -181,6 +181,7 @@ def test_a_card_begins_an_experiment_and_the_run_form_is_put_below_its_parameter
 
     page.keyboard.press("Control+Shift+C")
     page.locator(".lm-CommandPalette-input:visible").fill("Workbench: Run Form")
+    page.locator(".lm-CommandPalette-item.lm-mod-active", has_text="Workbench: Run Form").wait_for()  # it has searched
     page.keyboard.press("Enter")
     form = page.locator(".jp-Notebook .jp-CodeCell", has_text="workbench.form()")
     form.locator(".jp-OutputArea-output").first.wait_for(timeout=60_000)
