@@ -40,6 +40,7 @@ class Measure:
     name: str  # as it is called in results
     column: str  # where it is read
     within: Within = "sum"  # how a unit's rows become one number
+    cap: float | None = None  # a unit's number above it counts as it (winsorised); None: as it is
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from math import inf
 from typing import Any, Literal, get_args
 
 from workbench.data.moments import Measure, MomentCube
 from workbench.data.scans import Within
 from workbench.errors import Misuse
 from workbench.stats.comparison import Better
+from workbench.stats.effects import EffectPrior
 
-Kind = Literal["binary", "mean", "count", "revenue"]
+Kind = Literal["binary", "mean", "count", "revenue", "ratio", "quantile"]
 
 
 @dataclass(frozen=True)
@@ -25,22 +27,48 @@ class Metric:
     """One thing that is measured on every unit."""
 
     name: str
-    kind: Kind  # binary: 0 or 1; mean, count: compared by their means; revenue: zeros, then log-normal amounts
+    kind: Kind  # binary: 0 or 1; revenue: zeros, then log-normal amounts; ratio: of two sums; the others by their means
     column: str
     better: Better = "higher"
     within: Within = "sum"  # how a unit's rows become one number
     noun: str = ""  # what one of it is called in a sentence, e.g. "visits a year"; the name by default
+    denominator: str = ""  # column; of a ratio only
+    quantile: float | None = None  # of kind quantile only, in (0, 1)
+    cap: float | None = None  # a unit's larger values are counted as this (winsorised); None: as they are
+    guardrail: bool = False  # must not get worse; it decides nothing else
+    margin: float = 0.05  # of a guardrail: harm that is tolerated, as a share of the control's mean
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
             raise Misuse(f"{self.name} is of kind {self.kind!r}; it must be one of {', '.join(get_args(Kind))}")
         if self.better not in get_args(Better):
             raise Misuse(f"better is {self.better!r} for {self.name}; it must be 'higher' or 'lower'")
+        if (self.kind == "ratio") != bool(self.denominator):
+            raise Misuse(
+                f"{self.name} is of kind {self.kind} with the denominator {self.denominator!r}",
+                hint="a ratio names two columns, as in price=ratio:revenue/orders; no other kind does",
+            )
+        if (self.kind == "quantile") != (self.quantile is not None) or not 0 < (self.quantile or 0.5) < 1:
+            raise Misuse(
+                f"{self.name} is of kind {self.kind} with the quantile {self.quantile}; it must lie in (0, 1)",
+                hint="write it as in slow=quantile:seconds@0.9; no other kind takes one",
+            )
+        if self.cap is not None and self.kind in {"binary", "quantile"}:
+            raise Misuse(f"{self.name} is of kind {self.kind}, which no cap can change", hint="leave the cap out")
+        if not self.margin >= 0:
+            raise Misuse(f"the margin of {self.name} is {self.margin}; it must be at least 0")
 
     @property
     def measure(self) -> Measure:
         """What the cube has to hold for it."""
-        return Measure(self.name, self.column, self.within)
+        return Measure(self.name, self.column, self.within, self.cap)
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """The same with a ratio's denominator, called "NAME per COLUMN"."""
+        if not self.denominator:
+            return (self.measure,)
+        return self.measure, Measure(f"{self.name} per {self.denominator}", self.denominator, self.within)
 
     @property
     def called(self) -> str:
@@ -63,6 +91,12 @@ class Design:
     covariates: tuple[str, ...] = ()  # columns known before the arms were drawn: there the arms must agree
     shares: Mapping[str, float] | None = None  # planned shares of units by arm; None: not known
     certainty: float = 0.95  # probability from which an answer is one, in (0.5, 1); also inside the intervals
+    day: str | None = None  # column
+    adjust: tuple[str, ...] = ()  # those covariates that take out what was known before (CUPED)
+    stratify: bool = False  # whether segments are compared each with itself (post-stratification)
+    priors: Mapping[str, EffectPrior] = field(default_factory=dict)  # of effects, by metric; absent: weak
+    rope: float | None = None  # smallest relative effect that matters, above zero
+    loss_threshold: float | None = None  # largest expected loss at which an arm is chosen, as a share of the control
 
     def __post_init__(self) -> None:
         if not self.metrics:
@@ -71,18 +105,33 @@ class Design:
             raise Misuse(f"certainty is {self.certainty}; it must lie in (0.5, 1)")
         if self.arms and self.control not in self.arms:
             raise Misuse(f"control is {self.control!r}; the arms are {', '.join(self.arms)}")
+        if self.metrics[0].guardrail:
+            raise Misuse(f"{self.metrics[0].name} decides and cannot be a guardrail", hint="name another metric first")
+        for name, value in (("rope", self.rope), ("loss_threshold", self.loss_threshold)):
+            if value is not None and not value > 0:
+                raise Misuse(f"{name} is {value}; it must be above 0, as a share of the control's mean")
+        if unknown := [name for name in self.adjust if name not in self.covariates]:
+            raise Misuse(f"adjust names {unknown[0]!r}, which is no covariate", hint="name it among the covariates")
+        if self.stratify and not self.segments:
+            raise Misuse("stratify needs segments, and the design has none", hint="name a segment column")
         names = [metric.name for metric in self.metrics]
+        if unknown := sorted(set(self.priors) - set(names)):
+            raise Misuse(f"there is a prior for {unknown[0]!r}; the metrics are {', '.join(names)}")
         if twice := sorted({n for n in names if (names + list(self.covariates)).count(n) > 1}):
             raise Misuse(f"{twice[0]!r} names two metrics or covariates; give each a name of its own")
 
     @property
     def measures(self) -> tuple[Measure, ...]:
         """All that the scan has to take: metrics, then covariates."""
-        return tuple(m.measure for m in self.metrics) + tuple(Measure(c, c, "mean") for c in self.covariates)
+        metrics = tuple(measure for metric in self.metrics for measure in metric.measures)
+        return metrics + tuple(Measure(c, c, "mean") for c in self.covariates)
 
     def as_json(self) -> str:
-        """The design as text, to be kept beside its result."""
-        return json.dumps(asdict(self), sort_keys=True, indent=1, ensure_ascii=False)
+        """The design as text, to be kept beside its result; a normal part of a prior has no `df`."""
+        fields = asdict(self)
+        for prior in fields["priors"].values():
+            prior["components"] = [{k: v for k, v in c.items() if v != inf} for c in prior["components"]]
+        return json.dumps(fields, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
 
     @property
     def digest(self) -> str:
@@ -102,6 +151,7 @@ class Design:
             unit=self.unit,
             cluster=self.cluster,
             segments=self.segments,
+            day=self.day,
             arms=self.arms or None,
             digest=digest,
         )
