@@ -12,20 +12,15 @@ the ledger reads all; a run's folder is opened only when its cube is asked for.
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from scipy import special
-
-from workbench.batch.folders import FILES, NOTEBOOK, REPORT, runs_folder
+from workbench.batch.folders import FILES, REPORT
 from workbench.data.moments import MomentCube
-from workbench.errors import Misuse
-from workbench.ledger import Entry, Ledger
+from workbench.ledger import Ledger
 from workbench.stats.effects import Scale
 
 IMPORTED = "experiment.imported"
@@ -132,9 +127,7 @@ class Archive:
     def __iter__(self) -> Iterator[Past]:
         return iter(self.pasts)
 
-    def search(
-        self, text: str = "", *, failed: bool = False, since: date | None = None, metric: str = ""
-    ) -> Archive:
+    def search(self, text: str = "", *, failed: bool = False, since: date | None = None, metric: str = "") -> Archive:
         """Those that match all that is given.
 
         Args:

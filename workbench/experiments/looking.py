@@ -35,7 +35,7 @@ class Belief:
 
 
 BELIEFS = (
-    Belief("nothing", EffectPrior.flat(scale="relative")),
+    Belief("any size", EffectPrior.flat(scale="relative")),
     *(
         Belief(f"±{share} %", EffectPrior.normal(0.0, share / 196, scale="relative", source=f"95 % within ±{share} %"))
         for share in (50, 20, 10, 5, 2, 1)
@@ -157,9 +157,9 @@ def signed(value: float, scale: Scale) -> str:
     """A size of an effect with its sign.
 
     >>> signed(-0.0123, "relative"), signed(0.0, "relative")
-    ('−1.2 %', '±0.000 %')
+    ('−1.2 %', '0')
     """
-    return ("+" if value > 0 else "−" if value < 0 else "±") + amount(value, scale)
+    return ("+" if value > 0 else "−") + amount(value, scale) if value else "0"
 
 
 def _sentence(r: Reading, choice: Choice, better: float, taking: float, keeping: float, accepted: float) -> str:

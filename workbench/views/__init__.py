@@ -7,9 +7,19 @@ person's act to a callback. Whatever text it is given is shown as text, whatever
 from __future__ import annotations
 
 from workbench.views.choosing import run_page
+from workbench.views.experiments import experiment_board
 from workbench.views.form import run_form
 from workbench.views.monitoring import monitoring_board
-from workbench.views.pages import monitoring_page, promotions_page
+from workbench.views.pages import experiments_page, monitoring_page, promotions_page
 from workbench.views.promotions import promotion_board
 
-__all__ = ["monitoring_board", "monitoring_page", "promotion_board", "promotions_page", "run_form", "run_page"]
+__all__ = [
+    "experiment_board",
+    "experiments_page",
+    "monitoring_board",
+    "monitoring_page",
+    "promotion_board",
+    "promotions_page",
+    "run_form",
+    "run_page",
+]

@@ -5,35 +5,24 @@ what it shows, and no meaning rests on colour alone: harm is hatched, good is so
 pale, a belief is a dashed line.
 
 >>> ticks(-0.021, 0.052)
-[-0.02, 0.0, 0.02, 0.04]
+[-0.02, -0.01, 0.0, 0.01, 0.02, 0.03, 0.04, 0.05]
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from workbench.experiments.looking import Look, signed
+from workbench.experiments.opened import Day
+from workbench.stats.effects import Scale as Kind
 from workbench.views.drawing import Scale
 from workbench.views.words import safe
 
 WIDTH, HEIGHT = 1000, 220  # of a picture's own units
 TOP, FLOOR = 10, 196  # between which a curve lies
-
-
-@dataclass(frozen=True)
-class Day:
-    """How an effect stood at the end of a day, and what it had to pass to be decided."""
-
-    name: str
-    value: float
-    low: float
-    high: float
-    bound_low: float | None = None
-    bound_high: float | None = None
 
 
 def belief(look: Look) -> str:
@@ -62,7 +51,7 @@ def belief(look: Look) -> str:
     return _framed(f"{HATCH}{filled}{zero}{before}{line}", words, scale, r.scale)
 
 
-def evolution(days: Sequence[Day], scale_of: str, words: str) -> str:
+def evolution(days: Sequence[Day], kind: Kind, words: str) -> str:
     """An effect day by day with its interval, and the boundary that it had to pass."""
     numbers = [v for d in days for v in (d.low, d.high, d.bound_low, d.bound_high, 0.0) if v is not None]
     kept = sorted(numbers)[len(numbers) // 40 : len(numbers) - len(numbers) // 40] or [0.0]  # the first days are wild
@@ -85,7 +74,7 @@ def evolution(days: Sequence[Day], scale_of: str, words: str) -> str:
     middle = " ".join(xy(i, d.value) for i, d in enumerate(days))
     drawn.append(f'<polyline class="wb-curve" points="{middle}"/>')
     marks = "".join(
-        f'<span style="bottom:{_bottom(up.at(tick)):.1f}%">{safe(signed(tick, scale_of))}</span>'  # type: ignore[arg-type]
+        f'<span style="bottom:{_bottom(up.at(tick)):.1f}%">{safe(signed(tick, kind))}</span>'
         for tick in ticks(up.low, up.high)
     )
     ends = f"<span>{safe(days[0].name)}</span><span>{safe(days[-1].name)}</span>" if days else ""
@@ -95,7 +84,7 @@ def evolution(days: Sequence[Day], scale_of: str, words: str) -> str:
     )
 
 
-def ticks(low: float, high: float, most: int = 5) -> list[float]:
+def ticks(low: float, high: float, most: int = 8) -> list[float]:
     """Round numbers between two ends, zero among them where it lies between."""
     span = high - low
     if not (math.isfinite(span) and span > 0):
@@ -114,7 +103,7 @@ HATCH = (
 )
 
 
-def _framed(drawn: str, words: str, scale: Scale, kind: str) -> str:
+def _framed(drawn: str, words: str, scale: Scale, kind: Kind) -> str:
     marks = "".join(
         f'<span style="left:{scale.at(tick)}%">{safe(signed(tick, kind)) if tick else "no difference"}</span>'  # type: ignore[arg-type]
         for tick in ticks(scale.low, scale.high)

@@ -13,7 +13,7 @@ from typing import Any
 import ipywidgets
 from ipywidgets.widgets.widget_bool import CheckboxStyle
 from ipywidgets.widgets.widget_description import DescriptionStyle
-from ipywidgets.widgets.widget_int import ProgressStyle
+from ipywidgets.widgets.widget_int import ProgressStyle, SliderStyle
 from ipywidgets.widgets.widget_selection import ToggleButtonsStyle
 
 from workbench.views.form_style import FORM_STYLE
@@ -30,6 +30,7 @@ class Inputs(Parts):
         self._named = DescriptionStyle(description_width="auto")
         self._tick = CheckboxStyle(description_width="auto")
         self._toggles = ToggleButtonsStyle(description_width="auto", button_width="auto")
+        self._slide = SliderStyle(description_width="auto")
         self._bar = ProgressStyle(bar_color="#0063a6")
 
     def page(self, *children: Any) -> ipywidgets.VBox:
@@ -57,6 +58,10 @@ class Inputs(Parts):
         return ipywidgets.FloatSlider(
             value=low, min=low, max=high, step=step, readout=False, tooltip=tooltip, layout=self._layout
         )
+
+    def steps(self, label: str, options: Options) -> ipywidgets.SelectionSlider:
+        """A slider over a few values, each with its words."""
+        return ipywidgets.SelectionSlider(description=label, options=options, layout=self._layout, style=self._slide)
 
     def bar(self) -> ipywidgets.IntProgress:
         """How far something has come."""

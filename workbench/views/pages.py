@@ -1,9 +1,10 @@
-"""The two pages, each joined to what it shows: a reading and the acts, given as callables.
+"""The pages, each joined to what it shows: a reading and the acts, given as callables.
 
     bench = workbench.open_bench()
     promotions_page(bench.board, approve=bench.approve, reject=bench.turn_down, roll_back=bench.roll_back,
                     actor=bench.actor)
     monitoring_page(bench.served)
+    experiments_page(bench.experiments, open_one=bench.open_experiment)
 
 A page always opens: where the first reading fails, it says what is wrong and what helps, and "Refresh"
 tries again.
@@ -17,11 +18,13 @@ from typing import TYPE_CHECKING
 from workbench.errors import WorkbenchError
 from workbench.ledger import Entry
 from workbench.promotion import Candidate
-from workbench.views import monitoring, promotions
+from workbench.views import experiments, monitoring, promotions
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
 
+    from workbench.experiments.archive import Past
+    from workbench.experiments.opened import Opened
     from workbench.monitoring import ServedModel
 
 
@@ -66,4 +69,21 @@ def monitoring_page(read: Callable[[], Sequence[ServedModel]], *, every: int = m
         board.fail(error)
     else:
         board.take(models)
+    return board.widget
+
+
+def experiments_page(read: Callable[[], Sequence[Past]], *, open_one: Callable[[Past], Opened]) -> Widget:
+    """The page on which one sees what was tried and what came of it.
+
+    Args:
+        read: Past experiments, the newest first, as they are now.
+        open_one: Opens one of them.
+    """
+    board = experiments.Board(open_one, read)
+    try:
+        pasts = read()
+    except WorkbenchError as error:
+        board.fail(error)
+    else:
+        board.take(pasts)
     return board.widget

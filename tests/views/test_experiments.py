@@ -1,0 +1,160 @@
+"""The page of experiments, clicked through without a browser."""
+
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+
+import pytest
+
+from workbench.errors import Misuse
+from workbench.experiments.archive import ArmEffect, Past
+from workbench.experiments.looking import Belief, Span
+from workbench.experiments.opened import Day, Group, Groups, Opened
+from workbench.stats.effects import EffectPrior
+from workbench.views import experiments_page
+from workbench.views.curves import evolution, ticks
+from workbench.views.experiments import Board
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+def past(name="free-shipping", verdict="pass", relative=0.034, **changed):
+    """An experiment of two arms against a control."""
+    new = ArmEffect(20 * relative, 0.24, relative, 0.012, 10_000, 0.99, "better")
+    bold = ArmEffect(-0.1, 0.24, -0.005, 0.012, 10_000, 0.3, "not enough evidence")
+    fields = {
+        "name": name,
+        "run_id": "run-1",
+        "at": datetime(2026, 10, 3, 12, tzinfo=UTC),
+        "owner": "pricing lead",
+        "hypothesis": "free shipping raises orders",
+        "decision": "",
+        "why": "",
+        "lesson": "it helps small baskets",
+        "sentence": "new against old: orders higher. Not settled: bold.",
+        "verdict": verdict,
+        "metrics": {"orders": {"bold": bold, "new": new}},
+        "control": "old",
+        "looks": 1,
+        "design_digest": "",
+        "data_digest": "",
+        "folder": None,
+    }
+    return Past(**(fields | changed))
+
+
+class Story(Opened):
+    """An experiment with days and groups."""
+
+    def days(self, metric, arm):
+        return tuple(Day(f"day {i}", 0.03, 0.0, 0.06, -0.1 / i, 0.1 / i) for i in range(1, 6))
+
+    def segments(self, metric, arm):
+        phone = Group("phone", 900, Span(0.06, 0.01, 0.11), Span(0.04, 0.0, 0.08))
+        return Groups((phone, Group(HOSTILE, 9, Span(0.2, -0.1, 0.5), Span(0.03, -0.02, 0.08))), "relative", "Same.")
+
+
+def opened(found):
+    """The page of one experiment, unfolded."""
+    board = Board(Story, lambda: [found])
+    board.take([found])
+    return board._rows[found.name]._closely
+
+
+def test_the_list_says_what_was_tried_and_what_came_of_it():
+    pasts = [past(), past("red", "fail"), past("plan", "not enough evidence")]
+    board = Board(Story, lambda: pasts)
+    board.take(pasts)
+    assert "3 experiments: 1 found something better, 1 found that nothing was, 1 not settled." in board.lead.value
+    assert "New against old: orders higher." in board._rows["free-shipping"].line.value
+    assert "bold" not in board._rows["free-shipping"].line.value
+
+
+def test_words_and_verdicts_choose_among_them():
+    pasts = [past(), past("red", "fail", lesson="colour does nothing")]
+    board = Board(Story, lambda: pasts)
+    board.take(pasts)
+    board.find.value = "COLOUR nothing"
+    assert board.rows.children == (board._rows["red"].widget,)
+    board.find.value = ""
+    board.which.value = "better"
+    assert board.rows.children == (board._rows["free-shipping"].widget,)
+    board.find.value = "no such thing"
+    assert "wb-hidden" not in board.none._dom_classes
+
+
+def test_the_best_arm_is_looked_at_first_and_a_slider_asks_again():
+    page = opened(past())
+    assert page.arm.value == "new"
+    assert "Take it" in page.answer.value
+    page.belief.index = len(page.belief.options) - 1  # effects are within ±1 %
+    assert "+0.52 %" in page.picture.value
+    page.accepted.index = 0
+    assert "Wait" in page.answer.value
+    page.arm.value = "bold"
+    assert "bold" in page.answer.value
+
+
+def test_what_past_experiments_teach_is_one_more_belief():
+    taught = Belief("as 43 past tests", EffectPrior.normal(0, 0.01, scale="relative"))
+    found = past()
+    board = Board(lambda p: Story(p, learned=(taught,)), lambda: [found])
+    board.take([found])
+    assert board._rows[found.name]._closely.belief.options[-1] == ("as 43 past tests", taught)
+
+
+def test_days_groups_lesson_and_warning_are_told():
+    found = past()
+    board = Board(lambda p: Story(p, warning="The arms were not filled as planned."), lambda: [found])
+    board.take([found])
+    page = board._rows[found.name]._closely
+    assert "not filled as planned" in page.warning.value
+    assert "5 days" in page.days.value
+    assert "phone" in page.segments.value
+    assert "It helps small baskets." in page.rest.value
+
+
+@pytest.mark.parametrize("field", ["name", "hypothesis", "decision", "why", "lesson", "sentence", "owner", "control"])
+def test_whatever_it_is_given_is_shown_as_text(field):
+    page = opened(past(**{field: HOSTILE}, **({"decision": "ship"} if field == "why" else {})))
+    shown = "".join(part.value for part in (page.told, page.answer, page.picture, page.days, page.segments, page.rest))
+    assert "<script" not in shown
+    HTMLParser().feed(shown)
+
+
+def test_an_effect_whose_share_is_not_known_is_told_in_its_own_unit():
+    effect = ArmEffect(12.0, 5.0, None, None, None, 0.99, "better")
+    page = opened(past(metrics={"spend": {"new": effect}}))
+    assert "+12.0" in page.picture.value
+    assert "wb-hidden" in page.belief._dom_classes
+
+
+def test_what_cannot_be_opened_or_read_is_said_in_words():
+    def refuse(_):
+        raise Misuse("its cube is gone", hint="run it again")
+
+    board = Board(refuse, lambda: [past()])
+    board.take([past()])
+    assert "Its cube is gone" in board._rows["free-shipping"].close.children[0].value
+
+    def broken():
+        raise Misuse("the ledger is gone")
+
+    page = experiments_page(broken, open_one=Story)
+    assert any("The ledger is gone" in getattr(part, "value", "") for part in page.children)
+
+
+def test_an_empty_archive_names_the_way_to_the_first_experiment():
+    board = Board(Story, list)
+    board.take([])
+    assert "workbench run ab_test" in board.lead.value
+
+
+def test_marks_are_round_and_hold_zero():
+    assert ticks(-1.0, 1.0) == [-1.0, -0.5, 0.0, 0.5, 1.0]
+    assert ticks(0.0, 0.0) == []
+
+
+def test_a_curve_of_days_has_one_point_a_day():
+    drawn = evolution([Day("a", 0.1, 0.0, 0.2), Day("b", 0.1, 0.05, 0.15)], "relative", HOSTILE)
+    assert "<script" not in drawn
+    assert drawn.count('class="wb-bound"') == 0
