@@ -5,11 +5,11 @@ part of the metric's difference that goes with it is chance as well and is taken
 pooled over arms. Nothing is assumed of the metric: a covariate that says nothing saves nothing.
 
 >>> from workbench.stats.joint import Joint
->>> a = Joint.of([[1.0, 0.0], [3.0, 2.0], [2.0, 1.5]])
->>> b = Joint.of([[2.0, 0.5], [5.0, 3.0], [4.5, 2.5]])
->>> found = adjusted({"a": a, "b": b}, {arm: np.array([1.0]) for arm in "ab"})
->>> [round(float(slope), 4) for slope in found.slopes], round(found.saved, 3)
-([1.1203], 0.947)
+>>> a = Joint.of([[0.0, 0.0], [0.0, 1.0], [3.0, 2.0]])  # metric, covariate
+>>> b = Joint.of([[1.0, 0.0], [1.0, 1.0], [4.0, 2.0]])
+>>> found = adjusted({"a": a, "b": b}, {"a": np.ones(1), "b": np.ones(1)})
+>>> found.slopes, round(found.saved, 12), round(found.worth, 12)
+((1.5,), 0.666666666667, 2.0)
 """
 
 from __future__ import annotations
@@ -68,14 +68,16 @@ def adjusted(arms: Mapping[str, Arm], outcome: Mapping[str, Floats]) -> Adjusted
     along = sum(scatters[arm][size:, :size] @ outcome[arm] for arm in arms)
     scale = np.sqrt(np.diag(own))
     if not scale.all() or np.linalg.cond(own / np.outer(scale, scale)) > 1e10:
-        raise ValueError("the covariates have no spread of their own; leave out what is constant or follows from others")
+        raise ValueError(
+            "the covariates have no spread of their own; leave out what is constant or follows from others"
+        )
     slopes = np.linalg.solve(own, along)
     total = sum(m.n for m in arms.values())
     centre = sum(m.n * m.mean[size:] for m in arms.values()) / total
     samples, raw = {}, {}
     for arm, moments in arms.items():
         raw[arm] = moments.combined(np.concatenate([outcome[arm], np.zeros(len(slopes))]))
-        found = moments.combined(np.concatenate([outcome[arm], -slopes]), fitted=len(slopes))
+        found = moments.combined(np.concatenate([outcome[arm], -slopes]), fitted=len(slopes) * moments.n / total)
         samples[arm] = replace(found, mean=found.mean + float(slopes @ centre))
     return Adjusted(samples, tuple(float(s) for s in slopes), saved_share(raw, samples))
 

@@ -1,8 +1,8 @@
 """Several measures of one arm, and the sample of any weighted sum of them.
 
 Ratios, covariate adjustment and post-stratification are all means of a weighted sum of a unit's
-numbers, w·x. Its mean and spread follow from means and cross-moments, and where units came in
-clusters its design effect follows from those of the clusters: no row of data is needed again.
+numbers, w·x. Its mean and error follow from the measures' means and their covariance, in which
+clusters are respected already: no row of data is needed again.
 
 >>> rows = np.array([[1.0, 2.0], [3.0, 2.0], [5.0, 8.0]])
 >>> sample = Joint.of(rows).combined([1.0, -0.5])  # x₀ − x₁/2: 0, 2, 1
@@ -19,7 +19,6 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from workbench.stats.clusters import design_effect
 from workbench.stats.moments import Floats, Sample
 
 
@@ -38,8 +37,8 @@ class Arm(Protocol):
     def scatter(self) -> Floats:
         """Sums of products about the means, measures × measures."""
 
-    def combined(self, weights: npt.ArrayLike, *, fitted: int = 0) -> Sample:
-        """The sample of the sum w·x of each unit; `fitted` numbers were estimated for it."""
+    def combined(self, weights: npt.ArrayLike, *, fitted: float = 0.0) -> Sample:
+        """The sample of the sum w·x of each unit, after `fitted` of its weights were estimated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,38 +47,32 @@ class Joint:
 
     n: float  # units
     mean: Floats  # one a measure
-    scatter: Floats  # measures × measures: sums of products about the mean
-    clusters: float | None = None  # independent groups of units; None: each unit stands for itself
-    residual: Floats | None = None  # measures × measures: sums over clusters of products of residual sums
+    covariance: Floats  # measures × measures, of one unit's numbers; over n it is that of the means
+    independent: float  # groups of units that stand for themselves; n where each unit does
 
     @classmethod
     def of(cls, rows: npt.ArrayLike) -> Joint:
         """The moments of plain rows, each a unit of its own, one column a measure."""
         x = np.asarray(rows, dtype=np.float64)
         about = x - x.mean(axis=0)
-        return cls(float(len(x)), x.mean(axis=0), about.T @ about)
+        return cls(float(len(x)), x.mean(axis=0), about.T @ about / (len(x) - 1), float(len(x)))
 
-    def combined(self, weights: npt.ArrayLike, *, fitted: int = 0) -> Sample:
+    @property
+    def scatter(self) -> Floats:
+        """Sums of products about the means, measures × measures."""
+        return self.covariance * (self.n - 1)
+
+    def combined(self, weights: npt.ArrayLike, *, fitted: float = 0.0) -> Sample:
         """The sample of the sum w·x of each unit.
 
         Args:
             weights: One a measure.
-            fitted: Slopes in the weights that were estimated; each costs a degree of freedom.
+            fitted: How many of them were estimated; each costs a degree of freedom.
         """
         w = np.asarray(weights, dtype=np.float64)
-        square = max(0.0, float(w @ self.scatter @ w))
-        effect = 1.0
-        if self.clusters is not None and self.residual is not None:
-            effect = design_effect(self.clusters, float(w @ self.residual @ w), self.n, square)
-        spread = max(self.n - 1 - fitted, 1.0)
-        independent = self.n if self.clusters is None else self.clusters
-        return Sample(
-            n=self.n,
-            mean=float(w @ self.mean),
-            m2=square * (self.n - 1) / spread,
-            clusters=independent - fitted if fitted or self.clusters is not None else None,
-            deff_mean=effect,
-        )
+        spread = max(0.0, float(w @ self.covariance @ w)) * (self.n - 1) / max(self.n - 1 - fitted, 1.0)
+        clusters = self.independent - fitted
+        return Sample(self.n, float(w @ self.mean), spread * (self.n - 1), clusters=clusters)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,11 +101,12 @@ class Strata:
         """Sums of products about the strata's own means."""
         return np.asarray(sum(part.scatter for part in self.parts))
 
-    def combined(self, weights: npt.ArrayLike, *, fitted: int = 0) -> Sample:
-        """The sample of the sum w·x of each unit, its spread the one that gives the stratified mean's error."""
+    def combined(self, weights: npt.ArrayLike, *, fitted: float = 0.0) -> Sample:
+        """The sample of the sum w·x of each unit; its spread is the one that gives the stratified mean's error."""
         parts = [part.combined(weights) for part in self.parts]
         error = float(np.sqrt(sum((s * p.error) ** 2 for s, p in zip(self.shares, parts, strict=True))))
         independent = sum(part.independent for part in parts) - (len(parts) - 1) - fitted
+        error *= float(np.sqrt((self.n - 1) / max(self.n - 1 - fitted, 1.0)))
         return Sample(
             n=self.n,
             mean=float(np.asarray(weights, dtype=np.float64) @ self.mean),

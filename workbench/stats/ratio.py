@@ -8,7 +8,7 @@ Fieller's interval needs no such thing, and says "anything" where the denominato
 >>> arm = Joint.of([[2.0, 1.0], [4.0, 2.0], [9.0, 3.0]])
 >>> ratio = ratio_of(arm)
 >>> ratio.mean, round(ratio.error, 6)
-(2.5, 0.288675)
+(2.5, 0.381881)
 """
 
 from __future__ import annotations
