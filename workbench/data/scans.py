@@ -76,7 +76,7 @@ def scan(
     _check(measures, unit, cluster, arms)
     con = duckdb.connect(config=SETTINGS)
     try:
-        columns, kind = _register(con, source)
+        columns, kind = register(con, source)
         wanted = {arm, *(m.column for m in measures), *segments, *(c for c in (unit, cluster, day) if c is not None)}
         if absent := sorted(wanted - set(columns)):
             raise Misuse(f"there is no column {', '.join(absent)}", hint=f"the columns are: {', '.join(columns)}")
@@ -120,7 +120,7 @@ def _check(measures: tuple[Measure, ...], unit: str | None, cluster: str | None,
         raise Misuse("the list of arms is empty; name at least one, or leave it out for all")
 
 
-def _register(con: duckdb.DuckDBPyConnection, source: Any) -> tuple[list[str], str]:
+def register(con: duckdb.DuckDBPyConnection, source: Any) -> tuple[list[str], str]:
     """Make the source readable under the name `given`.
 
     Returns:

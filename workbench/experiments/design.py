@@ -55,8 +55,8 @@ class Metric:
             )
         if self.cap is not None and self.kind in {"binary", "quantile"}:
             raise Misuse(f"{self.name} is of kind {self.kind}, which no cap can change", hint="leave the cap out")
-        if not self.margin >= 0:
-            raise Misuse(f"the margin of {self.name} is {self.margin}; it must be at least 0")
+        if not 0 <= self.margin < 1:
+            raise Misuse(f"the margin of {self.name} is {self.margin}; it must lie in [0, 1)")
 
     @property
     def measure(self) -> Measure:
@@ -95,7 +95,7 @@ class Design:
     adjust: tuple[str, ...] = ()  # those covariates that take out what was known before (CUPED)
     stratify: bool = False  # whether segments are compared each with itself (post-stratification)
     priors: Mapping[str, EffectPrior] = field(default_factory=dict)  # of effects, by metric; absent: weak
-    rope: float | None = None  # smallest relative effect that matters, above zero
+    rope: float | None = None  # smallest relative effect that matters, in (0, 1)
     loss_threshold: float | None = None  # largest expected loss at which an arm is chosen, as a share of the control
 
     def __post_init__(self) -> None:
@@ -108,8 +108,8 @@ class Design:
         if self.metrics[0].guardrail:
             raise Misuse(f"{self.metrics[0].name} decides and cannot be a guardrail", hint="name another metric first")
         for name, value in (("rope", self.rope), ("loss_threshold", self.loss_threshold)):
-            if value is not None and not value > 0:
-                raise Misuse(f"{name} is {value}; it must be above 0, as a share of the control's mean")
+            if value is not None and not 0 < value < 1:
+                raise Misuse(f"{name} is {value}; it must lie in (0, 1), as a share of the control's mean")
         if unknown := [name for name in self.adjust if name not in self.covariates]:
             raise Misuse(f"adjust names {unknown[0]!r}, which is no covariate", hint="name it among the covariates")
         if self.stratify and not self.segments:

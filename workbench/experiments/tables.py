@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from workbench.experiments import words
-from workbench.experiments.analysis import Analysis, ArmResult
+from workbench.experiments.results import Analysis, ArmResult
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -68,9 +68,7 @@ def adjusted(arms: Mapping[str, Arm], outcome: Mapping[str, Floats]) -> Adjusted
     along = sum(scatters[arm][size:, :size] @ outcome[arm] for arm in arms)
     scale = np.sqrt(np.diag(own))
     if not scale.all() or np.linalg.cond(own / np.outer(scale, scale)) > 1e10:
-        raise ValueError(
-            "the covariates have no spread of their own; leave out what is constant or follows from others"
-        )
+        raise ValueError("the covariates have no spread of their own; leave out what is constant or follows")
     slopes = np.linalg.solve(own, along)
     total = sum(m.n for m in arms.values())
     centre = sum(m.n * m.mean[size:] for m in arms.values()) / total

@@ -82,9 +82,7 @@ def quantile_posterior(found: OrderStatistics) -> StudentT:
         ValueError: Both ends of the interval are one value.
     """
     if not found.error > 0:
-        raise ValueError(
-            f"the interval's ends are both {found.value:g}; too many values are equal to compare quantiles"
-        )
+        raise ValueError(f"the interval's ends are both {found.value:g}; too many values are equal")
     return StudentT(df=np.inf, loc=found.value, scale=found.error)
 
 

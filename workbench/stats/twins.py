@@ -151,7 +151,11 @@ def _placed(values: Floats, order: Whole) -> list[float]:
 
 
 def _errors(arm: Sample, control: Sample) -> tuple[float, float]:
-    """Standard error of the difference, and Satterthwaite's degrees of freedom."""
+    """Standard error of the difference, and Satterthwaite's degrees of freedom.
+
+    Raises:
+        ValueError: An arm has fewer than two independent units, or neither has spread.
+    """
     if min(arm.independent, control.independent) < 2:
         raise ValueError(
             f"{arm.independent:g} and {control.independent:g} independent units; a test of means needs 2 in each arm"
@@ -164,6 +168,11 @@ def _errors(arm: Sample, control: Sample) -> tuple[float, float]:
 
 
 def _tested(method: str, effect: float, error: float, df: float, level: float) -> Twin:
+    """The two-sided test of an estimate against zero.
+
+    Raises:
+        ValueError: The error is not above zero.
+    """
     if not error > 0:
         raise ValueError(f"the standard error is {error:g}; it must be above zero")
     statistic = effect / error
