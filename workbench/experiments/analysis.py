@@ -62,8 +62,9 @@ def analyse(cube: MomentCube, design: Design, *, source: Any = None, registered:
         raise Misuse(f"the only arm is {arms[0]!r}; a comparison needs at least two")
     counts = {arm: cube.counts()[arm] for arm in arms}
     clusters = {arm: cube.cluster_counts()[arm] for arm in arms}
-    ratio = _ratio(clusters, design)  # what was drawn is counted: families, not their members
-    days, by_day = _by_day(cube, design, arms)
+    planned = dict.fromkeys(arms, 1.0) if design.shares == "equal" else design.shares
+    ratio = _ratio(clusters, planned)  # what was drawn is counted: families, not their members
+    days, by_day = _by_day(cube, design, planned)
     balance = tuple(_balance(cube, name, arms) for name in design.covariates)
     beliefs, metrics, guarded = {}, {}, []
     for metric in design.metrics:
@@ -115,24 +116,26 @@ def _verdict(first: MetricResult, guarded: list[Guard], *, broken: bool) -> Verd
     return "pass" if better - unproven else "not enough evidence"
 
 
-def _ratio(clusters: Mapping[str, float], design: Design) -> SampleRatio:
+def _ratio(clusters: Mapping[str, float], planned: Mapping[str, float] | None) -> SampleRatio:
     try:
-        return sample_ratio(clusters, design.shares)
+        return sample_ratio(clusters, planned)
     except ValueError as error:
         raise Misuse(str(error), hint="state a share for each arm that is compared") from error
 
 
-def _by_day(cube: MomentCube, design: Design, arms: tuple[str, ...]) -> tuple[tuple[str, ...], SequentialRatio | None]:
+def _by_day(
+    cube: MomentCube, design: Design, planned: Mapping[str, float] | None
+) -> tuple[tuple[str, ...], SequentialRatio | None]:
     """The sample ratio at the end of each day; not where clusters were drawn, which have no day of their own."""
-    if design.day is None or design.shares is None or design.cluster is not None:
+    if design.day is None or planned is None or design.cluster is not None:
         return (), None
     looks: dict[str, dict[str, float]] = {}
     for cell, n in zip(cube.cells, cube.units.n, strict=True):
-        if cell.arm in arms:
+        if cell.arm in planned:
             day = looks.setdefault(cell.day, {})
             day[cell.arm] = day.get(cell.arm, 0.0) + float(n)
-    days = tuple(sorted(looks))
-    return days, sequential_sample_ratio([looks[day] for day in days], design.shares)
+    days = tuple(sorted(looks, key=lambda day: day.zfill(20) if day.isdigit() else day))  # day 2 before day 10
+    return days, sequential_sample_ratio([looks[day] for day in days], planned)
 
 
 def _broken(

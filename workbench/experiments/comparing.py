@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from scipy import special
@@ -13,7 +14,7 @@ from workbench.experiments import words
 from workbench.experiments.design import Design, Metric
 from workbench.experiments.metrics import Belief
 from workbench.experiments.results import ArmResult, ArmVerdict, Guard, MetricResult, Raw, Rope
-from workbench.stats.comparison import Comparison, chance_above, chances_best, compare, expected_losses
+from workbench.stats.comparison import Better, Comparison, chance_above, chances_best, compare, expected_losses
 from workbench.stats.effects import EffectPosterior, EffectPrior, effect_posterior
 from workbench.stats.posteriors import Posterior
 from workbench.stats.twins import relative_change
@@ -80,8 +81,14 @@ def guards(result: MetricResult, design: Design) -> list[Guard]:
 
 def _arms(metric: Metric, belief: Belief, posteriors: Mapping[str, Posterior], design: Design) -> dict[str, ArmResult]:
     """Every arm from the data alone."""
-    found = compare(posteriors, design.control, better=metric.better, level=design.certainty)
+    found = _compared(tuple(posteriors.items()), design.control, metric.better, design.certainty)
     return {arm: _arm(metric, arm, belief, posteriors, found, design) for arm in posteriors}
+
+
+@lru_cache(maxsize=256)
+def _compared(posteriors: tuple[tuple[str, Posterior], ...], control: str, better: Better, level: float) -> Comparison:
+    """Frozen posteriors compare the same each time: another prior or threshold costs nothing more."""
+    return compare(dict(posteriors), control, better=better, level=level)
 
 
 def _arm(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from workbench.errors import Misuse
 from workbench.experiments.design import Design, Metric
 from workbench.experiments.results import Adjustment, Model
 from workbench.stats.adjusting import adjusted, saved_share
-from workbench.stats.hurdle import hurdle_posterior
+from workbench.stats.hurdle import Hurdle, hurdle_posterior
 from workbench.stats.joint import Arm, Joint, Strata
 from workbench.stats.means import mean_posterior
 from workbench.stats.moments import Floats, Sample
@@ -136,7 +137,7 @@ def _amounts(samples: Mapping[str, Sample]) -> tuple[dict[str, Posterior], str]:
     posteriors: dict[str, Posterior] = {}
     for arm, sample in samples.items():
         try:
-            posterior = hurdle_posterior(sample)
+            posterior = _hurdle(sample)
         except ValueError as error:
             return {}, f"No log-normal model: in arm {arm!r}, {error}."
         if posterior.leans_on_cap > CAP_SHARE:
@@ -149,6 +150,12 @@ def _amounts(samples: Mapping[str, Sample]) -> tuple[dict[str, Posterior], str]:
             )
         posteriors[arm] = posterior
     return posteriors, ""
+
+
+@lru_cache(maxsize=256)
+def _hurdle(sample: Sample) -> Hurdle:
+    """Its mixture is summed once, however often a result is looked at."""
+    return hurdle_posterior(sample)
 
 
 def _linear(cube: MomentCube, metric: Metric, arms: tuple[str, ...], design: Design, capped: str) -> Belief:

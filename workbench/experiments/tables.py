@@ -41,6 +41,29 @@ def results(analysis: Analysis) -> pd.DataFrame:
     return _results({name: list(r.arms.values()) for name, r in analysis.metrics.items()})
 
 
+def rows(analysis: Analysis) -> list[dict[str, str]]:
+    """The rows of `results`, without a frame."""
+    return [_row(name, r) for name, result in analysis.metrics.items() for r in result.arms.values()]
+
+
+def twin(analysis: Analysis) -> list[dict[str, str]]:
+    """The frequentist tests, one row a metric and arm."""
+    return [
+        {
+            "metric": name,
+            "arm": arm,
+            "test": found.test.method,
+            "difference": words.number(found.test.effect),
+            "interval": f"{words.number(found.test.low)} to {words.number(found.test.high)}",
+            "p": f"{found.test.p:.3g}",
+            "p (Holm)": f"{found.holm:.3g}",
+            "p (Benjamini-Hochberg)": f"{found.false_discovery:.3g}",
+        }
+        for name, arms in analysis.twin.items()
+        for arm, found in arms.items()
+    ]
+
+
 def plain_results(analysis: Analysis) -> pd.DataFrame:
     """The same from plain means, for the metrics that have another model."""
     metrics = analysis.metrics.items()

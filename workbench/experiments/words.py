@@ -60,7 +60,11 @@ def arm_sentence(metric: Metric, result: ArmResult, control: str, prior: str = "
     said = _arm_sentence(metric, result, control)
     if result.raw is None:
         return said
-    return f"{said[:-1]} (the data alone: {signed(result.raw.effect)}; prior: {prior})."
+    alone = signed(result.raw.effect)
+    if result.raw.relative is not None and result.relative is not None:
+        share = f"{100 * result.raw.relative:+.1f} %, with the prior {100 * result.relative:+.1f} %"
+        alone = share.replace("-", "−")
+    return f"{said[:-1]} (the data alone: {alone}; prior: {prior})."
 
 
 def _arm_sentence(metric: Metric, result: ArmResult, control: str) -> str:

@@ -47,7 +47,7 @@ def linear_weights(arm: Arm) -> Floats:
     top, bottom = arm.mean[:2]
     if bottom == 0:
         raise ValueError("the denominator's mean is 0; a ratio needs one that is not")
-    return np.array([1.0, -top / bottom]) / bottom
+    return np.asarray([1.0 / bottom, -top / bottom**2])
 
 
 def ratio_of(arm: Arm) -> Sample:

@@ -176,8 +176,7 @@ def _tested(method: str, effect: float, error: float, df: float, level: float) -
     if not error > 0:
         raise ValueError(f"the standard error is {error:g}; it must be above zero")
     statistic = effect / error
-    if np.isinf(df):
-        p, reach = 2 * special.ndtr(-abs(statistic)), special.ndtri((1 + level) / 2)
-    else:
-        p, reach = 2 * special.stdtr(df, -abs(statistic)), special.stdtrit(df, (1 + level) / 2)
-    return Twin(method, effect, error, df, float(p), float(effect - reach * error), float(effect + reach * error))
+    normal = np.isinf(df)
+    p = 2 * float(special.ndtr(-abs(statistic)) if normal else special.stdtr(df, -abs(statistic)))
+    reach = error * float(special.ndtri((1 + level) / 2) if normal else special.stdtrit(df, (1 + level) / 2))
+    return Twin(method, effect, error, df, p, effect - reach, effect + reach)
