@@ -148,6 +148,7 @@ def _design(
     **options: object,
 ) -> Design:
     from workbench.experiments.design import Design, parse_metrics, parse_shares
+    from workbench.experiments.priors import parse_priors
 
     parsed = parse_metrics(
         metrics,
@@ -156,7 +157,6 @@ def _design(
         guardrails=",".join(guardrails),
         caps=",".join(caps),
     )
-    stated = _priors(priors, [metric.name for metric in parsed])
     return Design(
         name,
         arm=variant,
@@ -166,21 +166,9 @@ def _design(
         adjust=tuple(covariates),
         segments=tuple(segments),
         shares=None if shares.strip() == "unknown" else parse_shares(shares),
-        priors=stated,
+        priors=parse_priors(priors, [metric.name for metric in parsed], prior_of),
         **options,  # type: ignore[arg-type]  # named as the design's fields
     )
-
-
-def _priors(texts: Sequence[str], metrics: Sequence[str]) -> dict[str, EffectPrior]:
-    """Priors by metric; one that names no metric is for all of them."""
-    found: dict[str, EffectPrior | None] = {}
-    for text in texts:
-        name, equals, rest = text.partition("=")
-        if equals and name.strip() not in metrics:
-            raise Misuse(f"--prior names {name.strip()!r}; the metrics are {', '.join(metrics)}")
-        named = [name.strip()] if equals else metrics
-        found |= {metric: prior_of(rest if equals else text, metric) for metric in named}
-    return {metric: prior for metric, prior in found.items() if prior is not None}
 
 
 def _compared(design: Design, registered: Path | None) -> tuple[tuple[str, ...], str | None]:
@@ -209,6 +197,8 @@ def _tell(analysis: Analysis, *, twin: bool) -> None:
 
     click.echo(analysis.sentence)
     click.echo(f"\n{analysis.sample_ratio.sentence}")
+    if analysis.sequential is not None:
+        click.echo(f"Looked at after each of {len(analysis.days)} days: p = {analysis.sequential.p:.3g}.")
     for rows in (tables.rows(analysis), tables.twin(analysis) if twin else []):
         if rows:
             print_table(list(rows[0]), [list(row.values()) for row in rows])

@@ -117,9 +117,10 @@ class Design:
         if self.stratify and not self.segments:
             raise Misuse("stratify needs segments, and the design has none", hint="name a segment column")
         names = [metric.name for metric in self.metrics]
+        every = names + list(self.covariates)
         if unknown := sorted(set(self.priors) - set(names)):
             raise Misuse(f"there is a prior for {unknown[0]!r}; the metrics are {', '.join(names)}")
-        if twice := sorted({n for n in names if (names + list(self.covariates)).count(n) > 1}):
+        if twice := sorted({name for name in every if every.count(name) > 1}):
             raise Misuse(f"{twice[0]!r} names two metrics or covariates; give each a name of its own")
 
     @property

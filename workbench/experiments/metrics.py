@@ -118,7 +118,8 @@ def _check_binary(metric: Metric, samples: Mapping[str, Sample]) -> None:
         if s.n_negative or max(abs(s.n * s.mean - s.n_positive), abs(square - s.n_positive)) > 1e-6 * max(s.n, 1):
             raise Misuse(
                 f"{metric.column!r} is not 0 or 1 for every unit in arm {arm!r}",
-                hint=f"a unit's rows are made one by {metric.within!r}; for a yes or no take 'max', or kind mean",
+                hint="compare any number as kind mean"
+                + (f"; a unit's rows are made one by {metric.within!r}" if metric.within != "max" else ""),
             )
 
 

@@ -11,7 +11,7 @@ True
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from workbench.errors import Misuse
 from workbench.stats.effects import EffectPrior, Scale
@@ -47,6 +47,34 @@ def parse_prior(text: str) -> EffectPrior | None:
         return EffectPrior.student(*numbers, scale=scale, source=f"stated, {text}")
     except ValueError as error:
         raise Misuse(f"{text!r} is no prior: {error}", hint=HINT) from error
+
+
+def parse_priors(
+    texts: Sequence[str],
+    metrics: Sequence[str],
+    of: Callable[[str, str], EffectPrior | None] = lambda text, _: parse_prior(text),
+) -> dict[str, EffectPrior]:
+    """Priors by metric; what is weak is left out.
+
+    Args:
+        texts: `METRIC=PRIOR` each, or a prior for all metrics; a later one wins.
+        metrics: Their names.
+        of: Makes a prior of its text and the metric's name.
+
+    Raises:
+        Misuse: A text names no metric, or is no prior.
+
+    >>> list(parse_priors(["normal(0, 0.02)", "visits=weak"], ["visits", "spend"]))
+    ['spend']
+    """
+    found: dict[str, EffectPrior | None] = {}
+    for text in texts:
+        name, equals, rest = text.partition("=")
+        if equals and name.strip() not in metrics:
+            raise Misuse(f"a prior is for {name.strip()!r}; the metrics are {', '.join(metrics)}")
+        named = [name.strip()] if equals else metrics
+        found |= {metric: of(rest if equals else text, metric) for metric in named}
+    return {metric: prior for metric, prior in found.items() if prior is not None}
 
 
 def _numbers(text: str, parts: Sequence[str], count: int) -> list[float]:

@@ -64,6 +64,14 @@ def twin(analysis: Analysis) -> list[dict[str, str]]:
     ]
 
 
+def tests(analysis: Analysis) -> pd.DataFrame:
+    """The frequentist tests as a frame."""
+    import pandas as pd
+
+    found = twin(analysis)
+    return pd.DataFrame(found).set_index(["metric", "arm"]) if found else pd.DataFrame()
+
+
 def plain_results(analysis: Analysis) -> pd.DataFrame:
     """The same from plain means, for the metrics that have another model."""
     metrics = analysis.metrics.items()
@@ -116,7 +124,7 @@ def _row(metric: str, r: ArmResult) -> dict[str, str]:
         "mean": words.number(r.mean),
         "difference": "" if control else words.number(r.effect),
         "interval": "" if control else f"{words.number(r.low)} to {words.number(r.high)}",
-        "relative": "" if control or r.relative is None else f"{100 * r.relative:+.0f} %".replace("-", "−"),
+        "relative": "" if control or r.relative is None else words.signed_share(r.relative),
         "chance to be better": "" if control else words.chance(r.chance_to_win),
         "chance to be best": words.chance(r.chance_best),
         "expected loss": words.number(r.expected_loss),

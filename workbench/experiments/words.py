@@ -41,6 +41,16 @@ def signed(value: float) -> str:
     return ("+" if value > 0 else "") + number(value)
 
 
+def share(value: float) -> str:
+    """The size of a share in per cent, short.
+
+    >>> share(-0.37), share(0.0321), share(0.0004)
+    ('37 %', '3.2 %', '0.04 %')
+    """
+    size = 100 * abs(value)
+    return f"{size:.0f} %" if size >= 10 else f"{size:.1f} %" if size >= 0.1 else f"{size:.1g} %"
+
+
 def chance(probability: float) -> str:
     """A probability as people say it; never 0 or 100 %.
 
@@ -55,6 +65,15 @@ def chance(probability: float) -> str:
     return f"{share:.1f} %" if share > 99 or share < 1 else f"{share:.0f} %"
 
 
+def signed_share(value: float) -> str:
+    """A share in per cent with its sign.
+
+    >>> signed_share(0.061), signed_share(-0.2)
+    ('+6.1 %', '−20 %')
+    """
+    return ("−" if value < 0 else "+") + share(value)
+
+
 def arm_sentence(metric: Metric, result: ArmResult, control: str, prior: str = "") -> str:
     """What one arm did to one metric, its range and how sure that is; beside a prior, what the data alone has."""
     said = _arm_sentence(metric, result, control)
@@ -62,16 +81,13 @@ def arm_sentence(metric: Metric, result: ArmResult, control: str, prior: str = "
         return said
     alone = signed(result.raw.effect)
     if result.raw.relative is not None and result.relative is not None:
-        share = f"{100 * result.raw.relative:+.1f} %, with the prior {100 * result.relative:+.1f} %"
-        alone = share.replace("-", "−")
+        alone = f"{signed_share(result.raw.relative)}, with the prior {signed_share(result.relative)}"
     return f"{said[:-1]} (the data alone: {alone}; prior: {prior})."
 
 
 def _arm_sentence(metric: Metric, result: ArmResult, control: str) -> str:
     side = "lower" if result.effect < 0 else "higher"
-    amount = number(abs(result.effect)) + (
-        f" ({100 * abs(result.relative):.0f} %)" if result.relative is not None else ""
-    )
+    amount = number(abs(result.effect)) + (f" ({share(result.relative)})" if result.relative is not None else "")
     span = between(result.low, result.high)
     opening = f"{result.arm} against {control}: {metric.called} {side} by {amount}, {span}"
     if result.verdict == "not enough evidence":
@@ -127,6 +143,9 @@ def metric_sentence(result: MetricResult) -> str:
         best = max(others, key=lambda r: max(r.chance_to_win, 1 - r.chance_to_win))
     rest = [r for r in others if r is not best]
     said = [best.sentence]
+    if result.adjustment is not None:
+        by = [*result.adjustment.covariates, *(["segments"] if result.adjustment.strata else [])]
+        said.append(f"Adjusted for {' and '.join(by)}.")
     settled = {"lower": [], "higher": []}  # type: dict[str, list[str]]
     for r in rest:
         if r.verdict in {"better", "worse"}:
