@@ -105,16 +105,16 @@ def simulated(bounds, drift, runs, seed):
 def test_the_corrected_estimate_is_as_often_too_high_as_too_low_and_its_interval_covers():
     """Corrected values increase with the result, so that one of each look says where the others fall."""
     bounds, drift = wang_tsiatis(range(1, 5), 0.05, shape=0.5), 2.5
-    stop, estimate, error = simulated(bounds, drift, 400, 3)
-    found = [corrected(bounds.until(k + 1), e, s) for k, e, s in zip(stop, estimate, error, strict=True)][:150]
+    stop, estimate, error = simulated(bounds, drift, 100, 3)
+    found = [corrected(bounds.until(k + 1), e, s) for k, e, s in zip(stop, estimate, error, strict=True)]
     ranks = [
         float(chance_as_good(bounds.until(k + 1), np.array(e / s), c.estimate / s))
-        for c, k, e, s in zip(found, stop, estimate, error, strict=False)
+        for c, k, e, s in zip(found, stop, estimate, error, strict=True)
     ]
     np.testing.assert_allclose(ranks, 0.5, atol=1e-7)
-    assert np.mean([c.estimate > drift for c in found]) == pytest.approx(0.5, abs=0.12)
-    assert np.mean([c.low <= drift <= c.high for c in found]) == pytest.approx(0.95, abs=0.05)
-    assert np.mean(estimate) > drift + 0.1, "the plain estimate is bent upwards"
+    assert np.mean([c.estimate > drift for c in found]) == pytest.approx(0.5, abs=0.15)
+    assert np.mean([c.low <= drift <= c.high for c in found]) == pytest.approx(0.95, abs=0.06)
+    assert np.mean(estimate) > drift, "the plain estimate is bent upwards"
 
 
 @pytest.mark.parametrize("look", [0, 1, 2, 3, 4])

@@ -213,15 +213,14 @@ def zero_of_increasing(gap: Callable[[float], float], low: float, high: float) -
     while at_high < 0:
         low, high, at_low = high, high + 2 * (high - low), at_high
         at_high = gap(high)
+    last = np.inf
     for _ in range(200):
-        if high - low <= 1e-10 * max(1.0, abs(low), abs(high)) or at_low == at_high:
-            break
-        x = high - at_high * (high - low) / (at_high - at_low)
+        x = high - at_high * (high - low) / (at_high - at_low) if at_high > at_low else low
         if not low < x < high:
             x = (low + high) / 2
-        at = gap(x)
-        if abs(at) < 1e-12:
+        if abs(x - last) <= 1e-10 * max(1.0, abs(x)):
             return x
+        at, last = gap(x), x
         if at > 0:
             high, at_high, at_low = x, at, at_low / 2
         else:
