@@ -168,6 +168,49 @@ def test_clusters_add_exactly_over_shards_and_segments():
                 assert getattr(two, name) == pytest.approx(getattr(one, name), rel=1e-11), name
 
 
+def test_moments_of_several_measures_are_numpys():
+    frame = table(2, 400)
+    n, means, covariance = scan(frame).moments(["visits", "spend"], "a")
+    part = frame.loc[frame["arm"] == "a", ["visits", "spend"]].to_numpy(float)
+    assert n == len(part)
+    np.testing.assert_allclose(means, part.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(covariance, np.cov(part, rowvar=False), rtol=1e-10)
+
+
+def test_moments_of_several_measures_respect_clusters_as_statsmodels_does():
+    """The covariance of two means is that of two intercepts, estimated together, clusters respected."""
+    import statsmodels.api as sm
+
+    frame = families(1)
+    part = frame[frame["arm"] == "a"]
+    n, _, covariance = clustered(frame).moments(["spend", "visits"], "a")
+    y = part[["spend", "visits"]].to_numpy(float).T.ravel()
+    design = np.kron(np.eye(2), np.ones((len(part), 1)))
+    groups = np.tile(part["family"].to_numpy(), 2)
+    options = {"groups": groups, "use_correction": False}
+    oracle = sm.OLS(y, design).fit(cov_type="cluster", cov_kwds=options).cov_params()
+    count = part["family"].nunique()
+    np.testing.assert_allclose(covariance / n, oracle * count / (count - 1), rtol=1e-10)
+    assert np.sqrt(covariance[0, 0] / n) == pytest.approx(clustered(frame).sample("spend", "a").error, rel=1e-12)
+
+
+def test_a_units_number_above_the_cap_counts_as_the_cap():
+    frame = pd.DataFrame({"arm": "a", "who": [1, 1, 2, 3], "x": [4.0, 5.0, 6.0, -1.0]})
+    capped = [Measure("x", "x", cap=7.5)]
+    by_unit = MomentCube.scan(frame, arm="arm", measures=capped, unit="who")
+    assert by_unit.sample("x", "a").mean == pytest.approx((7.5 + 6 - 1) / 3)  # 9 is capped; 4 and 5 are not
+    by_row = MomentCube.scan(frame, arm="arm", measures=[Measure("x", "x", cap=5)])
+    assert by_row.sample("x", "a").mean == pytest.approx((4 + 5 + 5 - 1) / 4)
+    assert json.loads(by_row.as_json())["measures"][0]["cap"] == 5
+
+
+def test_a_cube_from_before_there_were_caps_is_read():
+    body = json.loads(SHARDS[1].as_json())
+    for measure in body["measures"]:
+        del measure["cap"]
+    assert MomentCube.from_json(json.dumps(body)).measures == SPEND
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_files_and_frames_give_one_cube(tmp_path, suffix):
     frame = table(3, 100)
@@ -256,6 +299,7 @@ FAULTY = {
     "a cluster without units": ({"measures": [Measure("x", "x")], "cluster": "who"}, "without a unit"),
     "a measure twice": ({"measures": [Measure("x", "x"), Measure("x", "x")]}, "none twice"),
     "an unknown rule": ({"measures": [Measure("x", "x", "median")]}, "within is 'median'"),
+    "an endless cap": ({"measures": [Measure("x", "x", cap=float("inf"))]}, "cap is inf"),
     "no arms at all": ({"measures": [Measure("x", "x")], "arms": []}, "list of arms is empty"),
     "a cluster in two arms": (
         {"measures": [Measure("x", "x")], "unit": "id", "cluster": "home"},

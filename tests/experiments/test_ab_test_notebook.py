@@ -34,6 +34,11 @@ class Hands:
     def file(self, name: str, content: str | bytes) -> None:
         self.files[name] = content
 
+    def design(self, plan: Any) -> str:
+        assert "data" not in self.said, "the design is registered before data is read"
+        self.files["design.json"] = plan.as_json()
+        return plan.digest
+
     def data(self, name: str, digest: str, rows: int) -> None:
         self.said["data"] = (name, digest, rows)
 

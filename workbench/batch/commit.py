@@ -17,10 +17,12 @@ from workbench.batch.reads import reads_of
 from workbench.batch.record import EMPTY, Record, read_record
 from workbench.batch.tracking import (
     DATA_DIGEST,
+    DESIGN,
     FEATURE_SET,
     KEY,
     MODEL_DIGEST,
     NOTEBOOK_DIGEST,
+    PARAMETERS,
     SENTENCE,
     THRESHOLD,
     Registered,
@@ -51,7 +53,9 @@ def commit_run(
     record, reads = read_record(folder), reads_of(folder)
     handed = record or EMPTY
     sentence = handed["sentence"] if record else NOTHING
-    tags = {NOTEBOOK_DIGEST: state.notebook_digest, SENTENCE: sentence}
+    design = handed.get("design", "")  # a record of an earlier version has none
+    tags = {NOTEBOOK_DIGEST: state.notebook_digest, SENTENCE: sentence, PARAMETERS: digest(dict(state.parameters))}
+    tags |= {DESIGN: design} if design else {}
     tags |= {f"workbench.data.{data['name']}": data["digest"] for data in handed["data"]}
     tags |= {f"workbench.{name}": str(value) for name, value in usage_of(state).items()}
     tracking.log(state.run_id, metrics=handed["metrics"], tags=tags, folder=folder)
@@ -73,6 +77,7 @@ def commit_run(
         "sentence": sentence,
         "lessons": handed["lessons"],
         "data": handed["data"],
+        "design": design,
         "versions": [[version.model, version.version] for version in versions],
         "findings": findings,
     }

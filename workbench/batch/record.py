@@ -30,7 +30,15 @@ from workbench.ledger import canonical
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 TEXTS = ("kind", "subject", "verdict", "sentence", "data_digest", "run_id", "at")  # of a finding
 FIGURE = frozenset({"value", "low", "high", "probability", "target", "needed", "n"})  # fields of a figure
-EMPTY: Mapping[str, Any] = {"metrics": {}, "sentence": "", "lessons": [], "findings": [], "data": [], "models": []}
+EMPTY: Mapping[str, Any] = {
+    "metrics": {},
+    "sentence": "",
+    "lessons": [],
+    "findings": [],
+    "data": [],
+    "models": [],
+    "design": "",
+}
 
 
 class Body(Protocol):
@@ -38,6 +46,19 @@ class Body(Protocol):
 
     def as_body(self) -> dict[str, Any]:
         """Plain JSON."""
+        ...
+
+
+class Plan(Protocol):
+    """What is going to be done, e.g. `workbench.experiments.Design`."""
+
+    def as_json(self) -> str:
+        """The whole plan as text."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of that text, in hex."""
         ...
 
 
@@ -112,6 +133,25 @@ class Record:
             raise Misuse(f"the finding is not plain JSON: {error}", hint="undefined figures are None") from error
         _check_finding(plain)
         self._open()["findings"].append(plain)
+
+    def design(self, plan: Plan) -> str:
+        """Register what is planned, before any data is read; kept as `design.json`, its digest a tag of the run.
+
+        Returns:
+            The digest.
+
+        Raises:
+            Misuse: Data was read already, or another plan is registered.
+        """
+        content = self._open()
+        if content["data"]:
+            read = content["data"][0]["name"]
+            raise Misuse(f"{read} was read before the design was registered", hint="register the design first")
+        if content["design"] not in {"", plan.digest}:
+            raise Misuse("this run has registered another design already", hint="one run, one design")
+        self.file("design.json", plan.as_json())
+        content["design"] = plan.digest
+        return plan.digest
 
     def data(self, name: str, digest: str, rows: int) -> None:
         """What was read: its name, full-content digest and number of rows."""

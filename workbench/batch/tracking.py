@@ -21,6 +21,8 @@ DATA_DIGEST = "workbench.data_digest"
 FEATURE_SET = "workbench.feature_set"
 NOTEBOOK_DIGEST = "workbench.notebook_digest"
 THRESHOLD = "workbench.threshold"
+DESIGN = "workbench.design"  # of a run: the digest of the design that it registered before it read data …
+PARAMETERS = "workbench.parameters"  # … that of all its parameters
 SENTENCE = "workbench.sentence"  # … and of a run
 
 

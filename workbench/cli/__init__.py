@@ -10,6 +10,7 @@ from __future__ import annotations
 import click
 
 from workbench import __version__
+from workbench.cli.ab import ab
 from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
 from workbench.cli.kernel import kernel
@@ -52,6 +53,7 @@ for command in (
     diff,
     rerun,
     schedule,
+    ab,
     models,
     promote,
     reject,

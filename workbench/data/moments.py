@@ -32,8 +32,8 @@ import numpy as np
 
 from workbench.data.scans import Measure, Scanned, scan
 from workbench.errors import Misuse
-from workbench.stats.clusters import design_effect, places, recentred, residual_squares
-from workbench.stats.moments import Logs, Moments, Sample, merged, merged_logs, stacked
+from workbench.stats.clusters import clustered_covariance, design_effect, places, recentred, residual_squares
+from workbench.stats.moments import Floats, Logs, Moments, Sample, merged, merged_logs, stacked
 
 __all__ = ["Cell", "Measure", "MomentCube"]
 
@@ -167,13 +167,43 @@ class MomentCube:
         Raises:
             Misuse: There is no such measure or arm.
         """
-        total = self.by_arm
+        j, row = self._places([measure], arm)
+        return self.by_arm._sample(j[0], row)
+
+    def moments(self, measures: Sequence[str], arm: str) -> tuple[float, Floats, Floats]:
+        """Several measures in one arm, for ratios and regressions on covariates.
+
+        Args:
+            measures: Their names, in the order that is wanted.
+            arm: The arm.
+
+        Returns:
+            Units; means; and the covariance matrix of one unit's numbers, so that it divided by the
+            units is that of the means. Where units come in clusters it is the clusters' (never below
+            the units' own variance, as in `Sample.error`).
+
+        Raises:
+            Misuse: There is no such measure or arm.
+        """
+        j, row = self._places(measures, arm)
+        n = float(self.by_arm.units.n[row])
+        covariance = self.by_arm.units.scatter[row][np.ix_(j, j)] / max(n - 1, 1.0)
+        if self.by_arm.clusters is not None:
+            covariance = clustered_covariance(self.by_arm.clusters, row, j, n, covariance)
+        return n, self.by_arm.units.mean[row, j], covariance
+
+    def _places(self, measures: Sequence[str], arm: str) -> tuple[list[int], int]:
+        """Where these measures and this arm stand in `by_arm`.
+
+        Raises:
+            Misuse: There is no such measure or arm.
+        """
         names = [m.name for m in self.measures]
-        if measure not in names:
-            raise Misuse(f"there is no measure {measure!r}; the cube has {names}")
+        if absent := [measure for measure in measures if measure not in names]:
+            raise Misuse(f"there is no measure {absent[0]!r}; the cube has {names}")
         if arm not in self.arms:
             raise Misuse(f"there is no arm {arm!r}; the cube has {list(self.arms)}")
-        return total._sample(names.index(measure), [cell.arm for cell in total.cells].index(arm))
+        return [names.index(measure) for measure in measures], self.arms.index(arm)
 
     def only(self, keep: Callable[[Cell], bool]) -> MomentCube:
         """The cells that are wanted."""

@@ -40,7 +40,7 @@ class Measure:
     name: str  # as it is called in results
     column: str  # where it is read
     within: Within = "sum"  # how a unit's rows become one number
-    cap: float | None = None  # a unit's number above it counts as it (winsorised); None: as it is
+    cap: float | None = None  # a unit's number above this counts as this (winsorised); None: as it is
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def scan(
     _check(measures, unit, cluster, arms)
     con = duckdb.connect(config=SETTINGS)
     try:
-        columns, kind = _register(con, source)
+        columns, kind = register(con, source)
         wanted = {arm, *(m.column for m in measures), *segments, *(c for c in (unit, cluster, day) if c is not None)}
         if absent := sorted(wanted - set(columns)):
             raise Misuse(f"there is no column {', '.join(absent)}", hint=f"the columns are: {', '.join(columns)}")
@@ -114,11 +114,13 @@ def _check(measures: tuple[Measure, ...], unit: str | None, cluster: str | None,
         raise Misuse("a cluster column was given without a unit column", hint="name the unit that lies in the cluster")
     if odd := [m.within for m in measures if m.within not in WITHIN]:
         raise Misuse(f"within is {odd[0]!r}; it must be one of {sorted(WITHIN)}")
+    if odd_caps := [m.cap for m in measures if m.cap is not None and not np.isfinite(m.cap)]:
+        raise Misuse(f"cap is {odd_caps[0]}; it must be a finite number", hint="leave it out for no cap")
     if arms is not None and not arms:
         raise Misuse("the list of arms is empty; name at least one, or leave it out for all")
 
 
-def _register(con: duckdb.DuckDBPyConnection, source: Any) -> tuple[list[str], str]:
+def register(con: duckdb.DuckDBPyConnection, source: Any) -> tuple[list[str], str]:
     """Make the source readable under the name `given`.
 
     Returns:
@@ -167,7 +169,9 @@ def _statements(
     scanned = f"SELECT {', '.join(rows)}\n  FROM scanned{where}"  # noqa: S608  (names are quoted)
     if unit is None:
         faults = ", ".join(f"x{j} IS NULL AS f{j}" for j in k)
-        every = f"SELECT *, 1 AS rows, arm IS NULL AS no_arm, false AS two, {faults}\nFROM (\n  {scanned}\n)"
+        capped = ", ".join(f"{_capped(f'x{j}', m)} AS x{j}" for j, m in enumerate(measures))
+        told = f"* REPLACE ({capped}), 1 AS rows, arm IS NULL AS no_arm, false AS two, {faults}"
+        every = f"SELECT {told}\nFROM (\n  {scanned}\n)"  # noqa: S608  (names are ours)
         first = f"CREATE TEMP TABLE units AS\n{every}"
     else:
         two = " OR ".join(f"min({c}) <> max({c})" for c in ["arm", *(f"s{i}" for i in s)])
@@ -175,7 +179,7 @@ def _statements(
         if cluster is not None:
             kept.append("min(cluster) AS cluster")
             two += " OR min(cluster) <> max(cluster)"
-        kept += [f"{WITHIN[measures[j].within]}(x{j}) AS x{j}" for j in k]
+        kept += [f"{_capped(f'{WITHIN[m.within]}(x{j})', m)} AS x{j}" for j, m in enumerate(measures)]
         kept += ["bool_or(arm IS NULL OR unit IS NULL) AS no_arm", f"{two} AS two"]
         kept += [f"bool_or(x{j} IS NULL) AS f{j}" for j in k]
         first = f"CREATE TEMP TABLE units AS\nSELECT {', '.join(kept)}\nFROM (\n  {scanned}\n)\nGROUP BY unit"
@@ -191,6 +195,14 @@ def _statements(
     if cluster is not None:
         statements.append(_cluster_statement(keys, len(measures)))
     return statements
+
+
+def _capped(value: str, measure: Measure) -> str:
+    """A unit's number, winsorised; a missing one stays missing."""
+    if measure.cap is None:
+        return value
+    cap = f"CAST('{float(measure.cap)!r}' AS DOUBLE)"
+    return f"CASE WHEN {value} > {cap} THEN {cap} ELSE {value} END"
 
 
 def _cluster_statement(keys: str, k: int) -> str:

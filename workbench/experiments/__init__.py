@@ -9,8 +9,9 @@ returns frozen results; `words` puts them into sentences, `pictures` draws them,
 repeats the comparison inside each segment, and `pymc_check` asks a second engine.
 """
 
-from workbench.experiments.analysis import Analysis, ArmResult, Balance, MetricResult, analyse
+from workbench.experiments.analysis import analyse
 from workbench.experiments.design import Design, Metric, parse_metrics
+from workbench.experiments.results import Analysis, ArmResult, Balance, MetricResult
 from workbench.experiments.strata import Within, within_segments
 
 __all__ = [

@@ -1,166 +1,56 @@
-"""An A/B analysis: from a moment cube and a design to frozen results. It reads no data and no clock.
+"""An A/B analysis: from a moment cube and a design to frozen results. It reads no clock.
 
-Each metric gets a posterior per arm (Beta, Student-t, or hurdle × log-normal for revenue), and the
-arms are compared exactly by quadrature. Where units came in clusters their design effect widens
-every posterior. A revenue model that does not reproduce the plain means is not used, and says so.
+Each metric gets a posterior per arm (`experiments.metrics`), and the arms are compared exactly by
+quadrature. Where the design states a prior, the effects are shrunk on the scale it was stated for,
+and the data's own numbers stand beside. Where units came in clusters their design effect widens
+every posterior. The frequentist twin stands beside, corrected for all comparisons of the experiment.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from scipy import special
 
 from workbench.data.moments import MomentCube
 from workbench.errors import Misuse
 from workbench.experiments import words
+from workbench.experiments.comparing import compared, guards
 from workbench.experiments.design import Design, Metric
-from workbench.stats.comparison import Comparison, compare
-from workbench.stats.hurdle import hurdle_posterior
-from workbench.stats.means import mean_posterior
+from workbench.experiments.metrics import Belief, believe
+from workbench.experiments.results import (
+    Analysis,
+    ArmResult,
+    Balance,
+    Corrected,
+    Guard,
+    MetricResult,
+    Verdict,
+)
 from workbench.stats.moments import Sample
-from workbench.stats.posteriors import Posterior
-from workbench.stats.proportions import beta_posterior
-from workbench.stats.sample_ratio import THRESHOLD, SampleRatio, equal_means, sample_ratio
+from workbench.stats.quantiles import OrderStatistics, ranks
+from workbench.stats.sample_ratio import (
+    THRESHOLD,
+    SampleRatio,
+    SequentialRatio,
+    equal_means,
+    sample_ratio,
+    sequential_sample_ratio,
+)
+from workbench.stats.twins import Twin, benjamini_hochberg, holm, shares, welch, z_test
 
-ArmVerdict = Literal["control", "better", "worse", "not enough evidence"]
-Model = Literal["Beta", "Student-t", "hurdle"]
-
-MISFIT = 2.5  # plain standard errors that a model's mean may lie away from the plain mean
-CAP_SHARE = 1e-3  # share of a hurdle's mean that may come from amounts near the cap of its spread
-
-
-@dataclass(frozen=True)
-class ArmResult:
-    """One metric in one arm."""
-
-    arm: str
-    n: int  # units
-    mean: float  # observed, per unit
-    estimate: float  # expected true mean
-    effect: float  # expected difference from the control; 0 for the control itself
-    low: float  # interval of the difference
-    high: float
-    relative: float | None  # effect as a share of the control's expected mean
-    relative_low: float | None
-    relative_high: float | None
-    chance_to_win: float  # that the arm is truly better than the control; 0.5 for the control itself
-    chance_best: float  # that it is the best of all arms
-    expected_loss: float  # what choosing this arm costs on average, per unit
-    verdict: ArmVerdict
-    needed: float | None  # how many times as many units would settle it if the difference stays; None: settled
-    sentence: str
+__all__ = ["Analysis", "ArmResult", "Balance", "MetricResult", "analyse"]
 
 
-@dataclass(frozen=True)
-class MetricResult:
-    """One metric in all arms."""
-
-    metric: Metric
-    model: Model
-    note: str  # why this model, and what it assumes
-    level: float  # probability inside the intervals
-    arms: Mapping[str, ArmResult]
-    samples: Mapping[str, Sample] = field(repr=False)
-    posteriors: Mapping[str, Posterior] = field(repr=False)
-    plain: Mapping[str, ArmResult] | None = None  # revenue only: the same from plain means (Student-t)
-
-    @property
-    def best(self) -> ArmResult:
-        """The arm most likely to be the best."""
-        return max(self.arms.values(), key=lambda a: a.chance_best)
-
-
-@dataclass(frozen=True)
-class Balance:
-    """Whether the arms agree on something known before they were drawn."""
-
-    covariate: str
-    p: float  # probability of means at least this far apart if the draw was fair
-    gap: float  # largest difference from the control, in standard deviations of a unit
-    passed: bool
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """All that an experiment says."""
-
-    name: str
-    control: str
-    unit: str  # what a number is taken of
-    cluster: str | None  # what was drawn, where that is larger
-    counts: Mapping[str, int]  # units by arm
-    clusters: Mapping[str, int]  # independent groups by arm
-    sample_ratio: SampleRatio
-    balance: tuple[Balance, ...]
-    metrics: Mapping[str, MetricResult]
-    sentence: str
-    verdict: Literal["pass", "fail", "not enough evidence"]  # pass: an arm beats the control on the first metric
-    data_digest: str
-    design_digest: str
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain JSON, numbers unrounded."""
-        return {
-            "name": self.name,
-            "sample_ratio": {"p": self.sample_ratio.p, "passed": self.sample_ratio.passed},
-            "balance": [asdict(b) for b in self.balance],
-            "metrics": {
-                name: {arm: _arm_json(r) for arm, r in result.arms.items()} for name, result in self.metrics.items()
-            },
-            "models": {name: {"model": r.model, "note": r.note} for name, r in self.metrics.items()},
-            "verdict": self.verdict,
-            "sentence": self.sentence,
-            "data_digest": self.data_digest,
-            "design_digest": self.design_digest,
-        }
-
-    def as_text(self) -> str:
-        """The same as text."""
-        return json.dumps(self.as_json(), indent=1, ensure_ascii=False, allow_nan=False)
-
-    def figures(self) -> dict[str, float]:
-        """Every number under a flat name, for a tracking store."""
-        flat: dict[str, float] = {}
-        for name, result in self.metrics.items():
-            for arm, r in result.arms.items():
-                stem = words.slug(name, arm)
-                flat |= {f"{stem}.n": float(r.n), f"{stem}.mean": r.mean, f"{stem}.chance_best": r.chance_best}
-                flat[f"{stem}.expected_loss"] = r.expected_loss
-                if r.verdict != "control":
-                    flat |= {f"{stem}.effect": r.effect, f"{stem}.low": r.low, f"{stem}.high": r.high}
-                    flat[f"{stem}.chance_to_win"] = r.chance_to_win
-        if self.sample_ratio.p is not None:
-            flat["sample_ratio.p"] = self.sample_ratio.p
-        return flat | {words.slug("balance", b.covariate, "p"): b.p for b in self.balance}
-
-    def evidence(self) -> dict[str, dict[str, Any]]:
-        """The effects as the fields of `evidence.Figure`, by name; the probability is that of being better."""
-        return {
-            words.slug(name, arm, "effect"): {
-                "value": r.effect,
-                "low": r.low,
-                "high": r.high,
-                "probability": r.chance_to_win,
-                "target": 0.0,
-                "n": r.n,
-            }
-            for name, result in self.metrics.items()
-            for arm, r in result.arms.items()
-            if r.verdict != "control"
-        }
-
-
-def analyse(cube: MomentCube, design: Design) -> Analysis:
+def analyse(cube: MomentCube, design: Design, *, source: Any = None, registered: str | None = None) -> Analysis:
     """What an experiment says.
 
     Args:
         cube: The scan of its data; it must hold the design's measures.
         design: What is compared, and which way is good.
+        source: The data itself, which only quantiles need.
+        registered: Digest of the design that was registered before the data was read, if one was.
 
     Raises:
         Misuse: An arm of the design is not in the data, or a metric cannot be what its kind says.
@@ -172,18 +62,25 @@ def analyse(cube: MomentCube, design: Design) -> Analysis:
         raise Misuse(f"the only arm is {arms[0]!r}; a comparison needs at least two")
     counts = {arm: cube.counts()[arm] for arm in arms}
     clusters = {arm: cube.cluster_counts()[arm] for arm in arms}
-    ratio = _ratio(clusters, design)  # what was drawn is counted: families, not their members
+    planned = dict.fromkeys(arms, 1.0) if design.shares == "equal" else design.shares
+    ratio = _ratio(clusters, planned)  # what was drawn is counted: families, not their members
+    days, by_day = _by_day(cube, design, planned)
     balance = tuple(_balance(cube, name, arms) for name in design.covariates)
-    metrics = {metric.name: _metric(cube, metric, arms, design) for metric in design.metrics}
-    broken = ratio.passed is False or not all(b.passed for b in balance)
-    first = next(iter(metrics.values()))
-    verdicts = {r.verdict for r in first.arms.values()} - {"control"}
-    verdict: Literal["pass", "fail", "not enough evidence"] = "not enough evidence"
-    if broken or verdicts == {"worse"}:
-        verdict = "fail"
-    elif "better" in verdicts:
-        verdict = "pass"
-    opening = [] if not broken else [_broken(ratio, balance)]
+    beliefs, metrics, guarded = {}, {}, []
+    for metric in design.metrics:
+        belief = believe(cube, metric, arms, design, _sorted(cube, metric, arms, design, source))
+        beliefs[metric.name] = belief
+        metrics[metric.name] = compared(metric, belief, design)
+        guarded += guards(metrics[metric.name], design) if metric.guardrail else []
+    broken = _broken(ratio, by_day, days, balance)
+    followed = None if registered is None else registered == design.digest
+    said = [
+        *([broken] if broken else []),
+        *(words.metric_sentence(r) for r in metrics.values() if not r.metric.guardrail),
+        *(guard.sentence for guard in guarded),
+        *words.choice(next(iter(metrics.values())), design.loss_threshold),
+        *words.followed(followed),
+    ]
     return Analysis(
         name=design.name,
         control=design.control,
@@ -194,23 +91,66 @@ def analyse(cube: MomentCube, design: Design) -> Analysis:
         sample_ratio=ratio,
         balance=balance,
         metrics=metrics,
-        sentence=" ".join(opening + [words.metric_sentence(r) for r in metrics.values()]),
-        verdict=verdict,
+        sentence=" ".join(said),
+        verdict=_verdict(next(iter(metrics.values())), guarded, broken=bool(broken)),
         data_digest=cube.digest,
         design_digest=design.digest,
+        sequential=by_day,
+        days=days,
+        guardrails=tuple(guarded),
+        twin=_twins(beliefs, design),
+        followed=followed,
     )
 
 
-def _ratio(clusters: Mapping[str, float], design: Design) -> SampleRatio:
+def _verdict(first: MetricResult, guarded: list[Guard], *, broken: bool) -> Verdict:
+    """Pass: some arm is better than the control and keeps every guardrail."""
+    better = {arm for arm, r in first.arms.items() if r.verdict == "better"}
+    verdicts = {r.verdict for r in first.arms.values()} - {"control"}
+    if broken or verdicts == {"worse"}:
+        return "fail"
+    harmed = {guard.arm for guard in guarded if guard.broken}
+    if better and better <= harmed:
+        return "fail"
+    unproven = {guard.arm for guard in guarded if not guard.passed}
+    return "pass" if better - unproven else "not enough evidence"
+
+
+def _ratio(clusters: Mapping[str, float], planned: Mapping[str, float] | None) -> SampleRatio:
     try:
-        return sample_ratio(clusters, design.shares)
+        return sample_ratio(clusters, planned)
     except ValueError as error:
         raise Misuse(str(error), hint="state a share for each arm that is compared") from error
 
 
-def _broken(ratio: SampleRatio, balance: tuple[Balance, ...]) -> str:
+def _by_day(
+    cube: MomentCube, design: Design, planned: Mapping[str, float] | None
+) -> tuple[tuple[str, ...], SequentialRatio | None]:
+    """The sample ratio at the end of each day; not where clusters were drawn, which have no day of their own."""
+    if design.day is None or planned is None or design.cluster is not None:
+        return (), None
+    looks: dict[str, dict[str, float]] = {}
+    for cell, n in zip(cube.cells, cube.units.n, strict=True):
+        if cell.arm in planned:
+            day = looks.setdefault(cell.day, {})
+            day[cell.arm] = day.get(cell.arm, 0.0) + float(n)
+    days = tuple(sorted(looks, key=lambda day: day.zfill(20) if day.isdigit() else day))  # day 2 before day 10
+    return days, sequential_sample_ratio([looks[day] for day in days], planned)
+
+
+def _broken(
+    ratio: SampleRatio, by_day: SequentialRatio | None, days: tuple[str, ...], balance: tuple[Balance, ...]
+) -> str:
+    """Why nothing below can be trusted; empty where nothing speaks against it."""
     if ratio.passed is False:
         return ratio.sentence
+    if by_day is not None and by_day.failed_at is not None:
+        return (
+            f"The arms were not filled as planned: looked at day by day, this was plain on {days[by_day.failed_at]} "
+            f"(p = {by_day.p:.2g}): do not trust the results below."
+        )
+    if all(b.passed for b in balance):
+        return ""
     worst = min(balance, key=lambda b: b.p)
     return (
         f"The arms already differed in {worst.covariate} before they were treated (p = {worst.p:.2g}): "
@@ -229,137 +169,66 @@ def _balance(cube: MomentCube, covariate: str, arms: tuple[str, ...]) -> Balance
     return Balance(covariate, p, float(gap), p >= THRESHOLD)
 
 
-def _metric(cube: MomentCube, metric: Metric, arms: tuple[str, ...], design: Design) -> MetricResult:
-    samples = {arm: cube.sample(metric.name, arm) for arm in arms}
-    if metric.kind == "binary":
-        note = "Every share equally likely beforehand: Beta(1, 1)."
-        return _result(metric, "Beta", note, samples, _binary(metric, samples), design)
-    plain = _means(metric, samples)
-    note = "Means of units with nothing assumed beforehand: p(μ, σ²) ∝ 1/σ²."
-    if metric.kind != "revenue":
-        return _result(metric, "Student-t", note, samples, plain, design)
-    amounts, refusal = _amounts(samples)
-    beside = _result(metric, "Student-t", note, samples, plain, design)
-    if refusal:
-        return _result(metric, "Student-t", f"{note} {refusal}", samples, plain, design)
-    note = "Share above zero × log-normal amounts; weak priors; every mean agrees with the plain one."
-    return replace(_result(metric, "hurdle", note, samples, amounts, design), plain=beside.arms)
+def _sorted(
+    cube: MomentCube, metric: Metric, arms: tuple[str, ...], design: Design, source: Any
+) -> dict[str, OrderStatistics]:
+    """A quantile's order statistics, from the data itself; empty for every other kind.
+
+    Raises:
+        Misuse: There is only the cube, units came in clusters, something is adjusted, or they are too few.
+    """
+    if metric.quantile is None:
+        return {}
+    if source is None:
+        raise Misuse(
+            f"{metric.name} is a quantile, and a cube's moments cannot give one",
+            hint="hand over the data too, analyse(cube, design, source=…), or compare its mean",
+        )
+    if design.cluster is not None:
+        raise Misuse(
+            f"{metric.name} is a quantile of units that came in clusters; its intervals take units as independent",
+            hint=f"compare its mean, whose errors respect {design.cluster!r}",
+        )
+    try:
+        wanted = {arm: ranks(int(cube.counts()[arm]), metric.quantile, level=design.certainty) for arm in arms}
+    except ValueError as error:
+        raise Misuse(f"{metric.name}: {error}", hint="take a quantile nearer to the middle, or more units") from error
+    from workbench.data.order_statistics import order_statistics
+
+    places = {arm: [r.low, r.middle, r.high] for arm, r in wanted.items()}
+    values = order_statistics(source, metric.measure, arm=design.arm, ranks=places, unit=design.unit)
+    return {arm: OrderStatistics(wanted[arm], *values[arm]) for arm in arms}
 
 
-def _binary(metric: Metric, samples: Mapping[str, Sample]) -> dict[str, Posterior]:
-    posteriors: dict[str, Posterior] = {}
-    for arm, s in samples.items():
-        # zeros and ones only: the sum and the sum of squares are both the number above zero
-        square = s.m2 + s.n * s.mean**2
-        if s.n_negative or max(abs(s.n * s.mean - s.n_positive), abs(square - s.n_positive)) > 1e-6 * max(s.n, 1):
-            raise Misuse(
-                f"{metric.column!r} is not 0 or 1 for every unit in arm {arm!r}",
-                hint=f"a unit's rows are made one by {metric.within!r}; for a yes or no take 'max', or kind mean",
-            )
-        posteriors[arm] = beta_posterior(s.n_positive, s.n, design_effect=s.deff_share)
-    return posteriors
-
-
-def _means(metric: Metric, samples: Mapping[str, Sample]) -> dict[str, Posterior]:
-    posteriors: dict[str, Posterior] = {}
-    for arm, sample in samples.items():
-        try:
-            posteriors[arm] = mean_posterior(sample)
-        except ValueError as error:
-            raise Misuse(f"{metric.name} in arm {arm!r}: {error}") from error
-    return posteriors
-
-
-def _amounts(samples: Mapping[str, Sample]) -> tuple[dict[str, Posterior], str]:
-    """Hurdle posteriors, or the reason why plain means are used instead."""
-    posteriors: dict[str, Posterior] = {}
-    for arm, sample in samples.items():
-        try:
-            posterior = hurdle_posterior(sample)
-        except ValueError as error:
-            return {}, f"No log-normal model: in arm {arm!r}, {error}."
-        if posterior.leans_on_cap > CAP_SHARE:
-            return {}, f"No log-normal model: in arm {arm!r} the few amounts leave its mean to the prior."
-        away = (sample.mean - posterior.mean) / sample.error
-        if abs(away) > MISFIT:
-            return {}, (
-                f"No log-normal model: in arm {arm!r} it says {posterior.mean:.4g} where the plain mean is "
-                f"{sample.mean:.4g}, {abs(away):.1f} standard errors away."
-            )
-        posteriors[arm] = posterior
-    return posteriors, ""
-
-
-def _result(
-    metric: Metric,
-    model: Model,
-    note: str,
-    samples: Mapping[str, Sample],
-    posteriors: Mapping[str, Posterior],
-    design: Design,
-) -> MetricResult:
-    compared = compare(posteriors, design.control, better=metric.better, level=design.certainty)
-    arms = {arm: _arm(metric, arm, samples[arm], posteriors[arm], compared, design.certainty) for arm in posteriors}
-    return MetricResult(metric, model, note, design.certainty, arms, dict(samples), dict(posteriors))
-
-
-def _arm(
-    metric: Metric, arm: str, sample: Sample, posterior: Posterior, compared: Comparison, certainty: float
-) -> ArmResult:
-    own = ArmResult(
-        arm=arm,
-        n=int(sample.n),
-        mean=sample.mean,
-        estimate=posterior.mean,
-        effect=0.0,
-        low=0.0,
-        high=0.0,
-        relative=0.0,
-        relative_low=0.0,
-        relative_high=0.0,
-        chance_to_win=0.5,
-        chance_best=compared.chance_best[arm],
-        expected_loss=compared.expected_loss[arm],
-        verdict="control",
-        needed=None,
-        sentence=f"{arm} is the control.",
-    )
-    if arm == compared.control:
-        return own
-    d = compared.differences[arm]
-    win = d.chance_above if metric.better == "higher" else 1 - d.chance_above
-    verdict: ArmVerdict = "not enough evidence"
-    if win >= certainty:
-        verdict = "better"
-    elif win <= 1 - certainty:
-        verdict = "worse"
-    needed = None
-    if verdict == "not enough evidence":
-        needed = float((special.ndtri(certainty) / max(abs(special.ndtri(win)), 1e-3)) ** 2)
-    result = replace(
-        own,
-        effect=d.effect,
-        low=d.low,
-        high=d.high,
-        relative=d.relative,
-        relative_low=d.relative_low,
-        relative_high=d.relative_high,
-        chance_to_win=win,
-        verdict=verdict,
-        needed=needed,
-    )
-    return replace(result, sentence=words.arm_sentence(metric, result, compared.control))
-
-
-def _arm_json(r: ArmResult) -> dict[str, Any]:
-    return {
-        "n": r.n,
-        "mean": r.mean,
-        "effect": r.effect,
-        "relative": r.relative,
-        "interval": [r.low, r.high],
-        "chance_to_win": r.chance_to_win,
-        "chance_best": r.chance_best,
-        "expected_loss": r.expected_loss,
-        "verdict": r.verdict,
+def _twins(beliefs: Mapping[str, Belief], design: Design) -> dict[str, dict[str, Corrected]]:
+    """A frequentist test for each arm and metric where one can be made, corrected for all of them together."""
+    tests = {
+        (name, arm): test
+        for name, belief in beliefs.items()
+        for arm in belief.samples
+        if arm != design.control and (test := _twin(belief, arm, design)) is not None
     }
+    ps = [test.p for test in tests.values()]
+    found: dict[str, dict[str, Corrected]] = {name: {} for name in beliefs}
+    for (key, test), one, other in zip(tests.items(), holm(ps), benjamini_hochberg(ps), strict=True):
+        found[key[0]][key[1]] = Corrected(test, one, other)
+    return found
+
+
+def _twin(belief: Belief, arm: str, design: Design) -> Twin | None:
+    one, other, level = belief.samples[arm], belief.samples[design.control], design.certainty
+    try:
+        if belief.model == "Beta":
+            return shares(one, other, level=level)
+        if belief.model == "delta method":
+            return z_test(one.mean - other.mean, _error(one, other), method="delta method", level=level)
+        if belief.model == "order statistics":
+            a, b = belief.posteriors[arm], belief.posteriors[design.control]
+            return z_test(a.mean - b.mean, float(np.hypot(a.sd, b.sd)), method="order statistics", level=level)
+        return welch(one, other, level=level)
+    except ValueError:  # nobody said yes in either arm: there is no test, only the posterior
+        return None
+
+
+def _error(one: Sample, other: Sample) -> float:
+    return float(np.hypot(one.error, other.error))

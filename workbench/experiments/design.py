@@ -19,6 +19,8 @@ from workbench.errors import Misuse
 from workbench.stats.comparison import Better
 from workbench.stats.effects import EffectPrior
 
+MARGIN = 0.05  # of a guardrail that states none
+
 Kind = Literal["binary", "mean", "count", "revenue", "ratio", "quantile"]
 
 
@@ -36,7 +38,7 @@ class Metric:
     quantile: float | None = None  # of kind quantile only, in (0, 1)
     cap: float | None = None  # a unit's larger values are counted as this (winsorised); None: as they are
     guardrail: bool = False  # must not get worse; it decides nothing else
-    margin: float = 0.05  # of a guardrail: harm that is tolerated, as a share of the control's mean
+    margin: float = MARGIN  # of a guardrail: harm that is tolerated, as a share of the control's mean
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -55,8 +57,8 @@ class Metric:
             )
         if self.cap is not None and self.kind in {"binary", "quantile"}:
             raise Misuse(f"{self.name} is of kind {self.kind}, which no cap can change", hint="leave the cap out")
-        if not self.margin >= 0:
-            raise Misuse(f"the margin of {self.name} is {self.margin}; it must be at least 0")
+        if not 0 <= self.margin < 1:
+            raise Misuse(f"the margin of {self.name} is {self.margin}; it must lie in [0, 1)")
 
     @property
     def measure(self) -> Measure:
@@ -89,13 +91,13 @@ class Design:
     cluster: str | None = None  # column; what was drawn, where that is larger than the unit
     segments: tuple[str, ...] = ()  # columns
     covariates: tuple[str, ...] = ()  # columns known before the arms were drawn: there the arms must agree
-    shares: Mapping[str, float] | None = None  # planned shares of units by arm; None: not known
+    shares: Mapping[str, float] | Literal["equal"] | None = None  # planned, of units by arm; None: not known
     certainty: float = 0.95  # probability from which an answer is one, in (0.5, 1); also inside the intervals
     day: str | None = None  # column
     adjust: tuple[str, ...] = ()  # those covariates that take out what was known before (CUPED)
     stratify: bool = False  # whether segments are compared each with itself (post-stratification)
     priors: Mapping[str, EffectPrior] = field(default_factory=dict)  # of effects, by metric; absent: weak
-    rope: float | None = None  # smallest relative effect that matters, above zero
+    rope: float | None = None  # smallest relative effect that matters, in (0, 1)
     loss_threshold: float | None = None  # largest expected loss at which an arm is chosen, as a share of the control
 
     def __post_init__(self) -> None:
@@ -108,16 +110,17 @@ class Design:
         if self.metrics[0].guardrail:
             raise Misuse(f"{self.metrics[0].name} decides and cannot be a guardrail", hint="name another metric first")
         for name, value in (("rope", self.rope), ("loss_threshold", self.loss_threshold)):
-            if value is not None and not value > 0:
-                raise Misuse(f"{name} is {value}; it must be above 0, as a share of the control's mean")
+            if value is not None and not 0 < value < 1:
+                raise Misuse(f"{name} is {value}; it must lie in (0, 1), as a share of the control's mean")
         if unknown := [name for name in self.adjust if name not in self.covariates]:
             raise Misuse(f"adjust names {unknown[0]!r}, which is no covariate", hint="name it among the covariates")
         if self.stratify and not self.segments:
             raise Misuse("stratify needs segments, and the design has none", hint="name a segment column")
         names = [metric.name for metric in self.metrics]
+        every = names + list(self.covariates)
         if unknown := sorted(set(self.priors) - set(names)):
             raise Misuse(f"there is a prior for {unknown[0]!r}; the metrics are {', '.join(names)}")
-        if twice := sorted({n for n in names if (names + list(self.covariates)).count(n) > 1}):
+        if twice := sorted({name for name in every if every.count(name) > 1}):
             raise Misuse(f"{twice[0]!r} names two metrics or covariates; give each a name of its own")
 
     @property
@@ -138,6 +141,18 @@ class Design:
         """SHA-256 of the design, so that a result can say which plan it followed."""
         return hashlib.sha256(self.as_json().encode()).hexdigest()
 
+    def differing(self, registered: str) -> tuple[str, ...]:
+        """Fields in which this design differs from one that was registered, as `as_json` wrote it.
+
+        Raises:
+            Misuse: The text is no design.
+        """
+        try:
+            then, now = json.loads(registered), json.loads(self.as_json())
+            return tuple(name for name in {**now, **then} if then.get(name) != now.get(name))
+        except (json.JSONDecodeError, AttributeError, TypeError) as error:
+            raise Misuse("the registered design is no design", hint="workbench ab … --register FILE") from error
+
     def scan(self, source: Any, *, digest: str | None = None) -> MomentCube:
         """The cube that this design asks for, in one scan of a frame or file.
 
@@ -157,36 +172,96 @@ class Design:
         )
 
 
+def parse_metric(
+    text: str,
+    *,
+    better: Better = "higher",
+    within: Within | None = None,
+    noun: str = "",
+    cap: float | None = None,
+    margin: float | None = None,
+) -> Metric:
+    """A metric from text as people type it: `NAME=KIND:COL`, `NAME=ratio:COL/COL`, `NAME=quantile:COL@Q`.
+
+    Args:
+        text: Its name, kind and columns.
+        better: Which way is good.
+        within: How a unit's rows become one number; None: the largest for a yes or no, else the sum.
+        noun: What one of it is called in a sentence.
+        cap: A unit's larger values are counted as this.
+        margin: Harm that is tolerated, which makes it a guardrail; None: it is none.
+
+    Raises:
+        Misuse: The text is not of this form.
+
+    >>> parse_metric("price = ratio:revenue/orders").denominator
+    'orders'
+    """
+    name, equals, rest = (piece.strip() for piece in text.partition("="))
+    kind, colon, column = (piece.strip() for piece in rest.partition(":"))
+    if not (name and equals and kind and colon and column):
+        raise Misuse(f"{text!r} is no metric", hint="write NAME=KIND:COLUMN, as in spend=revenue:dollars")
+    denominator, quantile = "", None
+    if kind == "ratio":
+        column, _, denominator = (piece.strip() for piece in column.rpartition("/"))
+    elif kind == "quantile":
+        column, _, share = (piece.strip() for piece in column.rpartition("@"))
+        quantile = _number(share, f"{text!r} names no quantile", "write it as in slow=quantile:seconds@0.9")
+    if not column:
+        raise Misuse(f"{text!r} is no ratio", hint="name two columns, as in price=ratio:revenue/orders")
+    return Metric(
+        name,
+        kind,  # type: ignore[arg-type]  # checked there
+        column,
+        better,
+        within or ("max" if kind == "binary" else "sum"),
+        noun,
+        denominator,
+        quantile,
+        cap,
+        margin is not None,
+        MARGIN if margin is None else margin,
+    )
+
+
 def parse_metrics(
-    text: str, *, lower: str = "", within: Within = "sum", nouns: Mapping[str, str] | None = None
+    text: str | Sequence[str],
+    *,
+    lower: str = "",
+    within: Within | None = None,
+    nouns: Mapping[str, str] | None = None,
+    guardrails: str = "",
+    caps: str = "",
 ) -> tuple[Metric, ...]:
     """Metrics from text as people type it: `NAME=KIND:COLUMN, …`.
 
     Args:
-        text: One or more, separated by commas; the first one decides.
+        text: One or more, separated by commas, or one text each; the first one decides.
         lower: Names of those of which less is better, separated by commas.
-        within: How a unit's rows become one number.
+        within: How a unit's rows become one number; None: the largest for a yes or no, else the sum.
         nouns: What one of a metric is called in a sentence, by name.
+        guardrails: Names of those that must not get worse, `NAME` or `NAME=MARGIN`, separated by commas.
+        caps: Values above which a unit counts as that value, `NAME=VALUE`, separated by commas.
 
     Raises:
-        Misuse: A part is not of this form, or `lower` names something else.
+        Misuse: A part is not of this form, or names something else.
     """
-    less = set(listed(lower))
+    less, capped, guarded = set(listed(lower)), parse_numbers(caps), _guardrails(guardrails)
     metrics = []
-    for part in listed(text):
-        name, equals, rest = (piece.strip() for piece in part.partition("="))
-        kind, colon, column = (piece.strip() for piece in rest.partition(":"))
-        if not (name and equals and kind and colon and column):
-            raise Misuse(f"{part!r} is no metric", hint="write NAME=KIND:COLUMN, as in spend=revenue:dollars")
+    for part in listed(text) if isinstance(text, str) else text:
+        name = part.partition("=")[0].strip()
         better: Better = "lower" if name in less else "higher"
-        metrics.append(Metric(name, kind, column, better, within, (nouns or {}).get(name, "")))  # type: ignore[arg-type]
-    if unknown := sorted(less - {m.name for m in metrics}):
-        raise Misuse(f"lower names {unknown[0]!r}; the metrics are {', '.join(m.name for m in metrics)}")
+        noun, cap, margin = (nouns or {}).get(name, ""), capped.get(name), guarded.get(name)
+        metrics.append(parse_metric(part, better=better, within=within, noun=noun, cap=cap, margin=margin))
+    names = {metric.name for metric in metrics}
+    for what, named in (("lower", less), ("a guardrail", set(guarded)), ("a cap", set(capped))):
+        if unknown := sorted(named - names):
+            raise Misuse(f"{what} names {unknown[0]!r}; the metrics are {', '.join(m.name for m in metrics)}")
     return tuple(metrics)
 
 
-def parse_shares(text: str) -> dict[str, float] | None:
-    """Planned shares from `ARM=SHARE, …`; None where nothing was stated.
+def parse_shares(text: str) -> dict[str, float] | Literal["equal"] | None:
+    """Planned shares from `ARM=SHARE, …` or "equal"; None where nothing was stated.
 
     Raises:
         Misuse: A part is not of this form.
@@ -194,16 +269,25 @@ def parse_shares(text: str) -> dict[str, float] | None:
     >>> parse_shares("a=1, b=2")
     {'a': 1.0, 'b': 2.0}
     """
-    shares = {}
+    if text.strip() == "equal":
+        return "equal"
+    return parse_numbers(text, "planned share", "write ARM=SHARE, as in control=1, new=1") or None
+
+
+def parse_numbers(text: str, what: str = "number", hint: str = "write NAME=NUMBER") -> dict[str, float]:
+    """Numbers by name from `NAME=NUMBER, …`.
+
+    Raises:
+        Misuse: A part is not of this form.
+
+    >>> parse_numbers("spend=500")
+    {'spend': 500.0}
+    """
+    numbers = {}
     for part in listed(text):
-        arm, equals, share = part.rpartition("=")
-        try:
-            shares[arm.strip()] = float(share)
-        except ValueError:
-            equals = ""
-        if not equals:
-            raise Misuse(f"{part!r} is no planned share", hint="write ARM=SHARE, as in control=1, new=1")
-    return shares or None
+        name, equals, value = part.rpartition("=")
+        numbers[name.strip()] = _number(value if equals else "", f"{part!r} is no {what}", hint)
+    return numbers
 
 
 def parse_pairs(text: str) -> dict[str, str]:
@@ -231,3 +315,19 @@ def listed(text: str) -> Sequence[str]:
     ['a', 'b']
     """
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _guardrails(text: str) -> dict[str, float]:
+    """Margins by name."""
+    found = {}
+    for part in listed(text):
+        name, equals, margin = part.partition("=")
+        found[name.strip()] = _number(margin, f"{part!r} is no guardrail", "write NAME=MARGIN") if equals else MARGIN
+    return found
+
+
+def _number(text: str, refusal: str, hint: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise Misuse(refusal, hint=hint) from error

@@ -9,10 +9,15 @@ from typing import Any
 import numpy as np
 
 from workbench.experiments import words
-from workbench.experiments.analysis import Analysis, MetricResult
+from workbench.experiments.results import Analysis, MetricResult
 from workbench.stats.comparison import difference_density
 
-COLOURS = {"better": "#1b7f4d", "worse": "#b3261e", "not enough evidence": "#6b7280"}
+COLOURS = {
+    "better": "#1b7f4d",
+    "worse": "#b3261e",
+    "no difference that matters": "#1f5fa8",
+    "not enough evidence": "#6b7280",
+}
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,10 @@ def _metric(ax: Any, result: MetricResult, control: str) -> None:
     grid = np.linspace(left, right, 400)
     for row, r in enumerate(others):
         base = float(len(others) - 1 - row)
-        density = difference_density(result.posteriors[r.arm], result.posteriors[control], grid)
+        if r.arm in result.effects:
+            density = result.effects[r.arm].density(grid)
+        else:
+            density = difference_density(result.posteriors[r.arm], result.posteriors[control], grid)
         curve = base + 0.72 * density / density.max()
         colour = COLOURS[r.verdict]
         inside = (grid >= r.low) & (grid <= r.high)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from workbench.experiments import words
-from workbench.experiments.analysis import Analysis, ArmResult
+from workbench.experiments.results import Analysis, ArmResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +39,37 @@ def balance(analysis: Analysis) -> pd.DataFrame:
 def results(analysis: Analysis) -> pd.DataFrame:
     """One row a metric and arm: mean, difference from the control, chances, loss, verdict."""
     return _results({name: list(r.arms.values()) for name, r in analysis.metrics.items()})
+
+
+def rows(analysis: Analysis) -> list[dict[str, str]]:
+    """The rows of `results`, without a frame."""
+    return [_row(name, r) for name, result in analysis.metrics.items() for r in result.arms.values()]
+
+
+def twin(analysis: Analysis) -> list[dict[str, str]]:
+    """The frequentist tests, one row a metric and arm."""
+    return [
+        {
+            "metric": name,
+            "arm": arm,
+            "test": found.test.method,
+            "difference": words.number(found.test.effect),
+            "interval": f"{words.number(found.test.low)} to {words.number(found.test.high)}",
+            "p": f"{found.test.p:.3g}",
+            "p (Holm)": f"{found.holm:.3g}",
+            "p (Benjamini-Hochberg)": f"{found.false_discovery:.3g}",
+        }
+        for name, arms in analysis.twin.items()
+        for arm, found in arms.items()
+    ]
+
+
+def tests(analysis: Analysis) -> pd.DataFrame:
+    """The frequentist tests as a frame."""
+    import pandas as pd
+
+    found = twin(analysis)
+    return pd.DataFrame(found).set_index(["metric", "arm"]) if found else pd.DataFrame()
 
 
 def plain_results(analysis: Analysis) -> pd.DataFrame:
@@ -93,7 +124,7 @@ def _row(metric: str, r: ArmResult) -> dict[str, str]:
         "mean": words.number(r.mean),
         "difference": "" if control else words.number(r.effect),
         "interval": "" if control else f"{words.number(r.low)} to {words.number(r.high)}",
-        "relative": "" if control or r.relative is None else f"{100 * r.relative:+.0f} %".replace("-", "−"),
+        "relative": "" if control or r.relative is None else words.signed_share(r.relative),
         "chance to be better": "" if control else words.chance(r.chance_to_win),
         "chance to be best": words.chance(r.chance_best),
         "expected loss": words.number(r.expected_loss),

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from workbench.experiments.analysis import Analysis, ArmResult, MetricResult
     from workbench.experiments.design import Metric
+    from workbench.experiments.results import Analysis, ArmResult, Guard, MetricResult
     from workbench.experiments.strata import Within
 
 
@@ -32,6 +32,25 @@ def number(value: float) -> str:
     return ("−" if value < 0 else "") + text
 
 
+def signed(value: float) -> str:
+    """A number with its sign.
+
+    >>> signed(0.0061), signed(-2.0)
+    ('+0.00610', '−2.00')
+    """
+    return ("+" if value > 0 else "") + number(value)
+
+
+def share(value: float) -> str:
+    """The size of a share in per cent, short.
+
+    >>> share(-0.37), share(0.0321), share(0.0004)
+    ('37 %', '3.2 %', '0.04 %')
+    """
+    size = 100 * abs(value)
+    return f"{size:.0f} %" if size >= 10 else f"{size:.1f} %" if size >= 0.1 else f"{size:.1g} %"
+
+
 def chance(probability: float) -> str:
     """A probability as people say it; never 0 or 100 %.
 
@@ -46,18 +65,74 @@ def chance(probability: float) -> str:
     return f"{share:.1f} %" if share > 99 or share < 1 else f"{share:.0f} %"
 
 
-def arm_sentence(metric: Metric, result: ArmResult, control: str) -> str:
-    """What one arm did to one metric, with its range and how sure that is."""
+def signed_share(value: float) -> str:
+    """A share in per cent with its sign.
+
+    >>> signed_share(0.061), signed_share(-0.2)
+    ('+6.1 %', '−20 %')
+    """
+    return ("−" if value < 0 else "+") + share(value)
+
+
+def arm_sentence(metric: Metric, result: ArmResult, control: str, prior: str = "") -> str:
+    """What one arm did to one metric, its range and how sure that is; beside a prior, what the data alone has."""
+    said = _arm_sentence(metric, result, control)
+    if result.raw is None:
+        return said
+    alone = signed(result.raw.effect)
+    if result.raw.relative is not None and result.relative is not None:
+        alone = f"{signed_share(result.raw.relative)}, with the prior {signed_share(result.relative)}"
+    return f"{said[:-1]} (the data alone: {alone}; prior: {prior})."
+
+
+def _arm_sentence(metric: Metric, result: ArmResult, control: str) -> str:
     side = "lower" if result.effect < 0 else "higher"
-    amount = number(abs(result.effect)) + (
-        f" ({100 * abs(result.relative):.0f} %)" if result.relative is not None else ""
-    )
+    amount = number(abs(result.effect)) + (f" ({share(result.relative)})" if result.relative is not None else "")
     span = between(result.low, result.high)
     opening = f"{result.arm} against {control}: {metric.called} {side} by {amount}, {span}"
     if result.verdict == "not enough evidence":
         return f"{opening}; not enough evidence to say which is better, {more(result.needed)}."
+    if result.verdict == "no difference that matters" and result.rope is not None:
+        within = f"within {100 * result.rope.size:g} %"
+        return f"{opening}; the chance that this is {within}, too little to matter, is {chance(result.rope.inside)}."
     sure = max(result.chance_to_win, 1 - result.chance_to_win)
     return f"{opening}; the chance that it is truly {side} is {chance(sure)}."
+
+
+def guard_sentence(metric: Metric, guard: Guard, control: str) -> str:
+    """Whether an arm keeps a guardrail."""
+    side = "lower" if metric.better == "higher" else "higher"
+    harm = f"{metric.called} {side} than {control}'s by more than {100 * guard.margin:g} %"
+    if guard.passed:
+        return f"{guard.arm} keeps the guardrail {metric.name}: the chance of {harm} is {chance(guard.chance_of_harm)}."
+    if guard.broken:
+        return (
+            f"{guard.arm} breaks the guardrail {metric.name}: the chance of {harm} is {chance(guard.chance_of_harm)}."
+        )
+    return (
+        f"{guard.arm} is not shown to keep the guardrail {metric.name}: "
+        f"the chance of {harm} is still {chance(guard.chance_of_harm)}."
+    )
+
+
+def choice(result: MetricResult, threshold: float | None) -> list[str]:
+    """What the loss threshold lets one choose; nothing where none was stated."""
+    if threshold is None:
+        return []
+    best = min(result.arms.values(), key=lambda r: r.expected_loss)
+    cost = f"costs {number(best.expected_loss)} {result.metric.called} on average"
+    if result.choice is None:
+        return [f"No arm can be chosen yet: even {best.arm} {cost}, more than {100 * threshold:g} % of the control's."]
+    return [f"{best.arm} can be chosen: being wrong about it {cost}, below {100 * threshold:g} % of the control's."]
+
+
+def followed(kept: bool | None) -> list[str]:
+    """Whether the design is the one that was registered."""
+    if kept is None:
+        return []
+    if kept:
+        return ["The analysis follows the design that was registered before the data was read."]
+    return ["The analysis does not follow the design that was registered before the data was read."]
 
 
 def metric_sentence(result: MetricResult) -> str:
@@ -68,9 +143,12 @@ def metric_sentence(result: MetricResult) -> str:
         best = max(others, key=lambda r: max(r.chance_to_win, 1 - r.chance_to_win))
     rest = [r for r in others if r is not best]
     said = [best.sentence]
+    if result.adjustment is not None:
+        by = [*result.adjustment.covariates, *(["segments"] if result.adjustment.strata else [])]
+        said.append(f"Adjusted for {' and '.join(by)}.")
     settled = {"lower": [], "higher": []}  # type: dict[str, list[str]]
     for r in rest:
-        if r.verdict != "not enough evidence":
+        if r.verdict in {"better", "worse"}:
             settled["lower" if r.effect < 0 else "higher"].append(f"{r.arm} by {number(abs(r.effect))}")
     for side, named in settled.items():
         if named:
@@ -78,6 +156,8 @@ def metric_sentence(result: MetricResult) -> str:
             said.append(f"{opening}: {', '.join(named)}.")
     if open_ := [f"{r.arm} ({between(r.low, r.high)})" for r in rest if r.verdict == "not enough evidence"]:
         said.append(f"Not settled: {', '.join(open_)}.")
+    if same := [f"{r.arm} ({between(r.low, r.high)})" for r in rest if r.verdict == "no difference that matters"]:
+        said.append(f"No difference that matters: {', '.join(same)}.")
     return " ".join(said)
 
 
@@ -91,7 +171,7 @@ def lessons(analysis: Analysis, within: Mapping[str, Sequence[Within]] | None = 
             f"made them up to {100 * (1 - widest**-0.5):.0f} % too small."
         )
     for name, result in analysis.metrics.items():
-        found += _model_lesson(name, result)
+        found += _model_lesson(name, result) + _saved_lesson(name, result)
         for w in (within or {}).get(name, ()):
             r = result.arms[w.arm]
             if abs(w.effect - w.plain) > (r.high - r.low) / 4:  # about one standard error
@@ -105,6 +185,18 @@ def lessons(analysis: Analysis, within: Mapping[str, Sequence[Within]] | None = 
             analysis.sample_ratio.sentence + (" The arms agree on all that was known before." if agreed else "")
         )
     return found
+
+
+def _saved_lesson(name: str, result: MetricResult) -> list[str]:
+    """What was gained by taking out what was known before."""
+    if result.adjustment is None:
+        return []
+    by = [f"adjusting for {', '.join(result.adjustment.covariates)}"] if result.adjustment.covariates else []
+    by += [f"comparing {len(result.adjustment.strata)} strata each with itself"] if result.adjustment.strata else []
+    saved, more_units = 100 * result.adjustment.saved, 100 * result.adjustment.worth
+    if saved < 0:
+        return [f"For {name}, {' and '.join(by)} saved nothing: the variance grew by {-saved:.0f} %."]
+    return [f"For {name}, {' and '.join(by)} saved {saved:.0f} % of the variance, worth {more_units:.0f} % more units."]
 
 
 def _model_lesson(name: str, result: MetricResult) -> list[str]:

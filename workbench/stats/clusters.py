@@ -8,6 +8,8 @@ merge exactly after each was told the mean they now share.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -71,6 +73,37 @@ def design_effect(clusters: float, residual_square: float, weight: float, square
     clustered = clusters / (clusters - 1) * residual_square / weight**2
     simple = square / (weight - 1) / weight
     return max(1.0, float(clustered / simple))
+
+
+def clustered_covariance(clusters: Moments, cell: int, measures: Sequence[int], n: float, simple: Floats) -> Floats:
+    """Covariance of several measures that respects clusters; over n, it is that of their means.
+
+    Args:
+        clusters: Cluster moments, one row a cell.
+        cell: The row.
+        measures: Numbers of the measures that are wanted.
+        n: Units in the cell.
+        simple: Sample covariance of the units' numbers, one row and column a measure.
+
+    Returns:
+        The clusters' covariance, stretched where a measure's variance would fall below the simple
+        one, as `design_effect` does; the simple one where there are fewer than two clusters.
+
+    Source:
+        Cochran (1977), Sampling Techniques, 3rd ed., eq. 9A.5, for two measures at once.
+    """
+    count = float(clusters.n[cell])
+    if count < 2 or n < 2:
+        return simple
+    at = [places(j)[0] for j in measures]
+    centre = clusters.mean[cell, at]
+    squares = clusters.scatter[cell][np.ix_(at, at)] + count * np.outer(centre, centre)
+    robust = count / (count - 1) * squares / n
+    own, floor = np.diag(robust), np.diag(simple)
+    stretch = np.sqrt(np.divide(np.maximum(own, floor), own, out=np.zeros(len(at)), where=own > 0))
+    wide: Floats = robust * np.outer(stretch, stretch)
+    np.fill_diagonal(wide, np.maximum(own, floor))
+    return wide
 
 
 def residual_squares(clusters: Moments, cell: int, place: int) -> float:

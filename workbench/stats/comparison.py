@@ -81,14 +81,20 @@ def compare(
     )
 
 
-def chance_above(one: Posterior, other: Posterior) -> float:
-    """Probability that the first number is above the second."""
+def chance_above(one: Posterior, other: Posterior, *, times: float = 1.0) -> float:
+    """Probability that the first number is above the second, or above that many times the second.
+
+    Raises:
+        ValueError: `times` is not above zero.
+    """
+    if not times > 0:
+        raise ValueError(f"times is {times:g}; it must be above zero")
     meshes = Meshes((one, other))
-    if one.sd <= other.sd:
+    if one.sd <= times * other.sd:
         mesh = meshes.own(0)
-        return _within(float(mesh.mass @ other.cdf(mesh.x)))
+        return _within(float(mesh.mass @ other.cdf(mesh.x / times)))
     mesh = meshes.own(1)
-    return _within(float(mesh.mass @ one.sf(mesh.x)))
+    return _within(float(mesh.mass @ one.sf(mesh.x * times)))
 
 
 def chances_best(posteriors: list[Posterior], *, better: Better = "higher") -> list[float]:

@@ -71,6 +71,7 @@ def increasing_root(
     high: Floats,
     *,
     start: Floats | None = None,
+    tolerance: float = 1e-13,
 ) -> Floats:
     """Where an increasing function takes each target, by Newton's steps kept inside a bracket.
 
@@ -80,6 +81,7 @@ def increasing_root(
         low: Points at which the function is at most the target.
         high: Points at which it is at least the target.
         start: First guesses; by default the middle.
+        tolerance: Last step, as a share of the root and of the bracket, at which it is found.
 
     >>> root = increasing_root(lambda x: (x**3, 3 * x**2), np.array([8.0]), np.array([0.0]), np.array([10.0]))
     >>> round(float(root[0]), 12)
@@ -94,9 +96,9 @@ def increasing_root(
         low = np.where(above, low, x)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             step = x - (value - target) / slope
-        inside = (step > low) & (step < high)
+        inside = (step >= low) & (step <= high)  # a root that is hit stays where it is
         new = np.where(inside, step, (low + high) / 2)
-        if np.all(np.abs(new - x) <= 1e-13 * (np.abs(x) + np.abs(high - low))):
+        if np.all(np.abs(new - x) <= tolerance * (np.abs(x) + np.abs(high - low))):
             return new
         x = new
     return x

@@ -6,12 +6,14 @@ False
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from scipy import special
 
 THRESHOLD = 0.001  # below it the filling is not chance: one false alarm in a thousand sound experiments
+CONCENTRATIONS = (100.0, 10_000.0)  # of the sequential check: departures of about 5 and 0.5 points are found soonest
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,67 @@ def sample_ratio(
     if any(observed[arm] > 0 for arm in expected if arm not in filled):
         p = 0.0  # somebody is where nobody was to be
     return SampleRatio(dict(observed), expected, p, p >= threshold)
+
+
+@dataclass(frozen=True)
+class SequentialRatio:
+    """The check as it stood at each look; it may be looked at as often as one likes."""
+
+    by_look: tuple[float, ...]  # p after each look; it never rises
+    passed: bool
+    failed_at: int | None  # the first look, from 0, at which it failed
+
+    @property
+    def p(self) -> float:
+        """The last look's p."""
+        return self.by_look[-1]
+
+
+def sequential_sample_ratio(
+    looks: Sequence[Mapping[str, float]],
+    planned: Mapping[str, float],
+    *,
+    threshold: float = THRESHOLD,
+    concentrations: Sequence[float] = CONCENTRATIONS,
+) -> SequentialRatio:
+    """The sample ratio tested at every look, false alarms held over all of them together.
+
+    The likelihood of the counts under shares drawn about the planned ones, over that under the
+    planned ones, is a martingale while the plan is kept; its inverse bounds p at any time.
+
+    Args:
+        looks: New units of each look (day), by arm, oldest first.
+        planned: Shares in any unit, by arm; an arm of weight zero was to get nobody.
+        threshold: Smallest p that passes.
+        concentrations: Of the Dirichlet distributions about the planned shares, each weighed alike.
+
+    Raises:
+        ValueError: There is no look, or the arms or shares are as `sample_ratio` refuses.
+
+    Source:
+        Lindon & Malek (2022), Anytime-Valid Inference for Multinomial Count Data, NeurIPS 35, eq. 5.
+
+    >>> found = sequential_sample_ratio([{"a": 480, "b": 520}, {"a": 380, "b": 620}], {"a": 1, "b": 1})
+    >>> found.passed, found.failed_at
+    (False, 1)
+    """
+    if not looks:
+        raise ValueError("there are no looks; the check needs at least one")
+    first = sample_ratio({arm: sum(look.get(arm, 0.0) for look in looks) for arm in planned}, planned)
+    if strange := sorted({arm for look in looks for arm in look} - set(planned)):
+        raise ValueError(f"arm {strange[0]!r} has no planned share")
+    filled = [arm for arm, expected in (first.expected or {}).items() if expected > 0]
+    share = np.array([planned[arm] for arm in filled]) / sum(planned[arm] for arm in filled)
+    counts = np.cumsum([[look.get(arm, 0.0) for arm in filled] for look in looks], axis=0)
+    outside = np.cumsum([sum(n for arm, n in look.items() if arm not in filled) for look in looks])
+    alpha = np.asarray(concentrations)[:, None] * share
+    gained = special.gammaln(alpha[:, None] + counts).sum(axis=2) - special.gammaln(alpha).sum(axis=1)[:, None]
+    whole = alpha.sum(axis=1)
+    spread = special.gammaln(whole[:, None] + counts.sum(axis=1)) - special.gammaln(whole)[:, None]
+    evidence = special.logsumexp(gained - spread, axis=0) - np.log(len(whole)) - counts @ np.log(share)
+    p = np.minimum.accumulate(np.where(outside > 0, 0.0, np.minimum(1.0, np.exp(-evidence))))
+    failed = np.flatnonzero(p < threshold)
+    return SequentialRatio(tuple(float(x) for x in p), not failed.size, int(failed[0]) if failed.size else None)
 
 
 def chi_square(statistic: float, df: int) -> float:

@@ -1,0 +1,206 @@
+"""`ab`: what an experiment says, from any table; the sentence first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from workbench.cli.options import json_option, print_json, print_table
+from workbench.errors import EngineError, Misuse
+
+if TYPE_CHECKING:
+    from workbench.experiments import Analysis, Design
+    from workbench.stats.effects import EffectPrior
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
+
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--variant", required=True, metavar="COL", help="Column that says which arm a row is in.")
+@click.option("--control", required=True, metavar="VALUE", help="Arm that the others are set against.")
+@click.option(
+    "--metric", "metrics", multiple=True, required=True, metavar="NAME=KIND:COL",
+    help="binary:COL, mean:COL, count:COL, revenue:COL, ratio:NUM/DEN or quantile:COL@Q; the first one decides.",
+)  # fmt: skip
+@click.option("--unit", metavar="COL", help="Column of the unit (visitor); its rows are made one.")
+@click.option(
+    "--within", type=click.Choice(["sum", "mean", "max", "min"]),
+    help="How a unit's rows become one number; default: max for binary, else sum.",
+)  # fmt: skip
+@click.option("--cluster", metavar="COL", help="Column of what was drawn, where that is larger than the unit.")
+@click.option("--segment", "segments", multiple=True, metavar="COL", help="Column that cuts units into groups.")
+@click.option("--stratify", is_flag=True, help="Compare each segment with itself (post-stratification).")
+@click.option("--day", metavar="COL", help="Column of the day; the sample ratio is then checked day by day too.")
+@click.option(
+    "--covariate", "covariates", multiple=True, metavar="COL",
+    help="Number known before arms were drawn: arms must agree on it, and it is adjusted for (CUPED).",
+)  # fmt: skip
+@click.option("--lower", multiple=True, metavar="NAME", help="Metric of which less is better.")
+@click.option(
+    "--guardrail", "guardrails", multiple=True, metavar="NAME[=MARGIN]",
+    help="Metric that must not get worse by more than MARGIN of the control's mean; default: 0.05.",
+)  # fmt: skip
+@click.option("--cap", "caps", multiple=True, metavar="NAME=VALUE", help="Count a unit's larger values as VALUE.")
+@click.option(
+    "--prior", "priors", multiple=True, metavar="PRIOR",
+    help="weak (default), archive, normal(m,s) or t(df,m,s), of the relative effect; NAME=PRIOR for one metric only.",
+)  # fmt: skip
+@click.option("--rope", type=SHARE, help="Smallest relative effect that matters, e.g. 0.01.")
+@click.option("--loss", "loss_threshold", type=SHARE, help="Largest expected loss at which an arm is chosen, relative.")
+@click.option(
+    "--shares", default="equal", show_default=True, metavar="ARM=SHARE,…",
+    help="Planned shares; unknown: they are not checked.",
+)  # fmt: skip
+@click.option(
+    "--certainty", type=click.FloatRange(0.5, 1, min_open=True, max_open=True), default=0.95, show_default=True,
+    help="Probability from which an answer is one.",
+)  # fmt: skip
+@click.option("--name", help="Name of the experiment; default: the file's.")
+@click.option("--register", type=FILE, help="Write the design to this file and stop; the data is not read.")
+@click.option("--registered", type=FILE, help="A design written by --register: say whether it was followed.")
+@click.option("--twin", is_flag=True, help="Show the frequentist tests beside, corrected for their number.")
+@click.option("--html", type=FILE, help="Write a page with the picture to this file too.")
+@json_option
+def ab(
+    data: Path,
+    priors: Sequence[str],
+    shares: str,
+    name: str | None,
+    register: Path | None,
+    registered: Path | None,
+    twin: bool,
+    html: Path | None,
+    as_json: bool,
+    **stated: object,
+) -> None:
+    """Say what an experiment says: DATA is a Parquet or CSV file with one row a unit, or several.
+
+    \b
+    Examples:
+      workbench ab visits.csv --variant group --control old --metric signup=binary:signed_up
+      workbench ab orders.parquet --variant arm --control a --unit visitor --metric spend=revenue:amount \\
+          --metric price=ratio:amount/items --metric slow=quantile:seconds@0.9 --lower slow --guardrail slow=0.02
+      workbench ab visits.csv --variant group --control old --metric spend=mean:spend --covariate spend_before \\
+          --prior "normal(0,0.02)" --rope 0.01 --json
+      workbench ab visits.csv --variant group --control old --metric s=binary:s --register plan.json
+      workbench ab visits.csv --variant group --control old --metric s=binary:s --registered plan.json
+    """
+    design = _design(name or data.stem, shares, priors, **stated)  # type: ignore[arg-type]
+    if register is not None:
+        _write(register, design.as_json())
+        click.echo(f"the design is kept in {register}, digest {design.digest[:12]}; the data was not read", err=True)
+        return
+    from workbench.experiments import analyse
+
+    differing, digest = _compared(design, registered)
+    cube = design.scan(data)
+    source = data if any(metric.kind == "quantile" for metric in design.metrics) else None
+    analysis = analyse(cube, design, source=source, registered=digest)
+    if html is not None:
+        from workbench.experiments.page import page
+
+        _write(html, page(analysis))
+    if as_json:
+        print_json(analysis.as_json() | ({"differing": list(differing)} if registered else {}))
+    else:
+        _tell(analysis, twin=twin)
+    if differing:
+        click.echo(f"it differs from {registered} in: {', '.join(differing)}", err=True)
+    if design.shares == "equal" and analysis.sample_ratio.passed is False:
+        click.echo("equal shares were taken for planned; state others with --shares a=2,b=1", err=True)
+
+
+def prior_of(text: str, metric: str) -> EffectPrior | None:
+    """The prior that an option states for a metric; None for the weak one.
+
+    Raises:
+        Misuse: It is none, or nothing was learned from an archive.
+    """
+    from workbench.experiments.priors import parse_prior
+
+    if text.strip() == "archive":
+        raise Misuse(
+            f"there is no archive from which a prior of {metric} was learned",
+            hint="run this in a workspace with finished experiments, or state one: --prior 'normal(0,0.02)'",
+        )
+    return parse_prior(text)
+
+
+def _design(
+    name: str,
+    shares: str,
+    priors: Sequence[str],
+    *,
+    variant: str,
+    control: str,
+    metrics: Sequence[str],
+    lower: Sequence[str],
+    guardrails: Sequence[str],
+    caps: Sequence[str],
+    within: str | None,
+    covariates: Sequence[str],
+    segments: Sequence[str],
+    **options: object,
+) -> Design:
+    from workbench.experiments.design import Design, parse_metrics, parse_shares
+    from workbench.experiments.priors import parse_priors
+
+    parsed = parse_metrics(
+        metrics,
+        lower=",".join(lower),
+        within=within,  # type: ignore[arg-type]  # one of click's choices
+        guardrails=",".join(guardrails),
+        caps=",".join(caps),
+    )
+    return Design(
+        name,
+        arm=variant,
+        control=control,
+        metrics=parsed,
+        covariates=tuple(covariates),
+        adjust=tuple(covariates),
+        segments=tuple(segments),
+        shares=None if shares.strip() == "unknown" else parse_shares(shares),
+        priors=parse_priors(priors, [metric.name for metric in parsed], prior_of),
+        **options,  # type: ignore[arg-type]  # named as the design's fields
+    )
+
+
+def _compared(design: Design, registered: Path | None) -> tuple[tuple[str, ...], str | None]:
+    """In what a design differs from the registered one, and that one's digest."""
+    if registered is None:
+        return (), None
+    import hashlib
+
+    try:
+        text = registered.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misuse(f"the registered design {registered} cannot be read", hint="workbench ab … --register") from error
+    differing = design.differing(text)
+    return differing, hashlib.sha256(text.encode()).hexdigest() if differing else design.digest
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise EngineError(f"{path} cannot be written: {error.strerror}", hint="give a folder that is there") from error
+
+
+def _tell(analysis: Analysis, *, twin: bool) -> None:
+    from workbench.experiments import tables, words
+
+    click.echo(analysis.sentence)
+    click.echo(f"\n{analysis.sample_ratio.sentence}")
+    if analysis.sequential is not None:
+        click.echo(f"Looked at after each of {len(analysis.days)} days: p = {analysis.sequential.p:.3g}.")
+    for rows in (tables.rows(analysis), tables.twin(analysis) if twin else []):
+        if rows:
+            print_table(list(rows[0]), [list(row.values()) for row in rows])
+    for lesson in words.lessons(analysis):
+        click.echo(lesson)

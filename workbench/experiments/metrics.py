@@ -1,0 +1,252 @@
+"""What is believed of one metric in each arm: the model of its kind, from the cube's moments.
+
+Each kind comes down to one posterior an arm. Shares have their Beta; means Student-t's; money its
+hurdle where that reproduces the plain means; ratios the delta method; quantiles their order
+statistics. What is adjusted for covariates or cut into strata is compared by means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import numpy as np
+
+from workbench.data.moments import MomentCube
+from workbench.errors import Misuse
+from workbench.experiments.design import Design, Metric
+from workbench.experiments.results import Adjustment, Model
+from workbench.stats.adjusting import adjusted, saved_share
+from workbench.stats.hurdle import Hurdle, hurdle_posterior
+from workbench.stats.joint import Arm, Joint, Strata
+from workbench.stats.means import mean_posterior
+from workbench.stats.moments import Floats, Sample
+from workbench.stats.posteriors import Posterior
+from workbench.stats.proportions import beta_posterior
+from workbench.stats.quantiles import OrderStatistics, quantile_posterior
+from workbench.stats.ratio import Fieller, fieller, linear_weights, ratio_of
+
+MISFIT = 2.5  # plain standard errors that a model's mean may lie away from the plain mean
+CAP_SHARE = 1e-3  # share of a hurdle's mean that may come from amounts near the cap of its spread
+
+MEANS = "Means of units with nothing assumed beforehand: p(μ, σ²) ∝ 1/σ²."
+
+
+@dataclass(frozen=True)
+class Belief:
+    """One metric in all arms, before they are compared."""
+
+    model: Model
+    note: str  # why this model, and what it assumes
+    observed: Mapping[str, float]  # by arm: the plain mean, ratio or quantile
+    samples: Mapping[str, Sample]  # that the posteriors come from
+    posteriors: Mapping[str, Posterior]
+    plain: Mapping[str, Posterior] | None = None  # revenue only: from plain means
+    adjustment: Adjustment | None = None
+    fieller: Mapping[str, Fieller] = field(default_factory=dict)
+
+
+def believe(
+    cube: MomentCube,
+    metric: Metric,
+    arms: tuple[str, ...],
+    design: Design,
+    sorted_: Mapping[str, OrderStatistics] | None = None,
+) -> Belief:
+    """What is believed of a metric in each arm.
+
+    Args:
+        cube: The scan of the data.
+        metric: What was measured.
+        arms: Those that are compared.
+        design: What is adjusted for, and whether segments are strata.
+        sorted_: A quantile's order statistics, by arm.
+
+    Raises:
+        Misuse: The metric cannot be what its kind says.
+    """
+    samples = {arm: cube.sample(metric.name, arm) for arm in arms}
+    capped = "" if metric.cap is None else f" Larger values count as {metric.cap:g}."
+    if metric.kind == "quantile":
+        return _quantile(metric, samples, sorted_ or {})
+    if metric.kind == "binary":
+        _check_binary(metric, samples)
+    if metric.kind == "ratio" or design.adjust or design.stratify:
+        return _linear(cube, metric, arms, design, capped)
+    observed = {arm: s.mean for arm, s in samples.items()}
+    if metric.kind == "binary":
+        note = "Every share equally likely beforehand: Beta(1, 1)."
+        shares: dict[str, Posterior] = {
+            arm: beta_posterior(s.n_positive, s.n, design_effect=s.deff_share) for arm, s in samples.items()
+        }
+        return Belief("Beta", note, observed, samples, shares)
+    plain = _means(metric, samples)
+    if metric.kind != "revenue":
+        return Belief("Student-t", MEANS + capped, observed, samples, plain)
+    amounts, refusal = _amounts(samples)
+    if refusal:
+        return Belief("Student-t", f"{MEANS}{capped} {refusal}", observed, samples, plain)
+    note = "Share above zero × log-normal amounts; weak priors; every mean agrees with the plain one."
+    return Belief("hurdle", note + capped, observed, samples, amounts, plain=plain)
+
+
+def _quantile(metric: Metric, samples: Mapping[str, Sample], sorted_: Mapping[str, OrderStatistics]) -> Belief:
+    posteriors: dict[str, Posterior] = {}
+    for arm in samples:
+        try:
+            posteriors[arm] = quantile_posterior(sorted_[arm])
+        except ValueError as error:
+            raise Misuse(f"{metric.name} in arm {arm!r}: {error}", hint="compare its mean instead") from error
+    note = (
+        "Each arm's quantile is a sorted value, its interval distribution-free; differences are taken as normal, "
+        "with errors from the intervals' widths (Price and Bonett)."
+    )
+    observed = {arm: sorted_[arm].value for arm in samples}
+    return Belief("order statistics", note, observed, samples, posteriors)
+
+
+def _check_binary(metric: Metric, samples: Mapping[str, Sample]) -> None:
+    """See that every unit is 0 or 1.
+
+    Raises:
+        Misuse: One is not.
+    """
+    for arm, s in samples.items():
+        # zeros and ones only: the sum and the sum of squares are both the number above zero
+        square = s.m2 + s.n * s.mean**2
+        if s.n_negative or max(abs(s.n * s.mean - s.n_positive), abs(square - s.n_positive)) > 1e-6 * max(s.n, 1):
+            raise Misuse(
+                f"{metric.column!r} is not 0 or 1 for every unit in arm {arm!r}",
+                hint="compare any number as kind mean"
+                + (f"; a unit's rows are made one by {metric.within!r}" if metric.within != "max" else ""),
+            )
+
+
+def _means(metric: Metric, samples: Mapping[str, Sample]) -> dict[str, Posterior]:
+    posteriors: dict[str, Posterior] = {}
+    for arm, sample in samples.items():
+        try:
+            posteriors[arm] = mean_posterior(sample)
+        except ValueError as error:
+            raise Misuse(f"{metric.name} in arm {arm!r}: {error}") from error
+    return posteriors
+
+
+def _amounts(samples: Mapping[str, Sample]) -> tuple[dict[str, Posterior], str]:
+    """Hurdle posteriors, or the reason why plain means are used instead."""
+    posteriors: dict[str, Posterior] = {}
+    for arm, sample in samples.items():
+        try:
+            posterior = _hurdle(sample)
+        except ValueError as error:
+            return {}, f"No log-normal model: in arm {arm!r}, {error}."
+        if posterior.leans_on_cap > CAP_SHARE:
+            return {}, f"No log-normal model: in arm {arm!r} the few amounts leave its mean to the prior."
+        away = (sample.mean - posterior.mean) / sample.error
+        if abs(away) > MISFIT:
+            return {}, (
+                f"No log-normal model: in arm {arm!r} it says {posterior.mean:.4g} where the plain mean is "
+                f"{sample.mean:.4g}, {abs(away):.1f} standard errors away."
+            )
+        posteriors[arm] = posterior
+    return posteriors, ""
+
+
+@lru_cache(maxsize=256)
+def _hurdle(sample: Sample) -> Hurdle:
+    """Its mixture is summed once, however often a result is looked at."""
+    return hurdle_posterior(sample)
+
+
+def _linear(cube: MomentCube, metric: Metric, arms: tuple[str, ...], design: Design, capped: str) -> Belief:
+    """Ratios, and whatever is adjusted: means of a weighted sum of each unit's numbers.
+
+    Raises:
+        Misuse: A denominator is zero, a covariate has no spread, or strata lack units.
+    """
+    own = [measure.name for measure in metric.measures]
+    names = [*own, *design.adjust]
+    whole = {arm: Joint(*cube.moments(names, arm), cube.cluster_counts()[arm]) for arm in arms}
+    parts: Mapping[str, Arm] = whole
+    strata: tuple[str, ...] = ()
+    try:
+        before = {arm: _outcome(joint, len(own)) for arm, joint in whole.items()}
+        if design.stratify:
+            strata, parts = _strata(cube, names, arms)
+        samples = {arm: _outcome(part, len(own)) for arm, part in parts.items()}
+        if design.adjust:
+            weights = {arm: _weights(part, len(own)) for arm, part in parts.items()}
+            found = adjusted(parts, weights)
+            centred = {arm: float(weights[arm] @ part.mean[: len(own)]) for arm, part in parts.items()}
+            samples = {arm: _moved(s, samples[arm].mean - centred[arm]) for arm, s in found.samples.items()}
+        intervals = {arm: fieller(j, level=design.certainty) for arm, j in whole.items()} if len(own) == 2 else {}
+    except ValueError as error:
+        raise Misuse(f"{metric.name}: {error}") from error
+    adjustment = None
+    if design.adjust or strata:
+        adjustment = Adjustment(design.adjust, strata, saved_share(before, samples))
+    ratio = metric.kind == "ratio"
+    note = f"Ratio of two means, its error by the delta method.{capped}" if ratio else MEANS + capped
+    if noisy := [arm for arm, f in intervals.items() if f.noisy]:
+        note += (
+            f" The denominator is known only to ±{100 * intervals[noisy[0]].noise:.0f} % in arm {noisy[0]!r}: "
+            "look at Fieller's interval beside."
+        )
+    observed = {arm: s.mean for arm, s in before.items()}
+    model: Model = "delta method" if ratio else "Student-t"
+    return Belief(model, note, observed, samples, _means(metric, samples), adjustment=adjustment, fieller=intervals)
+
+
+def _outcome(arm: Arm, size: int) -> Sample:
+    """The metric's own sample: a mean, or a ratio."""
+    if size == 2:
+        return ratio_of(arm)
+    return arm.combined(np.eye(len(arm.mean))[0])
+
+
+def _weights(arm: Arm, size: int) -> Floats:
+    return linear_weights(arm) if size == 2 else np.ones(1)
+
+
+def _moved(sample: Sample, by: float) -> Sample:
+    return replace(sample, mean=sample.mean + by)
+
+
+def _strata(cube: MomentCube, names: list[str], arms: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, Arm]]:
+    """Segments as strata; those that lack units of an arm are joined with others until none does.
+
+    Raises:
+        ValueError: Even all together an arm has fewer than two independent units.
+    """
+    kept = cube.only(lambda cell: cell.arm in arms)
+    groups = [frozenset([segment]) for segment in sorted({cell.segment for cell in kept.cells})]
+    found = {group: _stratum(kept, group, names, arms) for group in groups}
+    while poor := [group for group, parts in found.items() if parts is None]:
+        if len(found) == 1:
+            raise ValueError("an arm has fewer than two independent units; strata need them")
+        rest = sorted(found, key=lambda group: (group not in poor, _units(kept, group)))
+        joined = rest[0] | rest[1]
+        found = {group: parts for group, parts in found.items() if group not in rest[:2]}
+        found[joined] = _stratum(kept, joined, names, arms)
+    sizes = {group: _units(kept, group) for group in found}
+    total = sum(sizes.values())
+    shares = tuple(sizes[group] / total for group in found)
+    labels = tuple(" + ".join(", ".join(segment) for segment in sorted(group)) for group in found)
+    whole = [parts for parts in found.values() if parts is not None]
+    return labels, {arm: Strata(tuple(parts[arm] for parts in whole), shares) for arm in arms}
+
+
+def _stratum(
+    cube: MomentCube, group: frozenset[tuple[str, ...]], names: list[str], arms: tuple[str, ...]
+) -> dict[str, Joint] | None:
+    """The arms' moments within some segments; None where an arm has fewer than two independent units."""
+    part = cube.only(lambda cell: cell.segment in group).by_arm
+    independent = part.cluster_counts()
+    if any(independent.get(arm, 0.0) < 2 for arm in arms):
+        return None
+    return {arm: Joint(*part.moments(names, arm), independent[arm]) for arm in arms}
+
+
+def _units(cube: MomentCube, group: frozenset[tuple[str, ...]]) -> float:
+    return sum(float(n) for cell, n in zip(cube.cells, cube.units.n, strict=True) if cell.segment in group)
