@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +17,7 @@ from workbench.evidence import Finding
 from workbench.ledger import digest
 
 STATE = RunState("", "weekly/2026-01-05", "weekly", "n" * 64, {"seed": 8}, state="executed", seconds=1.5)
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
 KINDS = sorted(["run.finished", *["version.registered"] * 2, *["evidence.recorded"] * 3])
 
 
@@ -65,6 +68,18 @@ def test_a_run_is_told_with_all_that_it_found(executed, commit, ledger):
     assert body["versions"] == [["lending", 1], ["pricing", 1]]
     assert body["folder"] == folder.name
     assert ledger.verify().valid
+
+
+def test_a_registered_design_is_a_tag_of_the_run(executed, commit, ledger, tracking):
+    def hand_over(folder):
+        record = Record.in_run(folder, now=NOW)
+        record.design(SimpleNamespace(as_json=lambda: "{}", digest="f" * 64))
+        record.close()
+
+    folder, state = executed(hand_over)
+    commit(folder, state)
+    assert tracking.state["runs"][state.run_id]["tags"]["workbench.design"] == "f" * 64
+    assert ledger.find(STATE.key).body["design"] == "f" * 64
 
 
 def test_a_version_is_told_as_it_was_registered(executed, commit, ledger, tracking):
@@ -126,6 +141,8 @@ def test_the_tracking_store_keeps_numbers_digests_and_files(executed, commit, tr
     assert kept["metrics"] == {"f1": 0.9, "auc": 0.95}
     assert kept["tags"]["workbench.data.loans"] == "d" * 64
     assert kept["tags"]["workbench.notebook_digest"] == "n" * 64
+    assert kept["tags"]["workbench.parameters"] == digest({"seed": 8})
+    assert "workbench.design" not in kept["tags"], "it registered none"
     assert {"record.json", "models/lending/model/MLmodel"} <= set(kept["files"])
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +12,7 @@ from workbench.batch.folders import RunState, write_state
 from workbench.batch.record import read_record
 from workbench.errors import EngineError, Misuse
 
+PLAN = SimpleNamespace(as_json=lambda: '{"name": "plan"}', digest="f" * 64)
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
 
@@ -43,6 +45,27 @@ def test_what_was_found_is_handed_over_at_the_end(record, folder, simulated):
     assert found["data"] == [{"name": "visits", "digest": "d" * 64, "rows": 20_190}]
     assert found["findings"] == [simulated.Finding("experiment/rand-hie").as_body()]
     assert found["models"] == []
+
+
+def test_a_design_is_registered_before_data_is_read(record, folder):
+    record.design(PLAN)
+    record.design(PLAN)  # the cell was run again
+    record.data("visits", "d" * 64, 100)
+    record.close()
+    assert read_record(folder)["design"] == PLAN.digest
+    assert (folder / "files" / "design.json").read_text() == PLAN.as_json()
+
+
+def test_a_design_comes_too_late_once_data_was_read(record):
+    record.data("visits", "d" * 64, 100)
+    with pytest.raises(Misuse, match="visits was read before the design was registered"):
+        record.design(PLAN)
+
+
+def test_a_run_has_one_design(record):
+    record.design(PLAN)
+    with pytest.raises(Misuse, match="another design already"):
+        record.design(SimpleNamespace(as_json=lambda: "{}", digest="e" * 64))
 
 
 def test_a_record_that_is_never_closed_hands_over_nothing(record, folder):

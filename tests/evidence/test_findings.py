@@ -8,7 +8,7 @@ import pandas as pd
 from workbench.audits import audit_drift, audit_fairness, audit_performance
 from workbench.data import CountCube, Profile
 from workbench.evidence import Finding, drift_finding, experiment_finding, fairness_finding, performance_finding
-from workbench.experiments import Design, Metric, analyse
+from workbench.experiments import Design, Metric, analyse, parse_metrics
 from workbench.ledger import canonical
 
 AT = datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))
@@ -82,6 +82,19 @@ def test_a_drift_finding_has_an_index_for_each_column():
     assert finding.figures["drifted_share"].value == 1.0
     assert finding.figures["psi.x"].low <= finding.figures["psi.x"].value <= finding.figures["psi.x"].high
     assert finding.data_digest == "d"
+
+
+def test_a_policy_can_ask_for_the_filling_of_the_arms_and_for_guardrails():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"arm": ["a"] * 1000 + ["b"] * 1300, "bought": rng.integers(0, 2, 2300)})
+    table["seconds"] = rng.gamma(5, 1, 2300)
+    metrics = parse_metrics("bought=binary:bought, seconds=mean:seconds", lower="seconds", guardrails="seconds=0.1")
+    design = Design("button", arm="arm", control="a", metrics=metrics, shares={"a": 1, "b": 1})
+    finding = same_again(experiment_finding(analyse(design.scan(table), design), run_id="r", at=AT))
+    assert finding.verdict == "fail" and finding.sentence.startswith("The arms were not filled as planned")
+    assert finding.figures["sample_ratio.p"].value < finding.figures["sample_ratio.p"].target
+    harm = finding.figures["seconds.b.harm"]
+    assert harm.target == 0.1 and harm.probability == 1 - harm.value > 0.95
 
 
 def test_an_experiments_finding_has_an_effect_for_each_arm_but_the_control():

@@ -62,6 +62,21 @@ def test_small_counts_are_right(yes, chance):
     assert miller(beta_posterior(yes, 200), beta_posterior(5, 200)) == pytest.approx(chance, abs=1e-9)
 
 
+def test_growthbooks_published_arms_are_exact_here():
+    """49 of 100 against 51 of 100: its normal approximation says 0.60918."""
+    assert chance_above(beta_posterior(51, 100), beta_posterior(49, 100)) == pytest.approx(0.6107705, abs=5e-8)
+
+
+@pytest.mark.parametrize("times", [0.9, 1.05, 1.4])
+@pytest.mark.parametrize(("a", "b"), [((6, 196), (61, 141)), ((510, 4490), (5, 45))])
+def test_chances_of_a_relative_effect_are_brute_force(a, b, times):
+    """P(b > times × a), as the region that matters and a guardrail's margin need it."""
+    one, other = stats.beta(*b), stats.beta(*a)
+    x = np.linspace(0, 1, 100_001)
+    brute = float(integrate.simpson(other.pdf(x) * one.sf(times * x), x=x))
+    assert chance_above(Beta(*b), Beta(*a), times=times) == pytest.approx(brute, abs=1e-9)
+
+
 def test_three_arms_are_the_published_ones():
     """The case in the README of bayesian-testing, under its Beta(½, ½), computed exactly."""
     arms = [beta_posterior(k, n, prior=(0.5, 0.5)) for k, n in ((80, 1500), (80, 1200), (50, 1000))]

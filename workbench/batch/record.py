@@ -144,11 +144,13 @@ class Record:
             Misuse: Data was read already, or another plan is registered.
         """
         content = self._open()
+        if content["design"] == plan.digest:
+            return plan.digest
+        if content["design"]:
+            raise Misuse("this run has registered another design already", hint="run the notebook from its first cell")
         if content["data"]:
             read = content["data"][0]["name"]
             raise Misuse(f"{read} was read before the design was registered", hint="register the design first")
-        if content["design"] not in {"", plan.digest}:
-            raise Misuse("this run has registered another design already", hint="one run, one design")
         self.file("design.json", plan.as_json())
         content["design"] = plan.digest
         return plan.digest

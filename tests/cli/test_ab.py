@@ -1,0 +1,157 @@
+"""`workbench ab`: the sentence first, exact numbers as JSON, errors that name the way out, nothing heavy imported."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from workbench.cli import main
+from workbench.stats.comparison import compare
+from workbench.stats.proportions import beta_posterior
+
+HEAVY = {"pandas", "mlflow", "pymc", "scipy.stats", "matplotlib", "pyarrow", "sklearn", "papermill", "rich.console"}
+
+
+@pytest.fixture(scope="module")
+def visits(tmp_path_factory):
+    rng = np.random.default_rng(1)
+    n = 4000
+    frame = pd.DataFrame({"visitor": range(n), "group": ["old", "new"] * (n // 2), "day": np.arange(n) // 400 + 1})
+    frame["signed"] = (rng.random(n) < np.where(frame["group"] == "new", 0.14, 0.10)).astype(int)
+    frame["before"] = rng.gamma(2, 2, n)
+    frame["spend"] = frame["before"] + rng.gamma(2, 1, n) + 0.2 * (frame["group"] == "new")
+    frame["orders"] = rng.poisson(2, n) + 1
+    frame["note"] = "text"
+    path = tmp_path_factory.mktemp("ab") / "visits.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def ab(path, *more, control="old"):
+    command = ["ab", str(path), "--variant", "group", "--control", control, *more]
+    return CliRunner().invoke(main, command)
+
+
+def test_the_sentence_comes_first_then_the_sample_ratio_then_a_table(visits):
+    said = ab(visits, "--metric", "signed=binary:signed").stdout.splitlines()
+    assert said[0].startswith("new against old: signed higher by 0.0")
+    assert said[2] == "The arms were filled as planned (p = 1)."
+    assert "chance to be better" in "".join(said) and "better" in said[-2]
+
+
+def test_the_json_has_the_promised_shape_and_exact_numbers(visits):
+    body = json.loads(ab(visits, "--metric", "signed=binary:signed", "--prior", "weak", "--json").stdout)
+    assert body["sample_ratio"] == {"p": 1.0, "passed": True}
+    assert set(body["metrics"]["signed"]) == {"old", "new"}
+    frame = pd.read_csv(visits)
+    yes, trials = frame.groupby("group")["signed"].sum(), frame.groupby("group")["signed"].size()
+    exact = compare({arm: beta_posterior(yes[arm], trials[arm]) for arm in ("old", "new")}, "old")
+    arm = body["metrics"]["signed"]["new"]
+    assert arm["chance_to_win"] == exact.differences["new"].chance_above
+    assert arm["expected_loss"] == exact.expected_loss["new"]
+    assert arm["interval"] == [exact.differences["new"].low, exact.differences["new"].high]
+    assert (arm["n"], arm["mean"], arm["verdict"]) == (2000, yes["new"] / 2000, "better")
+    assert arm["relative"] == exact.differences["new"].relative
+    assert isinstance(body["sentence"], str)
+
+
+def test_arms_that_are_not_filled_equally_are_told_and_others_may_be_planned(tmp_path):
+    frame = pd.DataFrame({"group": ["old"] * 2000 + ["new"] * 1000, "x": np.arange(3000) % 7})
+    frame.to_parquet(tmp_path / "x.parquet")
+    metric = ("--metric", "x=mean:x", "--json")
+    failed = ab(tmp_path / "x.parquet", *metric)
+    assert json.loads(failed.stdout)["sample_ratio"]["passed"] is False
+    assert "state others with --shares" in failed.stderr
+    planned = json.loads(ab(tmp_path / "x.parquet", *metric, "--shares", "old=2,new=1").stdout)
+    assert planned["sample_ratio"] == {"p": 1.0, "passed": True}
+    unknown = json.loads(ab(tmp_path / "x.parquet", *metric, "--shares", "unknown").stdout)
+    assert unknown["sample_ratio"] == {"p": None, "passed": None}
+
+
+def test_every_option_reaches_the_analysis(visits, tmp_path):
+    page = tmp_path / "page.html"
+    result = ab(
+        visits, "--metric", "spend=mean:spend", "--metric", "price=ratio:spend/orders",
+        "--metric", "high=quantile:spend@0.9", "--unit", "visitor", "--day", "day", "--covariate", "before",
+        "--lower", "high", "--guardrail", "high=0.2", "--guardrail", "price", "--prior", "spend=normal(0,0.05)",
+        "--rope", "0.01", "--loss", "0.01", "--cap", "spend=50", "--twin", "--html", str(page), "--name", "<b>shop</b>",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    said = result.stdout
+    assert "Adjusted for before." in said and "prior: stated, normal(0,0.05)" in said
+    assert "keeps the guardrail high" in said and "can be chosen" in said and "p (Holm)" in said
+    assert "Looked at after each of 10 days" in said and "% more units" in said
+    html = page.read_text("utf-8")
+    assert "&lt;b&gt;shop&lt;/b&gt;" in html and "<b>shop" not in html
+    assert "data:image/png;base64," in html and "http" not in html.replace("http-equiv", "")
+
+
+def test_a_design_is_registered_without_data_and_then_followed_or_not(visits, tmp_path):
+    plan, metric = tmp_path / "plan.json", ("--metric", "signed=binary:signed")
+    registered = ab(tmp_path / "visits.csv", *metric, "--register", str(plan))
+    assert registered.exit_code == 0 and "the data was not read" in registered.stderr and registered.stdout == ""
+    kept = json.loads(ab(visits, *metric, "--registered", str(plan), "--json").stdout)
+    assert kept["followed"] is True and kept["differing"] == []
+    assert "follows the design that was registered" in kept["sentence"]
+    broken = ab(visits, *metric, "--certainty", "0.8", "--registered", str(plan))
+    assert "does not follow the design" in broken.stdout and "differs from" in broken.stderr
+    assert broken.stderr.strip().endswith("in: certainty")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--metric", "x=binary:nowhere"], "there is no column nowhere"),
+        (["--metric", "x=binary:orders"], "'orders' is not 0 or 1 for every unit"),
+        (["--metric", "x=mean:note"], "Could not convert"),
+        (["--metric", "x"], "'x' is no metric"),
+        (["--metric", "x=median:spend"], "of kind 'median'"),
+        (["--metric", "x=mean:spend", "--lower", "y"], "lower names 'y'"),
+        (["--metric", "x=mean:spend", "--guardrail", "x"], "decides and cannot be a guardrail"),
+        (["--metric", "x=mean:spend", "--shares", "old=1"], "planned shares are for"),
+        (["--metric", "x=mean:spend", "--prior", "archive"], "no archive from which a prior of x was learned"),
+        (["--metric", "x=mean:spend", "--prior", "y=weak"], "a prior is for 'y'"),
+        (["--metric", "x=mean:spend", "--prior", "wide"], "'wide' is no prior"),
+        (["--metric", "x=mean:spend", "--cluster", "day"], "without a unit column"),
+        (["--metric", "x=mean:spend", "--stratify"], "stratify needs segments"),
+        (["--metric", "x=mean:spend", "--registered", "no.json"], "cannot be read"),
+        (["--metric", "x=mean:spend", "--rope", "2"], "--rope"),
+    ],
+)
+def test_bad_input_is_told_in_words(visits, more, said):
+    result = ab(visits, *more)
+    assert result.exit_code == 2 and said in result.stderr and "Traceback" not in result.output
+
+
+def test_a_control_that_is_not_there_and_a_single_arm_are_told(visits, tmp_path):
+    metric = ("--metric", "x=mean:spend")
+    absent = ab(visits, *metric, control="older")
+    assert absent.exit_code == 2 and "arm 'older' is not in the data" in absent.stderr
+    assert "the arms are: new, old" in absent.stderr
+    one = pd.read_csv(visits).query("group == 'old'")
+    one.to_csv(tmp_path / "one.csv", index=False)
+    assert "the only arm is 'old'" in ab(tmp_path / "one.csv", *metric).stderr
+    assert "there is no file" in ab(tmp_path / "none.csv", *metric).stderr
+
+
+def test_names_are_text_and_never_sql(tmp_path):
+    odd = 'x"; DROP TABLE units; --'
+    pd.DataFrame({"group": ["old", "new"] * 20, odd: np.arange(40)}).to_csv(tmp_path / "odd.csv", index=False)
+    result = ab(tmp_path / "odd.csv", "--metric", f"m=mean:{odd}", "--json")
+    assert json.loads(result.stdout)["metrics"]["m"]["new"]["mean"] == 20.0
+
+
+def test_nothing_heavy_is_imported(visits):
+    code = (
+        "import sys\nfrom workbench.cli import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+        f"print(sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)"
+    )
+    words = ["ab", str(visits), "--variant", "group", "--control", "old", "--metric", "s=binary:signed"]
+    words += ["--metric", "spend=revenue:spend", "--metric", "q=quantile:spend@0.5", "--json"]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "[]" and json.loads(done.stdout)["metrics"]
