@@ -100,7 +100,7 @@ def test_a_baseline_is_read_from_a_cube_with_its_clusters():
     plain = MomentCube.scan(frame, arm="arm", measures=[Measure("x", "x")])
     grouped = MomentCube.scan(frame, arm="arm", measures=[Measure("x", "x")], unit="person", cluster="family")
     assert baseline_of(plain, "x", "a").variance == pytest.approx(frame["x"].var())
-    assert baseline_of(grouped, "x", "a", binary=True).design_effect == pytest.approx(4.0, rel=0.03)
+    assert baseline_of(grouped, "x", "a", kind="binary").design_effect == pytest.approx(4.0, rel=0.03)
     with pytest.raises(Misuse, match="no baseline"):
         baseline_of(MomentCube.scan(frame.assign(x=1.0), arm="arm", measures=[Measure("x", "x")]), "x", "a")
 

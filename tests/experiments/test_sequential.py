@@ -152,6 +152,15 @@ def test_a_cube_without_days_or_arms_is_refused():
     with pytest.raises(Misuse, match="on no day"):
         daily_looks(cube(rows(), day="day"), "x", control="a", arm="c")
     nothing = rows().assign(x=lambda f: np.where(f["arm"] == "a", f.groupby("arm").cumcount() % 2 * 2 - 1.0, f["x"]))
+    balanced = cube(nothing.groupby(["arm"]).head(400).assign(day=1), day="day")
     with pytest.raises(Misuse, match="mean is zero"):
-        balanced = nothing.groupby(["arm"]).head(400).assign(day=1)
-        daily_looks(cube(balanced, day="day"), "x", control="a", arm="b", scale="relative")
+        daily_looks(balanced, "x", control="a", arm="b", scale="relative")
+    with pytest.raises(Misuse, match="on no day"):
+        daily_looks(cube(rows(), day="day"), "x", control="a", arm="b", on=[40])
+
+
+def test_only_the_planned_days_are_looked_at():
+    counted = cube(rows(), day="day")
+    every = daily_looks(counted, "x", control="a", arm="b")
+    planned = daily_looks(counted, "x", control="a", arm="b", on=parse_rule("pocock:4").look_days(14))
+    assert planned == (every[3], every[6], every[10])

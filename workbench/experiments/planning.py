@@ -249,8 +249,44 @@ def power_after(traffic: Traffic, rule: StoppingRule, effect: float, days: int) 
     return _power(traffic, rule, effect, rule.look_days(days))
 
 
-def baseline_of(cube: MomentCube, measure: str, arm: str, *, binary: bool = False) -> Baseline:
+def stated(kind: str, mean: float, variance: float | None = None) -> Baseline:
+    """The baseline that somebody states.
+
+    Args:
+        kind: "binary", "count" or "mean".
+        mean: A share in (0, 1), or the mean of one unit.
+        variance: Of one unit; a mean needs it, a count's is its mean by default, a share has its own.
+
+    Raises:
+        Misuse: The numbers are no baseline of this kind.
+
+    >>> stated("binary", 0.1).variance
+    0.09000000000000001
+    """
+    if kind == "mean" and variance is None:
+        raise Misuse(
+            "a mean needs the variance of one unit", hint="state the variance: its standard deviation, squared"
+        )
+    if kind == "binary" and variance is not None:
+        raise Misuse(
+            "a share's variance follows from the share", hint="leave the variance out, or say that it is a mean"
+        )
+    try:
+        if kind == "binary":
+            return Baseline.binary(mean)
+        return Baseline.count(mean, variance) if kind == "count" else Baseline(mean, variance or 0.0)
+    except ValueError as error:
+        raise Misuse(f"this is no baseline: {error}", hint="binary: a share in (0, 1); count: above zero") from error
+
+
+def baseline_of(cube: MomentCube, measure: str, arm: str, *, kind: str = "mean") -> Baseline:
     """The baseline that an arm of a cube shows, clusters counted.
+
+    Args:
+        cube: The experiment, or any table with an arm.
+        measure: What is compared.
+        arm: Whose units are the baseline.
+        kind: "binary", "count", or another that is compared by its mean.
 
     Raises:
         Misuse: There is no such arm or measure, or it has no spread.
@@ -262,12 +298,24 @@ def baseline_of(cube: MomentCube, measure: str, arm: str, *, binary: bool = Fals
     3.0
     """
     sample = cube.sample(measure, arm)
-    try:
-        if binary:
-            return replace(Baseline.binary(sample.mean), design_effect=sample.deff_mean)
-        return Baseline(sample.mean, sample.variance, design_effect=sample.deff_mean)
-    except ValueError as error:
-        raise Misuse(f"{measure} in arm {arm} is no baseline: {error}") from error
+    base = stated(kind, sample.mean, None if kind == "binary" else sample.variance)
+    return replace(base, design_effect=sample.deff_mean)
+
+
+def traffic_of(
+    cube: MomentCube, measure: str, *, control: str, arm: str, kind: str = "mean", better: Better = "higher"
+) -> Traffic:
+    """The traffic that a cube with days shows, for one of its comparisons with the control.
+
+    Raises:
+        Misuse: There is no such arm or measure, or it has no spread.
+    """
+    counts, days = cube.counts(), len({cell.day for cell in cube.cells})
+    base = baseline_of(cube, measure, control, kind=kind)
+    if arm not in counts:
+        raise Misuse(f"there is no arm {arm!r}; the cube has {list(counts)}")
+    split = Split(counts[control] / cube.n, counts[arm] / cube.n, len(counts) - 1)
+    return Traffic(base, cube.n / days, split, better)
 
 
 def percent(effect: float, better: Better = "higher") -> str:

@@ -18,6 +18,7 @@ Stopped at look 2 of 5 (May 4): the new arm is better
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
@@ -32,6 +33,7 @@ from workbench.stats.comparison import Better
 from workbench.stats.crossing import Boundaries
 from workbench.stats.effects import Component, EffectPrior, Scale, effect_posterior
 from workbench.stats.group_sequential import corrected
+from workbench.stats.sample_ratio import SampleRatio
 
 Decision = Literal["go on", "better", "worse", "not worth going on", "no difference shown"]
 
@@ -75,6 +77,7 @@ class SequentialResult:
     high: float
     level: float  # of the interval
     p: float | None  # two-sided, with the looking taken into account; None: a rule of belief
+    sample_ratio: SampleRatio | None = None  # whether the arms were filled as planned; None: not asked
 
     @property
     def stopped(self) -> Step | None:
@@ -83,7 +86,12 @@ class SequentialResult:
 
     @property
     def sentence(self) -> str:
-        """The result in plain words."""
+        """The result in plain words; arms that were not filled as planned come first."""
+        if self.sample_ratio is not None and self.sample_ratio.passed is False:
+            return f"{self.sample_ratio.sentence} {self._told()}"
+        return self._told()
+
+    def _told(self) -> str:
         planned = f" of {self.rule.ends_at}" if self.rule.ends_at else ""
         where = f"look {self.at + 1}{planned} ({self.steps[self.at].day})"
         told = {
@@ -93,8 +101,8 @@ class SequentialResult:
             "no difference shown": f"The plan ends with {where}: no difference was shown.",
             "go on": f"No answer yet after {where}: go on.",
         }[self.decision]
-        span = f"between {self._said(self.low)} and {self._said(self.high)}"
-        plain, right = self._said(self.plain), self._said(self.estimate)
+        span = f"between {self.said(self.low)} and {self.said(self.high)}"
+        plain, right = self.said(self.plain), self.said(self.estimate)
         if self.rule.kind == "peeking":
             return f"{told} The plain difference is {plain}, and looking this often without a rule makes it untrue."
         if self.at == 0 and self.rule.kind not in BELIEF:
@@ -117,11 +125,17 @@ class SequentialResult:
             "interval": [self.low, self.high],
             "level": self.level,
             "p": self.p,
+            "sample_ratio": None if self.sample_ratio is None else self.sample_ratio.p,
             "sentence": self.sentence,
             "steps": [{name: _finite(value) for name, value in vars(step).items()} for step in self.steps],
         }
 
-    def _said(self, value: float) -> str:
+    def as_text(self) -> str:
+        """The JSON as text, as a run keeps it."""
+        return json.dumps(self.as_json(), indent=1, ensure_ascii=False, allow_nan=False)
+
+    def said(self, value: float) -> str:
+        """A difference as people read it, on the result's scale."""
         if self.scale == "absolute":
             return words.number(value)
         return f"{words.number(100 * value)} %"
@@ -134,6 +148,7 @@ def check(
     arm: str = "the new arm",
     better: Better = "higher",
     scale: Scale = "absolute",
+    sample_ratio: SampleRatio | None = None,
 ) -> SequentialResult:
     """A rule followed over the looks so far.
 
@@ -143,6 +158,7 @@ def check(
         arm: What the treated arm is called.
         better: Which way is good.
         scale: Of the differences.
+        sample_ratio: Whether the arms were filled as planned; where they were not, the sentence says so first.
 
     Raises:
         Misuse: There is no look, more than were planned, one that knows no more than the one before
@@ -168,7 +184,7 @@ def check(
         estimate, low, high = -estimate, -high, -low
     decision = steps[at].decision
     return SequentialResult(
-        rule, arm, better, scale, steps, decision, at, found.estimate, estimate, low, high, level, p
+        rule, arm, better, scale, steps, decision, at, found.estimate, estimate, low, high, level, p, sample_ratio
     )
 
 
@@ -179,6 +195,7 @@ def daily_looks(
     control: str,
     arm: str,
     scale: Scale = "absolute",
+    on: Sequence[int] | None = None,
     compare: Callable[[MomentCube], tuple[float, float]] | None = None,
 ) -> tuple[Look, ...]:
     """Each day's look at all units that came in until then, from a cube with days.
@@ -191,6 +208,8 @@ def daily_looks(
         control: The arm that the other is set against.
         arm: The other one.
         scale: Whether differences are in the measure's unit or over the control's mean (delta method).
+        on: The days that are looked at, the cube's first counted as 1 (`StoppingRule.look_days`); all
+            by default.
         compare: In place of the means: a cube's estimate and error, for metrics that need more.
 
     Raises:
@@ -202,6 +221,8 @@ def daily_looks(
         raise Misuse("the cube has no days", hint="scan with day=COLUMN")
     looks = []
     for last in range(1, len(days) + 1):
+        if on is not None and last not in on:
+            continue
         until = cube.only(lambda cell, kept=frozenset(days[:last]): cell.day in kept)  # type: ignore[misc]
         if not {control, arm} <= set(until.arms):
             continue
