@@ -57,7 +57,7 @@ def test_it_errs_as_seldom_as_was_measured_however_often_one_looks(looks, rate):
 
 @pytest.mark.parametrize(("scale", "rate", "power"), [(0.005, 0.0041, 0.593), (0.01, 0.0120, 0.664)])
 def test_the_test_of_johari_errs_and_finds_as_was_measured(scale, rate, power):
-    """p = 0.1, twenty looks of 1,000 an arm, against nothing and against +10 %."""
+    """A share of 0.1, twenty looks of 1,000 an arm, against nothing and against +10 %."""
     mean, n = walks(20, 60_000, 5)
     for effect, rise, share in ((0.0, 0.0, rate), (0.01, 0.01, power)):
         unit = np.sqrt(0.09 + (0.1 + rise) * (0.9 - rise))

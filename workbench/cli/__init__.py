@@ -19,6 +19,7 @@ from workbench.cli.models import models, promote, reconcile, reject, rollback
 from workbench.cli.new import new
 from workbench.cli.options import Commands
 from workbench.cli.policy import policy
+from workbench.cli.power import power
 from workbench.cli.run import params, run
 from workbench.cli.runs import diff, rerun, runs
 from workbench.cli.schedule import schedule
@@ -52,6 +53,7 @@ for command in (
     runs,
     diff,
     rerun,
+    power,
     schedule,
     ab,
     models,

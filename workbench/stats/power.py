@@ -141,6 +141,9 @@ class Split:
     def of(cls, shares: Sequence[float]) -> Split:
         """Arms of stated sizes, the control first; what holds for the smallest treated arm.
 
+        Raises:
+            ValueError: Fewer than two arms, or an empty one.
+
         >>> Split.of([2, 1, 1])
         Split(control=0.5, treated=0.25, comparisons=2)
         """
@@ -244,6 +247,9 @@ def smallest_effect(
 def inflation_of(boundaries: Boundaries, *, alpha: float = 0.05, power: float = 0.8, two_sided: bool = True) -> float:
     """How many times the sample of a single look a design may need at most, for the same power.
 
+    Raises:
+        ValueError: The power does not lie between alpha and 1.
+
     Source:
         Jennison & Turnbull (2000), tables 2.2 and 2.4.
 
@@ -262,7 +268,11 @@ def _power(drift: float, alpha: float, *, two_sided: bool) -> float:
 
 
 def _drift(alpha: float, power: float, *, two_sided: bool) -> float:
-    """Effect over error at which a single look has this power."""
+    """Effect over error at which a single look has this power.
+
+    Raises:
+        ValueError: The power does not lie between alpha and 1.
+    """
     if not alpha < power < 1:
         raise ValueError(f"power is {power:g}; it must lie between alpha ({alpha:g}) and 1")
     return zero_of_increasing(lambda drift: _power(drift, alpha, two_sided=two_sided) - power, 1.0, 4.0)

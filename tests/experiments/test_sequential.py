@@ -1,0 +1,166 @@
+"""A rule followed over an experiment: decisions, corrected estimates, and looks from a cube."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from workbench.data.moments import Measure, MomentCube
+from workbench.errors import Misuse
+from workbench.experiments.sequential import Look, check, daily_looks
+from workbench.experiments.stopping import parse_rule
+from workbench.stats.crossing import crossing
+from workbench.stats.effects import effect_posterior
+
+OBF = parse_rule("obrien-fleming:5")
+FUTILE = parse_rule("obrien-fleming:5, futility:0.8")
+
+
+def looks(*z, unit=0.1):
+    """Looks with so many standard errors, information growing evenly."""
+    return [Look(f"d{k}", v * unit / np.sqrt(k), unit / np.sqrt(k)) for k, v in enumerate(z, 1)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "z", "decision", "at"),
+    [
+        (OBF, (1.0, 2.0), "go on", 1),
+        (OBF, (1.0, 3.4, 0.0), "better", 1),
+        (OBF, (1.0, -3.4, 9.0), "worse", 1),
+        (OBF, (1.0, 1.0, 1.0, 1.0, 1.0), "no difference shown", 4),
+        (OBF, (1.0, 1.0, 1.0, 1.0, 2.1), "better", 4),
+        (FUTILE, (-1.5, 1.0), "not worth going on", 0),
+        (FUTILE, (-6.0, 1.0), "worse", 0),
+        (FUTILE, (1.0, 1.0, 1.0, 1.0, 1.9), "not worth going on", 3),
+        (parse_rule("chance:0.95"), (1.6, 1.7), "better", 1),
+        (parse_rule("fixed"), (1.97,), "better", 0),
+        (parse_rule("always-valid"), (2.5, 3.2, 4.5), "better", 2),
+    ],
+)
+def test_the_first_look_at_which_the_rule_says_stop_decides(rule, z, decision, at):
+    found = check(rule, looks(*z))
+    assert (found.decision, found.at) == (decision, at)
+    assert (found.stopped is None) == (decision == "go on")
+
+
+@pytest.mark.parametrize("rule", [OBF, FUTILE, parse_rule("chance:0.95, prior:normal(0.01, 0.05)")])
+def test_where_less_is_better_all_is_mirrored(rule):
+    up = check(rule, looks(1.0, 3.5))
+    other = parse_rule(rule.text.replace("normal(0.01", "normal(-0.01"))
+    down = check(other, looks(-1.0, -3.5), better="lower")
+    assert down.decision == up.decision == "better"
+    assert (down.estimate, down.low, down.high) == pytest.approx((-up.estimate, -up.high, -up.low), rel=1e-9)
+    assert [s.better_from for s in down.steps] == pytest.approx([-s.better_from for s in up.steps])
+
+
+def test_the_corrected_estimate_lies_below_the_plain_one_after_an_early_stop():
+    found = check(parse_rule("pocock:5"), looks(1.0, 2.5))
+    assert 0 < found.estimate < found.plain
+    assert found.p < 0.05 and found.low > 0
+    assert "corrected for having looked" in found.sentence and "new arm is better" in found.sentence
+
+
+def test_one_look_corrects_nothing():
+    found = check(parse_rule("fixed"), looks(2.5))
+    assert found.estimate == pytest.approx(found.plain)
+    assert found.low == pytest.approx(found.plain - 1.959964 * 0.1, rel=1e-6)
+
+
+def test_an_always_valid_interval_holds_at_all_looks():
+    found = check(parse_rule("always-valid"), looks(2.5, 3.2, 4.5))
+    assert found.low > 0 and found.plain - found.low == pytest.approx(found.steps[2].better_from)
+
+
+def test_a_rule_of_belief_reports_its_posterior():
+    rule = parse_rule("chance:0.95, prior:relative normal(0, 0.1)")
+    found = check(rule, looks(1.0, 3.0), scale="relative")
+    posterior = effect_posterior(found.plain, found.steps[1].error, rule.prior)
+    assert found.estimate == posterior.mean and (found.low, found.high) == posterior.interval(0.95)
+    assert found.p is None and "what was believed before" in found.sentence and " %" in found.sentence
+
+
+def test_followed_on_many_experiments_it_stops_as_often_as_is_planned():
+    rng = np.random.default_rng(4)
+    z = np.cumsum(rng.standard_normal((150, 3)), axis=1) / np.sqrt([1, 2, 3])
+    rule = parse_rule("pocock:3, alpha:0.2")
+    stopped = np.mean([check(rule, looks(*row)).decision in {"better", "worse"} for row in z])
+    assert stopped == pytest.approx(crossing(rule.boundaries([0.1, 0.07, 0.05], (1, 2, 3))).total, abs=0.1)
+
+
+def test_the_result_is_plain_json():
+    found = json.loads(json.dumps(check(FUTILE, looks(1.0, 3.5)).as_json(), allow_nan=False))
+    assert found["decision"] == "better" and found["look"] == 2 and len(found["steps"]) == 2
+    quiet = check(parse_rule("obrien-fleming:200"), looks(1.0)).as_json()
+    assert quiet["steps"][0]["better_from"] is None
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [([], "there is no look"), ([("a", 1.0, 0.0)], "error above zero"), ([("a", np.nan, 1.0)], "error above zero")],
+)
+def test_looks_that_say_nothing_are_refused(given, said):
+    with pytest.raises(Misuse, match=said):
+        check(OBF, given)
+
+
+def test_scales_do_not_mix():
+    with pytest.raises(Misuse, match="do not mix"):
+        check(parse_rule("chance:0.9, prior:relative normal(0, 1)"), looks(1.0))
+
+
+def rows(seed=0, n=900):
+    rng = np.random.default_rng(seed)
+    day = np.sort(rng.integers(1, 12, n))
+    arm = rng.choice(["a", "b"], n)
+    return pd.DataFrame({"day": day, "arm": arm, "x": rng.gamma(2, 3, n) + (arm == "b")})
+
+
+def cube(frame, **options):
+    return MomentCube.scan(frame, arm="arm", measures=[Measure("x", "x")], **options)
+
+
+@pytest.mark.parametrize("scale", ["absolute", "relative"])
+def test_a_days_look_is_the_comparison_of_all_rows_until_then(scale):
+    frame = rows()
+    found = daily_looks(cube(frame, day="day"), "x", control="a", arm="b", scale=scale)
+    assert [look.day for look in found] == [str(d) for d in range(1, 12)]
+    for look in found:
+        until = frame[frame["day"] <= int(look.day)]
+        a, b = (until.loc[until["arm"] == arm, "x"] for arm in "ab")
+        gap, error = b.mean() - a.mean(), np.hypot(a.sem(), b.sem())
+        if scale == "relative":
+            gap, error = gap / a.mean(), np.hypot(b.sem() / a.mean(), b.mean() * a.sem() / a.mean() ** 2)
+        assert (look.estimate, look.error) == pytest.approx((gap, error), rel=1e-10)
+        assert look.known == pytest.approx(1 / (1 / len(a) + 1 / len(b)))
+
+
+def test_a_metric_that_needs_more_brings_its_own_comparison():
+    found = daily_looks(cube(rows(), day="day"), "x", control="a", arm="b", compare=lambda until: (until.n, 1.0))
+    assert found[-1][1:3] == (900.0, 1.0)
+
+
+def test_days_before_both_arms_are_there_are_left_out():
+    frame = rows()
+    late = frame[(frame["arm"] == "a") | (frame["day"] > 3)]
+    assert daily_looks(cube(late, day="day"), "x", control="a", arm="b")[0].day == "4"
+
+
+def test_a_cube_without_days_or_arms_is_refused():
+    with pytest.raises(Misuse, match="has no days"):
+        daily_looks(cube(rows()), "x", control="a", arm="b")
+    with pytest.raises(Misuse, match="on no day"):
+        daily_looks(cube(rows(), day="day"), "x", control="a", arm="c")
+    nothing = rows().assign(x=lambda f: np.where(f["arm"] == "a", f.groupby("arm").cumcount() % 2 * 2 - 1.0, f["x"]))
+    balanced = cube(nothing.groupby(["arm"]).head(400).assign(day=1), day="day")
+    with pytest.raises(Misuse, match="mean is zero"):
+        daily_looks(balanced, "x", control="a", arm="b", scale="relative")
+    with pytest.raises(Misuse, match="on no day"):
+        daily_looks(cube(rows(), day="day"), "x", control="a", arm="b", on=[40])
+
+
+def test_only_the_planned_days_are_looked_at():
+    counted = cube(rows(), day="day")
+    every = daily_looks(counted, "x", control="a", arm="b")
+    planned = daily_looks(counted, "x", control="a", arm="b", on=parse_rule("pocock:4").look_days(14))
+    assert planned == (every[3], every[6], every[10])

@@ -1,0 +1,301 @@
+"""An experiment looked at as its rule allows: the decision at each look, and the estimate set right.
+
+Rules:
+
+- the first look at which the rule says stop is the answer; what comes after it changes nothing;
+- where looking has bent the estimate, the corrected one stands in the sentence: median-unbiased for
+  rules of error, the posterior's mean for rules of belief with a prior, and for always-valid rules
+  the interval that holds at all looks;
+- an effect is treated arm less control; with `better="lower"` a fall is what is hoped for.
+
+>>> from workbench.experiments.stopping import parse_rule
+>>> found = check(parse_rule("pocock:5"), [("May 2", 0.2, 0.1), ("May 4", 0.2, 0.08)])
+>>> found.decision, round(found.estimate, 3), found.stopped.day
+('better', 0.192, 'May 4')
+>>> print(found.sentence.partition(". ")[0])
+Stopped at look 2 of 5 (May 4): the new arm is better
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from workbench.data.moments import MomentCube
+from workbench.errors import Misuse
+from workbench.experiments import words
+from workbench.experiments.stopping import BELIEF, StoppingRule
+from workbench.stats.comparison import Better
+from workbench.stats.crossing import Boundaries
+from workbench.stats.effects import Component, EffectPrior, Scale, effect_posterior
+from workbench.stats.group_sequential import corrected
+from workbench.stats.sample_ratio import SampleRatio
+
+Decision = Literal["go on", "better", "worse", "not worth going on", "no difference shown"]
+
+
+class Look(NamedTuple):
+    """What is known on a day of all units so far."""
+
+    day: str
+    estimate: float  # treated less control, or that over the control's mean
+    error: float  # its standard error
+    known: float | None = None  # units behind it, as far as they count for a difference; None: from the error
+
+
+@dataclass(frozen=True)
+class Step:
+    """One look and what the rule says to it."""
+
+    day: str
+    estimate: float
+    error: float
+    better_from: float  # the difference from which the arm is better; infinite: out of reach
+    worse_from: float  # ... worse
+    futile_until: float | None  # the difference up to which going on is not worth it
+    decision: Decision
+
+
+@dataclass(frozen=True)
+class SequentialResult:
+    """A rule followed over the looks so far."""
+
+    rule: StoppingRule
+    arm: str  # what the treated arm is called
+    better: Better
+    scale: Scale  # of all differences: in the metric's unit, or as a share of the control's mean
+    steps: tuple[Step, ...]  # all looks; those after the stop are kept for the picture
+    decision: Decision
+    at: int  # the step that it is about: where it stopped, or the last one
+    plain: float  # the difference there as it is seen
+    estimate: float  # ... with the looking taken into account
+    low: float
+    high: float
+    level: float  # of the interval
+    p: float | None  # two-sided, with the looking taken into account; None: a rule of belief
+    sample_ratio: SampleRatio | None = None  # whether the arms were filled as planned; None: not asked
+
+    @property
+    def stopped(self) -> Step | None:
+        """The step at which it stopped; None: it goes on."""
+        return None if self.decision == "go on" else self.steps[self.at]
+
+    @property
+    def sentence(self) -> str:
+        """The result in plain words; arms that were not filled as planned come first."""
+        if self.sample_ratio is not None and self.sample_ratio.passed is False:
+            return f"{self.sample_ratio.sentence} {self._told()}"
+        return self._told()
+
+    def _told(self) -> str:
+        planned = f" of {self.rule.ends_at}" if self.rule.ends_at else ""
+        where = f"look {self.at + 1}{planned} ({self.steps[self.at].day})"
+        told = {
+            "better": f"Stopped at {where}: {self.arm} is better.",
+            "worse": f"Stopped at {where}: {self.arm} is worse.",
+            "not worth going on": f"Stopped at {where}: {self.arm} is not likely to turn out better any more.",
+            "no difference shown": f"The plan ends with {where}: no difference was shown.",
+            "go on": f"No answer yet after {where}: go on.",
+        }[self.decision]
+        span = f"between {self.said(self.low)} and {self.said(self.high)}"
+        plain, right = self.said(self.plain), self.said(self.estimate)
+        if self.rule.kind == "peeking":
+            return f"{told} The plain difference is {plain}, and looking this often without a rule makes it untrue."
+        if self.at == 0 and self.rule.kind not in BELIEF:
+            return f"{told} The difference is {plain}, {span}."
+        believed = self.rule.kind in BELIEF and self.rule.prior.components
+        why = "with what was believed before" if believed else "corrected for having looked"
+        return f"{told} The plain difference is {plain}; {why}, it is {right}, {span}."
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON; what is out of reach is null."""
+        return {
+            "rule": self.rule.text,
+            "arm": self.arm,
+            "decision": self.decision,
+            "day": self.steps[self.at].day,
+            "look": self.at + 1,
+            "scale": self.scale,
+            "plain": self.plain,
+            "estimate": self.estimate,
+            "interval": [self.low, self.high],
+            "level": self.level,
+            "p": self.p,
+            "sample_ratio": None if self.sample_ratio is None else self.sample_ratio.p,
+            "sentence": self.sentence,
+            "steps": [{name: _finite(value) for name, value in vars(step).items()} for step in self.steps],
+        }
+
+    def as_text(self) -> str:
+        """The JSON as text, as a run keeps it."""
+        return json.dumps(self.as_json(), indent=1, ensure_ascii=False, allow_nan=False)
+
+    def said(self, value: float) -> str:
+        """A difference as people read it, on the result's scale."""
+        if self.scale == "absolute":
+            return words.number(value)
+        return f"{words.number(100 * value)} %"
+
+
+def check(
+    rule: StoppingRule,
+    looks: Sequence[Look | tuple[str, float, float]],
+    *,
+    arm: str = "the new arm",
+    better: Better = "higher",
+    scale: Scale = "absolute",
+    sample_ratio: SampleRatio | None = None,
+) -> SequentialResult:
+    """A rule followed over the looks so far.
+
+    Args:
+        rule: As it was agreed beforehand.
+        looks: In order, each over all units until its day; only those that the rule planned.
+        arm: What the treated arm is called.
+        better: Which way is good.
+        scale: Of the differences.
+        sample_ratio: Whether the arms were filled as planned; where they were not, the sentence says so first.
+
+    Raises:
+        Misuse: There is no look, more than were planned, one that knows no more than the one before
+            or that is no number; or the rule's prior is of the other scale.
+    """
+    given = [Look(*look) for look in looks]
+    if not given:
+        raise Misuse("there is no look", hint="give (day, estimate, error), or daily_looks(cube, …)")
+    for look in given:
+        if not (np.isfinite([look.estimate, look.error]).all() and look.error > 0):
+            raise Misuse(f"{look} has no estimate with an error above zero")
+    if rule.prior.components and rule.prior.scale != scale:
+        raise Misuse(f"the rule's prior is {rule.prior.scale}, the looks are {scale}; the two scales do not mix")
+    sign = 1.0 if better == "higher" else -1.0
+    towards = rule if sign > 0 else replace(rule, prior=_mirrored(rule.prior))
+    known = [look.known for look in given if look.known is not None]
+    bounds = towards.boundaries([look.error for look in given], known if len(known) == len(given) else None)
+    steps = tuple(_step(rule, bounds, k, look, sign) for k, look in enumerate(given))
+    at = next((k for k, step in enumerate(steps) if step.decision != "go on"), len(steps) - 1)
+    found = given[at]
+    estimate, low, high, level, p = _corrected(towards, bounds.until(at + 1), sign * found.estimate, found.error)
+    if sign < 0:
+        estimate, low, high = -estimate, -high, -low
+    decision = steps[at].decision
+    return SequentialResult(
+        rule, arm, better, scale, steps, decision, at, found.estimate, estimate, low, high, level, p, sample_ratio
+    )
+
+
+def daily_looks(
+    cube: MomentCube,
+    measure: str,
+    *,
+    control: str,
+    arm: str,
+    scale: Scale = "absolute",
+    on: Sequence[int] | None = None,
+    compare: Callable[[MomentCube], tuple[float, float]] | None = None,
+) -> tuple[Look, ...]:
+    """Each day's look at all units that came in until then, from a cube with days.
+
+    Days before the first on which both arms have two unlike units are left out.
+
+    Args:
+        cube: With days; segments are added up.
+        measure: What is compared by its mean.
+        control: The arm that the other is set against.
+        arm: The other one.
+        scale: Whether differences are in the measure's unit or over the control's mean (delta method).
+        on: The days that are looked at, the cube's first counted as 1 (`StoppingRule.look_days`); all
+            by default.
+        compare: In place of the means: a cube's estimate and error, for metrics that need more.
+
+    Raises:
+        Misuse: The cube has no days, no such arm or measure, no day on which both arms can be
+            compared, or a control whose mean is zero.
+    """
+    days = sorted({cell.day for cell in cube.cells}, key=_in_order)
+    if days == [""]:
+        raise Misuse("the cube has no days", hint="scan with day=COLUMN")
+    looks = []
+    for last in range(1, len(days) + 1):
+        if on is not None and last not in on:
+            continue
+        until = cube.only(lambda cell, kept=frozenset(days[:last]): cell.day in kept)  # type: ignore[misc]
+        if not {control, arm} <= set(until.arms):
+            continue
+        a, b = until.sample(measure, control), until.sample(measure, arm)
+        if min(a.error, b.error) > 0:
+            estimate, error = compare(until) if compare else _difference(a.mean, a.error, b.mean, b.error, scale)
+            looks.append(Look(days[last - 1], estimate, error, 1 / (1 / a.n + 1 / b.n)))
+    if not looks:
+        raise Misuse(f"{control!r} and {arm!r} can be compared on no day; the cube has the arms {list(cube.arms)}")
+    return tuple(looks)
+
+
+def _step(rule: StoppingRule, bounds: Boundaries, k: int, look: Look, sign: float) -> Step:
+    z = sign * look.estimate / look.error
+    decision: Decision = "go on"
+    if z >= bounds.upper[k]:
+        decision = "better"
+    elif z <= bounds.lower[k]:
+        decision = "worse"
+    elif rule.ends_at == k + 1:
+        decision = "no difference shown"
+    elif z <= bounds.floor[k]:
+        decision = "not worth going on"
+    futile = None if bounds.futility is None else sign * bounds.futility[k] * look.error
+    return Step(
+        look.day,
+        look.estimate,
+        look.error,
+        sign * bounds.upper[k] * look.error,
+        sign * bounds.lower[k] * look.error,
+        futile,
+        decision,
+    )
+
+
+def _corrected(
+    rule: StoppingRule, bounds: Boundaries, estimate: float, error: float
+) -> tuple[float, float, float, float, float | None]:
+    """Estimate, low, high, level and p of a difference whose good direction is up."""
+    level = 1 - (rule.alpha if rule.two_sided else 2 * rule.alpha)
+    if rule.kind in BELIEF and rule.prior.components:
+        posterior = effect_posterior(estimate, error, rule.prior)
+        return posterior.mean, *posterior.interval(level), level, None
+    found = corrected(bounds, estimate, error, level=level)
+    low, high, p = found.low, found.high, found.p
+    if rule.kind == "always-valid":
+        half = bounds.upper[-1] * error
+        low, high = estimate - half, estimate + half
+    return found.estimate, low, high, level, None if rule.kind in BELIEF else p
+
+
+def _difference(a: float, a_error: float, b: float, b_error: float, scale: Scale) -> tuple[float, float]:
+    """The difference of two means and its error; relative by the delta method.
+
+    Raises:
+        Misuse: It is to be relative to nothing.
+    """
+    if scale == "absolute":
+        return b - a, float(np.hypot(a_error, b_error))
+    if a == 0:
+        raise Misuse("the control's mean is zero; a relative difference needs another", hint="scale='absolute'")
+    return b / a - 1, float(np.hypot(b_error / a, b * a_error / a**2))
+
+
+def _mirrored(prior: EffectPrior) -> EffectPrior:
+    parts = tuple(Component(c.weight, -c.mean, c.sd, c.df) for c in prior.components)
+    return replace(prior, components=parts)
+
+
+def _in_order(day: str) -> tuple[float, str]:
+    """Days that are numbers by their size, others as text (ISO dates)."""
+    return (float(day), day) if day.isdecimal() else (0.0, day)
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not np.isfinite(value) else value
