@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.data.scans import Measure, Scanned, scan
+from workbench.data.scans import Measure, Plan, scan
 from workbench.errors import Misuse
 from workbench.stats.clusters import clustered_covariance, design_effect, places, recentred, residual_squares
 from workbench.stats.moments import Floats, Logs, Moments, Sample, merged, merged_logs, stacked
@@ -97,35 +97,23 @@ class MomentCube:
             Misuse: A column is missing or not a number, a value is missing, a unit is in two arms
                 or segments, or nothing is left.
         """
-        found = scan(source, arm, tuple(measures), unit, cluster, tuple(segments), day, arms)
-        return cls._of(found, tuple(measures), tuple(segments), unit, cluster, digest or _digest(source))
-
-    @classmethod
-    def _of(
-        cls,
-        found: Scanned,
-        measures: tuple[Measure, ...],
-        segments: tuple[str, ...],
-        unit: str | None,
-        cluster: str | None,
-        digest: str,
-    ) -> MomentCube:
-        cells = tuple(Cell(segment, day, arm) for segment, day, arm in found.keys)
+        plan = Plan(arm, tuple(measures), unit, cluster, tuple(segments), day, None if arms is None else tuple(arms))
+        found = scan(source, plan, digest=digest)
         cube = cls(
-            measures,
-            segments,
-            unit,
-            cluster,
-            cells,
-            found.units,
-            found.logs,
-            found.negatives,
-            found.clusters,
-            (digest,),
-            found.rows,
-            found.sql,
+            measures=plan.measures,
+            segments=plan.segments,
+            unit=unit,
+            cluster=cluster,
+            cells=tuple(Cell(segment, day, arm) for segment, day, arm in found.keys),
+            units=found.units,
+            logs=found.logs,
+            negatives=found.negatives,
+            clusters=found.clusters,
+            sources=(found.digest,),
+            rows=found.rows,
+            sql=found.sql,
         )
-        return cube.regrouped(lambda cell: cell)  # sorts
+        return cube.regrouped(lambda cell: cell)  # sorts, and adds halves
 
     @property
     def digest(self) -> str:
@@ -378,13 +366,3 @@ class MomentCube:
             rows=head["rows"],
             sql=head["sql"],
         )
-
-
-def _digest(source: Any) -> str:
-    """Full-content digest of a source."""
-    from workbench.data.digests import digest_file, digest_frame
-
-    if isinstance(source, str | Path):
-        return digest_file(Path(source))
-    frame = source.to_pandas() if hasattr(source, "to_pandas") else source
-    return digest_frame(frame)
