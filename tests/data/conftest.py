@@ -31,7 +31,9 @@ def postgres(tmp_path_factory):
     if not BINARIES:
         pytest.skip("PostgreSQL is not installed: there is no /usr/lib/postgresql/*/bin")
     folder = Path("/tmp") if os.geteuid() == 0 else tmp_path_factory.mktemp("postgres")
-    folder = Path(subprocess.check_output(as_postgres(["mktemp", "-d", f"{folder}/wb-postgres-XXXXXX"]), text=True).strip())
+    folder = Path(
+        subprocess.check_output(as_postgres(["mktemp", "-d", f"{folder}/wb-postgres-XXXXXX"]), text=True).strip()
+    )
     with contextlib.closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -31,7 +31,7 @@ class Digested:
         self._stream = pa.RecordBatchReader.from_stream(source)
         self._columns = [_Column(field.name, field.type) for field in self._stream.schema]
         self._rows = 0
-        self._whole = False
+        self._begun = self._whole = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -50,8 +50,9 @@ class Digested:
         Raises:
             Misuse: The stream broke off.
         """
-        for _ in self._batches():
-            pass
+        if not self._begun:
+            for _ in self._batches():
+                pass
         if not self._whole:
             raise Misuse("the stream was not read to its end", hint="give a new one")
         whole = hashlib.sha256(f"arrow {self._rows} x {len(self._columns)}".encode())
@@ -60,6 +61,7 @@ class Digested:
         return whole.hexdigest()
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
+        self._begun = True
         for batch in self._stream:
             self._rows += batch.num_rows
             for column, array in zip(self._columns, batch.columns, strict=True):
@@ -92,7 +94,7 @@ class _Column:
             width = kind.bit_width // 8
             values = np.frombuffer(array.buffers()[1], dtype=np.uint8, count=(array.offset + len(array)) * width)
             values = values.reshape(-1, width)[array.offset :]
-            self._values.update(values.tobytes() if not missing.any() else np.where(missing[:, None], 0, values))
+            self._values.update((values * (1 - missing[:, None]) if missing.any() else values).tobytes())
         elif self._kind in {"text", "bytes"}:
             texts = array.cast(pa.large_string()) if self._kind == "text" else array
             self._texts(texts.cast(pa.large_binary()))

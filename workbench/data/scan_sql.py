@@ -117,31 +117,31 @@ def statement(plan: Plan, *, kinds: Mapping[str, Kind] | None = None, only: str 
         only: A further condition on the rows, ours.
 
     Returns:
-        One SELECT. A cell's row holds its `keys`; `n` units of `lines` rows; the faults `unnamed`,
-        `split` (where units have rows of their own) and `fault0`, …; for each measure `mean0`, `above0` (units above zero), `below0`,
-        `log0` and `spread0` (mean and variance of logarithms); for each pair `cov0_1`; and where
-        there are clusters `torn`, `clusters`, and the same for the clusters' vectors, `v0`, `w0_1`.
+        One SELECT. A cell's row holds its `keys`; `n` units of `lines` rows; the faults `unnamed`, `split`
+        (where units have rows of their own) and `fault0`, …; for each measure `mean0`, `above0` (units
+        above zero), `below0`, `log0` and `spread0` (mean and variance of logarithms); for each pair
+        `cov0_1`; and where there are clusters `torn`, `clusters`, and of the clusters' vectors `v0`, `w0_1`.
     """
     logs = [f"ln(CASE WHEN x{j} > 0 THEN x{j} END) AS l{j}" for j, m in enumerate(plan.measures) if m.logs]
     ctes = [
         ("lines", _lines(plan, kinds or {}, only)),
         ("numbers", _units(plan)),
-        ("units", f"SELECT {', '.join(['*', *logs])}\nFROM numbers"),  # noqa: S608  (all names are ours)
+        ("units", f"SELECT {', '.join(['*', *logs])}\nFROM numbers"),
         ("cells", _cells(plan)),
     ]
     keys = ", ".join(plan.keys)
     final = "SELECT *\nFROM cells"
     if plan.cluster is not None:
         ctes += _clusters(plan)
-        final = f"SELECT *\nFROM cells JOIN clustered USING ({keys}) CROSS JOIN faults"  # noqa: S608  (all names are ours)
+        final = f"SELECT *\nFROM cells JOIN clustered USING ({keys}) CROSS JOIN faults"
     return "WITH " + ", ".join(f"{name} AS (\n{body}\n)" for name, body in ctes) + f"\n{final}"
 
 
 def cap_statement(
     column: str, share: float, unit: str | None, within: Within, *, kinds: Mapping[str, Kind] | None = None
 ) -> str:
-    """The query for a quantile of the units' numbers in the table called `given`: `cap`, `n` units, `fault` of them."""
-    lines = f"SELECT {_number(column, kinds or {})} AS x, {quoted(unit) if unit else '0'} AS unit\nFROM given"  # noqa: S608  (quoted)
+    """The query for a quantile of units' numbers in the table called `given`: `cap`, `n` units, `fault` of them bad."""
+    lines = f"SELECT {_number(column, kinds or {})} AS x, {quoted(unit) if unit else '0'} AS unit\nFROM given"
     units = "SELECT x, CASE WHEN x IS NULL THEN 1 ELSE 0 END AS fault\nFROM lines"
     if unit is not None:
         units = (
@@ -163,7 +163,7 @@ def _lines(plan: Plan, kinds: Mapping[str, Kind], only: str) -> str:
     wanted = [f"{arm} IN ({', '.join(map(literal, plan.arms))})"] if plan.arms is not None else []
     wanted += [only] if only else []
     where = f"\nWHERE {' AND '.join(wanted)}" if wanted else ""
-    return f"SELECT {', '.join(told)}\nFROM given{where}"  # noqa: S608  (quoted)
+    return f"SELECT {', '.join(told)}\nFROM given{where}"
 
 
 def _text(column: str) -> str:
@@ -172,7 +172,7 @@ def _text(column: str) -> str:
 
 def _number(column: str, kinds: Mapping[str, Kind]) -> str:
     if kinds.get(column) == "truth":
-        return f"CASE WHEN {quoted(column)} THEN 1.0 WHEN NOT {quoted(column)} THEN 0.0 END"
+        return f"CAST(CASE WHEN {quoted(column)} THEN 1 WHEN NOT {quoted(column)} THEN 0 END AS DOUBLE)"
     value = f"CAST({quoted(column)} AS DOUBLE)"
     return value if kinds.get(column) == "whole" else f"CASE WHEN {value} - {value} = 0 THEN {value} END"
 
@@ -181,7 +181,8 @@ def _units(plan: Plan) -> str:
     """One row a unit, winsorised; where units have rows of their own, with what is wrong with them."""
     if plan.unit is None:
         numbers = {f"x{j}": _capped(f"x{j}", measure) for j, measure in enumerate(plan.measures)}
-        return f"SELECT {_told({key: key for key in plan.keys} | numbers)}\nFROM lines"  # noqa: S608  (all names are ours)
+        told = {key: key for key in plan.keys} | numbers
+        return f"SELECT {_told(told)}\nFROM lines"
     same = [*plan.keys[:-2], "arm"] + (["cluster"] if plan.cluster is not None else [])
     told = {name: f"min({name})" for name in [*same, "day"]}
     told["lines"] = "count(*)"
@@ -190,11 +191,11 @@ def _units(plan: Plan) -> str:
     for j, measure in enumerate(plan.measures):
         told[f"x{j}"] = _capped(f"{WITHIN[measure.within]}(x{j})", measure)
         told[f"fault{j}"] = f"CASE WHEN count(x{j}) < count(*) THEN 1 ELSE 0 END"
-    return f"SELECT {_told(told)}\nFROM lines\nGROUP BY unit"  # noqa: S608  (all names are ours)
+    return f"SELECT {_told(told)}\nFROM lines\nGROUP BY unit"
 
 
 def _told(told: dict[str, str]) -> str:
-    return ", ".join(f"{value} AS {name}" for name, value in told.items())
+    return ", ".join(name if value == name else f"{value} AS {name}" for name, value in told.items())
 
 
 def _capped(value: str, measure: Measure) -> str:
@@ -221,7 +222,7 @@ def _cells(plan: Plan) -> str:
             told[f"spread{j}"] = f"var_pop(l{j})"
     for i, j in pairs(len(plan.measures)):
         told[f"cov{i}_{j}"] = f"covar_pop(x{i}, x{j})" if i != j else f"var_pop(x{i})"
-    return f"SELECT {_told(told)}\nFROM units\nGROUP BY {', '.join(plan.keys)}"  # noqa: S608  (all names are ours)
+    return f"SELECT {_told(told)}\nFROM units\nGROUP BY {', '.join(plan.keys)}"
 
 
 def pairs(count: int) -> list[tuple[int, int]]:
@@ -246,10 +247,10 @@ def _clusters(plan: Plan) -> list[tuple[str, str]]:
     keys = ", ".join(plan.keys)
     meet = " AND ".join(f"units.{key} = cells.{key}" for key in plan.keys)
     torn = "min(arm) <> max(arm) OR count(cluster) < count(*)"
-    return [  # noqa: S608  (all names are ours)
-        ("residuals", f"SELECT {_told(told)}\nFROM units JOIN cells ON {meet}"),  # noqa: S608
-        ("sums", f"SELECT {_told(summed)}\nFROM residuals\nGROUP BY {keys}, cluster"),  # noqa: S608
-        ("clustered", f"SELECT {_told(moments)}\nFROM sums\nGROUP BY {keys}"),  # noqa: S608
-        ("torn_apart", f"SELECT cluster\nFROM units\nGROUP BY cluster\nHAVING {torn}"),  # noqa: S608
+    return [
+        ("residuals", f"SELECT {_told(told)}\nFROM units JOIN cells ON {meet}"),
+        ("sums", f"SELECT {_told(summed)}\nFROM residuals\nGROUP BY {keys}, cluster"),
+        ("clustered", f"SELECT {_told(moments)}\nFROM sums\nGROUP BY {keys}"),
+        ("torn_apart", f"SELECT cluster\nFROM units\nGROUP BY cluster\nHAVING {torn}"),
         ("faults", "SELECT count(*) AS torn\nFROM torn_apart"),
     ]

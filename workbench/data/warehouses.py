@@ -119,18 +119,23 @@ class Warehouse:
         return self._run(self.spelled("SELECT * FROM given WHERE 1 = 0"))[0]
 
     @cached_property
-    def _given(self) -> exp.Expression:
+    def _given(self) -> exp.Expr:
         return _parsed(self.table, self.dialect)
 
     def _run(self, sql: str) -> tuple[list[tuple[str, Any]], list[Sequence[Any]]]:
-        """Columns, each with its type code, and rows."""
+        """Columns, each with its type code, and rows.
+
+        Raises:
+            Misuse: There is no connection.
+            EngineError: The warehouse says no.
+        """
         if self.connection is None:
             raise Misuse("the warehouse has no connection", hint="give a DBAPI or SQLAlchemy connection")
         try:
             return _fetched(self.connection, sql)
         except Exception as error:  # drivers' errors have no class in common
-            told = str(error).strip().splitlines() or [type(error).__name__]
-            raise EngineError(f"the warehouse refused the scan: {told[0]}", hint="its SQL is shown by scan_sql") from error
+            hint = "look at its SQL: scan_sql gives it"
+            raise EngineError(f"the warehouse refused the scan: {_reason(error)}", hint=hint) from error
 
 
 def connected(source: Any) -> Warehouse:
@@ -153,7 +158,7 @@ def connected(source: Any) -> Warehouse:
     )
 
 
-def _parsed(table: str, dialect: str) -> exp.Expression:
+def _parsed(table: str, dialect: str) -> exp.Expr:
     """A table's name, or a SELECT in brackets, under the name `given`.
 
     Raises:
@@ -174,7 +179,7 @@ def _parsed(table: str, dialect: str) -> exp.Expression:
     raise Misuse(f"{table!r} is neither a table's name nor one SELECT", hint="give shop.orders, or SELECT … FROM …")
 
 
-def _writing() -> tuple[type[exp.Expression], ...]:
+def _writing() -> tuple[type[exp.Expr], ...]:
     """What a query that only reads does not hold."""
     from sqlglot import exp
 
@@ -192,6 +197,13 @@ def _fetched(connection: Any, sql: str) -> tuple[list[tuple[str, Any]], list[Seq
     with closing(connection.cursor()) as cursor:
         cursor.execute(sql)
         return [(column[0], column[1]) for column in cursor.description], list(cursor.fetchall())
+
+
+def _reason(error: Exception) -> str:
+    """A driver's error in one line; pg8000 gives PostgreSQL's message in a dictionary, as M."""
+    fields = error.args[0] if error.args else ""
+    told = str(fields["M"] if isinstance(fields, dict) and "M" in fields else error).strip()
+    return told.splitlines()[0] if told else type(error).__name__
 
 
 def _rounded(value: Any) -> str | None:
