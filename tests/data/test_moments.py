@@ -1,6 +1,10 @@
 """The cube is the scan of the whole, however it was cut; and what it refuses."""
 
 import json
+import subprocess
+import sys
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -8,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.data.moments import Cell, Measure, MomentCube
+from workbench.data.moments import Cell, Measure, MomentCube, Plan, cap_at, scan_sql
 from workbench.errors import Misuse
 
 SPEND = (Measure("spend", "spend"), Measure("visits", "visits"))
@@ -83,6 +87,31 @@ def test_a_large_mean_keeps_its_variance():
     x = 1.7e9 + np.random.default_rng(1).standard_normal(5000)
     cube = MomentCube.scan(pd.DataFrame({"arm": "a", "x": x}), arm="arm", measures=[Measure("x", "x")])
     assert cube.sample("x", "a").variance == pytest.approx(x.var(ddof=1), rel=1e-6)
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.lists(st.integers(1, 60), max_size=4))
+def test_merging_is_the_moments_of_the_whole_at_a_mean_of_a_billion_and_in_int8(seed, sizes):
+    """The oracle takes the mean away first. A float that holds 1.7e9 has steps of 2.4e-7: no more can be asked of it."""
+    rng = np.random.default_rng(seed)
+    large = rng.integers(-512, 512, sum(sizes) + 4) / 64
+    small = rng.integers(-128, 128, len(large)).astype(np.int8)
+    frame = pd.DataFrame({"arm": "a", "large": 1.7e9 + large, "small": small})
+    measures = [Measure("large", "large"), Measure("small", "small")]
+    cuts = np.cumsum([0, *sizes, 4])
+    parts = [
+        MomentCube.scan(frame.iloc[start:end], arm="arm", measures=measures, digest=f"part {start}")
+        for start, end in pairwise(cuts)
+    ]
+    n, means, covariance = sum(parts[1:], parts[0]).moments(["large", "small"], "a")
+    rows = np.column_stack([large, small.astype(float)])
+    exact = np.cov(rows, rowvar=False)
+    assert n == len(rows)
+    assert means[0] - 1.7e9 == pytest.approx(rows[:, 0].mean(), abs=5e-7)
+    assert means[1] == pytest.approx(rows[:, 1].mean(), rel=1e-12, abs=1e-12)
+    assert covariance[1, 1] == pytest.approx(exact[1, 1], rel=1e-12)
+    scale = np.maximum(np.sqrt(np.outer(np.diag(exact), np.diag(exact))), 1)
+    assert np.max(np.abs(covariance - exact) / scale) < 1e-6
 
 
 def test_small_integers_do_not_overflow():
@@ -333,6 +362,150 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, name, said):
     (tmp_path / "odd.xyz").write_text("x")
     with pytest.raises(Misuse, match=said):
         MomentCube.scan(tmp_path / name, arm="arm", measures=SPEND)
+
+
+def test_a_cap_is_a_quantile_of_the_units_numbers_over_all_arms():
+    frame = families(1)
+    by_family = frame.groupby("family")["spend"].sum()
+    assert cap_at(frame, "spend", 0.9) == pytest.approx(np.quantile(frame["spend"], 0.9))
+    assert cap_at(frame, "spend", 0.9, unit="family") == pytest.approx(np.quantile(by_family, 0.9))
+    means = frame.groupby("family")["spend"].mean()
+    assert cap_at(frame, "spend", 0.5, unit="family", within="mean") == pytest.approx(np.quantile(means, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("column", "share", "said"),
+    [("spend", 1.0, "share is 1.0"), ("lost", 0.9, "no column lost"), ("gap", 0.9, "1 rows")],
+)
+def test_a_cap_that_cannot_be_had_is_refused(column, share, said):
+    frame = families(1).assign(gap=[np.nan, *[1.0] * (len(families(1)) - 1)])
+    with pytest.raises(Misuse, match=said):
+        cap_at(frame, column, share)
+
+
+def test_the_sql_can_be_read_before_it_runs():
+    plan = Plan("arm", SPEND, segments=("place",), day="day")
+    assert scan_sql(table(3, 50), plan) == scan(table(3, 50)).sql
+
+
+@pytest.mark.parametrize("unit", [None, "who"])
+def test_a_parquet_files_halves_are_the_scan_of_the_frame_and_always_the_same_bits(tmp_path, unit):
+    frame = table(5, 3001)
+    frame["who"] = np.random.default_rng(1).permutation(3001) // 3
+    frame = frame.assign(**{name: frame.groupby("who")[name].transform("first") for name in ("arm", "place")})
+    frame.to_parquet(tmp_path / "it.parquet")
+    from_file = scan(tmp_path / "it.parquet", unit=unit)
+    assert from_file.cells == scan(frame, unit=unit).cells and from_file.rows == 3001
+    np.testing.assert_allclose(numbers(from_file), numbers(scan(frame, unit=unit)), rtol=1e-12, atol=1e-9)
+    assert {scan(tmp_path / "it.parquet", unit=unit).as_json() for _ in range(5)} == {from_file.as_json()}
+
+
+def test_a_parquet_file_with_a_column_named_as_duckdbs_own_is_read_whole(tmp_path):
+    pd.DataFrame({"arm": ["a", "a"], "file_row_number": [None, 3.0], "x": [1.0, 5.0]}).to_parquet(
+        tmp_path / "it.parquet"
+    )
+    cube = MomentCube.scan(tmp_path / "it.parquet", arm="arm", measures=[Measure("x", "x")])
+    assert (cube.n, cube.sample("x", "a").mean) == (2, 3)
+
+
+def test_without_logs_all_else_is_the_same():
+    frame = table(1, 300)
+    plain = MomentCube.scan(frame, arm="arm", measures=[Measure("spend", "spend", logs=False)]).sample("spend", "a")
+    full = MomentCube.scan(frame, arm="arm", measures=[Measure("spend", "spend")]).sample("spend", "a")
+    assert (plain.mean_log, plain.m2_log) == (0, 0)
+    assert replace(plain, mean_log=full.mean_log, m2_log=full.m2_log) == full
+
+
+DAYS = tuple(f"2026-01-0{day}" for day in range(1, 6))
+
+
+def journal(clusters: bool) -> tuple[pd.DataFrame, MomentCube]:
+    frame = families(4)
+    frame["day"] = np.array(DAYS)[frame["family"].to_numpy() % 5]
+    options = {"cluster": "family"} if clusters else {}
+    return frame, MomentCube.scan(
+        frame, arm="arm", measures=SPEND, unit="person", segments=["place"], day="day", **options
+    )
+
+
+@pytest.mark.parametrize("clusters", [False, True])
+def test_the_series_is_a_scan_of_each_day_and_of_all_days_until_then(clusters):
+    frame, cube = journal(clusters)
+    series = cube.series("spend", "a")
+    assert series.days == cube.days == DAYS
+    for day, daily, cumulative in zip(*series, strict=True):
+        for found, part in ((daily, frame[frame["day"] == day]), (cumulative, frame[frame["day"] <= day])):
+            options = {"cluster": "family"} if clusters else {}
+            alone = MomentCube.scan(part, arm="arm", measures=SPEND, unit="person", **options).sample("spend", "a")
+            for name in ("n", "mean", "m2", "n_positive", "mean_log", "m2_log", "deff_mean", "deff_share", "deff_log"):
+                assert getattr(found, name) == pytest.approx(getattr(alone, name), rel=1e-10), name
+
+
+def test_a_day_without_units_is_empty_and_the_sum_until_then_stays():
+    frame = pd.DataFrame({"arm": ["a", "b", "a"], "day": ["1", "2", "3"], "x": [1.0, 2.0, 3.0]})
+    series = MomentCube.scan(frame, arm="arm", measures=[Measure("x", "x")], day="day").series("x", "a")
+    assert [s.n for s in series.daily] == [1, 0, 1] and [s.n for s in series.cumulative] == [1, 1, 2]
+    late = MomentCube.scan(frame, arm="arm", measures=[Measure("x", "x")], day="day").series("x", "b")
+    assert [s.n for s in late.cumulative] == [0, 1, 1]
+
+
+def test_segments_come_one_sample_each():
+    frame, cube = journal(clusters=True)
+    found = cube.segment_samples("spend", "b")
+    for (place,), sample in found.items():
+        part = frame[frame["place"] == place]
+        alone = clustered(part).sample("spend", "b")
+        assert (sample.n, sample.clusters) == (alone.n, alone.clusters)
+        assert (sample.mean, sample.error) == pytest.approx((alone.mean, alone.error), rel=1e-10)
+    assert set(found) == {("north",), ("south",)}
+
+
+def test_the_same_cube_is_written_in_the_same_bytes(tmp_path):
+    for name in ("one", "two"):
+        scan(table(3, 100)).to_parquet(tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_a_file_that_holds_no_cube_is_refused(tmp_path):
+    table(1, 5).to_parquet(tmp_path / "rows.parquet")
+    (tmp_path / "junk.parquet").write_bytes(b"no")
+    for name in ("rows.parquet", "junk.parquet", "lost.parquet"):
+        with pytest.raises(Misuse, match="holds no moment cube"):
+            MomentCube.from_parquet(tmp_path / name)
+
+
+LEAN = """
+import sys
+import workbench.data.moments as moments
+from pathlib import Path
+asked = {"pandas", "pyarrow", "pyarrow.dataset", "scipy.stats", "polars", "sqlglot", "logging", "duckdb"}
+before = sorted(asked & set(sys.modules))
+moments.MomentCube.scan(Path(sys.argv[1]), arm="arm", measures=[moments.Measure("x", "spend")])
+print(before, sorted(asked & set(sys.modules)))
+"""
+
+
+def test_the_way_from_a_file_to_a_cube_is_lean(tmp_path):
+    table(1, 50).to_parquet(tmp_path / "it.parquet")
+    command = [sys.executable, "-c", LEAN, str(tmp_path / "it.parquet")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "[] ['duckdb']"
+
+
+STREAM = """
+import sys
+import polars
+from workbench.data.moments import Measure, MomentCube
+frame = polars.DataFrame({"arm": ["a", "b", "a"], "x": [1.0, 2.0, None], "y": [1, 2, 3]}).slice(0, 2)
+cube = MomentCube.scan(frame, arm="arm", measures=[Measure("x", "x"), Measure("y", "y")])
+print(cube.sample("y", "b").mean, "pandas" in sys.modules)
+"""
+
+
+def test_a_polars_frame_is_scanned_and_digested_without_pandas():
+    pytest.importorskip("polars")
+    done = subprocess.run([sys.executable, "-c", STREAM], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "2.0 False"
 
 
 def test_an_unknown_measure_or_arm_is_named():

@@ -105,6 +105,12 @@ def test_segments_that_lack_an_arm_are_joined_with_others(shop):
     assert set(strata) == {"north", "island + south"}
 
 
+def test_where_no_segment_holds_all_arms_they_are_one_stratum(shop):
+    rows = shop.assign(place=shop["arm"].map({"a": "x", "b": "y", "c": "z"}))
+    plan = design("spend = mean:spend", stratify=True)
+    assert analyse(plan.scan(rows), plan).metrics["spend"].adjustment.strata == ("x + y + z",)
+
+
 def test_a_ratio_is_adjusted_and_stratified_too(shop):
     plain, both = (
         design("price = ratio:spend/orders"),
@@ -158,6 +164,8 @@ def test_a_quantile_is_the_sorted_value_and_its_difference_covers(shop, visitors
     assert {arm: r.mean for arm, r in result.arms.items()} == pytest.approx(expected, rel=1e-12)
     assert result.arms["b"].effect == pytest.approx(expected["b"] - expected["a"], rel=1e-9)
     assert result.arms["b"].low < result.arms["b"].effect < result.arms["b"].high
+    own = found.as_json()["models"]["slow"]["quantiles"]["b"]
+    assert own["interval"][0] < own["value"] == expected["b"] < own["interval"][1] and own["level"] >= 0.95
 
 
 def test_a_quantile_needs_the_data_and_says_so(shop):

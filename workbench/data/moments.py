@@ -5,7 +5,7 @@ and cross-products of all measures (covariates are measures too), and the moment
 values' logarithms. Rules:
 
 - where a unit's rows repeat (visits, years), they are made one number a unit before anything is
-  counted; a unit lies in exactly one cell, its day is its first one;
+  counted; a unit lies in exactly one cell, its day is its first one; a cap is for that one number;
 - where units come in clusters (families, shops), the cube also knows how far the clusters' sums
   scatter, so that a mean's error can respect them;
 - no raw sum of squares anywhere, no row of data, no unit's name;
@@ -21,23 +21,23 @@ values' logarithms. Rules:
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from workbench.data.scans import Measure, Scanned, scan
+from workbench.data import moment_files
+from workbench.data.scans import Measure, Plan, cap_at, scan, scan_sql
 from workbench.errors import Misuse
 from workbench.stats.clusters import clustered_covariance, design_effect, places, recentred, residual_squares
 from workbench.stats.moments import Floats, Logs, Moments, Sample, merged, merged_logs, stacked
 
-__all__ = ["Cell", "Measure", "MomentCube"]
+__all__ = ["Cell", "Measure", "MomentCube", "Plan", "Series", "cap_at", "scan_sql"]
 
-FORMAT = "workbench.moments/1"
+EMPTY = Sample(n=0.0, mean=0.0, m2=0.0)
 
 
 @dataclass(frozen=True, order=True)
@@ -47,6 +47,14 @@ class Cell:
     segment: tuple[str, ...]  # one value a segment column
     day: str  # ISO date or the day column's text; "" where there are no days
     arm: str
+
+
+class Series(NamedTuple):
+    """One measure in one arm over the days; a day without units is an empty sample."""
+
+    days: tuple[str, ...]
+    daily: tuple[Sample, ...]  # units whose first day this is
+    cumulative: tuple[Sample, ...]  # all units up to that day
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,35 +105,23 @@ class MomentCube:
             Misuse: A column is missing or not a number, a value is missing, a unit is in two arms
                 or segments, or nothing is left.
         """
-        found = scan(source, arm, tuple(measures), unit, cluster, tuple(segments), day, arms)
-        return cls._of(found, tuple(measures), tuple(segments), unit, cluster, digest or _digest(source))
-
-    @classmethod
-    def _of(
-        cls,
-        found: Scanned,
-        measures: tuple[Measure, ...],
-        segments: tuple[str, ...],
-        unit: str | None,
-        cluster: str | None,
-        digest: str,
-    ) -> MomentCube:
-        cells = tuple(Cell(segment, day, arm) for segment, day, arm in found.keys)
+        plan = Plan(arm, tuple(measures), unit, cluster, tuple(segments), day, None if arms is None else tuple(arms))
+        found = scan(source, plan, digest=digest)
         cube = cls(
-            measures,
-            segments,
-            unit,
-            cluster,
-            cells,
-            found.units,
-            found.logs,
-            found.negatives,
-            found.clusters,
-            (digest,),
-            found.rows,
-            found.sql,
+            measures=plan.measures,
+            segments=plan.segments,
+            unit=unit,
+            cluster=cluster,
+            cells=tuple(Cell(segment, day, arm) for segment, day, arm in found.keys),
+            units=found.units,
+            logs=found.logs,
+            negatives=found.negatives,
+            clusters=found.clusters,
+            sources=(found.digest,),
+            rows=found.rows,
+            sql=found.sql,
         )
-        return cube.regrouped(lambda cell: cell)  # sorts
+        return cube.regrouped(lambda cell: cell)  # sorts, and adds halves
 
     @property
     def digest(self) -> str:
@@ -140,6 +136,11 @@ class MomentCube:
         return tuple(sorted({cell.arm for cell in self.cells}))
 
     @property
+    def days(self) -> tuple[str, ...]:
+        """The days there are, sorted; one, empty, where no day was scanned."""
+        return tuple(sorted({cell.day for cell in self.cells}))
+
+    @property
     def n(self) -> float:
         """All units."""
         return float(self.units.n.sum())
@@ -147,8 +148,26 @@ class MomentCube:
     @cached_property
     def by_arm(self) -> MomentCube:
         """One cell an arm: segments and days added up."""
-        whole = replace(self, segments=())
-        return whole.regrouped(lambda cell: Cell((), "", cell.arm))
+        return replace(self, segments=()).regrouped(lambda cell: Cell((), "", cell.arm))
+
+    @cached_property
+    def by_segment(self) -> MomentCube:
+        """One cell a segment and arm: days added up."""
+        return self.regrouped(lambda cell: Cell(cell.segment, "", cell.arm))
+
+    @cached_property
+    def by_day(self) -> MomentCube:
+        """One cell a day and arm: segments added up."""
+        return replace(self, segments=()).regrouped(lambda cell: Cell((), cell.day, cell.arm))
+
+    @cached_property
+    def up_to_day(self) -> MomentCube:
+        """One cell a day and arm that holds all units until then, that day's too."""
+        daily, days = self.by_day, self.days
+        pairs = [
+            (row, Cell((), day, cell.arm)) for row, cell in enumerate(daily.cells) for day in days if day >= cell.day
+        ]
+        return daily._gathered([row for row, _ in pairs], [cell for _, cell in pairs])
 
     def counts(self) -> dict[str, float]:
         """Units, by arm."""
@@ -192,6 +211,29 @@ class MomentCube:
             covariance = clustered_covariance(self.by_arm.clusters, row, j, n, covariance)
         return n, self.by_arm.units.mean[row, j], covariance
 
+    def segment_samples(self, measure: str, arm: str) -> dict[tuple[str, ...], Sample]:
+        """One measure in one arm, by segment; segments in which the arm has no unit are left out.
+
+        Raises:
+            Misuse: There is no such measure or arm.
+        """
+        j = self._places([measure], arm)[0][0]
+        part = self.by_segment
+        return {cell.segment: part._sample(j, row) for row, cell in enumerate(part.cells) if cell.arm == arm}
+
+    def series(self, measure: str, arm: str) -> Series:
+        """One measure in one arm over the days, day by day and up to each day.
+
+        Raises:
+            Misuse: There is no such measure or arm.
+        """
+        j = self._places([measure], arm)[0][0]
+        parts = []
+        for part in (self.by_day, self.up_to_day):
+            found = {cell.day: part._sample(j, row) for row, cell in enumerate(part.cells) if cell.arm == arm}
+            parts.append(tuple(found.get(day, EMPTY) for day in self.days))
+        return Series(self.days, *parts)
+
     def _places(self, measures: Sequence[str], arm: str) -> tuple[list[int], int]:
         """Where these measures and this arm stand in `by_arm`.
 
@@ -207,34 +249,42 @@ class MomentCube:
 
     def only(self, keep: Callable[[Cell], bool]) -> MomentCube:
         """The cells that are wanted."""
-        rows = [i for i, cell in enumerate(self.cells) if keep(cell)]
-        return replace(
-            self,
-            cells=tuple(self.cells[i] for i in rows),
-            units=Moments(*(part[rows] for part in self.units)),
-            logs=Logs(*(part[rows] for part in self.logs)),
-            negatives=self.negatives[rows],
-            clusters=None if self.clusters is None else Moments(*(part[rows] for part in self.clusters)),
-        )
+        return self._at([i for i, cell in enumerate(self.cells) if keep(cell)])
 
     def regrouped(self, place: Callable[[Cell], Cell]) -> MomentCube:
         """Cells put where `place` says; those that meet become one."""
-        targets = [place(cell) for cell in self.cells]
-        cells = tuple(sorted(set(targets)))
+        return self._gathered(range(len(self.cells)), [place(cell) for cell in self.cells])
+
+    def _gathered(self, rows: Sequence[int], targets: Sequence[Cell]) -> MomentCube:
+        """These rows, each put where its target says; a row may go to several."""
+        cells = tuple(sorted(set(targets), key=lambda cell: (cell.segment, cell.day, cell.arm)))
         at = {cell: i for i, cell in enumerate(cells)}
         groups = np.array([at[target] for target in targets], dtype=np.int64)
-        units = merged(self.units, groups, len(cells))
-        logs = merged_logs(self.logs, groups, len(cells))
+        own = self._at(rows)
+        units = merged(own.units, groups, len(cells))
+        logs = merged_logs(own.logs, groups, len(cells))
         negatives = np.zeros((len(cells), len(self.measures)))
-        np.add.at(negatives, groups, self.negatives)
-        clusters = self.clusters
+        np.add.at(negatives, groups, own.negatives)
+        clusters = own.clusters
         if clusters is not None:
             to = Moments(units.n[groups], units.mean[groups], units.scatter[groups])
             new = Logs(logs.n[groups], logs.mean[groups], logs.scatter[groups])
-            share = self.logs.n / np.maximum(self.units.n[:, None], 1.0)
-            told = recentred(clusters, self.units.mean, share, self.logs.mean, to, new)
+            share = own.logs.n / np.maximum(own.units.n[:, None], 1.0)
+            told = recentred(clusters, own.units.mean, share, own.logs.mean, to, new)
             clusters = merged(told, groups, len(cells))
         return replace(self, cells=cells, units=units, logs=logs, negatives=negatives, clusters=clusters)
+
+    def _at(self, rows: Sequence[int]) -> MomentCube:
+        """These rows, a row as often as it is named."""
+        take = np.asarray(rows, dtype=np.int64)
+        return replace(
+            self,
+            cells=tuple(self.cells[i] for i in rows),
+            units=Moments(*(part[take] for part in self.units)),
+            logs=Logs(*(part[take] for part in self.logs)),
+            negatives=self.negatives[take],
+            clusters=None if self.clusters is None else Moments(*(part[take] for part in self.clusters)),
+        )
 
     def __add__(self, other: MomentCube) -> MomentCube:
         """Both cubes' units together; the two must not share units.
@@ -265,7 +315,7 @@ class MomentCube:
 
     def as_json(self) -> str:
         """The cube as text, every number to its last bit."""
-        return json.dumps({"format": FORMAT, **self._head(), "rows": self._rows()}, allow_nan=False)
+        return moment_files.as_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> MomentCube:
@@ -274,21 +324,11 @@ class MomentCube:
         Raises:
             Misuse: The text is no cube.
         """
-        try:
-            body = json.loads(text)
-            if body["format"] != FORMAT:
-                raise Misuse(f"the format is {body['format']!r}; it must be {FORMAT!r}")
-            return cls._from_rows(body, body["rows"])
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise Misuse(f"this is no moment cube: {error!r}") from error
+        return cls._read(moment_files.from_json(text))
 
     def to_parquet(self, path: Path) -> None:
-        """Write the cube, one row a cell, its head in the file's metadata."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        head = {b"workbench": json.dumps({"format": FORMAT, **self._head()}).encode()}
-        pq.write_table(pa.Table.from_pylist(self._rows()).replace_schema_metadata(head), path)
+        """Write the cube, one row a cell, its head in the file's metadata; the same cube gives the same bytes."""
+        moment_files.to_parquet(self, path)
 
     @classmethod
     def from_parquet(cls, path: Path) -> MomentCube:
@@ -297,13 +337,11 @@ class MomentCube:
         Raises:
             Misuse: The file is no cube.
         """
-        import pyarrow.parquet as pq
+        return cls._read(moment_files.from_parquet(path))
 
-        table = pq.ParquetFile(path).read()
-        head = (table.schema.metadata or {}).get(b"workbench")
-        if head is None:
-            raise Misuse(f"{path} holds no moment cube")
-        return cls._from_rows(json.loads(head), table.to_pylist())
+    @classmethod
+    def _read(cls, fields: dict[str, Any]) -> MomentCube:
+        return cls(**{**fields, "cells": tuple(Cell(*place) for place in fields["cells"])})
 
     def _sample(self, j: int, row: int) -> Sample:
         n, n_log = float(self.units.n[row]), float(self.logs.n[row, j])
@@ -331,60 +369,3 @@ class MomentCube:
             deff_share=effects[1],
             deff_log=effects[2],
         )
-
-    def _head(self) -> dict[str, Any]:
-        return {
-            "measures": [asdict(measure) for measure in self.measures],
-            "segments": list(self.segments),
-            "unit": self.unit,
-            "cluster": self.cluster,
-            "sources": list(self.sources),
-            "rows": self.rows,
-            "sql": self.sql,
-        }
-
-    def _rows(self) -> list[dict[str, Any]]:
-        parts = {"units": self.units, "logs": self.logs, "clusters": self.clusters}
-        rows = []
-        for i, cell in enumerate(self.cells):
-            row: dict[str, Any] = {"segment": list(cell.segment), "day": cell.day, "arm": cell.arm}
-            for name, part in parts.items():
-                for field, values in () if part is None else part._asdict().items():
-                    row[f"{name}_{field}"] = np.asarray(values[i]).ravel().tolist()
-            rows.append({**row, "negatives": self.negatives[i].tolist()})
-        return rows
-
-    @classmethod
-    def _from_rows(cls, head: dict[str, Any], rows: list[dict[str, Any]]) -> MomentCube:
-        def part(name: str, components: int) -> Moments:
-            n = np.array([row[f"{name}_n"][0] for row in rows])
-            mean = np.array([row[f"{name}_mean"] for row in rows])
-            scatter = np.array([row[f"{name}_scatter"] for row in rows])
-            return Moments(n, mean, scatter.reshape(len(rows), components, components))
-
-        k = len(head["measures"])
-        logs = Logs(*(np.array([row[f"logs_{field}"] for row in rows]) for field in Logs._fields))
-        return cls(
-            measures=tuple(Measure(**measure) for measure in head["measures"]),
-            segments=tuple(head["segments"]),
-            unit=head["unit"],
-            cluster=head["cluster"],
-            cells=tuple(Cell(tuple(row["segment"]), row["day"], row["arm"]) for row in rows),
-            units=part("units", k),
-            logs=logs,
-            negatives=np.array([row["negatives"] for row in rows]),
-            clusters=part("clusters", 1 + 3 * k) if head["cluster"] is not None else None,
-            sources=tuple(head["sources"]),
-            rows=head["rows"],
-            sql=head["sql"],
-        )
-
-
-def _digest(source: Any) -> str:
-    """Full-content digest of a source."""
-    from workbench.data.digests import digest_file, digest_frame
-
-    if isinstance(source, str | Path):
-        return digest_file(Path(source))
-    frame = source.to_pandas() if hasattr(source, "to_pandas") else source
-    return digest_frame(frame)

@@ -1,51 +1,28 @@
-"""The one scan behind a moment cube: its SQL, and DuckDB's answer as arrays.
+"""The one scan behind a moment cube: a plan goes to a table, its answer comes back as arrays.
 
-Names of columns come from outside and are never trusted: they appear in the SQL as quoted
-identifiers only, and everything computed from them has a name of ours. Numbers are read as DOUBLE
-before any arithmetic (an int8 cannot overflow); DuckDB's variances and covariances are Welford's,
-which keep their digits at large means.
+One query (`scan_sql`) gives counts, moments and faults in one pass; what a silent aggregate would
+have swallowed is refused here in words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import numpy as np
 
+from workbench.data.scan_sql import Measure, Plan, Within, cap_statement, check_within, pairs, statement
+from workbench.data.sources import Row, Table, opened
 from workbench.errors import Misuse
 from workbench.stats.moments import Floats, Logs, Moments
 
-if TYPE_CHECKING:
-    import duckdb
-
-Within = Literal["sum", "mean", "max", "min"]
-WITHIN = {"sum": "sum", "mean": "avg", "max": "max", "min": "min"}
-
-
-# one thread: the same data gives the same sums to the last bit; no name is looked up outside the database
-SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    "threads": 1,
-    "python_enable_replacements": "false",
-    "autoinstall_known_extensions": "false",
-}
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One number a unit."""
-
-    name: str  # as it is called in results
-    column: str  # where it is read
-    within: Within = "sum"  # how a unit's rows become one number
-    cap: float | None = None  # a unit's number above this counts as this (winsorised); None: as it is
+__all__ = ["Measure", "Plan", "Scanned", "Within", "cap_at", "scan", "scan_sql"]
 
 
 @dataclass(frozen=True)
 class Scanned:
-    """What a scan found, one row a cell."""
+    """What a scan found, one row a cell; a cell may come twice, from two halves of a table."""
 
     keys: tuple[tuple[tuple[str, ...], str, str], ...]  # segment, day, arm
     units: Moments
@@ -54,236 +31,137 @@ class Scanned:
     clusters: Moments | None
     rows: int  # of the table, in these arms
     sql: str
+    digest: str
 
 
-def scan(
-    source: Any,
-    arm: str,
-    measures: tuple[Measure, ...],
-    unit: str | None,
-    cluster: str | None,
-    segments: tuple[str, ...],
-    day: str | None,
-    arms: Sequence[str] | None,
-) -> Scanned:
+def scan(source: Any, plan: Plan, *, digest: str | None = None) -> Scanned:
     """Scan a table once, as `MomentCube.scan` describes.
 
     Raises:
-        Misuse: The table cannot be read as asked.
+        Misuse: The table cannot be read as asked, or what it holds would mislead.
     """
-    import duckdb
-
-    _check(measures, unit, cluster, arms)
-    con = duckdb.connect(config=SETTINGS)
-    try:
-        columns, kind = register(con, source)
-        wanted = {arm, *(m.column for m in measures), *segments, *(c for c in (unit, cluster, day) if c is not None)}
-        if absent := sorted(wanted - set(columns)):
-            raise Misuse(f"there is no column {', '.join(absent)}", hint=f"the columns are: {', '.join(columns)}")
-        con.execute(f"CREATE TEMP {kind} scanned AS SELECT {', '.join(map(quoted, sorted(wanted)))} FROM given")  # noqa: S608  (quoted)
-        statements = _statements(arm, measures, unit, cluster, segments, day, arms is not None)
-        con.execute(statements[0], [list(arms)] if arms is not None else [])
-        _refuse_faults(con, measures, unit, cluster)
-        units = con.execute(statements[1]).fetchall()
-        groups = con.execute(statements[2]).fetchall() if cluster is not None else None
-        counted = con.execute("SELECT sum(rows) FROM units").fetchone()
-    except duckdb.Error as error:
-        raise Misuse(f"the data could not be scanned: {str(error).splitlines()[0]}") from error
-    finally:
-        con.close()
-    if not units:
-        raise Misuse("the data has no row in these arms", hint="look at the arm column's values")
-    rows = int(counted[0]) if counted is not None else 0
-    return _arrays(units, groups, len(segments), len(measures), rows, ";\n\n".join(statements) + ";")
+    with opened(source) as table:
+        _check(table, plan.columns)
+        sql = table.spelled(statement(plan, kinds=table.kinds))
+        rows = table.scan(plan)
+        _refuse_faults(plan, rows)
+        return _scanned(plan, rows, sql, digest or table.digest(sql, rows))
 
 
-def quoted(name: str) -> str:
-    """A column's name as an SQL identifier, whatever it holds.
-
-    >>> quoted('a"; drop table x --')
-    '"a""; drop table x --"'
-    """
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _check(measures: tuple[Measure, ...], unit: str | None, cluster: str | None, arms: Sequence[str] | None) -> None:
-    names = [m.name for m in measures]
-    if not measures or len(set(names)) != len(names):
-        raise Misuse(f"measures are {names}; give at least one, none twice")
-    if cluster is not None and unit is None:
-        raise Misuse("a cluster column was given without a unit column", hint="name the unit that lies in the cluster")
-    if odd := [m.within for m in measures if m.within not in WITHIN]:
-        raise Misuse(f"within is {odd[0]!r}; it must be one of {sorted(WITHIN)}")
-    if odd_caps := [m.cap for m in measures if m.cap is not None and not np.isfinite(m.cap)]:
-        raise Misuse(f"cap is {odd_caps[0]}; it must be a finite number", hint="leave it out for no cap")
-    if arms is not None and not arms:
-        raise Misuse("the list of arms is empty; name at least one, or leave it out for all")
-
-
-def register(con: duckdb.DuckDBPyConnection, source: Any) -> tuple[list[str], str]:
-    """Make the source readable under the name `given`.
-
-    Returns:
-        Its columns, and what to read them through: a CSV file's are read into a table of their own types
-        first, or DuckDB would push our casts into its parser, where `True` is no number.
+def scan_sql(source: Any, plan: Plan) -> str:
+    """The query that a scan of this source would run, in its own dialect; nothing is scanned.
 
     Raises:
-        Misuse: The file is not there, or of no known kind.
+        Misuse: The source lacks a column.
     """
-    kind = "VIEW"
-    if isinstance(source, str | Path):
-        path = Path(source)
-        if not path.is_file():
-            raise Misuse(f"there is no file {path}", hint="give the path of a Parquet or CSV file, or a data frame")
-        if path.suffix.lower() in {".parquet", ".pq"}:
-            relation = con.read_parquet(str(path))
-        elif path.suffix.lower() in {".csv", ".tsv", ".txt", ".gz"}:
-            relation, kind = con.read_csv(str(path), sample_size=-1), "TABLE"
-        else:
-            raise Misuse(f"{path.name} is of no known kind", hint="give a .parquet or .csv file")
-        relation.create_view("given")
-    else:
-        con.register("given", source)
-    return [row[0] for row in con.execute("DESCRIBE given").fetchall()], kind
+    with opened(source) as table:
+        _check(table, plan.columns)
+        return table.spelled(statement(plan, kinds=table.kinds))
 
 
-def _statements(
-    arm: str,
-    measures: tuple[Measure, ...],
-    unit: str | None,
-    cluster: str | None,
-    segments: tuple[str, ...],
-    day: str | None,
-    some_arms: bool,
-) -> list[str]:
-    """One scan into units; two readings of these."""
-    k, s = range(len(measures)), range(len(segments))
-    rows = [f"CAST({quoted(arm)} AS VARCHAR) AS arm", f"CAST({quoted(day)} AS VARCHAR) AS day" if day else "'' AS day"]
-    rows += [f"coalesce(CAST({quoted(name)} AS VARCHAR), '(none)') AS s{i}" for i, name in enumerate(segments)]
-    rows += [f"{quoted(unit)} AS unit"] if unit is not None else []
-    rows += [f"{quoted(cluster)} AS cluster"] if cluster is not None else []
-    for j, measure in enumerate(measures):
-        value = f"CAST({quoted(measure.column)} AS DOUBLE)"
-        rows.append(f"CASE WHEN isfinite({value}) THEN {value} END AS x{j}")
-    where = "\n  WHERE list_contains(?, CAST(" + quoted(arm) + " AS VARCHAR))" if some_arms else ""
-    scanned = f"SELECT {', '.join(rows)}\n  FROM scanned{where}"  # noqa: S608  (names are quoted)
-    if unit is None:
-        faults = ", ".join(f"x{j} IS NULL AS f{j}" for j in k)
-        capped = ", ".join(f"{_capped(f'x{j}', m)} AS x{j}" for j, m in enumerate(measures))
-        told = f"* REPLACE ({capped}), 1 AS rows, arm IS NULL AS no_arm, false AS two, {faults}"
-        every = f"SELECT {told}\nFROM (\n  {scanned}\n)"  # noqa: S608  (names are ours)
-        first = f"CREATE TEMP TABLE units AS\n{every}"
-    else:
-        two = " OR ".join(f"min({c}) <> max({c})" for c in ["arm", *(f"s{i}" for i in s)])
-        kept = ["unit", "count(*) AS rows", "min(arm) AS arm", "min(day) AS day", *(f"min(s{i}) AS s{i}" for i in s)]
-        if cluster is not None:
-            kept.append("min(cluster) AS cluster")
-            two += " OR min(cluster) <> max(cluster)"
-        kept += [f"{_capped(f'{WITHIN[m.within]}(x{j})', m)} AS x{j}" for j, m in enumerate(measures)]
-        kept += ["bool_or(arm IS NULL OR unit IS NULL) AS no_arm", f"{two} AS two"]
-        kept += [f"bool_or(x{j} IS NULL) AS f{j}" for j in k]
-        first = f"CREATE TEMP TABLE units AS\nSELECT {', '.join(kept)}\nFROM (\n  {scanned}\n)\nGROUP BY unit"
-    keys = ", ".join([*(f"s{i}" for i in s), "day", "arm"])
-    pairs = [(i, j) for i in k for j in k if i <= j]
-    cell = ["count(*)", *(f"favg(x{j})" for j in k)]
-    cell += [f"covar_pop(x{i}, x{j}) * count(*)" for i, j in pairs]
-    for j in k:
-        above = f"FILTER (x{j} > 0)"
-        ln = f"ln(CASE WHEN x{j} > 0 THEN x{j} END)"
-        cell += [f"count(*) {above}", f"favg({ln})", f"var_pop({ln}) * count({ln})", f"count(*) FILTER (x{j} < 0)"]
-    statements = [first, f"SELECT {keys}, {', '.join(cell)}\nFROM units\nGROUP BY {keys}\nORDER BY {keys}"]
-    if cluster is not None:
-        statements.append(_cluster_statement(keys, len(measures)))
-    return statements
+def cap_at(source: Any, column: str, share: float, *, unit: str | None = None, within: Within = "sum") -> float:
+    """The number that a share of the units does not exceed, all arms together: a cap for a measure.
+
+    Args:
+        source: What `MomentCube.scan` takes.
+        column: Where the number is read.
+        share: Share of units at or below it, in (0, 1); 0.99 and more is usual.
+        unit: The column that names the unit; its rows are made one number first.
+        within: How.
+
+    Returns:
+        The quantile, between two units' numbers by straight line. It is taken over all arms: one an
+        arm would hide what a treatment does to its largest numbers.
+
+    Raises:
+        Misuse: The share is out of range, or a number is missing.
+
+    >>> import pandas as pd
+    >>> cap_at(pd.DataFrame({"spend": [0.0, 1.0, 2.0, 3.0, 100.0]}), "spend", 0.75)
+    3.0
+    """
+    if not 0 < share < 1:
+        raise Misuse(f"share is {share}; it must lie in (0, 1)", hint="0.99 caps the largest hundredth")
+    check_within(within)
+    with opened(source) as table:
+        _check(table, (column, unit) if unit is not None else (column,))
+        found = table.ask(cap_statement(column, share, unit, within, kinds=table.kinds))[0]
+    if not found["n"]:
+        raise Misuse("the data has no row")
+    if found["fault"]:
+        _no_number(int(found["fault"]), "units" if unit is not None else "rows", column)
+    return float(found["cap"])
 
 
-def _capped(value: str, measure: Measure) -> str:
-    """A unit's number, winsorised; a missing one stays missing."""
-    if measure.cap is None:
-        return value
-    cap = f"CAST('{float(measure.cap)!r}' AS DOUBLE)"
-    return f"CASE WHEN {value} > {cap} THEN {cap} ELSE {value} END"
+def _check(table: Table, wanted: Sequence[str]) -> None:
+    if absent := sorted(set(wanted) - set(table.columns)):
+        raise Misuse(f"there is no column {', '.join(absent)}", hint=f"the columns are: {', '.join(table.columns)}")
 
 
-def _cluster_statement(keys: str, k: int) -> str:
-    """Each cluster's residuals about its cell's own means, and their moments."""
-    window = f"OVER (PARTITION BY {keys})"
-    told, summed, names = [], ["count(*) AS v0"], ["v0"]
-    for j in range(k):
-        ln = f"ln(CASE WHEN x{j} > 0 THEN x{j} END)"
-        told += [
-            f"x{j} - favg(x{j}) {window} AS r{j}",
-            f"CAST(x{j} > 0 AS DOUBLE) - favg(CAST(x{j} > 0 AS DOUBLE)) {window} AS q{j}",
-            f"coalesce({ln} - favg({ln}) {window}, 0) AS l{j}",
-        ]
-        for i, letter in enumerate("rql"):
-            names.append(f"v{1 + 3 * j + i}")
-            summed.append(f"sum({letter}{j}) AS {names[-1]}")
-    pairs = [(a, b) for i, a in enumerate(names) for b in names[i:]]
-    cell = ["count(*)", *(f"favg({v})" for v in names), *(f"covar_pop({a}, {b}) * count(*)" for a, b in pairs)]
-    residuals = f"SELECT {keys}, cluster, {', '.join(told)} FROM units"  # noqa: S608  (all names are ours)
-    sums = f"SELECT {keys}, {', '.join(summed)}\n  FROM (\n    {residuals}\n  )\n  GROUP BY {keys}, cluster"  # noqa: S608
-    cells = f"SELECT {keys}, {', '.join(cell)}"
-    return f"{cells}\nFROM (\n  {sums}\n)\nGROUP BY {keys}\nORDER BY {keys}"
-
-
-def _refuse_faults(
-    con: duckdb.DuckDBPyConnection, measures: tuple[Measure, ...], unit: str | None, cluster: str | None
-) -> None:
+def _refuse_faults(plan: Plan, rows: Sequence[Row]) -> None:
     """Say clearly what a silent aggregate would have swallowed.
 
     Raises:
         Misuse: A value, arm or name is missing, or a unit or cluster is in two places.
     """
-    faults = ", ".join(f"count(*) FILTER (f{j})" for j in range(len(measures)))
-    asked = f"SELECT count(*) FILTER (no_arm), count(*) FILTER (two), {faults} FROM units"  # noqa: S608  (ours)
-    found = con.execute(asked).fetchone()
-    if found is None:
-        return
-    what = "units" if unit is not None else "rows"
-    if found[0]:
-        raise Misuse(f"{found[0]} {what} have no arm or no name", hint="fill these columns, or drop such rows")
-    if found[1]:
+    if not rows:
+        raise Misuse("the data has no row in these arms", hint="look at the arm column's values")
+
+    def count(fault: str) -> int:
+        return sum(int(row[fault]) for row in rows)
+
+    what = "units" if plan.unit is not None else "rows"
+    if found := count("unnamed"):
+        raise Misuse(f"{found} {what} have no arm or no name", hint="fill these columns, or drop such rows")
+    if plan.unit is not None and (found := count("split")):
         raise Misuse(
-            f"{found[1]} units are in more than one arm, segment or cluster",
+            f"{found} units are in more than one arm, segment or cluster",
             hint="drop them, and find out why assignment was not kept",
         )
-    for measure, count in zip(measures, found[2:], strict=True):
-        if count:
-            raise Misuse(
-                f"{count} {what} have no finite number in {measure.column!r}",
-                hint="a missing value is no zero: fill or drop such rows before the scan",
-            )
-    if cluster is not None:
-        split = con.execute(
-            "SELECT count(*) FROM (SELECT 1 FROM units GROUP BY cluster"
-            " HAVING min(arm) <> max(arm) OR count(cluster) < count(*))"
-        ).fetchone()
-        if split is not None and split[0]:
-            raise Misuse(
-                f"{split[0]} clusters lie in more than one arm or have no name",
-                hint="clusters are what was drawn for an arm; leave the column out if single units were drawn",
-            )
+    for j, measure in enumerate(plan.measures):
+        if found := count(f"fault{j}"):
+            _no_number(found, what, measure.column)
+    if plan.cluster is not None and (found := int(rows[0]["torn"])):
+        raise Misuse(
+            f"{found} clusters lie in more than one arm or have no name",
+            hint="clusters are what was drawn for an arm; leave the column out if single units were drawn",
+        )
 
 
-def _arrays(
-    units: list[tuple[Any, ...]], groups: list[tuple[Any, ...]] | None, s: int, k: int, rows: int, sql: str
-) -> Scanned:
-    keys = tuple((tuple(row[:s]), str(row[s]), str(row[s + 1])) for row in units)
-    start = s + 2
-    moments, used = _moments(units, start, k)
-    table = np.array([row[used:] for row in units], dtype=object).reshape(len(units), k, 4)
-    logs = np.where(table == None, 0.0, table).astype(np.float64)  # noqa: E711  (elementwise)
-    clusters = _moments(groups, start, 1 + 3 * k)[0] if groups is not None else None
-    return Scanned(keys, moments, Logs(logs[..., 0], logs[..., 1], logs[..., 2]), logs[..., 3], clusters, rows, sql)
+def _no_number(count: int, what: str, column: str) -> None:
+    raise Misuse(
+        f"{count} {what} have no finite number in {column!r}",
+        hint="a missing value is no zero: fill or drop such rows before the scan",
+    )
 
 
-def _moments(rows: list[tuple[Any, ...]], start: int, k: int) -> tuple[Moments, int]:
-    """Count, means and the upper triangle, as they stand in a row from `start`; and where they end."""
-    end = start + 1 + k + k * (k + 1) // 2
-    values = np.array([row[start:end] for row in rows], dtype=np.float64)
-    scatter = np.zeros((len(rows), k, k))
-    upper = np.triu_indices(k)
-    scatter[:, upper[0], upper[1]] = values[:, 1 + k :]
-    scatter[:, upper[1], upper[0]] = values[:, 1 + k :]
-    return Moments(values[:, 0], values[:, 1 : 1 + k], scatter), end
+def _scanned(plan: Plan, rows: Sequence[Row], sql: str, digest: str) -> Scanned:
+    k = len(plan.measures)
+
+    def column(name: str) -> Floats:
+        return np.array([row[name] for row in rows], dtype=np.float64)
+
+    def optional(name: str, there: bool) -> Floats:
+        """Zero where it was not asked for, or there was nothing to take it of."""
+        return np.nan_to_num(column(name)) if there else np.zeros(len(rows))
+
+    def moments(count: str, mean: str, covariance: str, size: int) -> Moments:
+        n, scatter = column(count), np.zeros((len(rows), size, size))
+        for i, j in pairs(size):
+            scatter[:, i, j] = scatter[:, j, i] = n * column(f"{covariance}{i}_{j}")
+        return Moments(n, np.column_stack([column(f"{mean}{j}") for j in range(size)]), scatter)
+
+    above = np.column_stack([column(f"above{j}") for j in range(k)])
+    log = np.column_stack([optional(f"log{j}", m.logs) for j, m in enumerate(plan.measures)])
+    spread = np.column_stack([optional(f"spread{j}", m.logs) for j, m in enumerate(plan.measures)])
+    segments = [f"s{i}" for i in range(len(plan.segments))]
+    return Scanned(
+        keys=tuple((tuple(row[s] for s in segments), row["day"], row["arm"]) for row in rows),
+        units=moments("n", "mean", "cov", k),
+        logs=Logs(above, log, above * spread),
+        negatives=np.column_stack([column(f"below{j}") for j in range(k)]),
+        clusters=moments("clusters", "v", "w", 1 + 3 * k) if plan.cluster is not None else None,
+        rows=int(column("lines").sum()),
+        sql=sql,
+        digest=digest,
+    )

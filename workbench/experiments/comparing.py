@@ -52,6 +52,7 @@ def compared(metric: Metric, belief: Belief, design: Design) -> MetricResult:
         effects=effects,
         adjustment=belief.adjustment,
         fieller=dict(belief.fieller),
+        sorted_=dict(belief.sorted_),
         choice=_choice(settled, design),
     )
 

@@ -63,14 +63,15 @@ class Metric:
     @property
     def measure(self) -> Measure:
         """What the cube has to hold for it."""
-        return Measure(self.name, self.column, self.within, self.cap)
+        return Measure(self.name, self.column, self.within, self.cap, logs=self.kind == "revenue")
 
     @property
     def measures(self) -> tuple[Measure, ...]:
         """The same with a ratio's denominator, called "NAME per COLUMN"."""
         if not self.denominator:
             return (self.measure,)
-        return self.measure, Measure(f"{self.name} per {self.denominator}", self.denominator, self.within)
+        name = f"{self.name} per {self.denominator}"
+        return self.measure, Measure(name, self.denominator, self.within, logs=False)
 
     @property
     def called(self) -> str:
@@ -127,7 +128,7 @@ class Design:
     def measures(self) -> tuple[Measure, ...]:
         """All that the scan has to take: metrics, then covariates."""
         metrics = tuple(measure for metric in self.metrics for measure in metric.measures)
-        return metrics + tuple(Measure(c, c, "mean") for c in self.covariates)
+        return metrics + tuple(Measure(c, c, "mean", logs=False) for c in self.covariates)
 
     def as_json(self) -> str:
         """The design as text, to be kept beside its result; a normal part of a prior has no `df`."""

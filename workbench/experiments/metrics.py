@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from workbench.data.moments import MomentCube
+from workbench.data.moments import Cell, MomentCube
 from workbench.errors import Misuse
 from workbench.experiments.design import Design, Metric
 from workbench.experiments.results import Adjustment, Model
@@ -45,6 +45,7 @@ class Belief:
     plain: Mapping[str, Posterior] | None = None  # revenue only: from plain means
     adjustment: Adjustment | None = None
     fieller: Mapping[str, Fieller] = field(default_factory=dict)
+    sorted_: Mapping[str, OrderStatistics] = field(default_factory=dict)
 
 
 def believe(
@@ -103,7 +104,7 @@ def _quantile(metric: Metric, samples: Mapping[str, Sample], sorted_: Mapping[st
         "with errors from the intervals' widths (Price and Bonett)."
     )
     observed = {arm: sorted_[arm].value for arm in samples}
-    return Belief("order statistics", note, observed, samples, posteriors)
+    return Belief("order statistics", note, observed, samples, posteriors, sorted_=sorted_)
 
 
 def _check_binary(metric: Metric, samples: Mapping[str, Sample]) -> None:
@@ -173,7 +174,7 @@ def _linear(cube: MomentCube, metric: Metric, arms: tuple[str, ...], design: Des
     try:
         before = {arm: _outcome(joint, len(own)) for arm, joint in whole.items()}
         if design.stratify:
-            strata, parts = _strata(cube, names, arms)
+            strata, parts = _strata(cube.regrouped(lambda cell: Cell(cell.segment, "", cell.arm)), names, arms)
         samples = {arm: _outcome(part, len(own)) for arm, part in parts.items()}
         if design.adjust:
             weights = {arm: _weights(part, len(own)) for arm, part in parts.items()}
@@ -188,6 +189,8 @@ def _linear(cube: MomentCube, metric: Metric, arms: tuple[str, ...], design: Des
         adjustment = Adjustment(design.adjust, strata, saved_share(before, samples))
     ratio = metric.kind == "ratio"
     note = f"Ratio of two means, its error by the delta method.{capped}" if ratio else MEANS + capped
+    if metric.kind in {"binary", "revenue"}:
+        note += " What is adjusted is compared by means."
     if noisy := [arm for arm, f in intervals.items() if f.noisy]:
         note += (
             f" The denominator is known only to ±{100 * intervals[noisy[0]].noise:.0f} % in arm {noisy[0]!r}: "
@@ -214,39 +217,43 @@ def _moved(sample: Sample, by: float) -> Sample:
 
 
 def _strata(cube: MomentCube, names: list[str], arms: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, Arm]]:
-    """Segments as strata; those that lack units of an arm are joined with others until none does.
+    """Segments as strata; those that lack units of an arm are joined, with the smallest others where need be.
 
     Raises:
         ValueError: Even all together an arm has fewer than two independent units.
     """
-    kept = cube.only(lambda cell: cell.arm in arms)
-    groups = [frozenset([segment]) for segment in sorted({cell.segment for cell in kept.cells})]
-    found = {group: _stratum(kept, group, names, arms) for group in groups}
-    while poor := [group for group, parts in found.items() if parts is None]:
-        if len(found) == 1:
+    sizes: dict[tuple[str, ...], float] = {}
+    for cell, n in zip(cube.cells, cube.units.n, strict=True):
+        if cell.arm in arms:
+            sizes[cell.segment] = sizes.get(cell.segment, 0.0) + float(n)
+    found = {segment: _stratum(cube, (segment,), names, arms) for segment in sorted(sizes)}
+    rest = tuple(segment for segment, parts in found.items() if parts is None)
+    strata: dict[tuple[tuple[str, ...], ...], dict[str, Joint]]
+    strata = {(segment,): parts for segment, parts in found.items() if parts is not None}
+    by_size = sorted(strata, key=lambda group: sizes[group[0]])
+    while rest:
+        parts = _stratum(cube, rest, names, arms)
+        if parts is not None:
+            strata[rest] = parts
+            break
+        if not by_size:
             raise ValueError("an arm has fewer than two independent units; strata need them")
-        rest = sorted(found, key=lambda group: (group not in poor, _units(kept, group)))
-        joined = rest[0] | rest[1]
-        found = {group: parts for group, parts in found.items() if group not in rest[:2]}
-        found[joined] = _stratum(kept, joined, names, arms)
-    sizes = {group: _units(kept, group) for group in found}
+        smallest = by_size.pop(0)
+        del strata[smallest]
+        rest = (*rest, *smallest)
     total = sum(sizes.values())
-    shares = tuple(sizes[group] / total for group in found)
-    labels = tuple(" + ".join(", ".join(segment) for segment in sorted(group)) for group in found)
-    whole = [parts for parts in found.values() if parts is not None]
-    return labels, {arm: Strata(tuple(parts[arm] for parts in whole), shares) for arm in arms}
+    shares = tuple(sum(sizes[segment] for segment in group) / total for group in strata)
+    labels = tuple(" + ".join(", ".join(segment) for segment in sorted(group)) for group in strata)
+    return labels, {arm: Strata(tuple(parts[arm] for parts in strata.values()), shares) for arm in arms}
 
 
 def _stratum(
-    cube: MomentCube, group: frozenset[tuple[str, ...]], names: list[str], arms: tuple[str, ...]
+    cube: MomentCube, segments: tuple[tuple[str, ...], ...], names: list[str], arms: tuple[str, ...]
 ) -> dict[str, Joint] | None:
     """The arms' moments within some segments; None where an arm has fewer than two independent units."""
-    part = cube.only(lambda cell: cell.segment in group).by_arm
+    wanted = set(segments)
+    part = cube.only(lambda cell: cell.segment in wanted)
     independent = part.cluster_counts()
     if any(independent.get(arm, 0.0) < 2 for arm in arms):
         return None
     return {arm: Joint(*part.moments(names, arm), independent[arm]) for arm in arms}
-
-
-def _units(cube: MomentCube, group: frozenset[tuple[str, ...]]) -> float:
-    return sum(float(n) for cell, n in zip(cube.cells, cube.units.n, strict=True) if cell.segment in group)

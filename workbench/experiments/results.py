@@ -13,6 +13,7 @@ from workbench.stats.adjusting import worth
 from workbench.stats.effects import EffectPosterior, EffectPrior
 from workbench.stats.moments import Sample
 from workbench.stats.posteriors import Posterior
+from workbench.stats.quantiles import OrderStatistics
 from workbench.stats.ratio import Fieller
 from workbench.stats.sample_ratio import THRESHOLD, SampleRatio, SequentialRatio
 from workbench.stats.twins import Twin
@@ -97,6 +98,7 @@ class MetricResult:
     effects: Mapping[str, EffectPosterior] = field(default_factory=dict, repr=False)  # with a prior: absolute, by arm
     adjustment: Adjustment | None = None
     fieller: Mapping[str, Fieller] = field(default_factory=dict)  # ratio only: Fieller's interval of each arm's ratio
+    sorted_: Mapping[str, OrderStatistics] = field(default_factory=dict)  # quantile only: each arm's own interval
     choice: str | None = None  # arm that the loss threshold lets one choose; None: none, or no threshold
 
     @property
@@ -267,6 +269,11 @@ def _model_json(result: MetricResult) -> dict[str, Any]:
         body["choice"] = result.choice
     if result.fieller:
         body["fieller"] = {arm: None if f.low == -f.high else [f.low, f.high] for arm, f in result.fieller.items()}
+    if result.sorted_:
+        body["quantiles"] = {
+            arm: {"value": s.value, "interval": [s.low, s.high], "level": s.ranks.above - s.ranks.below}
+            for arm, s in result.sorted_.items()
+        }
     return body
 
 

@@ -45,7 +45,7 @@ def recentred(clusters: Moments, mean: Floats, share: Floats, mean_log: Floats, 
         turn[:, log, count] = shift
         turn[:, log, SIZE] = shift * share[:, j]
     moved = np.einsum("cij,cj->ci", turn, clusters.mean)
-    scatter = np.einsum("cij,cjk,clk->cil", turn, clusters.scatter, turn)
+    scatter = turn @ clusters.scatter @ turn.transpose(0, 2, 1)
     return Moments(clusters.n, moved, scatter)
 
 

@@ -144,8 +144,8 @@ def _weighted_mean(weight: Floats, mean: Floats, groups: Whole, total: Floats) -
     """Mean by group, taken about one cell of the group so that nothing cancels at large means."""
     anchor = np.zeros(total.shape)
     filled = np.broadcast_to(weight > 0, mean.shape)
-    for row in range(len(mean) - 1, -1, -1):  # the first filled cell of a group wins
-        anchor[groups[row]] = np.where(filled[row], mean[row], anchor[groups[row]])
+    rows, columns = (index[::-1] for index in np.nonzero(filled))  # of one group the first filled cell is set last
+    anchor[groups[rows], columns] = mean[rows, columns]
     shift = np.zeros(total.shape)
     np.add.at(shift, groups, weight * (mean - anchor[groups]) * filled)
     return np.asarray(anchor + np.divide(shift, total, out=np.zeros(total.shape), where=total > 0))

@@ -1,0 +1,268 @@
+"""The one query behind a moment cube, in DuckDB's SQL; `warehouses` says it in other dialects.
+
+Rules:
+
+- names of columns and values of arms come from outside and are never trusted: they appear in the
+  innermost SELECT only, as quoted identifiers and quoted literals; everything computed from them has
+  a name of ours;
+- numbers are read as DOUBLE before any arithmetic (an int8 cannot overflow); variances and
+  covariances are the database's own one-pass ones (Welford's in DuckDB, Youngs and Cramer's in
+  PostgreSQL), which keep their digits at large means; nothing is a raw sum of squares;
+- what an aggregate would swallow in silence (a missing arm or number, a unit in two arms) is counted
+  in the same pass.
+
+>>> print(statement(Plan("group", (Measure("spend", "spend"),))).splitlines()[0])
+WITH lines AS (
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Literal
+
+from workbench.errors import Misuse
+
+Within = Literal["sum", "mean", "max", "min"]
+WITHIN = {"sum": "sum", "mean": "avg", "max": "max", "min": "min"}
+Kind = Literal["truth", "whole"]  # a truth value that cannot be read as a number; a number that is always finite
+NONE = "(none)"  # the segment or day of those that have none
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number a unit."""
+
+    name: str  # as it is called in results
+    column: str  # where it is read
+    within: Within = "sum"  # how a unit's rows become one number
+    cap: float | None = None  # a unit's number above this counts as this (winsorised); None: as it is
+    logs: bool = True  # keep the moments of positive values' logarithms, which amounts need; False: scanned faster
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is asked of a table; `MomentCube.scan` says what the parts mean."""
+
+    arm: str
+    measures: tuple[Measure, ...]
+    unit: str | None = None
+    cluster: str | None = None
+    segments: tuple[str, ...] = ()
+    day: str | None = None
+    arms: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        names = [m.name for m in self.measures]
+        if not names or len(set(names)) != len(names):
+            raise Misuse(f"measures are {names}; give at least one, none twice")
+        if self.cluster is not None and self.unit is None:
+            raise Misuse(
+                "a cluster column was given without a unit column", hint="name the unit that lies in the cluster"
+            )
+        for measure in self.measures:
+            check_within(measure.within)
+            if measure.cap is not None and not isfinite(measure.cap):
+                raise Misuse(f"cap is {measure.cap}; it must be a finite number", hint="leave it out for no cap")
+        if self.arms is not None and not self.arms:
+            raise Misuse("the list of arms is empty; name at least one, or leave it out for all")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns that are read, sorted."""
+        others = (c for c in (self.unit, self.cluster, self.day) if c is not None)
+        return tuple(sorted({self.arm, *(m.column for m in self.measures), *self.segments, *others}))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What cells are named by in the SQL."""
+        return (*(f"s{i}" for i in range(len(self.segments))), "day", "arm")
+
+
+def check_within(within: str) -> None:
+    """Refuse a rule that makes no number of a unit's rows.
+
+    Raises:
+        Misuse: It is none of those known.
+    """
+    if within not in WITHIN:
+        raise Misuse(f"within is {within!r}; it must be one of {sorted(WITHIN)}")
+
+
+def quoted(name: str) -> str:
+    """A column's name as an SQL identifier, whatever it holds.
+
+    >>> quoted('a"; drop table x --')
+    '"a""; drop table x --"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: str) -> str:
+    """A text as an SQL literal of DuckDB, where a backslash is a plain sign.
+
+    >>> literal("it's")
+    "'it''s'"
+    """
+    return "'" + value.replace("'", "''") + "'"
+
+
+def statement(plan: Plan, *, kinds: Mapping[str, Kind] | None = None, only: str = "") -> str:
+    """The query that gives one row a cell of the table called `given`.
+
+    Args:
+        plan: What is asked.
+        kinds: What is known of columns' types.
+        only: A further condition on the rows, ours.
+
+    Returns:
+        One SELECT. A cell's row holds its `keys`; `n` units of `lines` rows; the faults `unnamed`, `split`
+        (where units have rows of their own) and `fault0`, …; for each measure `mean0`, `above0` (units
+        above zero), `below0`, `log0` and `spread0` (mean and variance of logarithms); for each pair
+        `cov0_1`; and where there are clusters `torn`, `clusters`, and of the clusters' vectors `v0`, `w0_1`.
+    """
+    logs = [f"ln(CASE WHEN x{j} > 0 THEN x{j} END) AS l{j}" for j, m in enumerate(plan.measures) if m.logs]
+    ctes = [
+        ("lines", _lines(plan, kinds or {}, only)),
+        ("numbers", _units(plan)),
+        ("units", f"SELECT {', '.join(['*', *logs])}\nFROM numbers"),
+        ("cells", _cells(plan)),
+    ]
+    keys = ", ".join(plan.keys)
+    final = "SELECT *\nFROM cells"
+    if plan.cluster is not None:
+        ctes += _clusters(plan)
+        final = f"SELECT *\nFROM cells JOIN clustered USING ({keys}) CROSS JOIN faults"
+    return "WITH " + ", ".join(f"{name} AS (\n{body}\n)" for name, body in ctes) + f"\n{final}"
+
+
+def cap_statement(
+    column: str, share: float, unit: str | None, within: Within, *, kinds: Mapping[str, Kind] | None = None
+) -> str:
+    """The query for a quantile of units' numbers in the table called `given`: `cap`, `n` units, `fault` of them bad."""
+    lines = f"SELECT {_number(column, kinds or {})} AS x, {quoted(unit) if unit else '0'} AS unit\nFROM given"
+    units = "SELECT x, CASE WHEN x IS NULL THEN 1 ELSE 0 END AS fault\nFROM lines"
+    if unit is not None:
+        units = (
+            f"SELECT {WITHIN[within]}(x) AS x, CASE WHEN count(x) < count(*) THEN 1 ELSE 0 END AS fault\n"
+            "FROM lines\nGROUP BY unit"
+        )
+    final = f"SELECT quantile_cont(x, {share!r}) AS cap, count(*) AS n, sum(fault) AS fault\nFROM units"
+    return f"WITH lines AS (\n{lines}\n), units AS (\n{units}\n)\n{final}"
+
+
+def rank_statement(plan: Plan, ranks: Mapping[str, Sequence[int]], *, kinds: Mapping[str, Kind] | None = None) -> str:
+    """The query for the values `x` at some places of each arm, units sorted by the plan's first measure."""
+    places = [
+        f"arm = {literal(arm)} AND place IN ({', '.join(str(int(place)) for place in sorted(set(wanted)))})"
+        for arm, wanted in ranks.items()
+    ]
+    placed = "SELECT arm, x0 AS x, row_number() OVER (PARTITION BY arm ORDER BY x0) AS place\nFROM units"
+    ctes = [("lines", _lines(plan, kinds or {}, "")), ("units", _units(plan)), ("placed", placed)]
+    told = ", ".join(f"{name} AS (\n{body}\n)" for name, body in ctes)
+    return f"WITH {told}\nSELECT arm, place, x\nFROM placed\nWHERE {' OR '.join(places)}"
+
+
+def _lines(plan: Plan, kinds: Mapping[str, Kind], only: str) -> str:
+    """The columns that are read, by names of ours, numbers as numbers: what is not finite is missing."""
+    arm = f"CAST({quoted(plan.arm)} AS VARCHAR)"
+    told = [f"{arm} AS arm", f"{_text(plan.day)} AS day" if plan.day else "'' AS day"]
+    told += [f"{_text(name)} AS s{i}" for i, name in enumerate(plan.segments)]
+    told += [f"{quoted(plan.unit)} AS unit"] if plan.unit is not None else []
+    told += [f"{quoted(plan.cluster)} AS cluster"] if plan.cluster is not None else []
+    told += [f"{_number(m.column, kinds)} AS x{j}" for j, m in enumerate(plan.measures)]
+    wanted = [f"{arm} IN ({', '.join(map(literal, plan.arms))})"] if plan.arms is not None else []
+    wanted += [only] if only else []
+    where = f"\nWHERE {' AND '.join(wanted)}" if wanted else ""
+    return f"SELECT {', '.join(told)}\nFROM given{where}"
+
+
+def _text(column: str) -> str:
+    return f"coalesce(CAST({quoted(column)} AS VARCHAR), {literal(NONE)})"
+
+
+def _number(column: str, kinds: Mapping[str, Kind]) -> str:
+    if kinds.get(column) == "truth":
+        return f"CAST(CASE WHEN {quoted(column)} THEN 1 WHEN NOT {quoted(column)} THEN 0 END AS DOUBLE)"
+    value = f"CAST({quoted(column)} AS DOUBLE)"
+    return value if kinds.get(column) == "whole" else f"CASE WHEN {value} - {value} = 0 THEN {value} END"
+
+
+def _units(plan: Plan) -> str:
+    """One row a unit, winsorised; where units have rows of their own, with what is wrong with them."""
+    if plan.unit is None:
+        numbers = {f"x{j}": _capped(f"x{j}", measure) for j, measure in enumerate(plan.measures)}
+        told = {key: key for key in plan.keys} | numbers
+        return f"SELECT {_told(told)}\nFROM lines"
+    same = [*plan.keys[:-2], "arm"] + (["cluster"] if plan.cluster is not None else [])
+    told = {name: f"min({name})" for name in [*same, "day"]}
+    told["lines"] = "count(*)"
+    told["unnamed"] = "CASE WHEN unit IS NULL OR count(arm) < count(*) THEN 1 ELSE 0 END"
+    told["split"] = f"CASE WHEN {' OR '.join(f'min({c}) <> max({c})' for c in same)} THEN 1 ELSE 0 END"
+    for j, measure in enumerate(plan.measures):
+        told[f"x{j}"] = _capped(f"{WITHIN[measure.within]}(x{j})", measure)
+        told[f"fault{j}"] = f"CASE WHEN count(x{j}) < count(*) THEN 1 ELSE 0 END"
+    return f"SELECT {_told(told)}\nFROM lines\nGROUP BY unit"
+
+
+def _told(told: dict[str, str]) -> str:
+    return ", ".join(name if value == name else f"{value} AS {name}" for name, value in told.items())
+
+
+def _capped(value: str, measure: Measure) -> str:
+    """A unit's number, winsorised; a missing one stays missing."""
+    if measure.cap is None:
+        return value
+    cap = f"CAST({literal(repr(float(measure.cap)))} AS DOUBLE)"
+    return f"CASE WHEN {value} > {cap} THEN {cap} ELSE {value} END"
+
+
+def _cells(plan: Plan) -> str:
+    """One row a cell: counts, faults and moments."""
+    told = {key: key for key in plan.keys} | {"n": "count(*)"}
+    rows = plan.unit is None
+    told |= {"lines": "count(*)"} if rows else {"lines": "sum(lines)", "split": "sum(split)"}
+    told["unnamed"] = "count(*) - count(arm)" if rows else "sum(unnamed)"
+    for j, measure in enumerate(plan.measures):
+        told[f"fault{j}"] = f"count(*) - count(x{j})" if rows else f"sum(fault{j})"
+        told[f"mean{j}"] = f"favg(x{j})"
+        told[f"above{j}"] = f"count(CASE WHEN x{j} > 0 THEN 1 END)"
+        told[f"below{j}"] = f"count(CASE WHEN x{j} < 0 THEN 1 END)"
+        if measure.logs:
+            told[f"log{j}"] = f"favg(l{j})"
+            told[f"spread{j}"] = f"var_pop(l{j})"
+    for i, j in pairs(len(plan.measures)):
+        told[f"cov{i}_{j}"] = f"covar_pop(x{i}, x{j})" if i != j else f"var_pop(x{i})"
+    return f"SELECT {_told(told)}\nFROM units\nGROUP BY {', '.join(plan.keys)}"
+
+
+def pairs(count: int) -> list[tuple[int, int]]:
+    """All pairs of components, each once, in the order of the upper triangle."""
+    return [(i, j) for i in range(count) for j in range(i, count)]
+
+
+def _clusters(plan: Plan) -> list[tuple[str, str]]:
+    """Each cluster's residuals about its cell's own means, their moments, and the clusters that were torn apart."""
+    told = {key: f"units.{key}" for key in plan.keys} | {"cluster": "units.cluster"}
+    summed = {key: key for key in plan.keys} | {"v0": "count(*)"}
+    for j, measure in enumerate(plan.measures):
+        above = f"CASE WHEN units.x{j} > 0 THEN 1.0 ELSE 0.0 END"
+        told[f"r{1 + 3 * j}"] = f"units.x{j} - cells.mean{j}"
+        told[f"r{2 + 3 * j}"] = f"{above} - CAST(cells.above{j} AS DOUBLE) / cells.n"
+        told[f"r{3 + 3 * j}"] = f"coalesce(units.l{j} - cells.log{j}, 0.0)" if measure.logs else "0.0"
+    size = 1 + 3 * len(plan.measures)
+    summed |= {f"v{i}": f"sum(CAST(r{i} AS DOUBLE))" for i in range(1, size)}
+    moments = {key: key for key in plan.keys} | {"clusters": "count(*)"}
+    moments |= {f"v{i}": f"favg(CAST(v{i} AS DOUBLE))" for i in range(size)}
+    moments |= {f"w{i}_{j}": f"covar_pop(v{i}, v{j})" for i, j in pairs(size)}
+    keys = ", ".join(plan.keys)
+    meet = " AND ".join(f"units.{key} = cells.{key}" for key in plan.keys)
+    torn = "min(arm) <> max(arm) OR count(cluster) < count(*)"
+    return [
+        ("residuals", f"SELECT {_told(told)}\nFROM units JOIN cells ON {meet}"),
+        ("sums", f"SELECT {_told(summed)}\nFROM residuals\nGROUP BY {keys}, cluster"),
+        ("clustered", f"SELECT {_told(moments)}\nFROM sums\nGROUP BY {keys}"),
+        ("torn_apart", f"SELECT cluster\nFROM units\nGROUP BY cluster\nHAVING {torn}"),
+        ("faults", "SELECT count(*) AS torn\nFROM torn_apart"),
+    ]
