@@ -10,6 +10,7 @@ from __future__ import annotations
 import click
 
 from workbench import __version__
+from workbench.cli.archive import archive
 from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
 from workbench.cli.kernel import kernel
@@ -51,6 +52,7 @@ for command in (
     runs,
     diff,
     rerun,
+    archive,
     schedule,
     models,
     promote,

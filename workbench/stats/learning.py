@@ -168,8 +168,10 @@ def told(effect: float, scale: Scale) -> str:
 
 def _weak(experiments: int, effects: int, scale: Scale, what: str) -> Learned:
     prior = WEAK if scale == "relative" else EffectPrior.flat(scale=scale)
-    many = f"Only {experiments} {what}" if experiments else f"No {what}"
-    why = f"{many}: at least {FEWEST} are needed to learn from" if experiments < FEWEST else f"{many}, all without effect"
+    if experiments < FEWEST:
+        why = f"{'Only ' if experiments else ''}{experiments or 'No'} {what}: {FEWEST} are needed to learn from"
+    else:
+        why = f"{experiments} {what}, none of which had any effect"
     return Learned(prior, "weak", experiments, effects, {}, why, f"{why}. Instead: {prior.source}.")
 
 
@@ -182,18 +184,16 @@ def _past(x: Floats, error: Floats, place: np.ndarray) -> _Past:
 def _choose(left_out: Mapping[str, Floats]) -> tuple[str, str]:
     """The simplest family that is not clearly worse than the best: by more than one standard error."""
     best = max(left_out, key=lambda name: left_out[name].mean())
-    for name, scores in left_out.items():
-        gap = left_out[best] - scores
-        error = float(gap.std(ddof=1) / np.sqrt(len(gap)))
-        if gap.mean() <= error:
-            break
     if len(left_out) == 1:
-        return name, "it was asked for"
+        return best, "it was asked for"
+    gaps = {name: left_out[best] - scores for name, scores in left_out.items()}
+    errors = {name: float(gap.std(ddof=1) / np.sqrt(len(gap))) for name, gap in gaps.items()}
+    name = next(name for name, gap in gaps.items() if gap.mean() <= errors[name])
     if name == best:
         return name, f"it foretells an experiment that was left out best (mean log density {left_out[name].mean():.2f})"
     return name, (
         f"the simplest that foretells an experiment that was left out about as well as {best} does "
-        f"(mean log density {left_out[name].mean():.2f} against {left_out[best].mean():.2f} ± {error:.2f})"
+        f"(mean log density {left_out[name].mean():.2f} against {left_out[best].mean():.2f} ± {errors[name]:.2f})"
     )
 
 
