@@ -13,7 +13,6 @@ from workbench.errors import EngineError, Misuse
 
 if TYPE_CHECKING:
     from workbench.experiments.archive import Archive, ArmEffect, Past
-    from workbench.stats.learning import Learned
 
 DAY = click.DateTime(["%Y-%m-%d"])
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -96,7 +95,7 @@ def show(name: str, workspace: Path | None, as_json: bool) -> None:
         ("hypothesis", past.hypothesis or "none was stated"),
         ("what came out", past.sentence),
         ("verdict", past.verdict),
-        ("decision", ": ".join(filter(None, (past.decision, past.why))) or "none was told yet"),
+        ("decision", past.decided or "none was told yet"),
         ("lesson", past.lesson or "none was told"),
         ("run", past.run_id or "brought in from elsewhere"),
         ("report", past.report or "none"),
@@ -129,7 +128,8 @@ def prior(
       workbench archive prior conversion --excluding checkout-2 --json
       workbench archive prior --png prior.png
     """
-    from workbench.experiments.learned import learn_prior
+    from workbench.experiments.learned import learn_prior, past_effects, prior_json, shrunk
+    from workbench.stats.learning import told
 
     found = _archive(workspace)
     if metric and metric.casefold() not in map(str.casefold, found.metrics):
@@ -139,13 +139,16 @@ def prior(
         )
     learned = learn_prior(found, metric or None, scale=scale, excluding=excluding)
     if as_json:
-        print_json(_prior_json(learned))
+        print_json(prior_json(learned))
     else:
         click.echo(learned.sentence)
         if not learned.weak:
             click.echo(f"family: {learned.family}; {learned.why}")
-        rows = [(f"{c.weight:.3f}", f"{c.mean:.4g}", f"{c.sd:.4g}", f"{c.df:g}") for c in learned.prior.components]
-        print_table(["weight", "mean", "sd or scale", "degrees of freedom"], rows)
+        errors = [error for *_, error in past_effects(found, metric or None, scale=scale, excluding=excluding)]
+        if learned.prior.components and errors:
+            usual = sorted(errors)[len(errors) // 2]
+            rows = [(told(raw, scale), told(after, scale)) for raw, after in shrunk(learned, usual)]
+            print_table([f"raw, standard error {told(usual, scale)[1:]}", "after past tests"], rows)
     if picture is not None:
         from workbench.experiments.learned_picture import prior_picture
 
@@ -227,15 +230,6 @@ def _numbers(e: ArmEffect) -> tuple[str, str, str, str]:
     if e.relative is not None and e.relative_error is not None:
         relative += f" ± {told(e.relative_error, 'relative').removeprefix('+')}"
     return effect, error, relative, "" if e.n is None else f"{e.n:,}"
-
-
-def _prior_json(learned: Learned) -> dict[str, Any]:
-    parts = [
-        {"weight": c.weight, "mean": c.mean, "sd": c.sd, "df": None if c.df == float("inf") else c.df}
-        for c in learned.prior.components
-    ]
-    told = {name: value for name, value in vars(learned).items() if name != "prior"}
-    return {**told, "weak": learned.weak, "scale": learned.prior.scale, "components": parts}
 
 
 def _write(file: Path, content: bytes) -> None:

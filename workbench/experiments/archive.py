@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import special
@@ -24,7 +24,10 @@ from scipy import special
 from workbench.batch.folders import runs_folder
 from workbench.errors import Misuse
 from workbench.experiments.past import ArmEffect, Effects, Past
-from workbench.ledger import Entry, Ledger
+from workbench.ledger import Entry, Ledger, digest
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Archive", "ArmEffect", "Past", "decide"]
 
@@ -69,6 +72,11 @@ class Archive:
         return iter(self.pasts)
 
     @property
+    def digest(self) -> str:
+        """SHA-256 of what is told of the experiments, in hex."""
+        return digest([[p.name, p.run_id, p.at.isoformat(), p.data_digest, p.decision, p.sentence] for p in self])
+
+    @property
     def metrics(self) -> dict[str, int]:
         """How many experiments measured each metric, the most frequent first."""
         counted: dict[str, int] = {}
@@ -76,6 +84,14 @@ class Archive:
             for name in past.metrics:
                 counted[name] = counted.get(name, 0) + 1
         return dict(sorted(counted.items(), key=lambda pair: -pair[1]))
+
+    def table(self) -> pd.DataFrame:
+        """One row an experiment, newest first."""
+        import pandas as pd
+
+        columns = ["ended", "experiment", "hypothesis", "what came out", "verdict", "decision", "lesson"]
+        rows = [(f"{p.at:%Y-%m-%d}", p.name, p.hypothesis, p.sentence, p.verdict, p.decided, p.lesson) for p in self]
+        return pd.DataFrame(rows, columns=columns)
 
     def search(
         self,

@@ -9,13 +9,23 @@ its design or data, and whatever matches is left out before anything is learned.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from workbench.experiments.archive import Archive
-from workbench.experiments.past import Past
+from workbench.experiments.past import ArmEffect, Past
 from workbench.stats.effects import EffectPrior, Scale, effect_posterior
 from workbench.stats.learning import Learned, fit_prior, told
 from workbench.stats.straying import Straying, fit_straying
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Learned", "Straying", "archive_prior", "learn_prior", "learn_straying", "made_up", "shrinkage"]
 
 
 def learn_prior(
@@ -64,14 +74,14 @@ def archive_prior(
 
 
 def learn_straying(
-    archive: Archive, metric: str | None, prior: EffectPrior, *, excluding: str | Iterable[str] = ()
+    archive: Archive, metric: str | None, learned: Learned, *, excluding: str | Iterable[str] = ()
 ) -> Straying:
     """How much further than their errors allow the early looks of past experiments were from their last one.
 
     Args:
         archive: Past experiments with all their looks.
         metric: Its name; None for all metrics together.
-        prior: Learned from the same archive.
+        learned: What the ends of the same archive's experiments taught; the factor is 1 where that was nothing.
         excluding: As for `learn_prior`.
     """
     rows = [
@@ -80,12 +90,12 @@ def learn_straying(
         for name, arms in past.metrics.items()
         if metric is None or name.casefold() == metric.strip().casefold()
         for arm, end in arms.items()
-        if (last := end.on(prior.scale)) is not None
+        if (last := end.on(learned.prior.scale)) is not None
         for look in past.earlier
-        if arm in look.get(name, {}) and (early := look[name][arm].on(prior.scale)) is not None
+        if arm in look.get(name, {}) and (early := look[name][arm].on(learned.prior.scale)) is not None
     ]
     places, early_estimates, early_errors, ends, end_errors = zip(*rows, strict=True) if rows else ((),) * 5
-    return fit_straying(early_estimates, early_errors, ends, end_errors, places, prior)
+    return fit_straying(early_estimates, early_errors, ends, end_errors, places, learned.prior)
 
 
 def shrinkage(estimate: float, error: float, learned: Learned) -> str:
@@ -100,6 +110,68 @@ def shrinkage(estimate: float, error: float, learned: Learned) -> str:
     after = effect_posterior(estimate, error, learned.prior).mean
     by = "under a weak prior" if learned.weak else f"after {learned.experiments} past tests"
     return f"raw {told(estimate, scale)}, {by} {told(after, scale)}"
+
+
+def shrunk(learned: Learned, error: float) -> list[tuple[float, float]]:
+    """Raw effects of one to four errors, and what each is worth after past experiments."""
+    raw = [times * error for times in (1.0, 2.0, 3.0, 4.0)]
+    return [(x, effect_posterior(x, error, learned.prior).mean) for x in raw]
+
+
+def shrunk_table(learned: Learned, error: float) -> pd.DataFrame:
+    """The same as texts."""
+    import pandas as pd
+
+    scale = learned.prior.scale
+    rows = [(told(raw, scale), told(after, scale)) for raw, after in shrunk(learned, error)]
+    return pd.DataFrame(rows, columns=["raw", "after past tests"])
+
+
+def prior_json(learned: Learned) -> dict[str, Any]:
+    """A learned prior as plain JSON; degrees of freedom are None for a normal."""
+    parts = [
+        {"weight": c.weight, "mean": c.mean, "sd": c.sd, "df": None if math.isinf(c.df) else c.df}
+        for c in learned.prior.components
+    ]
+    said = {name: value for name, value in vars(learned).items() if name != "prior"}
+    return {**said, "weak": learned.weak, "scale": learned.prior.scale, "components": parts}
+
+
+def made_up(rng: np.random.Generator, *, now: datetime, experiments: int = 43) -> Archive:
+    """An archive that never was, to see what learning does: most ideas do next to nothing, one in five more.
+
+    Args:
+        rng: Source of the random numbers.
+        now: When the last one ended; there is one a week.
+        experiments: How many.
+    """
+    truth = rng.normal(0.002, np.where(rng.random(experiments) < 0.2, 0.03, 0.005))
+    errors = rng.uniform(0.006, 0.02, experiments)
+    told_ = truth + rng.normal(0.0, errors)
+    return Archive(tuple(_made_up(week, x, e, now) for week, (x, e) in enumerate(zip(told_, errors, strict=True))))
+
+
+def _made_up(week: int, x: float, error: float, now: datetime) -> Past:
+    won = x > 1.645 * error
+    arm = ArmEffect(None, None, float(x), float(error), None, None, "better" if won else "not enough evidence")
+    return Past(
+        name=f"made-up-{week + 1}",
+        run_id="",
+        at=now - timedelta(weeks=week),
+        owner="",
+        hypothesis="",
+        decision="ship" if won else "stop",
+        why="",
+        lesson="",
+        sentence="",
+        verdict="pass" if won else "not enough evidence",
+        metrics={"conversion": {"treated": arm}},
+        control="",
+        earlier=(),
+        design_digest="",
+        data_digest="",
+        folder=None,
+    )
 
 
 def _others(archive: Archive, excluding: str | Iterable[str]) -> list[Past]:

@@ -38,7 +38,7 @@ def prior_picture(
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 2))
     if learned.prior.components:
         prior = spread(learned.prior)
-        reach = 1.15 * max([*(abs(x) for _, x, _ in rows), float(prior.isf(np.array([0.005]))[0])])
+        reach = 1.15 * max([*(abs(x) + error for _, x, error in rows), float(prior.isf(np.array([0.005]))[0])])
         grid = np.linspace(-reach, reach, 801)
         density = prior.density(grid)
         above.fill_between(grid, density, color=SHRUNK, alpha=0.25, lw=0)
@@ -56,7 +56,7 @@ def prior_picture(
     if rows:
         below.legend(fontsize=8, frameon=False, loc="upper left")
     below.set_yticks([])
-    below.set_title("Past effects with 90 % intervals, the largest first to go", fontsize=9, loc="left")
+    below.set_title("Past effects with 90 % intervals", fontsize=9, loc="left")
     if scale == "relative":
         below.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{100 * x:g} %".replace("-", "−")))
     for ax in (above, below):

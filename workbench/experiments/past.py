@@ -75,6 +75,11 @@ class Past:
         return self.verdict != "pass"
 
     @property
+    def decided(self) -> str:
+        """The decision with its reason, as one text; empty where none was told."""
+        return ": ".join(filter(None, (self.decision, self.why)))
+
+    @property
     def looks(self) -> int:
         """How many times its data was looked at."""
         return 1 + len(self.earlier)
