@@ -6,7 +6,7 @@ more, and whoever stops early believes too much. The factor by which early error
 learned from past experiments that went on: it is the one under which their early looks, shrunk by
 the prior, best foretell their ends. An effect that is judged early takes its error times the factor.
 
->>> rng = np.random.default_rng(0)
+>>> rng = np.random.default_rng(2)
 >>> truth = rng.normal(0.0, 0.02, 400)
 >>> last = truth + rng.normal(0.0, 0.002, 400)
 >>> early = last + rng.normal(0.0, 2 * 0.01, 400)  # its error is said to be half as large
