@@ -87,6 +87,21 @@ def test_a_blank_one_runs_as_it_stands(bench):
     assert 39 < outcome.metrics["mean"] < 41
 
 
+def test_a_quarter_is_reviewed_from_a_table_of_past_experiments(bench):
+    rng = np.random.default_rng(1)
+    weeks = pd.date_range("2025-01-06", periods=60, freq="7D").strftime("%Y-%m-%d")
+    rows = {"experiment": [f"e{n}" for n in range(60)], "metric": "sales", "date": weeks}
+    rows |= {"effect": rng.normal(0.005, 0.02, 60), "error": 0.01, "hypothesis": "It sells", "lesson": "It did, or not"}
+    rows |= {"decision": ["ship" if effect > 0.0165 else "stop" for effect in rows["effect"]]}
+    pd.DataFrame(rows).to_csv(bench.root / "data" / "past.csv", index=False)
+    outcome = done(bench, "quarter_review", data="data/past.csv", since="2026-01-01", until="2026-03-01")
+    assert outcome.sentence.startswith("8 experiments ended")
+    assert [(f["kind"], f["subject"], f["verdict"]) for f in outcome.findings] == [
+        ("review", "archive/2026-01-01", "pass")
+    ]
+    assert 0 <= outcome.metrics["kept"] <= outcome.metrics["claimed"]
+
+
 def test_a_file_that_is_not_there_is_told_in_words(bench):
     path = bench.new("blank", hypothesis="There is a file", parameters={"data": "data/none.csv"})
     outcome = bench.run(path)

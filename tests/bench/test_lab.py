@@ -21,7 +21,8 @@ def workspace(tmp_path, monkeypatch):
 
 def test_it_offers_templates_notebooks_and_what_a_new_one_has_by_default(workspace):
     offered = Desk(workspace).offer()
-    assert [template["name"] for template in offered["templates"]] == ["audit", "blank", "experiment", "model"]
+    names = ["audit", "blank", "experiment", "model", "quarter_review"]
+    assert [template["name"] for template in offered["templates"]] == names
     assert "ab_test" in offered["notebooks"]
     assert offered["owner"]
     assert offered["links"] == []

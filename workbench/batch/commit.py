@@ -12,7 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from workbench.batch.folders import MODELS, RunState, write_state
+from workbench.batch.folders import MODELS, NOTEBOOK, RunState, write_state
+from workbench.batch.notebook import about_of
 from workbench.batch.reads import reads_of
 from workbench.batch.record import EMPTY, Record, read_record
 from workbench.batch.tracking import (
@@ -76,6 +77,8 @@ def commit_run(
         "metrics": handed["metrics"],
         "sentence": sentence,
         "lessons": handed["lessons"],
+        "decision": handed.get("decision", {}),
+        "about": about_of(folder / NOTEBOOK),
         "data": handed["data"],
         "design": design,
         "versions": [[version.model, version.version] for version in versions],

@@ -21,6 +21,7 @@ TAG = "parameters"
 INJECTED = "injected-parameters"
 ERROR_NOTE = "papermill-error-cell-tag"  # tags cells that papermill adds to a notebook that failed
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+ABOUT = ("template", "hypothesis", "owner", "created")  # what a filled template says of itself
 FORMAT = 4
 WITH_IDS = 5  # the minor format from which on cells have an id
 
@@ -48,6 +49,15 @@ def content_of(notebook: Path) -> dict[str, Any]:
             raise Misuse(f"{notebook} is no notebook: its item {number} is no cell", hint=hint)
     found: dict[str, Any] = content
     return found
+
+
+def about_of(notebook: Path) -> dict[str, str]:
+    """What a notebook's metadata say that it is for: its hypothesis, owner and day; empty where they say nothing."""
+    try:
+        about = json.loads(notebook.read_text("utf-8"))["metadata"]["workbench"]
+        return {name: about[name] for name in ABOUT if isinstance(about.get(name), str)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def is_tagged(cell: Mapping[str, Any], tag: str) -> bool:

@@ -31,14 +31,8 @@ MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 TEXTS = ("kind", "subject", "verdict", "sentence", "data_digest", "run_id", "at")  # of a finding
 FIGURE = frozenset({"value", "low", "high", "probability", "target", "needed", "n"})  # fields of a figure
 EMPTY: Mapping[str, Any] = {
-    "metrics": {},
-    "sentence": "",
-    "lessons": [],
-    "findings": [],
-    "data": [],
-    "models": [],
-    "design": "",
-}
+    "metrics": {}, "sentence": "", "lessons": [], "decision": {}, "findings": [], "data": [], "models": [], "design": ""
+}  # fmt: skip
 
 
 class Body(Protocol):
@@ -119,6 +113,16 @@ class Record:
     def lesson(self, text: str) -> None:
         """What was learned, failures too."""
         self._open()["lessons"].append(str(text).strip())
+
+    def decision(self, decision: str, why: str) -> None:
+        """What is done on what was found: "ship", "stop", "run on", …; the last one told counts.
+
+        Raises:
+            Misuse: The decision or its reason is empty.
+        """
+        if not (str(decision).strip() and str(why).strip()):
+            raise Misuse("a decision needs its word and its reason", hint='record.decision("stop", "no gain in sight")')
+        self._open()["decision"] = {"decision": str(decision).strip(), "why": str(why).strip()}
 
     def finding(self, finding: Body) -> None:
         """Evidence; one whose subject is a model by its bare name is about the version this run registers.

@@ -17,6 +17,7 @@ from workbench.ledger import Entry, ModelVersion
 
 if TYPE_CHECKING:
     from workbench.data import Profile
+    from workbench.experiments.archive import Archive
     from workbench.monitoring import ServedModel
     from workbench.promotion import Candidate, Move
 
@@ -59,6 +60,14 @@ class Bench(Notebooks):
     def reconcile(self) -> list[str]:
         """Bring MLflow's aliases in line with the ledger; says what was mended."""
         return self.gate.reconcile(now=self.now())
+
+    # what was tried before
+
+    def archive(self) -> Archive:
+        """Every finished experiment of this workspace, failures too, newest first."""
+        from workbench.experiments.archive import Archive
+
+        return Archive.read(self.ledger, self.root)
 
     # what the pages show and do
 

@@ -11,6 +11,7 @@ import click
 
 from workbench import __version__
 from workbench.cli.ab import ab
+from workbench.cli.archive import archive
 from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
 from workbench.cli.kernel import kernel
@@ -54,6 +55,7 @@ for command in (
     diff,
     rerun,
     power,
+    archive,
     schedule,
     ab,
     models,

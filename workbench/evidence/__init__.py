@@ -1,7 +1,8 @@
 """Evidence: findings frozen under a digest, and the dossier of a version that a policy is asked about.
 
-`fairness_finding`, `performance_finding`, `drift_finding` and `experiment_finding` turn what audits and
-experiments return into findings; they are imported when they are asked for, since they bring numpy.
+`fairness_finding`, `performance_finding`, `drift_finding`, `experiment_finding`, `prior_finding` and
+`review_finding` turn what audits and experiments return into findings; they are imported when they are
+asked for, since they bring numpy.
 """
 
 from __future__ import annotations
@@ -16,8 +17,17 @@ if TYPE_CHECKING:
     from workbench.evidence.findings import experiment_finding as experiment_finding
     from workbench.evidence.findings import fairness_finding as fairness_finding
     from workbench.evidence.findings import performance_finding as performance_finding
+    from workbench.evidence.findings import prior_finding as prior_finding
+    from workbench.evidence.findings import review_finding as review_finding
 
-CONVERSIONS = ("drift_finding", "experiment_finding", "fairness_finding", "performance_finding")
+CONVERSIONS = (
+    "drift_finding",
+    "experiment_finding",
+    "fairness_finding",
+    "performance_finding",
+    "prior_finding",
+    "review_finding",
+)
 
 __all__ = [
     "Dossier",
@@ -31,6 +41,8 @@ __all__ = [
     "fairness_finding",
     "metrics",
     "performance_finding",
+    "prior_finding",
+    "review_finding",
 ]
 
 

@@ -18,6 +18,8 @@ from typing import Any
 from workbench.audits import DriftAudit, Estimate, FairnessAudit, PerformanceAudit
 from workbench.evidence.finding import Figure, Finding
 from workbench.experiments import Analysis
+from workbench.experiments.learned import Learned, prior_json
+from workbench.experiments.review import Review
 
 GATED = ("disparate_impact", "equalized_odds_difference", "demographic_parity_difference")
 
@@ -108,6 +110,41 @@ def experiment_finding(analysis: Analysis, *, run_id: str, at: datetime) -> Find
         run_id=run_id,
         at=_moment(at),
         details=analysis.as_json() | {"design_digest": analysis.design_digest},
+    )
+
+
+def prior_finding(learned: Learned, *, metric: str, data_digest: str, run_id: str, at: datetime) -> Finding:
+    """A learned prior's finding; below the number of experiments that teach, there is not enough evidence."""
+    return Finding(
+        kind="prior",
+        subject=f"metric/{metric or 'all'}",
+        verdict="not enough evidence" if learned.weak else "pass",
+        sentence=learned.sentence,
+        figures={"experiments": Figure(float(learned.experiments)), "effects": Figure(float(learned.effects))},
+        data_digest=data_digest,
+        run_id=run_id,
+        at=_moment(at),
+        details=prior_json(learned),
+    )
+
+
+def review_finding(review: Review, *, data_digest: str, run_id: str, at: datetime) -> Finding:
+    """A review's finding: it passes where every experiment has a hypothesis, a decision and a lesson."""
+    raw, kept = review.claimed
+    return Finding(
+        kind="review",
+        subject=f"archive/{review.since}",
+        verdict="pass" if review.complete else "fail",
+        sentence=review.sentence,
+        figures={
+            "win_rate": Figure(*review.win_rate, n=len(review.pasts)),
+            "claimed": Figure(raw, n=len(review.claims)),
+            "kept": Figure(float(kept), n=len(review.claims)),
+        },
+        data_digest=data_digest,
+        run_id=run_id,
+        at=_moment(at),
+        details={"decisions": review.decisions, "claims": [asdict(claim) for claim in review.claims]},
     )
 
 

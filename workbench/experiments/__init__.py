@@ -6,23 +6,30 @@
 
 A design says what is compared and which way is good; `analyse` takes the cube and the design and
 returns frozen results; `words` puts them into sentences, `pictures` draws them, `within_segments`
-repeats the comparison inside each segment, and `pymc_check` asks a second engine.
+repeats the comparison inside each segment, and `pymc_check` asks a second engine. The `Archive` keeps
+what was tried; `learn_prior` learns from it.
 """
 
 from workbench.experiments.analysis import analyse
+from workbench.experiments.archive import Archive, Past
 from workbench.experiments.design import Design, Metric, parse_metrics
+from workbench.experiments.learned import archive_prior, learn_prior
 from workbench.experiments.results import Analysis, ArmResult, Balance, MetricResult
 from workbench.experiments.strata import Within, within_segments
 
 __all__ = [
     "Analysis",
+    "Archive",
     "ArmResult",
     "Balance",
     "Design",
     "Metric",
     "MetricResult",
+    "Past",
     "Within",
     "analyse",
+    "archive_prior",
+    "learn_prior",
     "parse_metrics",
     "within_segments",
 ]

@@ -13,96 +13,32 @@ the ledger reads all; a run's folder is opened only when its cube is asked for.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any
 
-from workbench.batch.folders import FILES, REPORT
-from workbench.data.moments import MomentCube
-from workbench.ledger import Ledger
-from workbench.stats.effects import Scale
+import numpy as np
+from scipy import special
+
+from workbench.batch.folders import runs_folder
+from workbench.errors import Misuse
+from workbench.experiments.past import ArmEffect, Effects, Past
+from workbench.ledger import Entry, Ledger, digest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Archive", "ArmEffect", "Past", "decide"]
 
 IMPORTED = "experiment.imported"
 DECIDED = "experiment.decided"
 KINDS = ("run.finished", IMPORTED, DECIDED)
-CUBES = ("moments.parquet", "moments.json")  # as notebooks name them
 CERTAINTY = 0.95  # of the intervals of a run that does not say which
-
-Verdict = Literal["pass", "fail", "not enough evidence"]
-
-
-@dataclass(frozen=True)
-class ArmEffect:
-    """What an experiment said of one metric in one arm, against its control."""
-
-    effect: float  # difference of means
-    error: float  # its standard error
-    relative: float | None  # difference as a share of the control's mean; None where that is not known
-    relative_error: float | None
-    n: int | None  # units in the arm
-    chance_to_win: float | None  # that the arm is truly better
-    verdict: str  # "better", "worse" or "not enough evidence"
-
-    def on(self, scale: Scale) -> tuple[float, float] | None:
-        """Estimate and standard error on a scale; None where they are not known there."""
-        if scale == "absolute":
-            return self.effect, self.error
-        if self.relative is None or self.relative_error is None:
-            return None
-        return self.relative, self.relative_error
+PREFIX = "experiment/"  # of the subject of a finding, an import and a decision
 
 
-@dataclass(frozen=True)
-class Past:
-    """An experiment that has ended, as it ended."""
-
-    name: str
-    run_id: str  # of its last look; empty for one from elsewhere
-    at: datetime  # when that was told, in UTC
-    owner: str
-    hypothesis: str  # what was expected; empty where nobody said
-    decision: str  # "ship", "stop", …; empty where none was told
-    why: str  # of the decision
-    lesson: str  # what was learned; empty where nobody said
-    sentence: str  # what came out
-    verdict: Verdict  # pass: an arm beat the control on the first metric
-    metrics: Mapping[str, Mapping[str, ArmEffect]]  # by metric and arm, the control left out; the first decides
-    control: str
-    looks: int  # how many runs looked at it
-    design_digest: str  # empty where it had no design
-    data_digest: str
-    folder: Path | None  # of its last look; None for one from elsewhere
-
-    @property
-    def failed(self) -> bool:
-        """Whether the idea did not do what it was to do: no arm was shown to be better."""
-        return self.verdict != "pass"
-
-    @property
-    def report(self) -> Path | None:
-        """The page of its last look, where there is one."""
-        return self._file(REPORT)
-
-    @property
-    def cube_path(self) -> Path | None:
-        """Where its moment cube lies, if one was kept."""
-        return next((path for name in CUBES if (path := self._file(f"{FILES}/{name}"))), None)
-
-    def cube(self) -> MomentCube | None:
-        """Its moment cube, read now; None where none was kept.
-
-        Raises:
-            Misuse: The file is no cube.
-        """
-        path = self.cube_path
-        if path is None:
-            return None
-        return MomentCube.from_parquet(path) if path.suffix == ".parquet" else MomentCube.from_json(path.read_text())
-
-    def _file(self, name: str) -> Path | None:
-        path = None if self.folder is None else self.folder / name
-        return path if path is not None and path.is_file() else None
+_Place = tuple[str, str | None]  # a name, and the hypothesis that tells two of one name apart; None: imported
 
 
 @dataclass(frozen=True)
@@ -119,7 +55,15 @@ class Archive:
             ledger: Where runs, imports and decisions are told.
             root: The workspace.
         """
-        raise NotImplementedError
+        runs, found = runs_folder(root), dict[_Place, Past]()
+        for entry in ledger.entries(kind=KINDS):
+            if entry.kind == DECIDED:
+                _decide(found, entry)
+                continue
+            for past in [_brought(entry)] if entry.kind == IMPORTED else _run(entry, runs):
+                place = _place(past)
+                found[place] = past if place not in found else _again(found.pop(place), past)
+        return cls(tuple(sorted(found.values(), key=lambda past: past.at, reverse=True)))
 
     def __len__(self) -> int:
         return len(self.pasts)
@@ -127,16 +71,59 @@ class Archive:
     def __iter__(self) -> Iterator[Past]:
         return iter(self.pasts)
 
-    def search(self, text: str = "", *, failed: bool = False, since: date | None = None, metric: str = "") -> Archive:
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what is told of the experiments, in hex."""
+        return digest([[p.name, p.run_id, p.at.isoformat(), p.data_digest, p.decision, p.sentence] for p in self])
+
+    @property
+    def metrics(self) -> dict[str, int]:
+        """How many experiments measured each metric, the most frequent first."""
+        counted: dict[str, int] = {}
+        for past in self:
+            for name in past.metrics:
+                counted[name] = counted.get(name, 0) + 1
+        return dict(sorted(counted.items(), key=lambda pair: -pair[1]))
+
+    def table(self) -> pd.DataFrame:
+        """One row an experiment, newest first."""
+        import pandas as pd
+
+        columns = ["ended", "experiment", "hypothesis", "what came out", "verdict", "decision", "lesson"]
+        rows = [(f"{p.at:%Y-%m-%d}", p.name, p.hypothesis, p.sentence, p.verdict, p.decided, p.lesson) for p in self]
+        return pd.DataFrame(rows, columns=columns)
+
+    def search(
+        self,
+        text: str = "",
+        *,
+        failed: bool = False,
+        since: date | None = None,
+        until: date | None = None,
+        metric: str = "",
+    ) -> Archive:
         """Those that match all that is given.
 
         Args:
             text: Words, each of which stands somewhere in name, hypothesis, decision, lesson, sentence or metrics.
             failed: Only those in which no arm was shown to be better.
             since: Only those told on this day or later.
+            until: Only those told before this day.
             metric: Only those that measured this.
         """
-        raise NotImplementedError
+        words = text.casefold().split()
+        wanted = metric.strip().casefold()
+        return Archive(
+            tuple(
+                past
+                for past in self
+                if (past.failed or not failed)
+                and (since is None or past.at.date() >= since)
+                and (until is None or past.at.date() < until)
+                and (not wanted or wanted in map(str.casefold, past.metrics))
+                and (not words or all(word in _text(past) for word in words))
+            )
+        )
 
     def named(self, name: str) -> Past:
         """The newest experiment of a name.
@@ -144,4 +131,155 @@ class Archive:
         Raises:
             Misuse: There is none.
         """
-        raise NotImplementedError
+        for past in self:
+            if past.name == name:
+                return past
+        import difflib
+
+        near = difflib.get_close_matches(name, {past.name for past in self}, n=1)
+        hint = f"did you mean {near[0]}?" if near else "workbench archive lists all"
+        raise Misuse(f"the archive has no experiment {name!r}", hint=hint)
+
+
+def decide(
+    ledger: Ledger, past: Past, decision: str, *, why: str, lesson: str = "", actor: str, now: datetime
+) -> Entry:
+    """Tell what was decided after an experiment, and what it taught.
+
+    Raises:
+        Misuse: The decision or its reason is empty.
+    """
+    if not (decision.strip() and why.strip()):
+        raise Misuse("a decision needs its word and its reason", hint='e.g. ship --why "the gain pays for itself"')
+    body = {"decision": decision.strip(), "why": why.strip(), "lesson": lesson.strip(), "place": _place(past)[1]}
+    return ledger.append(DECIDED, subject=PREFIX + past.name, actor=actor, why=why.strip(), body=body, now=now)
+
+
+def _text(past: Past) -> str:
+    parts = (past.name, past.hypothesis, past.decision, past.why, past.lesson, past.sentence, *past.metrics)
+    return "\n".join(parts).casefold()
+
+
+def _place(past: Past) -> _Place:
+    return past.name, past.hypothesis if past.run_id else None
+
+
+def _decide(found: dict[_Place, Past], entry: Entry) -> None:
+    place = entry.subject.removeprefix(PREFIX), entry.body["place"]
+    if place in found:
+        past, body = found[place], entry.body
+        found[place] = replace(
+            past, decision=body["decision"], why=body["why"], lesson=body.get("lesson") or past.lesson
+        )
+
+
+def _again(before: Past, now: Past) -> Past:
+    """An experiment looked at once more: the last look counts, what was said before is kept beside it."""
+    same = before.data_digest == now.data_digest and before.design_digest == now.design_digest
+    return replace(
+        now,
+        decision=now.decision or before.decision,  # told once, they hold until others are told
+        why=now.why or before.why,
+        lesson=now.lesson or before.lesson,
+        earlier=before.earlier if same else (*before.earlier, before.metrics),
+    )
+
+
+def _run(entry: Entry, runs: Path) -> list[Past]:
+    """The experiments that a run told of; a rerun tells nothing new."""
+    body = entry.body
+    if body.get("reproduces"):
+        return []
+    return [_told(entry, finding, runs) for finding in body.get("findings", ()) if finding["kind"] == "experiment"]
+
+
+def _told(entry: Entry, finding: Mapping[str, Any], runs: Path) -> Past:
+    """What a run's finding says of its experiment."""
+    body = entry.body
+    given, decided, about = body["parameters"], body.get("decision") or {}, body.get("about") or {}
+    details = finding.get("details") or {}
+    metrics = _effects(details.get("metrics", {}), given.get("certainty", CERTAINTY))
+    return Past(
+        name=finding["subject"].removeprefix(PREFIX),
+        run_id=entry.subject.partition("/")[2],
+        at=entry.at,
+        owner=str(about.get("owner") or entry.actor),
+        hypothesis=str(about.get("hypothesis") or given.get("hypothesis") or ""),
+        decision=str(decided.get("decision", "")),
+        why=str(decided.get("why", "")),
+        lesson=" ".join(body.get("lessons", ())),
+        sentence=finding["sentence"],
+        verdict=finding["verdict"],
+        metrics=metrics,
+        control=_control(details["metrics"]) if metrics else "",
+        earlier=(),
+        design_digest=str(details.get("design_digest", "")),
+        data_digest=finding["data_digest"],
+        folder=runs / str(body["folder"]),
+    )
+
+
+def imported(name: str, body: Mapping[str, Any], *, owner: str, at: datetime) -> Past:
+    """A past experiment from elsewhere, as an entry has it; owner and time where it names none."""
+    return Past(
+        name=name,
+        run_id="",
+        at=datetime.fromisoformat(body["at"]) if body["at"] else at,
+        owner=body["owner"] or owner,
+        hypothesis=body["hypothesis"],
+        decision=body["decision"],
+        why="",
+        lesson=body["lesson"],
+        sentence=body["sentence"],
+        verdict=body["verdict"],
+        metrics={metric: {arm: ArmEffect(**e) for arm, e in arms.items()} for metric, arms in body["metrics"].items()},
+        control="",
+        earlier=(),
+        design_digest="",
+        data_digest="",
+        folder=None,
+    )
+
+
+def _brought(entry: Entry) -> Past:
+    return imported(entry.subject.removeprefix(PREFIX), entry.body, owner=entry.actor, at=entry.at)
+
+
+def _control(metrics: Mapping[str, Any]) -> str:
+    return next((arm for arms in metrics.values() for arm, r in arms.items() if r.get("verdict") == "control"), "")
+
+
+def _effects(metrics: Any, certainty: float) -> Effects:
+    """What an analysis told of its arms; nothing where a notebook told it in a form of its own."""
+    try:
+        return _read_effects(metrics, certainty)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
+
+
+def _read_effects(metrics: Mapping[str, Any], certainty: float) -> Effects:
+    """The arms' effects, their errors taken from the intervals."""
+    reach = 2 * float(special.ndtri((1 + certainty) / 2))
+    found: dict[str, dict[str, ArmEffect]] = {}
+    for name, arms in metrics.items():
+        base = next((r["mean"] for r in arms.values() if r.get("verdict") == "control"), None)
+        for arm, r in arms.items():
+            if r.get("verdict") == "control":
+                continue
+            low, high = r["interval"]
+            error, relative = (high - low) / reach, r.get("relative")
+            found.setdefault(name, {})[arm] = ArmEffect(
+                effect=r["effect"],
+                error=error,
+                relative=relative,
+                relative_error=_relative_error(error, relative, base) if relative is not None and base else None,
+                n=None if r.get("n") is None else int(r["n"]),
+                chance_to_win=r.get("chance_to_win"),
+                verdict=str(r.get("verdict", "")),
+            )
+    return found
+
+
+def _relative_error(error: float, relative: float, base: float) -> float:
+    """By the delta method, the error of the difference shared equally by both arms."""
+    return float(error * np.sqrt((1 + (1 + relative) ** 2) / 2) / abs(base))

@@ -41,6 +41,7 @@ DEGREES = (2.0, 3.0, 5.0, 10.0)  # of freedom of a Student-t
 FINE, COARSE = 30, 12  # points of a scale's grid: for one component, for each of several
 EIGHTHS = 8  # the weights of three components are multiples of one eighth, those of two of one sixteenth
 PLACES = np.array([-2.5, -1.25, 0.0, 1.25, 2.5])  # of the location, in its own standard deviations
+FAR = 12.0  # below the largest log posterior, where a grid need not reach
 LEAST = 1e-4  # weight below which a component is left out
 WEAK = EffectPrior.student(3.0, 0.0, 0.1, scale="relative", source="a weak prior: most effects within ±30 %")
 
@@ -168,8 +169,10 @@ def told(effect: float, scale: Scale) -> str:
 
 def _weak(experiments: int, effects: int, scale: Scale, what: str) -> Learned:
     prior = WEAK if scale == "relative" else EffectPrior.flat(scale=scale)
-    many = f"Only {experiments} {what}" if experiments else f"No {what}"
-    why = f"{many}: at least {FEWEST} are needed to learn from" if experiments < FEWEST else f"{many}, all without effect"
+    if experiments < FEWEST:
+        why = f"{'Only ' if experiments else ''}{experiments or 'No'} {what}: {FEWEST} are needed to learn from"
+    else:
+        why = f"{experiments} {what}, none of which had any effect"
     return Learned(prior, "weak", experiments, effects, {}, why, f"{why}. Instead: {prior.source}.")
 
 
@@ -182,18 +185,16 @@ def _past(x: Floats, error: Floats, place: np.ndarray) -> _Past:
 def _choose(left_out: Mapping[str, Floats]) -> tuple[str, str]:
     """The simplest family that is not clearly worse than the best: by more than one standard error."""
     best = max(left_out, key=lambda name: left_out[name].mean())
-    for name, scores in left_out.items():
-        gap = left_out[best] - scores
-        error = float(gap.std(ddof=1) / np.sqrt(len(gap)))
-        if gap.mean() <= error:
-            break
     if len(left_out) == 1:
-        return name, "it was asked for"
+        return best, "it was asked for"
+    gaps = {name: left_out[best] - scores for name, scores in left_out.items()}
+    errors = {name: float(gap.std(ddof=1) / np.sqrt(len(gap))) for name, gap in gaps.items()}
+    name = next(name for name, gap in gaps.items() if gap.mean() <= errors[name])
     if name == best:
         return name, f"it foretells an experiment that was left out best (mean log density {left_out[name].mean():.2f})"
     return name, (
         f"the simplest that foretells an experiment that was left out about as well as {best} does "
-        f"(mean log density {left_out[name].mean():.2f} against {left_out[best].mean():.2f} ± {error:.2f})"
+        f"(mean log density {left_out[name].mean():.2f} against {left_out[best].mean():.2f} ± {errors[name]:.2f})"
     )
 
 
@@ -223,11 +224,11 @@ def _places(past: _Past) -> tuple[Floats, Floats]:
     return places, -((places / past.size) ** 2) / 2
 
 
-def _scales(past: _Past, points: int) -> tuple[Floats, Floats]:
-    """Scales from a tenth of the usual error to thrice the largest estimate, even in the logarithm."""
-    low = 0.1 * min(float(np.median(past.error)), past.size)
-    scales = np.geomspace(low, 3 * float(np.abs(past.x).max()), points)
-    return scales, np.log(scales) - np.log1p((scales / past.size) ** 2)
+def _scales(past: _Past, points: int, ends: tuple[float, float] | None = None) -> tuple[Floats, Floats]:
+    """Scales even in the logarithm and their log prior: a tenth of the usual error to thrice the largest effect."""
+    low, high = ends or (0.1 * min(float(np.median(past.error)), past.size), 3 * float(np.abs(past.x).max()))
+    scales = np.geomspace(low, high, points)
+    return scales, np.log(scales * np.log(high / low)) - np.log1p((scales / past.size) ** 2)
 
 
 def _density(past: _Past, mean: Floats, sd: Floats) -> Floats:
@@ -238,15 +239,23 @@ def _density(past: _Past, mean: Floats, sd: Floats) -> Floats:
 
 def _single(past: _Past, places: Floats, at_place: Floats, degrees: tuple[float, ...]) -> _Grid:
     """One normal or Student-t over location, scale and degrees of freedom."""
-    scales, at_scale = _scales(past, FINE)
     logs, priors, parts = [], [], []
     for df in degrees:
         weight, _, unit = normals(EffectPrior.student(df, 0.0, 1.0))
         kept = weight > 1e-10
+        log_weight, unit = np.log(weight[kept]), unit[kept]
+
+        def told_by(place: float, scale: float, log_weight: Floats = log_weight, unit: Floats = unit) -> Floats:
+            return np.asarray(_log_sum((_density(past, np.array(place), scale * unit) + log_weight).T) @ past.share)
+
+        scales, at_scale = _scales(past, FINE)
+        centre = at_scale + np.array([told_by(float(places.mean()), scale).sum() for scale in scales])
+        likely = np.flatnonzero(centre > centre.max() - FAR)  # there the grid is laid anew, as fine as need be
+        ends = scales[max(likely[0] - 1, 0)], scales[min(likely[-1] + 1, FINE - 1)]
+        scales, at_scale = _scales(past, FINE, ends)
         for place, before in zip(places, at_place, strict=True):
             for scale, prior in zip(scales, at_scale, strict=True):
-                log = _density(past, place, scale * unit[kept]) + np.log(weight[kept])
-                logs.append(_log_sum(log.T) @ past.share)
+                logs.append(told_by(place, scale))
                 priors.append(before + prior)
                 parts.append((place, scale, df))
 

@@ -6,7 +6,7 @@ more, and whoever stops early believes too much. The factor by which early error
 learned from past experiments that went on: it is the one under which their early looks, shrunk by
 the prior, best foretell their ends. An effect that is judged early takes its error times the factor.
 
->>> rng = np.random.default_rng(0)
+>>> rng = np.random.default_rng(2)
 >>> truth = rng.normal(0.0, 0.02, 400)
 >>> last = truth + rng.normal(0.0, 0.002, 400)
 >>> early = last + rng.normal(0.0, 2 * 0.01, 400)  # its error is said to be half as large
@@ -62,22 +62,20 @@ def fit_straying(
         prior: Learned from experiments' ends, on the estimates' scale.
 
     Returns:
-        The factor, averaged over what is not known of it; 1 below ten experiments.
+        The factor, averaged over what is not known of it; 1 below ten experiments, or where nothing is assumed.
 
     Raises:
-        ValueError: The lengths differ, or the prior is flat.
+        ValueError: The lengths differ.
     """
     a, s, b, t = (np.atleast_1d(np.asarray(v, np.float64)) for v in (early, early_errors, last, last_errors))
     named = list(experiments)
     if not len(a) == len(s) == len(b) == len(t) == len(named):
         raise ValueError("early looks, ends and experiments differ in number; one each is needed")
-    if not prior.components:
-        raise ValueError("the prior is flat; learn one from the experiments' ends first")
     chosen = t**2 < EARLY * s**2
     a, s, b, t = a[chosen], s[chosen], b[chosen], t[chosen]
     groups = {name: i for i, name in enumerate(dict.fromkeys(n for n, keep in zip(named, chosen, strict=True) if keep))}
-    if len(groups) < FEWEST:
-        told = f"Only {len(groups)} past tests with early looks: how far these stray is not known."
+    if len(groups) < FEWEST or not prior.components:
+        told = f"{len(groups) or 'No'} past tests with early looks: too few to say how far these stray."
         return Straying(1.0, len(groups), len(a), told)
     place = np.array([groups[n] for n, keep in zip(named, chosen, strict=True) if keep])
     weight = 1.0 / np.bincount(place)[place]
