@@ -26,7 +26,7 @@ import numpy as np
 from workbench.data.moments import MomentCube
 from workbench.errors import Misuse
 from workbench.experiments import words
-from workbench.experiments.stopping import BELIEF, StoppingRule
+from workbench.experiments.stopping import StoppingRule
 from workbench.stats.comparison import Better
 from workbench.stats.crossing import Boundaries, crossing, zero_of_increasing
 from workbench.stats.operating import RUNS, Operating, operate
@@ -344,7 +344,7 @@ def _unit(rule: StoppingRule, traffic: Traffic) -> float:
 
 def _fitted(rule: StoppingRule, traffic: Traffic, looks: int) -> StoppingRule:
     """The rule for one of the comparisons, with no more looks than there are days, tuned for them."""
-    fitted = rule if rule.kind in BELIEF else replace(rule, alpha=rule.alpha / traffic.split.comparisons)
+    fitted = rule.shared(traffic.split.comparisons)
     if rule.kind == "always-valid" or (rule.looks or 0) > looks:
         fitted = replace(fitted, looks=looks)
     return fitted

@@ -29,6 +29,7 @@ from workbench.data.moments import MomentCube
 from workbench.errors import Misuse
 from workbench.experiments import words
 from workbench.experiments.stopping import BELIEF, StoppingRule
+from workbench.stats.always_valid import always_valid
 from workbench.stats.comparison import Better
 from workbench.stats.crossing import Boundaries
 from workbench.stats.effects import Component, EffectPrior, Scale, effect_posterior
@@ -76,7 +77,7 @@ class SequentialResult:
     low: float
     high: float
     level: float  # of the interval
-    p: float | None  # two-sided, with the looking taken into account; None: a rule of belief
+    p: float | None  # two-sided, with the looking taken into account; None: it goes on, or a rule of belief
     sample_ratio: SampleRatio | None = None  # whether the arms were filled as planned; None: not asked
 
     @property
@@ -101,10 +102,12 @@ class SequentialResult:
             "no difference shown": f"The plan ends with {where}: no difference was shown.",
             "go on": f"No answer yet after {where}: go on.",
         }[self.decision]
-        span = f"between {self.said(self.low)} and {self.said(self.high)}"
         plain, right = self.said(self.plain), self.said(self.estimate)
+        span = f"between {self.said(self.low)} and {self.said(self.high)}"
         if self.rule.kind == "peeking":
-            return f"{told} The plain difference is {plain}, and looking this often without a rule makes it untrue."
+            return f"{told} The plain difference is {plain}; after looks without a rule it is likely to be exaggerated."
+        if self.decision == "go on":
+            return f"{told} If it had to end here, the difference would be {right}, {span}."
         if self.at == 0 and self.rule.kind not in BELIEF:
             return f"{told} The difference is {plain}, {span}."
         believed = self.rule.kind in BELIEF and self.rule.prior.components
@@ -148,6 +151,7 @@ def check(
     arm: str = "the new arm",
     better: Better = "higher",
     scale: Scale = "absolute",
+    comparisons: int = 1,
     sample_ratio: SampleRatio | None = None,
 ) -> SequentialResult:
     """A rule followed over the looks so far.
@@ -158,6 +162,7 @@ def check(
         arm: What the treated arm is called.
         better: Which way is good.
         scale: Of the differences.
+        comparisons: Arms that are compared with the same control and share the rule's error.
         sample_ratio: Whether the arms were filled as planned; where they were not, the sentence says so first.
 
     Raises:
@@ -172,19 +177,20 @@ def check(
             raise Misuse(f"{look} has no estimate with an error above zero")
     if rule.prior.components and rule.prior.scale != scale:
         raise Misuse(f"the rule's prior is {rule.prior.scale}, the looks are {scale}; the two scales do not mix")
-    sign = 1.0 if better == "higher" else -1.0
+    rule, sign = rule.shared(comparisons), 1.0 if better == "higher" else -1.0
     towards = rule if sign > 0 else replace(rule, prior=_mirrored(rule.prior))
     known = [look.known for look in given if look.known is not None]
     bounds = towards.boundaries([look.error for look in given], known if len(known) == len(given) else None)
     steps = tuple(_step(rule, bounds, k, look, sign) for k, look in enumerate(given))
     at = next((k for k, step in enumerate(steps) if step.decision != "go on"), len(steps) - 1)
-    found = given[at]
-    estimate, low, high, level, p = _corrected(towards, bounds.until(at + 1), sign * found.estimate, found.error)
+    decision = steps[at].decision
+    estimate, low, high, level, p = _corrected(towards, bounds.until(at + 1), given[: at + 1], sign)
     if sign < 0:
         estimate, low, high = -estimate, -high, -low
-    decision = steps[at].decision
+    kept = None if decision == "go on" and rule.kind != "always-valid" else p
+    plain = given[at].estimate
     return SequentialResult(
-        rule, arm, better, scale, steps, decision, at, found.estimate, estimate, low, high, level, p, sample_ratio
+        rule, arm, better, scale, steps, decision, at, plain, estimate, low, high, level, kept, sample_ratio
     )
 
 
@@ -259,19 +265,21 @@ def _step(rule: StoppingRule, bounds: Boundaries, k: int, look: Look, sign: floa
 
 
 def _corrected(
-    rule: StoppingRule, bounds: Boundaries, estimate: float, error: float
+    rule: StoppingRule, bounds: Boundaries, looks: Sequence[Look], sign: float
 ) -> tuple[float, float, float, float, float | None]:
-    """Estimate, low, high, level and p of a difference whose good direction is up."""
+    """Estimate, low, high, level and p at the last look, where the good direction is up."""
     level = 1 - (rule.alpha if rule.two_sided else 2 * rule.alpha)
+    estimate, error = sign * looks[-1].estimate, looks[-1].error
     if rule.kind in BELIEF and rule.prior.components:
         posterior = effect_posterior(estimate, error, rule.prior)
         return posterior.mean, *posterior.interval(level), level, None
     found = corrected(bounds, estimate, error, level=level)
-    low, high, p = found.low, found.high, found.p
     if rule.kind == "always-valid":
-        half = bounds.upper[-1] * error
-        low, high = estimate - half, estimate + half
-    return found.estimate, low, high, level, None if rule.kind in BELIEF else p
+        errors = [look.error for look in looks]
+        held = always_valid([look.estimate for look in looks], errors, scale=rule.mixed(errors[0]), alpha=rule.alpha)
+        half = float(held.high[-1] - held.low[-1]) / 2
+        return found.estimate, estimate - half, estimate + half, level, float(held.p.min())
+    return found.estimate, found.low, found.high, level, None if rule.kind in BELIEF else found.p
 
 
 def _difference(a: float, a_error: float, b: float, b_error: float, scale: Scale) -> tuple[float, float]:

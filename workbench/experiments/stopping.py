@@ -127,6 +127,21 @@ class StoppingRule:
         except (KeyError, TypeError, ValueError) as error:
             raise Misuse(f"this is no stopping rule: {error}", hint=f"write one of: {FORMS}") from error
 
+    def shared(self, comparisons: int) -> StoppingRule:
+        """The rule for one of several arms compared with the same control: each gets its part of alpha (Bonferroni).
+
+        >>> StoppingRule("fixed").shared(2).text
+        'fixed, alpha:0.025'
+        """
+        return self if comparisons == 1 or self.kind in BELIEF else replace(self, alpha=self.alpha / comparisons)
+
+    def mixed(self, first: float) -> float:
+        """Standard deviation of the effects that an always-valid rule mixes, given the first look's error.
+
+        It makes the interval narrowest when half of the looks are done.
+        """
+        return always_valid.tuned_scale(first / np.sqrt((self.looks or MANY) / 2), alpha=self.alpha)
+
     @property
     def ends_at(self) -> int | None:
         """The number of the last look; None: it may go on for ever."""
@@ -196,8 +211,7 @@ class StoppingRule:
         if self.kind == "loss":
             return loss_boundaries([error], self.prior, self.threshold or 0.0)
         if self.kind == "always-valid":
-            scale = always_valid.tuned_scale(first / np.sqrt((self.looks or MANY) / 2), alpha=self.alpha)
-            return always_valid_boundaries([error], scale=scale, alpha=self.alpha)
+            return always_valid_boundaries([error], scale=self.mixed(first), alpha=self.alpha)
         z = spending_boundaries([1.0], self.alpha, pocock_spending, two_sided=self.two_sided)
         return replace(z, information=information([error]))
 

@@ -79,8 +79,8 @@ def days_against_effects(rows: Sequence[Reach], *, wanted: float | None = None) 
             ax.legend(fontsize=8, frameon=False)
     if wanted is not None:
         ax.axhline(100 * wanted, color=WORSE, lw=1, ls=":")
-        label: dict[str, Any] = {"ha": "right", "va": "bottom", "fontsize": 8, "color": WORSE}
-        ax.annotate("the effect that matters", (0.99, 100 * wanted), xycoords=("axes fraction", "data"), **label)
+        label: dict[str, Any] = {"ha": "left", "va": "top", "fontsize": 8, "color": WORSE}
+        ax.annotate("the effect that matters", (0.01, 100 * wanted), xycoords=("axes fraction", "data"), **label)
     ax.set_ylim(bottom=0)
     ax.set_xlabel("days")
     ax.set_ylabel("smallest effect found, %")
