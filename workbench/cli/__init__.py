@@ -10,6 +10,7 @@ from __future__ import annotations
 import click
 
 from workbench import __version__
+from workbench.cli.bandit import bandit, off_policy
 from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
 from workbench.cli.kernel import kernel
@@ -52,6 +53,8 @@ for command in (
     diff,
     rerun,
     schedule,
+    bandit,
+    off_policy,
     models,
     promote,
     reject,

@@ -12,9 +12,11 @@ import json
 import math
 from dataclasses import asdict, fields
 from datetime import date
+from pathlib import Path
 from typing import Any
 
-from workbench.errors import Misuse
+from workbench.batch.folders import write_whole
+from workbench.errors import EngineError, Misuse
 from workbench.experiments.bandits import BanditDesign, BanditState, Cell
 from workbench.experiments.leaves import Leaf
 from workbench.stats.bandits import Tally
@@ -29,6 +31,31 @@ NUMBERS: dict[str, tuple[type, ...]] = {
     "window": (int, type(None)),
     "borrow": (int, float),
 }
+
+
+def read_state(path: Path) -> BanditState:
+    """The state in a file.
+
+    Raises:
+        Misuse: There is no such file, or it holds no state.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misuse(f"the bandit's state {path} cannot be read: {error}", hint=HINT) from error
+    return from_json(text)
+
+
+def write_state(path: Path, state: BanditState) -> None:
+    """Write a state, whole or not at all.
+
+    Raises:
+        EngineError: The file cannot be written.
+    """
+    try:
+        write_whole(path, to_json(state) + "\n")
+    except OSError as error:
+        raise EngineError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def to_json(state: BanditState) -> str:
@@ -53,29 +80,33 @@ def from_json(text: str) -> BanditState:
     Raises:
         Misuse: The text is no such state, or its evidence does not fit its design.
     """
-    try:
-        body = json.loads(text)
-    except ValueError as error:
-        raise Misuse(f"the bandit's state is no JSON: {error}", hint=HINT) from error
+    body = _loaded(text, "the bandit's state")
     if not isinstance(body, dict) or body.get("format") != FORMAT:
         raise Misuse(f"this is no bandit's state of the form {FORMAT}", hint=HINT)
     _same(set(body), FIELDS, "the state")
     _kind(body["rows"], (int,), "rows")
     _texts(body["sources"], "sources")
     day = None if body["day"] is None else _day(body["day"])
-    design = design_from(body["design"])
+    design = _design(body["design"])
     cells = dict(_cell(design, one) for one in _list(body["cells"], "cells"))
     if len(cells) != len(body["cells"]) or (cells and day is None) or body["rows"] < 0:
         raise Misuse("the state's cells, day and rows do not belong together", hint=HINT)
     return BanditState(design, cells, day, body["rows"], tuple(body["sources"]))
 
 
-def design_from(body: Any) -> BanditDesign:
-    """The design that a JSON object tells of.
+def leaves_from_json(text: str) -> tuple[Leaf, ...]:
+    """Leaves from text: a list of `{"leaf": NAME, "condition": {…}}`.
 
     Raises:
-        Misuse: A field is missing, unknown or of another kind.
+        Misuse: It is no such list.
+
+    >>> leaves_from_json('[{"leaf": "eu", "condition": {"region": {"$in": ["DE", "FR"]}}}]')[0].name
+    'eu'
     """
+    return _leaves(_loaded(text, "the list of leaves"))
+
+
+def _design(body: Any) -> BanditDesign:
     if not isinstance(body, dict):
         raise Misuse(f"the design is {type(body).__name__}; it must be an object", hint=HINT)
     _same(set(body), DESIGN, "the design")
@@ -84,15 +115,10 @@ def design_from(body: Any) -> BanditDesign:
     for name, kinds in NUMBERS.items():
         _kind(body[name], kinds, name)
     _texts(body["arms"], "arms")
-    return BanditDesign(**{**body, "arms": tuple(body["arms"]), "leaves": leaves_from(body["leaves"])})
+    return BanditDesign(**{**body, "arms": tuple(body["arms"]), "leaves": _leaves(body["leaves"])})
 
 
-def leaves_from(body: Any) -> tuple[Leaf, ...]:
-    """Leaves from a JSON list of `{"leaf": NAME, "condition": {…}}`.
-
-    Raises:
-        Misuse: It is no such list.
-    """
+def _leaves(body: Any) -> tuple[Leaf, ...]:
     found = []
     for one in _list(body, "leaves"):
         if not isinstance(one, dict):
@@ -100,6 +126,13 @@ def leaves_from(body: Any) -> tuple[Leaf, ...]:
         _same(set(one), {"leaf", "condition"}, "a leaf")
         found.append(Leaf(one["leaf"], one["condition"]))
     return tuple(found)
+
+
+def _loaded(text: str, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Misuse(f"{what} is no JSON: {error}", hint=HINT) from error
 
 
 def _cell(design: BanditDesign, one: Any) -> tuple[Cell, Tally]:

@@ -187,17 +187,28 @@ def update(state: BanditState, observations: Observation | Iterable[Observation]
         _check(state.design, arm, leaf, (reward,))
         logs = (1.0, log(reward)) if reward > 0 else (0.0, 0.0)
         single = Tally(1.0, reward, 0.0, *logs)
-        return _joined(state, day, {(leaf, arm, day): single})
+        return _joined(state, {(leaf, arm, day): single})
     rewards: dict[tuple[str, str, date], list[float]] = {}
     for arm, reward, day, leaf in observations:
         rewards.setdefault((leaf, arm, day), []).append(reward)
-    if not rewards:
-        return state
-    tallies = {}
-    for (leaf, arm, day), values in rewards.items():
+    for (leaf, arm, _), values in rewards.items():
         _check(state.design, arm, leaf, values)
-        tallies[leaf, arm, day] = Tally.of(values)
-    return _joined(state, max(day for _, _, day in rewards), tallies)
+    return _joined(state, {key: Tally.of(values) for key, values in rewards.items()})
+
+
+def add_tallies(state: BanditState, tallies: Mapping[tuple[str, str, date], Tally]) -> BanditState:
+    """The state after evidence that was summed elsewhere, as in a warehouse.
+
+    Args:
+        state: What was known.
+        tallies: Sums by leaf, arm and day.
+
+    Raises:
+        Misuse: An arm or leaf is not in the design.
+    """
+    for leaf, arm, _ in tallies:
+        _check(state.design, arm, leaf, ())
+    return _joined(state, tallies)
 
 
 def decide_table(state: BanditState) -> DecisionTable:
@@ -247,12 +258,15 @@ def _check(design: BanditDesign, arm: str, leaf: str, rewards: Sequence[float]) 
             raise Misuse(f"a reward is {reward:g}; of kind {design.reward} it must be {needed}")
 
 
-def _joined(state: BanditState, day: date, more: Mapping[tuple[str, str, date], Tally]) -> BanditState:
+def _joined(state: BanditState, more: Mapping[tuple[str, str, date], Tally]) -> BanditState:
     """The state with tallies by leaf, arm and day taken in."""
+    if not more:
+        return state
     design = state.design
+    day = max(when for _, _, when in more)
     if state.day is not None and state.day > day:
         day = state.day
-    cells = dict(state.cells if state.day in {None, day} else _aged(design, state.cells, state.day, day))  # type: ignore[arg-type]
+    cells = dict(state.cells) if state.day in {None, day} else _aged(design, state.cells, state.day or day, day)
     rows = state.rows
     for (leaf, arm, when), tally in more.items():
         rows += int(tally.n)

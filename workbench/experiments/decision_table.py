@@ -140,7 +140,7 @@ class DecisionTable:
 
     def leaf_of(self, context: Context | None) -> str:
         """The name of the leaf that a context falls into."""
-        return self._serving[2](context)
+        return str(self._serving[2](context))
 
     def as_json(self) -> str:
         """The table as text that any server can read: leaf, condition, weights."""

@@ -91,7 +91,7 @@ class OffPolicy:
     logged: float  # mean reward of the log
     logged_interval: Interval
     values: Mapping[Method, Value]  # DM, DR and SNDR only where a model was given
-    exact: Interval | None  # of the IPS value, holds at any sample size; None: bounds unknown or units repeat
+    exact: Interval | None  # of the IPS value, at any sample size; None: no bounds, units repeat, or weights were cut
     effective: float  # decisions that the weighted log is worth: (Σ w)² / Σ w², over units
     events: float  # the same over rewards other than zero
     largest_weight: float  # before clipping
@@ -158,7 +158,7 @@ def off_policy(
         logged=play.value(_totals(sums)),
         logged_interval=_value(play, play, sums, drawn, level).interval,
         values={name: _value(ratio, play, sums, drawn, level) for name, ratio in methods.items()},
-        exact=_exact(log, weight, sums, level, rewards, weight_bound if clip is None else clip),
+        exact=_exact(log, weight, level, rewards, weight_bound) if (raw == weight).all() else None,
         effective=effective,
         events=events,
         largest_weight=float(raw.max()),
@@ -234,8 +234,12 @@ def _unit_sums(log: Logged, weight: Floats) -> dict[str, Floats]:
         columns |= {"expected": log.expected, "residual": residual, "doubly": log.expected + residual}
     if log.unit is None:
         return columns
-    present = np.bincount(log.unit)
-    return {name: np.bincount(log.unit, weights=column)[present > 0] for name, column in columns.items()}
+    present = np.bincount(log.unit) > 0
+    return {name: _by_unit(log.unit, column)[present] for name, column in columns.items()}
+
+
+def _by_unit(unit: Whole, column: Floats) -> Floats:
+    return np.bincount(unit, weights=column).astype(np.float64)
 
 
 def _totals(sums: Mapping[str, Floats]) -> dict[str, Floats]:
@@ -285,13 +289,17 @@ def _effective(weights: Floats) -> float:
 def _exact(
     log: Logged,
     weight: Floats,
-    sums: Mapping[str, Floats],
     level: float,
     rewards: tuple[float, float] | None,
     weight_bound: float | None,
 ) -> Interval | None:
-    """The betting interval of E[w r], which is that of the value where no weight is cut."""
-    if rewards is None or weight_bound is None or sums["one"].size != log.reward.size:
+    """The betting interval of E[w r], where bounds are known and no unit repeats.
+
+    Raises:
+        ValueError: A reward or a weight lies beyond its bound.
+    """
+    alone = log.unit is None or np.bincount(log.unit).max() == 1
+    if rewards is None or weight_bound is None or not alone:
         return None
     low, high = rewards
     if not (low <= log.reward.min() and log.reward.max() <= high and low < high):
@@ -306,7 +314,7 @@ def _exact(
 def _mean_error(log: Logged, raw: Floats) -> float:
     """Standard error of the mean weight, units respected."""
     about = (raw - raw.mean()) / raw.size
-    return _error(about if log.unit is None else np.bincount(log.unit, weights=about))
+    return _error(about if log.unit is None else _by_unit(log.unit, about))
 
 
 def _refusal(log: Logged, error: float, mean_weight: float, effective: float, events: float) -> str | None:
