@@ -48,7 +48,9 @@ def test_a_faded_mean_is_the_weighted_mean():
     """Discounted sums by hand: 2 rewards at a quarter, 1 at one."""
     faded = Tally.of([1.0, 3.0]).faded(0.25).plus(Tally.of([10.0]))
     assert faded.mean == pytest.approx((0.25 * 1 + 0.25 * 3 + 10) / 1.5)
-    assert faded.m2 == pytest.approx(0.25 * (1 - faded.mean) ** 2 + 0.25 * (3 - faded.mean) ** 2 + (10 - faded.mean) ** 2)
+    assert faded.m2 == pytest.approx(
+        0.25 * (1 - faded.mean) ** 2 + 0.25 * (3 - faded.mean) ** 2 + (10 - faded.mean) ** 2
+    )
 
 
 def test_what_is_borrowed_counts_for_no_more_than_it_may():
@@ -85,7 +87,7 @@ def test_top_two_is_what_russo_draws(weights, leader):
 
 
 def test_top_two_is_right_for_two_arms_and_for_less_is_better():
-    """Four means 1, 1.5, 2, 2.5: the two best share, whichever way is good. (A peer gives the best arm 0.01.)"""
+    """Four means 1, 1.5, 2, 2.5: the two best share, whichever way is good (a peer gives the best arm 0.01)."""
     arms = [StudentT(np.inf, mean, 0.3) for mean in (1.0, 1.5, 2.0, 2.5)]
     low, high = top_two(thompson(arms, better="lower")), top_two(thompson(arms))
     assert low == pytest.approx(high[::-1], abs=1e-9)

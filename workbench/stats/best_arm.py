@@ -21,6 +21,7 @@ import numpy as np
 from scipy import special
 
 from workbench.stats.comparison import Better, chances_best
+from workbench.stats.hurdle import Hurdle
 from workbench.stats.moments import Floats
 from workbench.stats.posteriors import Beta, Posterior, StudentT, from_line
 from workbench.stats.quadrature import NODES, TAILS
@@ -59,15 +60,22 @@ def best_chances(arms: Sequence[Posterior], *, better: Better = "higher") -> Flo
         edges, density = _gammas(cast(Sequence[Gamma], arms))
     elif kinds == {StudentT}:
         edges, density = _students(cast(Sequence[StudentT], arms))
+    elif kinds == {Hurdle}:
+        edges, density = _hurdles(cast(Sequence[Hurdle], arms))
     else:
         return np.asarray(chances_best(list(arms), better=better))
     if better == "lower":
-        start = np.array([from_line(arms[0].coordinate, edges[:, -1].min())])
-        below = np.array([float(arm.sf(start)[0]) for arm in arms])
-        return _integrated(-edges[:, ::-1], lambda z: density(-z), below)
-    start = np.array([from_line(arms[0].coordinate, edges[:, 0].max())])
-    below = np.array([float(arm.cdf(start)[0]) for arm in arms])
-    return _integrated(edges, density, below)
+        return _integrated(-edges[:, ::-1], lambda z: density(-z), _beyond(arms, float(edges[:, -1].min()), upper=True))
+    return _integrated(edges, density, _beyond(arms, float(edges[:, 0].max()), upper=False))
+
+
+def _beyond(arms: Sequence[Posterior], z: float, *, upper: bool) -> Floats:
+    """Each arm's probability of lying above a point of the coordinate, or below it."""
+    if all(isinstance(arm, Hurdle) for arm in arms):
+        parts = [cast(Hurdle, arm).normals for arm in arms]
+        return np.array([mass @ special.ndtr((-1 if upper else 1) * (z - at) / width) for at, width, mass in parts])
+    x = np.array([from_line(arms[0].coordinate, np.array(z))])
+    return np.array([float((arm.sf(x) if upper else arm.cdf(x))[0]) for arm in arms])
 
 
 def _integrated(edges: Floats, density: Densities, below: Floats) -> Floats:
@@ -146,6 +154,22 @@ def _students(arms: Sequence[StudentT]) -> tuple[Floats, Densities]:
         return np.asarray(np.exp(log) / scale)
 
     return loc + scale * unit, density
+
+
+def _hurdles(arms: Sequence[Hurdle]) -> tuple[Floats, Densities]:
+    parts = [arm.normals for arm in arms]
+    centre = np.array([at @ mass for at, _, mass in parts])
+    sd = np.sqrt(
+        [(width**2 + (at - middle) ** 2) @ mass for (at, width, mass), middle in zip(parts, centre, strict=True)]
+    )
+    left = np.array([middle - (at - 9 * width).min() for (at, width, _), middle in zip(parts, centre, strict=True)])
+    right = np.array([(at + 9 * width).max() - middle for (at, width, _), middle in zip(parts, centre, strict=True)])
+
+    def density(z: Floats) -> Floats:
+        rows = [np.exp(-(((z[:, None] - at) / width) ** 2) / 2) @ (mass / width) for at, width, mass in parts]
+        return np.stack(rows) / np.sqrt(2 * np.pi)
+
+    return _spread(centre, sd, left, right), density
 
 
 def _spread(centre: Floats, sd: Floats, left: Floats, right: Floats) -> Floats:
