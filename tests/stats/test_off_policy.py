@@ -160,7 +160,7 @@ def test_predictions_come_from_the_other_folds():
         (Logged(np.ones(500), np.full(500, 0.5), np.full(500, 0.25)), "weights average 0.5"),
         (Logged(np.eye(1, 500)[0], np.full(500, 0.5), np.full(500, 0.5)), "other than zero are worth 1.0"),
         (Logged(np.ones(500), np.full(500, 0.5), np.zeros(500)), "over a hundred times"),
-        (Logged(np.ones(500), np.full(500, 0.5), np.full(500, 0.5), unit=np.arange(500) % 5), "worth 5 under"),
+        (Logged(np.ones(500), np.full(500, 0.5), np.full(500, 0.5), unit=np.arange(500) % 5), "worth 5 independent"),
     ],
 )
 def test_a_sample_that_cannot_carry_the_answer_is_refused_in_words(log, said):

@@ -110,25 +110,23 @@ def update(
       workbench bandit update checkout.json week.parquet --arm variant --reward bought --dry-run
       workbench bandit update checkout.json sums.csv --day 2026-01-31 --json
     """
-    from filelock import FileLock
-
     from workbench.data.digests import digest_file
-    from workbench.experiments.bandit_json import read_state, write_state
+    from workbench.experiments.bandit_json import change_file, read_state
     from workbench.experiments.bandit_log import BanditLog, Columns
     from workbench.experiments.bandits import update as learn
 
     seen = BanditLog.read(log, Columns(arm=arm, reward=reward, unit=unit, leaf=leaf, day=day_column))
     digest = digest_file(log)
-    with FileLock(f"{state}.lock", mode=0o600):
-        before = read_state(state)
+
+    def taken_in(before: BanditState) -> BanditState:
         if digest in before.sources:
             raise Misuse(
-                f"{state} has taken in {log} before", hint="give the rows that came since, in a file of their own"
+                f"{state} has taken in {log} before", hint="give only the rows that came since, in another file"
             )
         after = learn(before, seen.observations(None if day is None else day.date()))
-        after = replace(after, sources=(*before.sources, digest))
-        if not dry_run:
-            write_state(state, after)
+        return replace(after, sources=(*before.sources, digest))
+
+    after = taken_in(read_state(state)) if dry_run else change_file(state, taken_in)
     click.echo(f"{len(seen):,} decisions {'would be ' if dry_run else ''}taken in", err=True)
     _show(after, as_json)
 

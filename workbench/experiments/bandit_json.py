@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict, fields
 from datetime import date
 from pathlib import Path
@@ -56,6 +57,30 @@ def write_state(path: Path, state: BanditState) -> None:
         write_whole(path, to_json(state) + "\n")
     except OSError as error:
         raise EngineError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def change_file(path: Path, change: Callable[[BanditState], BanditState]) -> BanditState:
+    """Read a state, change it and write it, one process at a time; what was written.
+
+    Raises:
+        Misuse: There is no such file, it holds no state, or the change is refused.
+        EngineError: The file cannot be locked or written.
+    """
+    from filelock import FileLock
+
+    if not path.is_file():
+        return read_state(path)
+    lock = FileLock(f"{path}.lock", mode=0o600)
+    try:
+        lock.acquire()
+    except OSError as error:
+        raise EngineError(f"{path} cannot be locked: {error.strerror}") from error
+    try:
+        changed = change(read_state(path))
+        write_state(path, changed)
+    finally:
+        lock.release()
+    return changed
 
 
 def to_json(state: BanditState) -> str:

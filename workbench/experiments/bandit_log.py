@@ -132,14 +132,9 @@ class BanditLog:
         rows = zip(self.arm, self.reward.tolist(), days, self.leaf, strict=True)
         return (Observation(*row) for row in rows)
 
-    def write(self, path: Path) -> None:
-        """The log as a Parquet file.
-
-        Raises:
-            EngineError: The file cannot be written.
-        """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+    def frame(self) -> pd.DataFrame:
+        """The log as a data frame, absent columns left out."""
+        import pandas as pd
 
         held = {
             "unit": self.unit,
@@ -150,9 +145,37 @@ class BanditLog:
             "reward": self.reward,
             "day": self.day,
         }
-        table = pa.table({name: pa.array(column) for name, column in held.items() if column is not None})
+        return pd.DataFrame({name: column for name, column in held.items() if column is not None})
+
+    def summary(self) -> pd.DataFrame:
+        """One row a leaf and arm: decisions, smallest and mean propensity, mean reward."""
+        told = {"decisions": ("reward", "size"), "mean reward": ("reward", "mean")}
+        if self.propensity is not None:
+            told |= {"smallest propensity": ("propensity", "min"), "mean propensity": ("propensity", "mean")}
+        return self.frame().groupby(["leaf", "arm"]).agg(**told).round(4)
+
+    def first(self, decisions: int) -> BanditLog:
+        """The log's first decisions."""
+        kept = slice(decisions)
+        return BanditLog(
+            arm=self.arm[kept],
+            reward=self.reward[kept],
+            propensity=None if self.propensity is None else self.propensity[kept],
+            unit=None if self.unit is None else self.unit[kept],
+            leaf=self.leaf[kept],
+            day=None if self.day is None else self.day[kept],
+            table_version=None if self.table_version is None else self.table_version[kept],
+            target=None if self.target is None else self.target[kept],
+        )
+
+    def write(self, path: Path) -> None:
+        """The log as a Parquet file.
+
+        Raises:
+            EngineError: The file cannot be written.
+        """
         try:
-            pq.write_table(table, path)
+            self.frame().to_parquet(path)
         except OSError as error:
             raise EngineError(f"{path} cannot be written: {error.strerror}") from error
 

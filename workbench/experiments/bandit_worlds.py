@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from workbench.errors import Misuse
 from workbench.experiments.bandit_log import BanditLog, LogRecord
 from workbench.experiments.bandits import FIRST, BanditDesign, BanditState, Observation, decide_table, update
 from workbench.experiments.decision_table import DecisionTable
-from workbench.experiments.leaves import DEFAULT
+from workbench.experiments.leaves import DEFAULT, Leaf
 from workbench.stats.moments import Floats
 
 
@@ -123,6 +124,36 @@ def simulate(
         tables.append(table)
         records += seen
     return Simulation(regret, per_day, state, BanditLog.of(records), tuple(tables))
+
+
+class Example(NamedTuple):
+    """A log, a policy that did not make it, and what that policy is truly worth."""
+
+    log: BanditLog
+    target: DecisionTable
+    truth: float  # mean reward a decision
+    least: float  # smallest propensity in the log
+
+
+def off_policy_example(decisions: int, *, rng: np.random.Generator) -> Example:
+    """Three offers in two regions: one bandit's last table, judged from the log of another, careful one.
+
+    The bandit that is judged learned from decisions of its own: a table looks better than it is in
+    the log that taught it.
+
+    Args:
+        decisions: In the log, about so many; each unit comes about four times.
+        rng: Draws both.
+    """
+    means = {"eu": {"banner": 0.08, "call": 0.10, "mail": 0.05}, "us": {"banner": 0.06, "call": 0.05, "mail": 0.09}}
+    leaves = tuple(Leaf(name, {"region": name}) for name in means)
+    world = World.by_leaf(means, days=14)
+    careful = BanditDesign("offers", world.arms, "binary", leaves=leaves, floor=0.15)
+    bold = replace(careful, name="offers, another market", floor=0.02)
+    per_day = max(1, decisions // world.days)
+    learned = simulate(world, bold, per_day=per_day, rng=rng)
+    log = simulate(world, careful, per_day=per_day, rng=rng, returning=max(1, decisions // 4)).log
+    return Example(log, learned.tables[-1], world.worth(learned.tables[-1]), careful.floor)
 
 
 def _played(

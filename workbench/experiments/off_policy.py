@@ -72,9 +72,9 @@ class Evaluation:
         if found.exact is not None:
             exact = f" Whatever the rewards' shape, the value lies in {_span(found.exact)} ({found.level:.0%}, IPS)."
         return (
-            f"{found.n:,} decisions for {found.units:,} units are worth {found.effective:,.0f} under {self.target}, "
-            f"their rewards {found.events:,.0f}; the largest weight is {found.largest_weight:.3g}, "
-            f"the mean {found.mean_weight:.3f}{cut}.{exact}"
+            f"{found.n:,} decisions for {found.units:,} units are worth {found.effective:,.0f} independent ones under "
+            f"{self.target}, {found.events:,.0f} of them with a reward; "
+            f"the largest weight is {found.largest_weight:.3g}, the mean {found.mean_weight:.3f}{cut}.{exact}"
         )
 
     def figures(self) -> dict[str, dict[str, Any]]:

@@ -167,7 +167,7 @@ def _hurdles(arms: Sequence[Hurdle]) -> tuple[Floats, Densities]:
 
     def density(z: Floats) -> Floats:
         rows = [np.exp(-(((z[:, None] - at) / width) ** 2) / 2) @ (mass / width) for at, width, mass in parts]
-        return np.stack(rows) / np.sqrt(2 * np.pi)
+        return np.asarray(np.stack(rows) / np.sqrt(2 * np.pi))
 
     return _spread(centre, sd, left, right), density
 

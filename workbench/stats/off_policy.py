@@ -327,7 +327,7 @@ def _refusal(log: Logged, error: float, mean_weight: float, effective: float, ev
         )
     if effective < LEAST_EFFECTIVE:
         return (
-            f"The log's {n:,} decisions are worth {effective:,.0f} under the target policy; at least "
+            f"The log's {n:,} decisions are worth {effective:,.0f} independent ones under the target policy; at least "
             f"{LEAST_EFFECTIVE:.0f} are needed. Log {_times(LEAST_EFFECTIVE, effective)} as many, "
             "or evaluate a policy closer to the one that played."
         )
