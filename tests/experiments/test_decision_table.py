@@ -131,6 +131,12 @@ def test_a_changed_text_is_refused(change, said):
         DecisionTable.from_json(json.dumps(BODY | change))
 
 
+@pytest.mark.parametrize("unit", [17, None, b"user", "\ud800"])
+def test_a_unit_whose_name_is_no_text_is_refused(unit):
+    with pytest.raises(Misuse, match="its name must be text"):
+        TABLE.choose(unit)
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"format": 1}', "NaN"])
 def test_what_is_no_table_is_refused(text):
     with pytest.raises(Misuse):

@@ -211,19 +211,23 @@ def off_policy(
 
 
 def _show(state: BanditState, as_json: bool) -> None:
-    from workbench.experiments.bandits import decide_table
+    from workbench.experiments.bandits import decide_table, shares
 
     made = decide_table(state)
     if as_json:
         click.echo(made.as_json())
         return
     rows = [
-        [leaf, arm, f"{weight:.4f}", f"{tallies[arm].n:,.6g}", f"{tallies[arm].mean:.6g}" if tallies[arm].n else ""]
-        for leaf, arms in made.weights.items()
-        for tallies in [state.tallies(leaf)]
-        for arm, weight in arms.items()
+        [
+            each.leaf,
+            each.arm,
+            f"{each.share:.4f}",
+            f"{each.decisions:,.6g}",
+            "" if each.mean is None else f"{each.mean:.6g}",
+        ]
+        for each in shares(state)
     ]
-    print_table(["leaf", "arm", "weight", "decisions", "mean reward"], rows)
+    print_table(["leaf", "arm", "share of plays", "decisions", "mean reward"], rows)
     click.echo(f"table {made.version}, from {state.rows:,} decisions up to {state.day or 'no day yet'}")
 
 

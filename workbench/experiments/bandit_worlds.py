@@ -126,6 +126,29 @@ def simulate(
     return Simulation(regret, per_day, state, BanditLog.of(records), tuple(tables))
 
 
+def compare_plans(
+    world: World, plans: Mapping[str, BanditDesign], *, per_day: int, runs: int, seed: int
+) -> dict[str, list[Simulation]]:
+    """Several plans in one world, each over the same seeds.
+
+    Args:
+        world: What is true.
+        plans: Designs, by what they are called.
+        per_day: Decisions a day.
+        runs: Simulations of each plan.
+        seed: Of the first; the others follow it.
+    """
+    return {
+        called: [
+            simulate(
+                world, replace(plan, name=f"{plan.name} {run}"), per_day=per_day, rng=np.random.default_rng(seed + run)
+            )
+            for run in range(runs)
+        ]
+        for called, plan in plans.items()
+    }
+
+
 class Example(NamedTuple):
     """A log, a policy that did not make it, and what that policy is truly worth."""
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from math import floor, isfinite, log
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -44,8 +44,8 @@ from workbench.stats.moments import Floats
 FIRST = date(2026, 1, 1)  # a day for examples and simulations
 ALWAYS = 0  # the day under which evidence is kept that no window tells apart
 
-Rule = str
-RULES = ("thompson", "top two", "uniform", "greedy")
+Rule = Literal["thompson", "top two", "uniform", "greedy"]
+
 FITS: dict[Reward, tuple[Callable[[float], bool], str]] = {
     "binary": (lambda reward: reward in {0, 1}, "0 or 1"),
     "count": (lambda reward: reward >= 0 and reward == floor(reward), "a whole number from 0"),
@@ -71,6 +71,16 @@ class Cell(NamedTuple):
     day: int  # ordinal of the day under a window, else ALWAYS
 
 
+class Share(NamedTuple):
+    """What an arm gets in a leaf, and why."""
+
+    leaf: str
+    arm: str
+    share: float  # of plays
+    decisions: float  # seen, in the weight that they still have
+    mean: float | None  # reward; None: the arm was not played there
+
+
 @dataclass(frozen=True)
 class BanditDesign:
     """What is played, what counts as good, and how fast it is forgotten."""
@@ -93,7 +103,7 @@ class BanditDesign:
             raise Misuse(f"the arms are {', '.join(self.arms)}; a bandit needs two or more, each named once")
         for what, given, known in (
             ("reward", self.reward, tuple(FITS)),
-            ("rule", self.rule, RULES),
+            ("rule", self.rule, get_args(Rule)),
             ("better", self.better, ("higher", "lower")),
         ):
             if given not in known:
@@ -186,8 +196,7 @@ def update(state: BanditState, observations: Observation | Iterable[Observation]
         arm, reward, day, leaf = observations
         _check(state.design, arm, leaf, (reward,))
         logs = (1.0, log(reward)) if reward > 0 else (0.0, 0.0)
-        single = Tally(1.0, reward, 0.0, *logs)
-        return _joined(state, {(leaf, arm, day): single})
+        return _joined(state, {(leaf, arm, day): Tally(1.0, reward, 0.0, *logs)})
     rewards: dict[tuple[str, str, date], list[float]] = {}
     for arm, reward, day, leaf in observations:
         rewards.setdefault((leaf, arm, day), []).append(reward)
@@ -226,6 +235,16 @@ def decide_table(state: BanditState) -> DecisionTable:
         found = floored(_weights(design, list(own.values())), design.floor)
         weights[leaf] = dict(zip(design.arms, map(float, found), strict=True))
     return DecisionTable.of(design.name, weights, design.leaves)
+
+
+def shares(state: BanditState) -> list[Share]:
+    """The table beside what it was made from: one row a leaf and arm."""
+    return [
+        Share(leaf, arm, weight, known[arm].n, known[arm].mean if known[arm].n else None)
+        for leaf, arms in decide_table(state).weights.items()
+        for known in [state.tallies(leaf)]
+        for arm, weight in arms.items()
+    ]
 
 
 def _weights(design: BanditDesign, tallies: list[Tally]) -> Floats:

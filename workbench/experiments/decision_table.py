@@ -107,10 +107,16 @@ class DecisionTable:
         Args:
             unit: Name of the unit; the same name gets the same arm.
             context: Attributes to values; what fits no leaf falls to the default one.
+
+        Raises:
+            Misuse: The unit's name is no text.
         """
         multiplier, shift, find, looks = self._serving
         ends, choices = looks[find(context)]
-        return choices[bisect_right(ends, (crc32(unit.encode()) * multiplier + shift) & MASK)]
+        try:
+            return choices[bisect_right(ends, (crc32(unit.encode()) * multiplier + shift) & MASK)]
+        except (AttributeError, UnicodeEncodeError) as error:
+            raise Misuse(f"the unit is {unit!r}; its name must be text", hint="pass str(unit)") from error
 
     def choose_many(self, units: Sequence[str], leaves: Sequence[str] | None = None) -> Choices:
         """The arms of many units at once, each the one that `choose` gives.
