@@ -138,6 +138,10 @@ def test_the_exact_interval_holds_where_weights_are_heavy():
 def test_cutting_weights_is_stated():
     found = off_policy(played(np.random.default_rng(3), 500), clip=2.0, rewards=(0.0, 1.0), weight_bound=7.0)
     assert found.clipped > 0 and found.largest_weight == pytest.approx(7.0)
+    weights = TARGET / LOGGED
+    share = float((LOGGED * np.minimum(weights, 2.0)).sum(axis=1).mean())  # of the target's plays that are left
+    assert found.lost == pytest.approx(1 - share, abs=0.08)
+    assert "what is left is another policy's value" in found.refusal
     assert found.exact is None, "the interval of a cut mean is not that of the value"
 
 
@@ -184,6 +188,7 @@ ONE = np.ones(3)
         (lambda: Logged(ONE, np.array([1.5, 1, 1]), ONE), "a propensity is 1.5"),
         (lambda: Logged(ONE, ONE, np.array([1, 1, 1.2])), "a target probability is 1.2"),
         (lambda: Logged(ONE, ONE, ONE, predicted=ONE), "one of them is missing"),
+        (lambda: off_policy(Logged(ONE, ONE, ONE, unit=np.zeros(3, dtype=int))), "a single unit"),
         (lambda: off_policy(Logged(ONE, ONE, ONE), level=1.0), "level"),
         (lambda: off_policy(Logged(ONE, ONE, ONE), clip=0.0), "clip"),
         (lambda: off_policy(Logged(ONE, ONE, ONE), replicates=10), "without rng"),

@@ -120,7 +120,7 @@ class BanditDesign:
             raise Misuse(f"the window is {self.window} days; it must be at least 1")
         if not 0 <= self.borrow < float("inf"):
             raise Misuse(f"borrow is {self.borrow:g} rewards; it must not be negative")
-        DecisionTable.of(self.name, self.equal(), self.leaves)
+        DecisionTable.of(self.name, self.equal(), self.leaves)  # refuses leaves that no table can have
 
     @property
     def names(self) -> tuple[str, ...]:

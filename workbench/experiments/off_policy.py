@@ -67,7 +67,7 @@ class Evaluation:
     def worth(self) -> str:
         """What the log is worth for the question, in plain words."""
         found = self.result
-        cut = f"; {found.clipped:.1%} of the weights were cut" if found.clipped else ""
+        cut = f"; cutting weights took away {found.lost:.1%} of its plays" if found.clipped else ""
         exact = ""
         if found.exact is not None:
             exact = f" Whatever the rewards' shape, the value lies in {_span(found.exact)} ({found.level:.0%}, IPS)."
@@ -84,7 +84,7 @@ class Evaluation:
             told[f"value.{name}"] = {"value": value.value, **value.interval._asdict(), "n": found.n}
             told[f"gain.{name}"] = {"value": value.gain, **value.gain_interval._asdict(), "n": found.n}
         told["logged"] = {"value": found.logged, **found.logged_interval._asdict(), "n": found.n}
-        for figure in ("effective", "events", "largest_weight", "mean_weight", "clipped"):
+        for figure in ("effective", "events", "largest_weight", "mean_weight", "clipped", "lost"):
             told[figure] = {"value": getattr(found, figure), "n": found.n}
         return told
 

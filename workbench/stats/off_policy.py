@@ -38,6 +38,7 @@ Method = Literal["IPS", "SNIPS", "DM", "DR", "SNDR"]
 LEAST_EFFECTIVE = 100.0  # decisions that the weighted log must be worth
 LEAST_EVENTS = 10.0  # rewards other than zero that it must be worth
 SUPPORT = 0.01  # share of the target's plays that may fall on arms the log never played
+MOST_LOST = 0.1  # share of the target's plays that may be cut away
 OFF = 4.0  # standard errors by which the mean weight may miss 1
 CHUNK = 4_000_000  # numbers held at once by the bootstrap
 
@@ -97,6 +98,7 @@ class OffPolicy:
     largest_weight: float  # before clipping
     mean_weight: float  # before clipping; near 1 where propensities are right
     clipped: float  # share of decisions whose weight was cut
+    lost: float  # share of the target's plays that was cut away with them
     refusal: str | None  # why the sample cannot carry the answer; None: it can
     level: float  # of all intervals
 
@@ -130,7 +132,8 @@ def off_policy(
             was seen), for the exact interval.
 
     Raises:
-        ValueError: A setting is out of range, or a reward or weight lies beyond the stated bounds.
+        ValueError: A setting is out of range, a reward or weight lies beyond the stated bounds, or
+            there is a single unit.
 
     Source:
         Horvitz & Thompson (1952), JASA 47, 663-685 (IPS); Swaminathan & Joachims (2015), NIPS 28
@@ -146,12 +149,15 @@ def off_policy(
     raw = log.target / log.propensity
     weight = raw if clip is None else np.minimum(raw, clip)
     sums = _unit_sums(log, weight)
+    if sums["one"].size < 2:
+        raise ValueError("the log has decisions for a single unit; an error needs at least two")
     drawn = _resampled(sums, replicates, rng) if replicates and rng is not None else None
     play = _Ratio("reward")
     methods: dict[Method, _Ratio] = {"IPS": _Ratio("weighted"), "SNIPS": _Ratio(None, "weighted")}
     if log.expected is not None:
         methods |= {"DM": _Ratio("expected"), "DR": _Ratio("doubly"), "SNDR": _Ratio("expected", "residual")}
     effective, events = _effective(sums["weight"]), _effective(sums["event"])
+    lost = 1 - float(weight.sum() / raw.sum()) if raw.any() else 0.0
     return OffPolicy(
         n=log.reward.size,
         units=sums["one"].size,
@@ -164,7 +170,8 @@ def off_policy(
         largest_weight=float(raw.max()),
         mean_weight=float(raw.mean()),
         clipped=float((raw > weight).mean()),
-        refusal=_refusal(log, _mean_error(log, raw), float(raw.mean()), effective, events),
+        lost=lost,
+        refusal=_refusal(log, raw, effective, events, lost),
         level=level,
     )
 
@@ -276,9 +283,9 @@ def _value(
 
 
 def _error(influence: Floats) -> float:
-    """Standard error from what each unit adds; infinite for a single unit."""
+    """Standard error from what each unit adds."""
     units = influence.size
-    return float(np.sqrt(units / (units - 1) * (influence**2).sum())) if units > 1 else np.inf
+    return float(np.sqrt(units / (units - 1) * (influence**2).sum()))
 
 
 def _effective(weights: Floats) -> float:
@@ -317,9 +324,9 @@ def _mean_error(log: Logged, raw: Floats) -> float:
     return _error(about if log.unit is None else _by_unit(log.unit, about))
 
 
-def _refusal(log: Logged, error: float, mean_weight: float, effective: float, events: float) -> str | None:
+def _refusal(log: Logged, raw: Floats, effective: float, events: float, lost: float) -> str | None:
     """Why this sample cannot carry the answer, or None."""
-    n = log.reward.size
+    n, mean_weight = raw.size, float(raw.mean())
     if log.unsupported > SUPPORT:
         return (
             f"The target policy gives {log.unsupported:.0%} of its plays to arms that the log never played there; "
@@ -331,7 +338,12 @@ def _refusal(log: Logged, error: float, mean_weight: float, effective: float, ev
             f"{LEAST_EFFECTIVE:.0f} are needed. Log {_times(LEAST_EFFECTIVE, effective)} as many, "
             "or evaluate a policy closer to the one that played."
         )
-    if abs(mean_weight - (1 - log.unsupported)) > OFF * error + 1e-9:
+    if lost > MOST_LOST:
+        return (
+            f"Cutting weights took away {lost:.0%} of the target policy's plays: what is left is another policy's "
+            "value. Cut higher, or evaluate a policy closer to the one that played."
+        )
+    if abs(mean_weight - (1 - log.unsupported)) > OFF * _mean_error(log, raw) + 1e-9:
         return (
             f"The weights average {mean_weight:.3g}, and with right propensities they would average 1: "
             "the propensities are not those with which the arms were played, or decisions are missing."
