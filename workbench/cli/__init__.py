@@ -12,6 +12,7 @@ import click
 from workbench import __version__
 from workbench.cli.ab import ab
 from workbench.cli.archive import archive
+from workbench.cli.bandit import bandit, off_policy
 from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
 from workbench.cli.kernel import kernel
@@ -54,10 +55,12 @@ for command in (
     runs,
     diff,
     rerun,
-    power,
-    archive,
     schedule,
     ab,
+    power,
+    archive,
+    bandit,
+    off_policy,
     models,
     promote,
     reject,

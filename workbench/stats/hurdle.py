@@ -53,6 +53,11 @@ class Hurdle:
         return float(np.sqrt(max(self._power(2.0) - self._power(1.0) ** 2, 0.0)))
 
     @property
+    def normals(self) -> tuple[Floats, Floats, Floats]:
+        """Centres, widths and weights of the normals that the logarithm is mixed from."""
+        return self._parts
+
+    @property
     def leans_on_cap(self) -> float:
         """Share of the expected mean amount that comes from σ above three quarters of the cap."""
         sigma, mass = self._sigma(FINE)
