@@ -18,6 +18,7 @@ from workbench.cli.models import models, promote, reconcile, reject, rollback
 from workbench.cli.new import new
 from workbench.cli.options import Commands
 from workbench.cli.policy import policy
+from workbench.cli.price import price
 from workbench.cli.run import params, run
 from workbench.cli.runs import diff, rerun, runs
 from workbench.cli.schedule import schedule
@@ -57,6 +58,7 @@ for command in (
     reject,
     rollback,
     reconcile,
+    price,
     policy,
     ledger,
     serve,

@@ -49,7 +49,7 @@ class SegmentReading:
 
     def sentence(self, design: PricingDesign) -> str:
         """For people who decide, numbers first."""
-        where = f"At {money(self.best, design)} {self.segment} brings {money(self.at_best.mean, design)} a visitor"
+        where = f"At {price_tag(self.best, design)} {self.segment} brings {money(self.at_best.mean, design)} a visitor"
         said = f"{where}, between {money(self.at_best.low, design)} and {money(self.at_best.high, design)}"
         if not self.visitors:
             return f"{said}; this is known from other segments alone, none of its visitors was seen yet."
@@ -57,7 +57,7 @@ class SegmentReading:
             return f"{said}; that is what it is charged now, and no price within reach is expected to bring more."
         more = f"{money(self.gain.mean, design)} a visitor"
         return (
-            f"{said}; moving from {money(self.reference, design)} is worth {more}, and the chance that it is "
+            f"{said}; moving from {price_tag(self.reference, design)} is worth {more}, and the chance that it is "
             f"worth anything is {chance(self.chance_of_gain)}."
         )
 
@@ -165,14 +165,26 @@ def read_prices(
 
 
 def money(amount: float, design: PricingDesign) -> str:
-    """An amount as people read it: to the cent, whole numbers without.
+    """An amount as people read it, to the cent.
 
-    >>> money(1.4249, PricingDesign("a", (1.0, 2.0), {"s": 1.0})), money(-29.0, PricingDesign("a", (1.0, 2.0), {"s": 1.0}))
-    ('1.42 €', '−29 €')
+    >>> money(-1204.5, PricingDesign("plans", (1.0, 2.0), {"small": 1.0}))
+    '−1,204.50 €'
     """
-    text = f"{abs(amount):,.2f}".removesuffix(".00")
-    sign = "−" if amount < 0 and text != "0" else ""
-    return f"{sign}{text} {SIGNS.get(design.currency, design.currency)}"
+    text = f"{abs(amount):,.2f}"
+    return f"{'−' if amount < 0 and float(text.replace(',', '')) else ''}{text} {_sign(design)}"
+
+
+def price_tag(price: float, design: PricingDesign) -> str:
+    """A price of the list, as it is listed.
+
+    >>> price_tag(29.0, PricingDesign("plans", (19.5, 29.0), {"small": 29.0}))
+    '29 €'
+    """
+    return f"{f'{price:,.2f}'.removesuffix('.00')} {_sign(design)}"
+
+
+def _sign(design: PricingDesign) -> str:
+    return SIGNS.get(design.currency, design.currency)
 
 
 def _cost_of_exploring(state: PricingState, revenue: Floats, expected: Floats) -> Floats:

@@ -4,8 +4,8 @@ Each is a `Policy` for one simulation; one that remembers is made anew for the n
 
 >>> from workbench.experiments.price_worlds import PRICES
 >>> seen = np.zeros((0, 2, len(PRICES)))
->>> explore_then_commit(PRICES, days=14)(seen, seen, np.random.default_rng(0))[0, 0]
-0.1
+>>> explore_then_commit(PRICES, days=14)(seen, seen, np.random.default_rng(0))[0, :2].tolist()
+[0.1, 0.1]
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def smooth_thompson(
     def weights(seen: Floats, bought: Floats, rng: np.random.Generator) -> Floats:
         nonlocal yesterday
         age = np.ones(len(seen)) if half_life is None else 2.0 ** (-np.arange(len(seen))[::-1] / half_life)
-        counts = (np.tensordot(age, each, 1) for each in (bought, seen))
-        yesterday = demand_posterior(*counts, prices, prior, start=yesterday)
+        y, n = (np.tensordot(age, each, 1) for each in (bought, seen))
+        yesterday = demand_posterior(y, n, prices, prior, start=yesterday)
         drawn = yesterday.draw(rng, draws, falls=falls, spread=boldness)
         return thompson_weights(drawn * p, np.ones(drawn.shape[1:], dtype=bool))
 

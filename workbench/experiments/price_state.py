@@ -24,7 +24,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -162,7 +162,9 @@ class PricingState:
             rows = [empty._checked(Sales(*row)) for row in body["rows"]]
             sources = tuple(sorted(str(source) for source in body["sources"]))
         except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise Misuse(f"this is no state of a price experiment: {error!r}", hint="workbench price start DESIGN") from error
+            raise Misuse(
+                f"this is no state of a price experiment: {error!r}", hint="workbench price start DESIGN"
+            ) from error
         cells = {(row.day, row.segment, row.price): (row.seen, row.bought) for row in rows}
         if len(cells) < len(rows):
             raise Misuse("the state names a day, segment and price twice", hint="take it from a backup")

@@ -28,6 +28,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,7 +67,7 @@ class PriceTable:
         """The design it follows."""
         return self.reading.state.design
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of design, counts and weights; customers are dealt by it."""
         text = self.reading.state.as_json() + json.dumps(self.weights.tolist())
@@ -84,7 +85,8 @@ class PriceTable:
         drawn = hashlib.sha256(f"{self.digest}\n{segment}\n{customer}".encode()).digest()
         at = int.from_bytes(drawn[:7], "big") / 2**56
         given = np.flatnonzero(row)
-        k = int(given[min(np.searchsorted(np.cumsum(row[given]), at, side="right"), len(given) - 1)])
+        place = int(np.searchsorted(np.cumsum(row[given]), at, side="right"))
+        k = int(given[min(place, len(given) - 1)])
         return Offer(self.design.prices[k], float(row[k]))
 
     def as_json(self) -> str:
@@ -99,7 +101,12 @@ class PriceTable:
             }
             for segment, row in zip(self.design.segments, self.weights, strict=True)
         ]
-        body = {"format": FORMAT, "design": self.design.name, "currency": self.design.currency, "digest": self.digest}
+        body: dict[str, Any] = {
+            "format": FORMAT,
+            "design": self.design.name,
+            "currency": self.design.currency,
+            "digest": self.digest,
+        }
         body |= {"draws": self.draws, "planned_cost": self.planned_cost, "note": self.note, "leaves": leaves}
         return json.dumps(body | self.reading.as_json(), indent=1, ensure_ascii=False, allow_nan=False)
 
@@ -131,10 +138,12 @@ def weigh(state: PricingState, rng: np.random.Generator, *, level: float = 0.95,
     weights = greedy if stopped else thompson_weights(reading.bold, allowed)
     visitors = _last_visitors(state)
     planned = float((visitors[:, None] * (greedy - weights) * reading.expected).sum())
-    if left is not None and planned > left:  # mixed with the best known so far, until it can be paid
-        share = max(0.0, left / planned)
+    if left is not None and not stopped and planned > left:  # mixed with the best known so far, until it can be paid
+        share = left / planned
         weights, planned = share * weights + (1 - share) * greedy, share * planned
-    return PriceTable(reading, weights, allowed, planned, draws, _note(design, reading.exploring.mean, planned, stopped))
+    return PriceTable(
+        reading, weights, allowed, planned, draws, _note(design, reading.exploring.mean, planned, stopped)
+    )
 
 
 def thompson_weights(revenue: Floats, allowed: Allowed) -> Floats:
@@ -192,6 +201,7 @@ def _note(design: PricingDesign, spent: float, planned: float, stopped: bool) ->
     cost = f"exploring has cost {money(max(spent, 0.0), design)} so far"
     if design.budget is None:
         return f"{cost}; no budget was set."
+    said = f"{cost}, of a budget of {money(design.budget, design)}"
     if stopped:
-        return f"{cost}, all of its budget of {money(design.budget, design)}: every segment is charged its best known price."
-    return f"{cost} of a budget of {money(design.budget, design)}; this table plans to spend {money(planned, design)} a day."
+        return f"{said}, which is all of it: every segment is charged its best known price."
+    return f"{said}; this table plans to spend {money(planned, design)} a day."

@@ -128,12 +128,12 @@ def guarded(design: PricingDesign, *, draws: int = 500) -> Policy:
     """The policy of a design: `weigh` with all of its limits, on the state of all days before."""
     from workbench.experiments.price_table import weigh
 
-    state = PricingState(design)
+    state, known = PricingState(design), 0
 
     def weights(seen: Floats, bought: Floats, rng: np.random.Generator) -> Floats:
-        nonlocal state
-        known = len(state.sources)
+        nonlocal state, known
         state = state.updated(_sales(design, seen[known:], bought[known:], known))
+        known = len(seen)
         return weigh(state, rng, draws=draws).weights
 
     return weights

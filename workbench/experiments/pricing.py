@@ -41,7 +41,9 @@ class FairBand:
         if len(set(self.segments)) < 2:
             raise Misuse(f"a fair band names {list(self.segments)}; it needs two segments or more")
         if self.largest_ratio is None and self.largest_gap is None:
-            raise Misuse(f"the band of {', '.join(self.segments)} has no bound", hint="give largest_ratio or largest_gap")
+            raise Misuse(
+                f"the band of {', '.join(self.segments)} has no bound", hint="give largest_ratio or largest_gap"
+            )
         if self.largest_ratio is not None and not (math.isfinite(self.largest_ratio) and self.largest_ratio >= 1):
             raise Misuse(f"largest_ratio is {self.largest_ratio}; it must be at least 1, which is one price for all")
         if self.largest_gap is not None and not (math.isfinite(self.largest_gap) and self.largest_gap >= 0):
@@ -143,16 +145,20 @@ class PricingDesign:
         """
         try:
             given = dict(body)
-            if given.pop("format") != FORMAT:
-                raise Misuse(f"the format is {body['format']!r}; it must be {FORMAT!r}")
-            bands = [FairBand(tuple(map(str, band.pop("segments"))), **band) for band in map(dict, given.pop("fair", ()))]
+            form = given.pop("format")
+            bands = [
+                FairBand(tuple(map(str, band.pop("segments"))), **band) for band in map(dict, given.pop("fair", ()))
+            ]
             prices = tuple(float(price) for price in given.pop("prices"))
             start = {str(segment): float(price) for segment, price in given.pop("start").items()}
-            return cls(prices=prices, start=start, fair=tuple(bands), **given)
+            design = cls(prices=prices, start=start, fair=tuple(bands), **given)
+        except Misuse:
+            raise
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            if isinstance(error, Misuse):
-                raise
             raise Misuse(f"this is no pricing design: {error!r}", hint=f"it looks like {EXAMPLE}") from error
+        if form != FORMAT:
+            raise Misuse(f"the format is {form!r}; it must be {FORMAT!r}")
+        return design
 
     def _check_bands(self) -> None:
         seen: set[str] = set()

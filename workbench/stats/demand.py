@@ -69,10 +69,10 @@ class DemandPrior:
         if self.axis == "price":
             if p[0] < 0 or p[-1] == 0:
                 raise ValueError(f"the lowest price is {p[0]:g}; it must not be below zero, and not the only one at it")
-            return p / p.mean() - 1
+            return np.asarray(p / p.mean() - 1)
         if p[0] <= 0:
             raise ValueError(f"the lowest price is {p[0]:g}; on the axis 'log price' it must be above zero")
-        return np.log(p) - np.log(p).mean()
+        return np.asarray(np.log(p) - np.log(p).mean())
 
 
 # Level: conversion of 1 to 80 % is within two sd of 18 %. Slope: an odds elasticity of −1.5, and anything from −4.5

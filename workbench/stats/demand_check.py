@@ -62,7 +62,7 @@ def check_logistic(
     smooth, curve = demand_posterior(y, n, prices), demand_posterior(y, n, prices, LOGISTIC)
     factor = smooth.log_evidence - curve.log_evidence
     share = curve.draw(rng, draws, falls=False)
-    again = rng.binomial(n.astype(np.int64), share)
+    again = rng.binomial(n.astype(np.int64), share).astype(np.float64)
     chance = float((_scatter(again, n, share) >= _scatter(y, n, share)).mean())
     fits = bool(factor < np.log(LARGEST_FACTOR) and chance >= LEAST_CHANCE)
     return LogisticCheck(fits, factor, chance, curve, _sentence(fits, factor, chance))

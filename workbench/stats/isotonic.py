@@ -19,10 +19,10 @@ def falling(values: Floats, weights: Floats) -> Floats:
 
     Args:
         values: One curve along the last axis, any number of axes before it.
-        weights: How much each value counts, above zero; broadcast against the curves.
+        weights: How much each value counts, above zero; one a point, or of the shape of the last axes.
 
     Returns:
-        Of the shape of `values`. Memory is that of `values` times the number of points.
+        Of the shape of `values`.
 
     Raises:
         ValueError: A weight is not above zero, or a value is not finite.
@@ -30,18 +30,18 @@ def falling(values: Floats, weights: Floats) -> Floats:
     Source:
         Robertson, Wright & Dykstra 1988, Order Restricted Statistical Inference, theorem 1.4.4 (max-min formula).
     """
-    v, w = np.broadcast_arrays(np.asarray(values, dtype=np.float64), np.asarray(weights, dtype=np.float64))
+    v, w = np.asarray(values, dtype=np.float64), np.asarray(weights, dtype=np.float64)
     if not (np.isfinite(v).all() and np.isfinite(w).all() and (w > 0).all()):
         raise ValueError("a curve or its weights are not finite, or a weight is not above zero; all must be")
     points = v.shape[-1]
-    start = np.zeros((*v.shape[:-1], 1))
-    sums = np.concatenate([start, np.cumsum(v * w, axis=-1)], axis=-1)
-    masses = np.concatenate([start, np.cumsum(w, axis=-1)], axis=-1)
-    fitted = np.full(v.shape, np.inf)
+    sums = np.cumsum(np.moveaxis((v * w)[None], -1, 0), axis=0)  # points first: a step below is a pass over all curves
+    masses = np.cumsum(np.moveaxis(w, -1, 0), axis=0)
+    fitted = np.full(sums.shape, np.inf)
     for first in range(points):
-        mean = (sums[..., first + 1 :] - sums[..., first, None]) / (masses[..., first + 1 :] - masses[..., first, None])
-        reaching = np.maximum.accumulate(mean[..., ::-1], axis=-1)[
-            ..., ::-1
-        ]  # the largest mean that ends at k or later
-        np.minimum(fitted[..., first:], reaching, out=fitted[..., first:])
-    return fitted
+        reaching = np.full(sums.shape[1:], -np.inf)  # the largest mean of a run from `first` to `last` or beyond
+        for last in reversed(range(first, points)):
+            total = sums[last] - sums[first - 1] if first else sums[last]
+            mass = masses[last] - masses[first - 1] if first else masses[last]
+            np.maximum(reaching, total / mass, out=reaching)
+            np.minimum(fitted[last], reaching, out=fitted[last])
+    return np.ascontiguousarray(np.moveaxis(fitted, 0, -1)[0])
