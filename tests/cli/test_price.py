@@ -34,7 +34,11 @@ def test_from_a_design_to_a_table(run, tmp_path):
     assert run("start", "plans.json", "state.json").exit_code == 0
     assert "2,400 visitors" in run("update", "state.json", "monday.csv").stderr
     shown = run("table", "state.json")
-    assert shown.exit_code == 0 and "At 39 € large brings" in shown.stdout and "budget of 5,000.00 €" in shown.stdout
+    assert (
+        shown.exit_code == 0
+        and "At 39 € a visitor of large brings" in shown.stdout
+        and "budget of 5,000.00 €" in shown.stdout
+    )
     body = json.loads(run("table", "state.json", "--json").stdout)
     assert [leaf["leaf"] for leaf in body["leaves"]] == ["small", "large"]
     assert {p.name for p in tmp_path.iterdir()} == {"plans.json", "monday.csv", "state.json"}

@@ -109,7 +109,7 @@ def test_exploring_stops_when_its_budget_is_spent_and_says_so():
     table = weigh(sold(design), np.random.default_rng(0))
     assert table.reading.exploring.mean > 50
     assert sorted(table.weights.max(axis=1)) == [1.0, 1.0] and table.planned_cost == 0
-    assert "which is all of it: every segment is charged its best known price" in table.note
+    assert table.note.startswith("Exploring has stopped: the budget of 50.00 € is spent")
 
 
 def test_a_table_is_mixed_with_the_best_until_it_can_be_paid():
@@ -157,8 +157,17 @@ def test_the_sentence_has_the_money_the_range_and_the_chance():
     design = PricingDesign("plans", (9.0, 19.0, 29.0), {"small companies": 9.0})
     reading = read_prices(sold(design, seen=2000, shares=(0.4, 0.3, 0.1)), np.random.default_rng(0))
     sentence = reading.sentences["small companies"]
-    assert sentence.startswith("At 19 € small companies brings 5.")
+    assert sentence.startswith("At 19 € a visitor of small companies brings 5.")
     assert "moving from 9 € is worth 2." in sentence and "over 99.9 %" in sentence
+    assert reading.sentence.startswith("Over 1 day, against the prices charged before, the best known ones bring 2.")
+    assert reading.gain == reading.segments["small companies"].gain
+
+
+def test_what_was_only_assumed_or_seen_elsewhere_is_said_to_be():
+    design = PricingDesign("plans", (9.0, 19.0), {"a": 9.0, "b": 9.0})
+    assert "assumed beforehand" in read_prices(PricingState(design), np.random.default_rng(0)).sentences["a"]
+    state = PricingState(design).updated([Sales("2026-03-01", "b", 9.0, 500, 100)])
+    assert "from other segments alone" in read_prices(state, np.random.default_rng(0)).sentences["a"]
 
 
 def test_a_unit_cost_moves_the_best_price_up():

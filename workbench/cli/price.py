@@ -104,7 +104,7 @@ def table(state_file: Path, seed: int, level: float, as_json: bool) -> None:
             for name, row in zip(design.segments, found.weights, strict=True)
         ],
     )
-    for sentence in (*found.reading.sentences.values(), f"{found.note[:1].upper()}{found.note[1:]}"):
+    for sentence in (found.reading.sentence, *found.reading.sentences.values(), found.note):
         click.echo(sentence)
 
 

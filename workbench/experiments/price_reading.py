@@ -1,7 +1,7 @@
 """What is known of each price in money: revenue a visitor with its interval, the best price, the price of learning.
 
     reading = read_prices(state, rng)
-    reading.sentences["small"]    # "At 29 € small brings 1.42 € a visitor, between …"
+    reading.sentences["small"]    # "At 29 € a visitor of small brings 1.42 €, between …"
     reading.exploring.mean        # what mixing prices has cost so far
 
 All of it comes from joint draws of the demand curves. *What exploring cost*: each day's visitors
@@ -45,20 +45,22 @@ class SegmentReading:
     at_best: Amount  # revenue a visitor there
     gain: Amount  # of moving from the reference to the best, a visitor
     chance_of_gain: float  # probability that the best brings more than the reference; 0.5 where they are one
-    visitors: int  # seen so far
+    visitors: int  # of this segment, seen so far
+    elsewhere: int  # of all other segments
 
     def sentence(self, design: PricingDesign) -> str:
         """For people who decide, numbers first."""
-        where = f"At {price_tag(self.best, design)} {self.segment} brings {money(self.at_best.mean, design)} a visitor"
-        said = f"{where}, between {money(self.at_best.low, design)} and {money(self.at_best.high, design)}"
+        where = f"At {price_tag(self.best, design)} a visitor of {self.segment} brings"
+        low, high = money(self.at_best.low, design), money(self.at_best.high, design)
+        said = f"{where} {money(self.at_best.mean, design)}, between {low} and {high}"
         if not self.visitors:
-            return f"{said}; this is known from other segments alone, none of its visitors was seen yet."
+            known = "this is known from other segments alone" if self.elsewhere else "this was assumed beforehand"
+            return f"{said}; {known}, no visitor of {self.segment} was seen yet."
         if self.best == self.reference:
-            return f"{said}; that is what it is charged now, and no price within reach is expected to bring more."
-        more = f"{money(self.gain.mean, design)} a visitor"
+            return f"{said}; that is what is charged now, and no price within reach is expected to bring more."
         return (
-            f"{said}; moving from {price_tag(self.reference, design)} is worth {more}, and the chance that it is "
-            f"worth anything is {chance(self.chance_of_gain)}."
+            f"{said}; moving from {price_tag(self.reference, design)} is worth {money(self.gain.mean, design)} a "
+            f"visitor, and the chance that it is worth anything is {chance(self.chance_of_gain)}."
         )
 
 
@@ -76,7 +78,23 @@ class PriceReading:
     high: Floats
     conversion: Floats  # expected, segments × prices
     exploring: Amount  # what mixing prices has cost so far
+    gain: Amount  # a visitor, of the best known prices over those charged before the experiment
+    chance_of_gain: float  # probability that it is above zero
     segments: dict[str, SegmentReading]
+
+    @property
+    def sentence(self) -> str:
+        """All segments together, each as it was visited."""
+        design = self.state.design
+        days = len(self.state.days)
+        if not days:
+            return "No visitor was seen yet."
+        low, high = money(self.gain.low, design), money(self.gain.high, design)
+        return (
+            f"Over {days} day{'s' if days > 1 else ''}, against the prices charged before, the best known ones bring "
+            f"{money(self.gain.mean, design)} more a visitor, between {low} and {high}; the chance that they bring "
+            f"more is {chance(self.chance_of_gain)}. Exploring has cost {money(max(self.exploring.mean, 0), design)}."
+        )
 
     @property
     def sentences(self) -> dict[str, str]:
@@ -97,7 +115,9 @@ class PriceReading:
             for s, name in enumerate(self.state.design.segments)
         }
         spent = self.exploring._asdict()
-        return {"prices": prices, "level": self.level, "revenue_a_visitor": curves, "exploring": spent}
+        gain = self.gain._asdict() | {"chance": self.chance_of_gain}
+        told = {"sentence": self.sentence, "prices": prices, "level": self.level, "gain": gain}
+        return told | {"revenue_a_visitor": curves, "exploring": spent}
 
 
 def read_prices(
@@ -133,13 +153,16 @@ def read_prices(
     tails = [(1 - level) / 2, (1 + level) / 2]
     low, high = np.quantile(revenue, tails, axis=0)
     references = state.references()
-    seen = state.by_day.seen.sum(axis=(0, 2))
+    visitors = state.by_day.seen.sum(axis=(0, 2))
+    share_of = visitors / max(visitors.sum(), 1.0)
+    gained = np.zeros(draws)
     read = {}
     for s, segment in enumerate(design.segments):
         within = design.reachable(segment, references[segment])
         best = int(np.where(within, expected[s], -np.inf).argmax())
         now = design.prices.index(references[segment])
         gain = revenue[:, s, best] - revenue[:, s, now]
+        gained += share_of[s] * (revenue[:, s, best] - revenue[:, s, design.prices.index(design.start[segment])])
         read[segment] = SegmentReading(
             segment=segment,
             reference=references[segment],
@@ -147,7 +170,8 @@ def read_prices(
             at_best=Amount(float(expected[s, best]), float(low[s, best]), float(high[s, best])),
             gain=_amount(gain, tails),
             chance_of_gain=float((gain > 0).mean()) if best != now else 0.5,
-            visitors=int(seen[s]),
+            visitors=int(visitors[s]),
+            elsewhere=int(visitors.sum() - visitors[s]),
         )
     return PriceReading(
         state=state,
@@ -160,6 +184,8 @@ def read_prices(
         high=high,
         conversion=share.mean(axis=0),
         exploring=_amount(_cost_of_exploring(state, revenue, expected), tails),
+        gain=_amount(gained, tails),
+        chance_of_gain=float((gained > 0).mean()),
         segments=read,
     )
 

@@ -198,10 +198,10 @@ def _last_visitors(state: PricingState) -> Floats:
 
 
 def _note(design: PricingDesign, spent: float, planned: float, stopped: bool) -> str:
-    cost = f"exploring has cost {money(max(spent, 0.0), design)} so far"
+    plan = f"This table plans to spend {money(planned, design)} a day on exploring"
     if design.budget is None:
-        return f"{cost}; no budget was set."
-    said = f"{cost}, of a budget of {money(design.budget, design)}"
+        return f"{plan}; no budget was set."
+    budget = f"the budget of {money(design.budget, design)}"
     if stopped:
-        return f"{said}, which is all of it: every segment is charged its best known price."
-    return f"{said}; this table plans to spend {money(planned, design)} a day."
+        return f"Exploring has stopped: {budget} is spent, and every segment is charged its best known price."
+    return f"{plan}; {money(design.budget - spent, design)} of {budget} is left."
