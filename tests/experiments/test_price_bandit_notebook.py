@@ -59,5 +59,5 @@ def test_it_runs_the_case_from_end_to_end(monkeypatch):
     assert {"design.json", "state.json", "table.json", "revenue.png", "lost.png"} == set(hands.files)
     leaves = json.loads(hands.files["table.json"])["leaves"]
     assert [leaf["leaf"] for leaf in leaves] == ["segment 1", "segment 2", "segment 3"]
-    assert all(sum(leaf["weights"]) == pytest.approx(1) and min(leaf["prices"]) >= 14 for leaf in leaves)
+    assert all(sum(leaf["weights"]) == pytest.approx(1) and min(leaf["prices"]) >= 9 for leaf in leaves)
     assert "logistic curve" in hands.said["lesson"][0] and "close" in hands.said

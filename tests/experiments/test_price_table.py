@@ -46,7 +46,7 @@ def limited(draw):
         PRICES,
         start,
         floor=floor,
-        largest_move=draw(st.none() | st.floats(0, 1)),
+        largest_move=draw(st.none() | st.floats(0.56, 1)),
         fair=(band,),
         budget=draw(st.none() | st.floats(0, 300)),
         half_life=draw(st.none() | st.floats(1, 30)),
@@ -147,7 +147,7 @@ def test_a_customer_sees_one_price_and_prices_come_by_their_weights():
 
 def test_segments_charged_too_far_apart_are_told():
     band = FairBand(("a", "b"), largest_ratio=1.2)
-    design = PricingDesign("plans", PRICES, {"a": 19.0, "b": 19.0}, largest_move=0.1, fair=(band,))
+    design = PricingDesign("plans", PRICES, {"a": 19.0, "b": 19.0}, largest_move=0.6, fair=(band,))
     charged = [Sales("2026-03-01", "a", 9.0, 10, 1), Sales("2026-03-01", "b", 59.0, 10, 1)]
     with pytest.raises(Misuse, match="a, b were last charged so far apart"):
         weigh(PricingState(design).updated(charged), np.random.default_rng(0))

@@ -67,7 +67,7 @@ def test_a_fixed_test_stays_with_its_winner():
 def test_a_design_keeps_its_limits_in_a_world():
     start = {f"s{i}": 29.0 for i in range(8)}
     band = FairBand(("s0", "s1"), largest_ratio=1.5)
-    design = PricingDesign("plans", PRICES, start, floor=14.0, largest_move=0.35, fair=(band,))
+    design = PricingDesign("plans", PRICES, start, floor=14.0, largest_move=0.4, fair=(band,))
     run = simulate(guarded(design, draws=100), world(days=12), np.random.default_rng(0))
     assert run.weights[:, :, 0].sum() == 0
     for day in run.weights:

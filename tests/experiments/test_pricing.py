@@ -17,15 +17,15 @@ def test_a_design_comes_back_from_its_text():
 
 
 def test_floor_and_move_both_limit_what_is_reachable():
-    design = PricingDesign("plans", PRICES, START, floor=19.0, largest_move=0.35)
+    design = PricingDesign("plans", PRICES, START, floor=19.0, largest_move=0.53)
     assert design.reachable("large", 29.0).tolist() == [False, True, True, True]
-    assert design.reachable("small", 19.0).tolist() == [False, True, False, False]
+    assert design.reachable("small", 19.0).tolist() == [False, True, True, False]
 
 
 def test_a_reference_with_no_price_in_reach_is_told():
-    design = PricingDesign("plans", PRICES, START, largest_move=0.1)
-    with pytest.raises(Misuse, match="no price of the list is within 10%"):
-        design.reachable("small", 24.0)
+    design = PricingDesign("plans", PRICES, dict.fromkeys(START, 29.0), floor=29.0, largest_move=0.4)
+    with pytest.raises(Misuse, match="no price of the list is within 40%"):
+        design.reachable("small", 9.0)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,7 @@ def test_a_reference_with_no_price_in_reach_is_told():
         ({"start": {"small": 20.0}}, "not on the list"),
         ({"floor": 25.0}, "below the floor"),
         ({"largest_move": -0.1}, "largest_move"),
+        ({"largest_move": 0.6}, "a segment charged 9 could never be charged more"),
         ({"budget": float("nan")}, "budget"),
         ({"half_life": 0.0}, "half_life"),
         ({"boldness": 0.0}, "boldness"),

@@ -65,7 +65,7 @@ class PricingDesign:
     currency: str = "EUR"
     unit_cost: float = 0.0  # what one sale costs, in the currency, at least 0
     floor: float = 0.0  # no price below it, in the currency
-    largest_move: float | None = None  # of any price from what most were charged last, as a share of that; None: any
+    largest_move: float | None = None  # of a price from what most were charged last, as a share of that; None: any
     fair: tuple[FairBand, ...] = ()  # a segment is in at most one
     budget: float | None = None  # what exploring may cost in all, in the currency; None: no limit
     half_life: float | None = None  # days after which a sale counts half, above zero; None: all count alike
@@ -90,6 +90,7 @@ class PricingDesign:
                 raise Misuse(f"{segment} is charged {price:g} today, which is not on the list", hint="add it to prices")
             if price < self.floor:
                 raise Misuse(f"{segment} is charged {price:g} today, below the floor of {self.floor:g}")
+        self._check_moves()
         self._check_bands()
 
     @cached_property
@@ -159,6 +160,17 @@ class PricingDesign:
         if form != FORMAT:
             raise Misuse(f"the format is {form!r}; it must be {FORMAT!r}")
         return design
+
+    def _check_moves(self) -> None:
+        """Each price must be reachable from the next lower one: else a segment that gets there never comes back."""
+        listed = [price for price in self.prices if price >= self.floor * (1 - SLACK)]
+        for low, high in zip(listed, listed[1:], strict=False):
+            if self.largest_move is not None and high - low > self.largest_move * low * (1 + SLACK):
+                raise Misuse(
+                    f"from {low:g} to {high:g} is a move of {high / low - 1:.1%}, and the largest is "
+                    f"{self.largest_move:.0%}: a segment charged {low:g} could never be charged more",
+                    hint="widen largest_move, or list a price between",
+                )
 
     def _check_bands(self) -> None:
         seen: set[str] = set()

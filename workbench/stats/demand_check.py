@@ -2,7 +2,8 @@
 
 A two-parameter logistic curve learns faster than a smooth one where it is true, and never recovers
 where it is not. So it stands behind a check of two parts: the evidence of the smooth curve against
-it (a Bayes factor), and whether data drawn from it scatter about it as the real data do.
+it (a Bayes factor), and whether data drawn from it scatter about it as the real data do. It sees only
+prices that were shown: two of them side by side fit any curve.
 
 >>> seen = np.full((1, 6), 2000.0)
 >>> kinked = np.array([[0.60, 0.31, 0.30, 0.30, 0.29, 0.02]])
