@@ -68,6 +68,8 @@ def test_a_log_is_read_from_csv():
     assert read_sales(text) == MONDAY
     with pytest.raises(Misuse, match="lacks bought"):
         read_sales("day,segment,price,seen\n")
+    with pytest.raises(Misuse, match="no row of sales"):
+        read_sales("day,segment,price,seen,bought\n")
     with pytest.raises(Misuse, match="line 2"):
         read_sales("day,segment,price,seen,bought\n2026-03-02,small,x,1,1\n")
 

@@ -112,6 +112,11 @@ def test_exploring_stops_when_its_budget_is_spent_and_says_so():
     assert table.note.startswith("Exploring has stopped: the budget of 50.00 € is spent")
 
 
+def test_before_the_first_visitor_no_cost_is_planned():
+    table = weigh(PricingState(PricingDesign("plans", PRICES, {"a": 19.0}, budget=10.0)), np.random.default_rng(0))
+    assert "from the second day on" in table.note and (table.weights > 0).sum() > 1
+
+
 def test_a_table_is_mixed_with_the_best_until_it_can_be_paid():
     free = PricingDesign("plans", PRICES, {"a": 19.0, "b": 19.0})
     state = sold(free)
@@ -188,3 +193,17 @@ def test_a_table_is_json_that_a_server_can_read():
 def test_with_a_level_that_is_none_it_refuses():
     with pytest.raises(Misuse, match="level is 1"):
         read_prices(PricingState(PricingDesign("plans", PRICES, {"a": 19.0})), np.random.default_rng(0), level=1.0)
+
+
+def test_the_best_price_that_is_told_is_within_the_fair_band():
+    shares = {"a": (0.6, 0.1, 0.05), "b": (0.6, 0.55, 0.5)}
+    rows = [
+        Sales("2026-03-01", s, p, 1000, int(1000 * share))
+        for s, given in shares.items()
+        for p, share in zip((10.0, 20.0, 40.0), given, strict=True)
+    ]
+    for ratio, best in ((4.0, (10.0, 40.0)), (1.0, (40.0, 40.0))):
+        band = FairBand(("a", "b"), largest_ratio=ratio)
+        design = PricingDesign("plans", (10.0, 20.0, 40.0), {"a": 10.0, "b": 10.0}, fair=(band,))
+        reading = read_prices(PricingState(design).updated(rows), np.random.default_rng(0))
+        assert tuple(segment.best for segment in reading.segments.values()) == best

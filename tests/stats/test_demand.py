@@ -97,6 +97,14 @@ def test_a_million_visitors_all_alike_still_have_a_mode(share):
     assert np.isfinite(demand_posterior(share * n, n, PRICES).logit).all()
 
 
+def test_a_mode_is_found_whatever_the_counts():
+    rng = np.random.default_rng(8)
+    for _ in range(200):
+        n = np.floor(10 ** rng.uniform(-1, 6, (3, 6)))
+        y = rng.binomial(n.astype(int), rng.beta(0.1, 0.1, (3, 6)))
+        assert np.isfinite(demand_posterior(y, n, PRICES[:6]).logit).all()
+
+
 def test_intervals_cover_what_was_drawn_from_the_prior():
     rng = np.random.default_rng(6)
     inside = []

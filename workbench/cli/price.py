@@ -58,12 +58,9 @@ def update(state_file: Path, log: Path, dry_run: bool) -> None:
     state = _state(state_file).updated(sales)
     if not dry_run:
         _write(state_file, state)
+    seen, bought = sum(row.seen for row in sales), sum(row.bought for row in sales)
     verb = "would be" if dry_run else "were"
-    click.echo(
-        f"{sum(row.seen for row in sales):,} visitors and {sum(row.bought for row in sales):,} sales {verb} added; "
-        f"{state_file} {'would have' if dry_run else 'has'} {len(state.days)} days",
-        err=True,
-    )
+    click.echo(f"{seen:,} visitors and {bought:,} sales {verb} added; the last day is {state.days[-1]}", err=True)
 
 
 @price.command()

@@ -18,7 +18,7 @@ import numpy as np
 
 from workbench.errors import Misuse
 from workbench.experiments.price_state import PricingState
-from workbench.experiments.pricing import PricingDesign
+from workbench.experiments.pricing import Allowed, PricingDesign
 from workbench.experiments.words import chance
 from workbench.stats.demand import DemandPosterior, demand_posterior
 from workbench.stats.moments import Floats
@@ -41,7 +41,7 @@ class SegmentReading:
 
     segment: str
     reference: float  # what it was last charged
-    best: float  # reachable price with the highest expected revenue
+    best: float  # price within all limits with the highest expected revenue
     at_best: Amount  # revenue a visitor there
     gain: Amount  # of moving from the reference to the best, a visitor
     chance_of_gain: float  # probability that the best brings more than the reference; 0.5 where they are one
@@ -57,7 +57,7 @@ class SegmentReading:
             known = "this is known from other segments alone" if self.elsewhere else "this was assumed beforehand"
             return f"{said}; {known}, no visitor of {self.segment} was seen yet."
         if self.best == self.reference:
-            return f"{said}; that is what is charged now, and no price within reach is expected to bring more."
+            return f"{said}; that is what is charged now, and no price within the limits is expected to bring more."
         return (
             f"{said}; moving from {price_tag(self.reference, design)} is worth {money(self.gain.mean, design)} a "
             f"visitor, and the chance that it is worth anything is {chance(self.chance_of_gain)}."
@@ -77,6 +77,7 @@ class PriceReading:
     low: Floats
     high: Floats
     conversion: Floats  # expected, segments × prices
+    allowed: Allowed  # prices within all limits, a fair band laid where most is expected, segments × prices
     exploring: Amount  # what mixing prices has cost so far
     gain: Amount  # a visitor, of the best known prices over those charged before the experiment
     chance_of_gain: float  # probability that it is above zero
@@ -153,13 +154,13 @@ def read_prices(
     tails = [(1 - level) / 2, (1 + level) / 2]
     low, high = np.quantile(revenue, tails, axis=0)
     references = state.references()
+    allowed = design.allowed(references, state.traffic()[:, None] * expected)
     visitors = state.by_day.seen.sum(axis=(0, 2))
     share_of = visitors / max(visitors.sum(), 1.0)
     gained = np.zeros(draws)
     read = {}
     for s, segment in enumerate(design.segments):
-        within = design.reachable(segment, references[segment])
-        best = int(np.where(within, expected[s], -np.inf).argmax())
+        best = int(np.where(allowed[s], expected[s], -np.inf).argmax())
         now = design.prices.index(references[segment])
         gain = revenue[:, s, best] - revenue[:, s, now]
         gained += share_of[s] * (revenue[:, s, best] - revenue[:, s, design.prices.index(design.start[segment])])
@@ -183,6 +184,7 @@ def read_prices(
         low=low,
         high=high,
         conversion=share.mean(axis=0),
+        allowed=allowed,
         exploring=_amount(_cost_of_exploring(state, revenue, expected), tails),
         gain=_amount(gained, tails),
         chance_of_gain=float((gained > 0).mean()),

@@ -125,6 +125,10 @@ class PricingState:
             weight = 2.0 ** ((ordinal - ordinal[-1]) / self.design.half_life)
         return Counts(np.tensordot(weight, seen, 1), np.tensordot(weight, bought, 1))
 
+    def traffic(self) -> Floats:
+        """Visitors of each segment so far, and one more, so that none counts for nothing."""
+        return np.asarray(1.0 + self.by_day.seen.sum(axis=(0, 2)))
+
     def references(self) -> dict[str, float]:
         """What each segment was last charged: the price most were shown on its last day, the start before any."""
         found = dict(self.design.start)
@@ -195,7 +199,7 @@ def read_sales(text: str) -> list[Sales]:
     """Sales from the text of a CSV file with columns day, segment, price, seen, bought.
 
     Raises:
-        Misuse: A column is missing, or a cell is no number.
+        Misuse: A column is missing, a cell is no number, or there is no row.
     """
     reader = csv.DictReader(io.StringIO(text))
     if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
@@ -207,6 +211,8 @@ def read_sales(text: str) -> list[Sales]:
         except (TypeError, ValueError) as error:
             raise Misuse(f"line {line} of the log: {error}") from error
         rows.append(Sales(row["day"], row["segment"], *numbers))
+    if not rows:
+        raise Misuse("the log has no row of sales", hint="a day without visitors needs no log")
     return rows
 
 

@@ -26,22 +26,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from workbench.errors import Misuse
 from workbench.experiments.price_reading import DRAWS, PriceReading, money, read_prices
 from workbench.experiments.price_state import PricingState
-from workbench.experiments.pricing import FairBand, PricingDesign
+from workbench.experiments.pricing import Allowed, PricingDesign
 from workbench.stats.moments import Floats
 
 FORMAT = "workbench.pricing.table/1"
-Allowed = npt.NDArray[np.bool_]
 
 
 class Offer(NamedTuple):
@@ -127,12 +124,10 @@ def weigh(state: PricingState, rng: np.random.Generator, *, level: float = 0.95,
     reading = read_prices(state, rng, level=level, draws=draws)
     left = None if design.budget is None else design.budget - reading.exploring.mean
     stopped = left is not None and left <= 0
-    references = state.references()
-    allowed = np.array([design.reachable(s, references[s]) for s in design.segments])
-    traffic = 1.0 + state.by_day.seen.sum(axis=(0, 2))
-    brings = traffic[:, None] * (reading.expected if stopped else reading.bold[int(rng.integers(draws))])
-    for band in design.fair:
-        allowed = _within_band(design, band, allowed, brings)
+    allowed = reading.allowed
+    if design.fair and not stopped:
+        guess = reading.bold[int(rng.integers(draws))]
+        allowed = design.allowed(state.references(), state.traffic()[:, None] * guess)
     best = np.where(allowed, reading.expected, -np.inf).argmax(axis=1)
     greedy = np.eye(len(design.prices))[best]
     weights = greedy if stopped else thompson_weights(reading.bold, allowed)
@@ -141,9 +136,7 @@ def weigh(state: PricingState, rng: np.random.Generator, *, level: float = 0.95,
     if left is not None and not stopped and planned > left:  # mixed with the best known so far, until it can be paid
         share = left / planned
         weights, planned = share * weights + (1 - share) * greedy, share * planned
-    return PriceTable(
-        reading, weights, allowed, planned, draws, _note(design, reading.exploring.mean, planned, stopped)
-    )
+    return PriceTable(reading, weights, allowed, planned, draws, _note(state, reading.exploring.mean, planned, stopped))
 
 
 def thompson_weights(revenue: Floats, allowed: Allowed) -> Floats:
@@ -160,44 +153,16 @@ def thompson_weights(revenue: Floats, allowed: Allowed) -> Floats:
     return np.asarray((best[..., None] == np.arange(revenue.shape[-1])).mean(axis=0))
 
 
-def _within_band(design: PricingDesign, band: FairBand, allowed: Allowed, brings: Floats) -> Allowed:
-    """Allowed prices cut down to that run of the list, within the band, which brings the most.
-
-    Raises:
-        Misuse: No run leaves every segment a price.
-    """
-    rows = [design.segments.index(segment) for segment in band.segments]
-    top, chosen = -np.inf, None
-    for run in _runs(design.prices, band):
-        cut = allowed[rows] & run
-        if cut.any(axis=1).all():
-            total = float(np.where(cut, brings[rows], -np.inf).max(axis=1).sum())
-            if total > top:
-                top, chosen = total, cut
-    if chosen is None:
-        raise Misuse(
-            f"{', '.join(band.segments)} were last charged so far apart that no prices are within the largest move of "
-            "each and within their fair band",
-            hint="widen largest_move, or charge them alike for a day",
-        )
-    kept = allowed.copy()
-    kept[rows] = chosen
-    return kept
-
-
-def _runs(prices: tuple[float, ...], band: FairBand) -> Iterator[Allowed]:
-    """The longest runs of the list that a band allows, one from each price up."""
-    for low in prices:
-        yield np.array([low <= p and band.holds(low, p) for p in prices])
-
-
 def _last_visitors(state: PricingState) -> Floats:
     """Visitors of each segment on the last day; none before the first."""
     seen = state.by_day.seen
     return seen[-1].sum(axis=1) if len(seen) else np.zeros(seen.shape[1])
 
 
-def _note(design: PricingDesign, spent: float, planned: float, stopped: bool) -> str:
+def _note(state: PricingState, spent: float, planned: float, stopped: bool) -> str:
+    design = state.design
+    if not state.days:
+        return "What exploring costs is planned from the second day on, when it is known how many visitors come."
     plan = f"This table plans to spend {money(planned, design)} a day on exploring"
     if design.budget is None:
         return f"{plan}; no budget was set."

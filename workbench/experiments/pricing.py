@@ -19,11 +19,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from workbench.errors import Misuse
+from workbench.stats.moments import Floats
+
+Allowed = npt.NDArray[np.bool_]
 
 FORMAT = "workbench.pricing/1"
 SLACK = 1e-9  # relative; prices are decimal fractions, which floats do not hold exactly
@@ -72,7 +77,7 @@ class PricingDesign:
     boldness: float = 0.7  # factor on the posterior's spread in Thompson's draws, in (0, 1]; see `price_table`
 
     def __post_init__(self) -> None:
-        rising = all(a < b for a, b in zip(self.prices, self.prices[1:], strict=False))
+        rising = all(a < b for a, b in pairwise(self.prices))
         if len(self.prices) < 2 or not rising or not all(math.isfinite(p) and p > 0 for p in self.prices):
             raise Misuse(f"prices are {list(self.prices)}; two or more are needed, above zero and rising")
         if not self.start:
@@ -98,7 +103,7 @@ class PricingDesign:
         """Their names, in the order of `start`."""
         return tuple(self.start)
 
-    def reachable(self, segment: str, reference: float) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def reachable(self, segment: str, reference: float) -> Allowed:
         """Which prices of the list a segment may be charged next, fairness aside.
 
         Args:
@@ -118,6 +123,32 @@ class PricingDesign:
                 f"that and at or above the floor of {self.floor:g}",
                 hint="widen largest_move, lower the floor, or add a price between",
             )
+        return allowed
+
+    def allowed(self, references: Mapping[str, float], brings: Floats) -> Allowed:
+        """Which prices may stand in one table, segments × prices, all limits kept.
+
+        Args:
+            references: What most of each segment were charged last.
+            brings: What each price is thought to bring in each segment. A fair band is laid where its segments bring
+                the most together.
+
+        Raises:
+            Misuse: A segment has no price left.
+        """
+        allowed = np.array([self.reachable(segment, references[segment]) for segment in self.segments])
+        for band in self.fair:
+            rows = [self.segments.index(segment) for segment in band.segments]
+            runs = [np.array([low <= p and band.holds(low, p) for p in self.prices]) for low in self.prices]
+            cuts = [allowed[rows] & run for run in runs if (allowed[rows] & run).any(axis=1).all()]
+            if not cuts:
+                raise Misuse(
+                    f"{', '.join(band.segments)} were last charged so far apart that no prices are within the largest "
+                    "move of each and within their fair band",
+                    hint="widen largest_move, or charge them alike for a day",
+                )
+            totals = [np.where(cut, brings[rows], -np.inf).max(axis=1).sum() for cut in cuts]
+            allowed[rows] = cuts[int(np.argmax(totals))]
         return allowed
 
     def as_json(self) -> str:
@@ -162,9 +193,13 @@ class PricingDesign:
         return design
 
     def _check_moves(self) -> None:
-        """Each price must be reachable from the next lower one: else a segment that gets there never comes back."""
+        """Each price must be reachable from the next lower one: else a segment that gets there never comes back.
+
+        Raises:
+            Misuse: One is not.
+        """
         listed = [price for price in self.prices if price >= self.floor * (1 - SLACK)]
-        for low, high in zip(listed, listed[1:], strict=False):
+        for low, high in pairwise(listed):
             if self.largest_move is not None and high - low > self.largest_move * low * (1 + SLACK):
                 raise Misuse(
                     f"from {low:g} to {high:g} is a move of {high / low - 1:.1%}, and the largest is "
@@ -173,6 +208,11 @@ class PricingDesign:
                 )
 
     def _check_bands(self) -> None:
+        """Bands name segments once, and today's prices lie within them.
+
+        Raises:
+            Misuse: They do not.
+        """
         seen: set[str] = set()
         for band in self.fair:
             if unknown := sorted(set(band.segments) - set(self.start)):

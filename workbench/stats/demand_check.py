@@ -88,10 +88,9 @@ def _scatter(y: Floats, n: Floats, share: Floats) -> Floats:
 
 
 def _sentence(fits: bool, factor: float, chance: float) -> str:
-    times = f"{np.exp(min(abs(factor), 13.8)):,.3g}"
-    side = "smooth" if factor > 0 else "logistic"
-    more = "over " if abs(factor) > 13.8 else ""
+    times = f"{np.exp(abs(factor)):,.3g}" if abs(factor) < np.log(1000) else "over 1,000"
+    far = f"{chance:.1%}" if chance >= 0.001 else "less than 0.1%"
     return (
-        f"the logistic curve {'fits' if fits else 'does not fit'}: the counts are {more}{times} times as likely under "
-        f"the {side} curve, and {chance:.1%} of data drawn from the logistic one scatter as far"
+        f"the logistic curve {'fits' if fits else 'does not fit'}: the counts are {times} times as likely under the "
+        f"{'smooth' if factor > 0 else 'logistic'} curve, and {far} of data drawn from the logistic one scatter as far"
     )
