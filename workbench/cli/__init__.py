@@ -22,6 +22,7 @@ from workbench.cli.new import new
 from workbench.cli.options import Commands
 from workbench.cli.policy import policy
 from workbench.cli.power import power
+from workbench.cli.price import price
 from workbench.cli.run import params, run
 from workbench.cli.runs import diff, rerun, runs
 from workbench.cli.schedule import schedule
@@ -61,6 +62,7 @@ for command in (
     archive,
     bandit,
     off_policy,
+    price,
     models,
     promote,
     reject,

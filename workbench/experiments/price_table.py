@@ -1,0 +1,172 @@
+"""The table of prices that is served next: weights over allowed prices by segment, every limit kept.
+
+Weights are Thompson's: how often a price brings the most in draws of revenue a visitor. They are taken
+from a stated number of draws; once the table is out, its weights *are* the probabilities by which
+prices are given, so the propensity of every answer is known exactly and logged with it. Rules, kept in
+every table:
+
+- no price below the floor, none further than the largest move from what the segment was last charged;
+- all prices of a fair band's segments lie within its ratio and gap; the band's place is chosen by one
+  draw of what its segments would bring, so that it is explored as prices are;
+- the table does not plan to spend more on exploring than is left of the budget, and does not explore
+  once that is spent;
+- one customer sees one price as long as the table stands: it is drawn by a hash of customer and table.
+
+A boldness below one shrinks the draws towards the mode, which earns more over a finite horizon and
+explores less (Chapelle & Li 2011, An Empirical Evaluation of Thompson Sampling).
+
+>>> from workbench.experiments.pricing import PricingDesign
+>>> design = PricingDesign("plans", (19.0, 29.0, 39.0), {"small": 19.0}, largest_move=0.6)
+>>> table = weigh(PricingState(design), np.random.default_rng(0))
+>>> bool(table.weights[0, 2] == 0), round(float(table.weights.sum()), 12)
+(True, 1.0)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from workbench.errors import Misuse
+from workbench.experiments.price_reading import DRAWS, PriceReading, money, read_prices
+from workbench.experiments.price_state import PricingState
+from workbench.experiments.pricing import Allowed, PricingDesign
+from workbench.stats.moments import Floats
+
+FORMAT = "workbench.pricing.table/1"
+
+
+class Offer(NamedTuple):
+    """What one customer is shown."""
+
+    price: float  # in the currency
+    propensity: float  # the probability by which the table gives this price in this segment
+
+
+@dataclass(frozen=True, eq=False)
+class PriceTable:
+    """Weights over prices, by segment."""
+
+    reading: PriceReading
+    weights: Floats  # segments × prices, each row sums to one
+    allowed: Allowed  # prices within all limits, segments × prices
+    planned_cost: float  # of exploring with this table, for as many visitors as came last; in the currency
+    draws: int  # from which the weights were taken
+    note: str  # on the budget, in words
+
+    @property
+    def design(self) -> PricingDesign:
+        """The design it follows."""
+        return self.reading.state.design
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of design, counts and weights; customers are dealt by it."""
+        text = self.reading.state.as_json() + json.dumps(self.weights.tolist())
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def offer(self, segment: str, customer: str) -> Offer:
+        """The price that one customer sees while this table stands, with its propensity.
+
+        Raises:
+            Misuse: There is no such segment.
+        """
+        if segment not in self.design.start:
+            raise Misuse(f"there is no segment {segment!r}; the table has {', '.join(self.design.segments)}")
+        row = self.weights[self.design.segments.index(segment)]
+        drawn = hashlib.sha256(f"{self.digest}\n{segment}\n{customer}".encode()).digest()
+        at = int.from_bytes(drawn[:7], "big") / 2**56
+        given = np.flatnonzero(row)
+        place = int(np.searchsorted(np.cumsum(row[given]), at, side="right"))
+        k = int(given[min(place, len(given) - 1)])
+        return Offer(self.design.prices[k], float(row[k]))
+
+    def as_json(self) -> str:
+        """The table as text: one leaf a segment, with its condition and weights."""
+        leaves = [
+            {
+                "leaf": segment,
+                "condition": {"segment": segment},
+                "prices": [p for p, w in zip(self.design.prices, row, strict=True) if w],
+                "weights": [w for w in row.tolist() if w],
+                "sentence": self.reading.sentences[segment],
+            }
+            for segment, row in zip(self.design.segments, self.weights, strict=True)
+        ]
+        body: dict[str, Any] = {
+            "format": FORMAT,
+            "design": self.design.name,
+            "currency": self.design.currency,
+            "digest": self.digest,
+        }
+        body |= {"draws": self.draws, "planned_cost": self.planned_cost, "note": self.note, "leaves": leaves}
+        return json.dumps(body | self.reading.as_json(), indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def weigh(state: PricingState, rng: np.random.Generator, *, level: float = 0.95, draws: int = DRAWS) -> PriceTable:
+    """The next table of prices.
+
+    Args:
+        state: Counts so far, and the design.
+        rng: Source of chance.
+        level: Probability inside the intervals of its reading, in (0, 1).
+        draws: Of the demand curves.
+
+    Raises:
+        Misuse: The limits leave a segment without a price, or level or draws cannot be used.
+    """
+    design = state.design
+    reading = read_prices(state, rng, level=level, draws=draws)
+    left = None if design.budget is None else design.budget - reading.exploring.mean
+    stopped = left is not None and left <= 0
+    allowed = reading.allowed
+    if design.fair and not stopped:
+        guess = reading.bold[int(rng.integers(draws))]
+        allowed = design.allowed(state.references(), state.traffic()[:, None] * guess)
+    best = np.where(allowed, reading.expected, -np.inf).argmax(axis=1)
+    greedy = np.eye(len(design.prices))[best]
+    weights = greedy if stopped else thompson_weights(reading.bold, allowed)
+    visitors = _last_visitors(state)
+    planned = float((visitors[:, None] * (greedy - weights) * reading.expected).sum())
+    if left is not None and not stopped and planned > left:  # mixed with the best known so far, until it can be paid
+        share = left / planned
+        weights, planned = share * weights + (1 - share) * greedy, share * planned
+    return PriceTable(reading, weights, allowed, planned, draws, _note(state, reading.exploring.mean, planned, stopped))
+
+
+def thompson_weights(revenue: Floats, allowed: Allowed) -> Floats:
+    """How often each allowed price brings the most.
+
+    Args:
+        revenue: Draws × segments × prices.
+        allowed: Segments × prices, one or more in each row.
+
+    Returns:
+        Segments × prices; each row sums to one, and is zero where a price is not allowed.
+    """
+    best = np.where(allowed, revenue, -np.inf).argmax(axis=-1)
+    return np.asarray((best[..., None] == np.arange(revenue.shape[-1])).mean(axis=0))
+
+
+def _last_visitors(state: PricingState) -> Floats:
+    """Visitors of each segment on the last day; none before the first."""
+    seen = state.by_day.seen
+    return seen[-1].sum(axis=1) if len(seen) else np.zeros(seen.shape[1])
+
+
+def _note(state: PricingState, spent: float, planned: float, stopped: bool) -> str:
+    design = state.design
+    if not state.days:
+        return "What exploring costs is planned from the second day on, when it is known how many visitors come."
+    plan = f"This table plans to spend {money(planned, design)} a day on exploring"
+    if design.budget is None:
+        return f"{plan}; no budget was set."
+    budget = f"the budget of {money(design.budget, design)}"
+    if stopped:
+        return f"Exploring has stopped: {budget} is spent, and every segment is charged its best known price."
+    return f"{plan}; {money(design.budget - spent, design)} of {budget} is left."
