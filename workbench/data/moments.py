@@ -175,6 +175,17 @@ class MomentCube:
             raise Misuse(f"there is no arm {arm!r}; the cube has {list(self.arms)}")
         return total._sample(names.index(measure), [cell.arm for cell in total.cells].index(arm))
 
+    def samples(self, measure: str) -> dict[Cell, Sample]:
+        """One measure in every cell as it stands.
+
+        Raises:
+            Misuse: There is no such measure.
+        """
+        names = [m.name for m in self.measures]
+        if measure not in names:
+            raise Misuse(f"there is no measure {measure!r}; the cube has {names}")
+        return {cell: self._sample(names.index(measure), row) for row, cell in enumerate(self.cells)}
+
     def only(self, keep: Callable[[Cell], bool]) -> MomentCube:
         """The cells that are wanted."""
         rows = [i for i, cell in enumerate(self.cells) if keep(cell)]

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from workbench.evidence.findings import experiment_finding as experiment_finding
     from workbench.evidence.findings import fairness_finding as fairness_finding
     from workbench.evidence.findings import performance_finding as performance_finding
+    from workbench.evidence.findings import segments_finding as segments_finding
 
-CONVERSIONS = ("drift_finding", "experiment_finding", "fairness_finding", "performance_finding")
+CONVERSIONS = ("drift_finding", "experiment_finding", "fairness_finding", "performance_finding", "segments_finding")
 
 __all__ = [
     "Dossier",
@@ -31,6 +32,7 @@ __all__ = [
     "fairness_finding",
     "metrics",
     "performance_finding",
+    "segments_finding",
 ]
 
 

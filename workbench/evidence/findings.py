@@ -17,7 +17,7 @@ from typing import Any
 
 from workbench.audits import DriftAudit, Estimate, FairnessAudit, PerformanceAudit
 from workbench.evidence.finding import Figure, Finding
-from workbench.experiments import Analysis
+from workbench.experiments import Analysis, SegmentResult
 
 GATED = ("disparate_impact", "equalized_odds_difference", "demographic_parity_difference")
 
@@ -108,6 +108,21 @@ def experiment_finding(analysis: Analysis, *, run_id: str, at: datetime) -> Find
         run_id=run_id,
         at=_moment(at),
         details=analysis.as_json() | {"design_digest": analysis.design_digest},
+    )
+
+
+def segments_finding(result: SegmentResult, *, name: str, run_id: str, at: datetime) -> Finding:
+    """What segments say: the effect on the whole and in each, shrunken; a fail where one is surely worse."""
+    return Finding(
+        kind="segments",
+        subject=f"experiment/{name}",
+        verdict=result.verdict,
+        sentence=result.sentence,
+        figures={figure: Figure(**fields) for figure, fields in result.evidence().items()},
+        data_digest=result.data_digest,
+        run_id=run_id,
+        at=_moment(at),
+        details=result.as_json(),
     )
 
 

@@ -6,11 +6,13 @@
 
 A design says what is compared and which way is good; `analyse` takes the cube and the design and
 returns frozen results; `words` puts them into sentences, `pictures` draws them, `within_segments`
-repeats the comparison inside each segment, and `pymc_check` asks a second engine.
+repeats the comparison inside each segment, `shrunken_segments` lets segments learn from each other,
+and `pymc_check` and `second_engine` ask PyMC.
 """
 
 from workbench.experiments.analysis import Analysis, ArmResult, Balance, MetricResult, analyse
 from workbench.experiments.design import Design, Metric, parse_metrics
+from workbench.experiments.segments import SegmentResult, shrunken_segments
 from workbench.experiments.strata import Within, within_segments
 
 __all__ = [
@@ -20,8 +22,10 @@ __all__ = [
     "Design",
     "Metric",
     "MetricResult",
+    "SegmentResult",
     "Within",
     "analyse",
     "parse_metrics",
+    "shrunken_segments",
     "within_segments",
 ]
