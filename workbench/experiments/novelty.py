@@ -126,7 +126,11 @@ def effect_by_day(cube: MomentCube, measure: str, control: str, arm: str) -> Dai
 
 
 def _number(day: str) -> float:
-    """A day as a number: itself, or of a date the days since year one."""
+    """A day as a number: itself, or of a date the days since year one.
+
+    Raises:
+        Misuse: It is neither.
+    """
     try:
         return float(day)
     except ValueError:

@@ -35,6 +35,26 @@ def sentence(result: SegmentResult) -> str:
     return " ".join(filter(None, [_whole(result), _differ(result), _left_out(result)]))
 
 
+def lessons(result: SegmentResult) -> list[str]:
+    """What learning from each other changed."""
+    own = [s.raw for s in result.segments if s.raw is not None]
+    if len(own) < 2:
+        return []
+    seen = [s.effect for s in result.segments]
+    scale = result.scale
+    told = [
+        f"By their own numbers {len(own)} segments range from {amount(min(own), scale)} to {amount(max(own), scale)}; "
+        f"after seeing all, from {amount(min(seen), scale)} to {amount(max(seen), scale)}."
+    ]
+    wide = sorted((s.high - s.low) / (s.raw_high - s.raw_low) for s in result.segments)[len(result.segments) // 2]
+    if wide < 0.9:
+        told.append(
+            f"What the others say makes a segment's interval {100 * (1 - wide):.0f} % narrower (the middle one): as much "
+            f"as {wide**-2:.1f} times its units would."
+        )
+    return told
+
+
 def _whole(result: SegmentResult) -> str:
     whole = result.whole
     span = f"between {amount(whole.low, result.scale)} and {amount(whole.high, result.scale)}"

@@ -36,7 +36,7 @@ Observed = tuple[float, float]  # events, units
 # means within 0.04 (0.07 for ratios) posterior standard deviations of the exact ones
 ENOUGH: dict[Scale, float] = {"absolute": 10, "relative": 20}
 GRID = 161  # normals that stand for one cell's likelihood
-KERNEL = 0.6  # their width in steps of the grid: the sum is smooth to 1e-3, its sd larger by less than 0.5 %
+KERNEL = 0.6  # their width in steps of the grid: the sum is smooth to 1e-3
 MOST = 1e3  # largest relative difference that is looked at; the least is −1
 TAIL = 1e-12
 INNER = 64  # nodes of the integral over the control's share
@@ -58,7 +58,7 @@ class Likelihood:
 
     @classmethod
     def ratio(cls, control: tuple[float, float], treated: tuple[float, float]) -> Likelihood:
-        """Ratio less one, treated ÷ control − 1, of two normal means (mean, error each), the control's own mean above zero and flat.
+        """The relative difference of two normal means (mean and error each); the control's true mean is flat.
 
         Source:
             Fieller (1954), J. R. Stat. Soc. B 16, 175-185: treated − ratio × control is normal about zero.
@@ -73,12 +73,14 @@ class Likelihood:
         reach = 8 * float(np.hypot(e1, (1 + centre) * e0)) / abs(m0)
         low, high = narrowed(log, np.array([centre - reach]), np.array([centre + 4 * reach]))
         places = np.linspace(low[0], high[0], GRID)
-        return cls._of(log(places), places, np.full(GRID, places[1] - places[0]))
+        return cls._of(log(places), places, np.full(GRID, places[1] - places[0]), even=True)
 
     @classmethod
-    def _of(cls, log: Floats, places: Floats, step: Floats) -> Likelihood:
+    def _of(cls, log: Floats, places: Floats, step: Floats, *, even: bool) -> Likelihood:
         weights = np.exp(log - log.max()) * step
-        return cls(weights / weights.sum(), places, KERNEL * step)
+        weights /= weights.sum()
+        widths = KERNEL * step
+        return cls(weights, _drawn_in(weights, places, widths) if even else places, widths)
 
     @property
     def posterior(self) -> Mixtures:
@@ -128,7 +130,13 @@ def likelihood(
         a, b = narrowed(lambda u: log(np.expm1(u)) + u, ends[:1], ends[1:])
         u = np.linspace(a[0], b[0], GRID)
         places, step = np.expm1(u), np.exp(u) * (u[1] - u[0])
-    return Likelihood._of(log(places[None])[0], places, step)
+    return Likelihood._of(log(places[None])[0], places, step, even=scale == "absolute")
+
+
+def _drawn_in(weights: Floats, places: Floats, widths: Floats) -> Floats:
+    """Places so near their mean that with their kernels they have the variance that they have without."""
+    mean = weights @ places
+    return np.asarray(mean + (places - mean) * np.sqrt(1 - weights @ widths**2 / (weights @ (places - mean) ** 2)))
 
 
 def _reach(kind: Kind, events: float, units: float) -> tuple[float, float]:
@@ -222,9 +230,10 @@ def pooled(cells: Sequence[Likelihood], spread: SpreadPrior, mean: EffectPrior |
     kept = w > 1e-9 * w.max()
     nodes = (w[kept] / w[kept].sum(), mu[kept], np.broadcast_to(tau[:, None], w.shape)[kept])
     found = [_cell(cell, *nodes) for cell in cells]
+    kernel = KERNEL * step[kept]
     return Hierarchy(
         segments=_padded([segment for segment, _ in found]),
-        whole=_padded([condensed(nodes[0], nodes[1], KERNEL * step[kept])]),
+        whole=_padded([condensed(nodes[0], _drawn_in(nodes[0], nodes[1], kernel), kernel)]),
         apart=_padded([apart for _, apart in found]),
         spread=Spread(np.array(unit), low[0], high[0], w.sum(axis=1)),
         chance_alike=np.asarray(special.expit(log_none - log_all)),
