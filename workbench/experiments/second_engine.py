@@ -87,7 +87,7 @@ def expected(build: Callable[[], Any], sampling: Sampling, *, before: bool) -> P
     """What a model expects to see, by ArviZ, against what was seen.
 
     Args:
-        build: Makes the model; it must have an observed `seen`.
+        build: Makes the model; it must observe estimates, or the treated arm's means.
         sampling: How to sample.
         before: From the prior, which must be proper; else from the posterior.
 
@@ -102,8 +102,9 @@ def expected(build: Callable[[], Any], sampling: Sampling, *, before: bool) -> P
         import pymc as pm
 
         model = build()
-        if "seen" not in model.named_vars:
-            raise Misuse("every cell enters by its exact likelihood; there is no estimate to be expected")
+        observed = [name for name in ("seen", "seen_treated_mean") if name in model.named_vars]
+        if not observed:
+            raise Misuse("every segment enters by its counts; there is no estimate to be expected")
         if before and "mu_" in model.named_vars:
             raise Misuse("a flat prior expects nothing", hint="state a prior of the mean")
     figure = Figure(figsize=(8.5, 3.2), dpi=110, layout="constrained")
@@ -120,6 +121,7 @@ def expected(build: Callable[[], Any], sampling: Sampling, *, before: bool) -> P
     with quiet():
         az.plot_ppc(  # type: ignore[no-untyped-call]
             trace,
+            var_names=observed[:1],
             group="prior" if before else "posterior",
             num_pp_samples=100,
             random_seed=sampling.seed,
@@ -129,7 +131,7 @@ def expected(build: Callable[[], Any], sampling: Sampling, *, before: bool) -> P
     ax.set_title(
         f"Estimates that the model expects {'beforehand' if before else 'after all'}, and those seen", loc="left"
     )
-    ax.set_xlabel("estimate")
+    ax.set_xlabel("difference" if observed[0] == "seen" else "mean of the treated arm")
     out = io.BytesIO()
     figure.savefig(out, format="png")
     return Picture(out.getvalue())

@@ -42,14 +42,12 @@ def lessons(result: SegmentResult) -> list[str]:
         return []
     seen = [s.effect for s in result.segments]
     scale = result.scale
-    told = [
-        f"By their own numbers {len(own)} segments range from {amount(min(own), scale)} to {amount(max(own), scale)}; "
-        f"after seeing all, from {amount(min(seen), scale)} to {amount(max(seen), scale)}."
-    ]
+    alone, after = (f"from {amount(min(v), scale)} to {amount(max(v), scale)}" for v in (own, seen))
+    told = [f"By their own numbers {len(own)} segments range {alone}; after seeing all, {after}."]
     wide = sorted((s.high - s.low) / (s.raw_high - s.raw_low) for s in result.segments)[len(result.segments) // 2]
     if wide < 0.9:
         told.append(
-            f"What the others say makes a segment's interval {100 * (1 - wide):.0f} % narrower (the middle one): as much "
+            f"What the others say makes the middle segment's interval {100 * (1 - wide):.0f} % narrower, "
             f"as {wide**-2:.1f} times its units would."
         )
     return told

@@ -3,7 +3,8 @@
 The best of fifty segments is mostly the luckiest. Here segments learn from each other
 (`stats.hierarchy`; `stats.crossed` along several columns): each is drawn to the whole as far as the
 data say. Rules: raw numbers stand beside the shrunken ones; a segment that cannot be compared is
-listed with its reason; errors respect clusters; what is not near normal enters by its exact
+listed with its reason; errors respect clusters, of which one that spans segments counts in each (so
+scan by the columns that are asked about, and no others); what is not near normal enters by its exact
 likelihood (`segment_cells`).
 
     result = shrunken_segments(cube, design.metrics[0], "0 %", "95 %", scale="relative")
@@ -12,6 +13,7 @@ likelihood (`segment_cells`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
@@ -112,6 +114,15 @@ class SegmentResult:
     def as_json(self) -> dict[str, Any]:
         """Plain JSON, numbers unrounded."""
         return asdict(self)
+
+    def as_text(self) -> str:
+        """The same as text."""
+        return json.dumps(self.as_json(), indent=1, ensure_ascii=False, allow_nan=False)
+
+    @property
+    def normal(self) -> bool:
+        """Whether every segment enters by a normal difference."""
+        return all(s.form == "normal" for s in self.segments)
 
     def figures(self) -> dict[str, float]:
         """The main numbers under flat names, for a tracking store."""
