@@ -10,7 +10,8 @@ import pytest
 
 from workbench.errors import EngineError, Misuse
 from workbench.experiments import Design, analyse, parse_metrics
-from workbench.experiments.pymc_check import cross_check, judge
+from workbench.experiments.certificate import judge
+from workbench.experiments.pymc_check import cross_check
 
 DESIGN = Design(
     "test",

@@ -247,6 +247,17 @@ class MomentCube:
             raise Misuse(f"there is no arm {arm!r}; the cube has {list(self.arms)}")
         return [names.index(measure) for measure in measures], self.arms.index(arm)
 
+    def samples(self, measure: str) -> dict[Cell, Sample]:
+        """One measure in every cell as it stands.
+
+        Raises:
+            Misuse: There is no such measure.
+        """
+        names = [m.name for m in self.measures]
+        if measure not in names:
+            raise Misuse(f"there is no measure {measure!r}; the cube has {names}")
+        return {cell: self._sample(names.index(measure), row) for row, cell in enumerate(self.cells)}
+
     def only(self, keep: Callable[[Cell], bool]) -> MomentCube:
         """The cells that are wanted."""
         return self._at([i for i, cell in enumerate(self.cells) if keep(cell)])

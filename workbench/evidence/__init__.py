@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from workbench.evidence.findings import performance_finding as performance_finding
     from workbench.evidence.findings import prior_finding as prior_finding
     from workbench.evidence.findings import review_finding as review_finding
+    from workbench.evidence.findings import segments_finding as segments_finding
 
 CONVERSIONS = (
     "drift_finding",
@@ -27,6 +28,7 @@ CONVERSIONS = (
     "performance_finding",
     "prior_finding",
     "review_finding",
+    "segments_finding",
 )
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "performance_finding",
     "prior_finding",
     "review_finding",
+    "segments_finding",
 ]
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from workbench.audits import DriftAudit, Estimate, FairnessAudit, PerformanceAudit
 from workbench.evidence.finding import Figure, Finding
-from workbench.experiments import Analysis
+from workbench.experiments import Analysis, SegmentResult
 from workbench.experiments.learned import Learned, prior_json
 from workbench.experiments.review import Review
 
@@ -145,6 +145,21 @@ def review_finding(review: Review, *, data_digest: str, run_id: str, at: datetim
         run_id=run_id,
         at=_moment(at),
         details={"decisions": review.decisions, "claims": [asdict(claim) for claim in review.claims]},
+    )
+
+
+def segments_finding(result: SegmentResult, *, name: str, run_id: str, at: datetime) -> Finding:
+    """What segments say: the effect on the whole and in each, shrunken; a fail where one is surely worse."""
+    return Finding(
+        kind="segments",
+        subject=f"experiment/{name}",
+        verdict=result.verdict,
+        sentence=result.sentence,
+        figures={figure: Figure(**fields) for figure, fields in result.evidence().items()},
+        data_digest=result.data_digest,
+        run_id=run_id,
+        at=_moment(at),
+        details=result.as_json(),
     )
 
 

@@ -6,8 +6,9 @@
 
 A design says what is compared and which way is good; `analyse` takes the cube and the design and
 returns frozen results; `words` puts them into sentences, `pictures` draws them, `within_segments`
-repeats the comparison inside each segment, and `pymc_check` asks a second engine. The `Archive` keeps
-what was tried; `learn_prior` learns from it.
+repeats the comparison inside each segment, `shrunken_segments` lets segments learn from each other,
+and `pymc_check` and `second_engine` ask PyMC. The `Archive` keeps what was tried; `learn_prior` learns
+from it.
 """
 
 from workbench.experiments.analysis import analyse
@@ -15,6 +16,7 @@ from workbench.experiments.archive import Archive, Past
 from workbench.experiments.design import Design, Metric, parse_metrics
 from workbench.experiments.learned import archive_prior, learn_prior
 from workbench.experiments.results import Analysis, ArmResult, Balance, MetricResult
+from workbench.experiments.segments import SegmentResult, shrunken_segments
 from workbench.experiments.strata import Within, within_segments
 
 __all__ = [
@@ -26,10 +28,12 @@ __all__ = [
     "Metric",
     "MetricResult",
     "Past",
+    "SegmentResult",
     "Within",
     "analyse",
     "archive_prior",
     "learn_prior",
     "parse_metrics",
+    "shrunken_segments",
     "within_segments",
 ]

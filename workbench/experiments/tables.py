@@ -11,7 +11,7 @@ from workbench.experiments.results import Analysis, ArmResult
 if TYPE_CHECKING:
     import pandas as pd
 
-    from workbench.experiments.pymc_check import Agreement
+    from workbench.experiments.certificate import Certificate
     from workbench.experiments.strata import Within
 
 
@@ -97,7 +97,7 @@ def segments(within: Mapping[str, Sequence[Within]]) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index(["metric", "arm"]) if rows else pd.DataFrame()
 
 
-def engines(agreements: Sequence[Agreement]) -> pd.DataFrame:
+def engines(agreements: Sequence[Certificate]) -> pd.DataFrame:
     """Both engines' posterior means, arm by arm."""
     import pandas as pd
 

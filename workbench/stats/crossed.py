@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -147,7 +148,7 @@ class _Cross:
         keep = (1 - pull) ** 2
 
         def variance(design: Floats) -> Floats:
-            return np.einsum("ci,nij,cj->nc", design, cov, design, optimize=True)
+            return np.asarray(np.einsum("ci,nij,cj->nc", design, cov, design, optimize=True))
 
         apart = self.x.copy()
         apart[:, 0] = 0.0
@@ -162,8 +163,6 @@ class _Cross:
             cells=Mixtures(mass, (row + left).T + self.centre, np.sqrt(noise + keep * variance(self.x)).T),
             whole=Mixtures(mass, beta[:, :1].T + self.centre, own[:, :1].T),
             apart=Mixtures(mass, (row - beta[:, :1] + left).T, np.sqrt(away_variance).T),
-            levels=tuple(
-                Mixtures(mass, beta[:, a:z].T, own[:, a:z].T) for a, z in zip(ends[:-1], ends[1:], strict=True)
-            ),
+            levels=tuple(Mixtures(mass, beta[:, a:z].T, own[:, a:z].T) for a, z in pairwise(ends)),
             spreads=tuple((mass @ tau).tolist()),
         )

@@ -166,7 +166,7 @@ class EffectPosterior:
         ends = m + s * (-unit if upper else unit)[:, None]
         low, high = ends.min(axis=1), ends.max(axis=1)
         if len(m) == 1:
-            return low.reshape(p.shape)
+            return np.asarray(low.reshape(p.shape))
 
         def short(x: Floats) -> tuple[Floats, Floats]:
             return (-self.sf(x) if upper else self.cdf(x)), self.density(x)

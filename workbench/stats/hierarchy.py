@@ -90,7 +90,7 @@ class Spread:
     @property
     def sd(self) -> Floats:
         """Its standard deviation."""
-        return np.sqrt((self.masses * (self.nodes - self.mean[..., None]) ** 2).sum(axis=-1))
+        return np.asarray(np.sqrt((self.masses * (self.nodes - self.mean[..., None]) ** 2).sum(axis=-1)))
 
     def cdf(self, spread: float | Floats) -> Floats:
         """Probability that the spread is at or below a value."""
@@ -177,11 +177,15 @@ def checked(y: Floats, s: Floats) -> None:
         ValueError: No segment, shapes differ, or a number that cannot be used.
     """
     if y.ndim == 0 or y.shape[-1] == 0 or y.shape != s.shape:
-        raise ValueError(f"estimates of shape {y.shape} with errors of shape {s.shape}; one error an estimate, one at least")
+        raise ValueError(
+            f"estimates of shape {y.shape} with errors of shape {s.shape}; one error an estimate, one at least"
+        )
     if not np.isfinite(y).all():
         raise ValueError("an estimate is not finite; leave out segments that have none")
     if not (np.isfinite(s).all() and (s > 0).all()):
-        raise ValueError("an error is not above zero; a segment without spread needs its exact likelihood, or leave it out")
+        raise ValueError(
+            "an error is not above zero; a segment without spread needs its exact likelihood, or leave it out"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,7 +251,7 @@ def _fit(y: Floats, s: Floats, prior: SpreadPrior, parts: _Parts, nodes: int) ->
 
 
 def _given(y: Floats, s: Floats, centre: Floats, tau: Floats, parts: _Parts) -> tuple[Floats, Floats, Floats, Floats]:
-    """Given spreads (fits × spreads): log-likelihood, mean and variance of μ (… × parts); pull to one's own estimate."""
+    """At spreads (fits × spreads): log-likelihood, mean and variance of μ (… × parts); pull to one's own estimate."""
     square = tau**2
     inverse = 1 / (s[:, None, :] ** 2 + square[..., None])  # fits × spreads × segments
     total = inverse.sum(axis=-1)[..., None]
@@ -270,9 +274,7 @@ def _combined(log: Floats) -> Floats:
     return np.asarray(np.logaddexp.reduce(log, axis=-1))
 
 
-def narrowed(
-    log_density: Callable[[Floats], Floats], low: Floats, high: Floats, *, zooms: int = ZOOMS
-) -> tuple[Floats, Floats]:
+def narrowed(log_density: Callable[[Floats], Floats], low: Floats, high: Floats) -> tuple[Floats, Floats]:
     """Where a density counts, sought on ever finer grids, one row a fit."""
     rows = np.arange(len(low))
     for _ in range(ZOOMS):

@@ -41,7 +41,7 @@ class Mixtures:
     def sd(self) -> Floats:
         """Standard deviations."""
         about = (self.means - self.mean[..., None]) ** 2
-        return np.sqrt((self.weights * (self.sds**2 + about)).sum(axis=-1))
+        return np.asarray(np.sqrt((self.weights * (self.sds**2 + about)).sum(axis=-1)))
 
     def cdf(self, x: float | Floats) -> Floats:
         """Probability that each is at or below x, which is one number or one for each unknown."""
