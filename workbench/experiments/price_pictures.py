@@ -66,14 +66,14 @@ def losses(runs: Mapping[str, Simulated]) -> Picture:
     return _png(figure)
 
 
-def share_curves(curve: ShareCurve, *, price: str) -> Picture:
-    """One panel a segment: the share above zero by price, its band, and what was counted."""
+def share_curves(curve: ShareCurve, *, price: str, noun: str) -> Picture:
+    """One panel a segment (called `noun`): the share above zero by price, its band, and what was counted."""
     figure, axes = _panels(len(curve.segments))
     for s, (ax, segment) in enumerate(zip(axes, curve.segments, strict=False)):
         ax.fill_between(curve.prices, curve.low[s], curve.high[s], color=BAND, alpha=0.18, lw=0)
         ax.plot(curve.prices, curve.share[s], color=INK, lw=1.6)
         ax.plot(curve.prices, curve.raw[s], "o", color=TODAY, ms=4)
-        ax.set_title(segment, fontsize=9, loc="left")
+        ax.set_title(f"{noun} {segment}", fontsize=9, loc="left")
         ax.set_ylim(float(np.nanmin([curve.low.min(), np.nanmin(curve.raw)])) - 0.05, 1)
     figure.supxlabel(f"{price} (dots: as counted)", fontsize=9)
     return _png(figure)

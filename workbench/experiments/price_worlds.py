@@ -21,6 +21,7 @@ import numpy as np
 from scipy import special
 
 from workbench.experiments.price_state import PricingState, Sales
+from workbench.experiments.price_table import weigh
 from workbench.experiments.pricing import PricingDesign
 from workbench.stats.moments import Floats
 
@@ -126,8 +127,6 @@ def simulate(policy: Policy, world: World, rng: np.random.Generator, *, visitors
 
 def guarded(design: PricingDesign, *, draws: int = 500) -> Policy:
     """The policy of a design: `weigh` with all of its limits, on the state of all days before."""
-    from workbench.experiments.price_table import weigh
-
     state, known = PricingState(design), 0
 
     def weights(seen: Floats, bought: Floats, rng: np.random.Generator) -> Floats:
