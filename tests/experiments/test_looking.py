@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from workbench.experiments.looking import BELIEFS, Reading, amount, look
+from workbench.experiments.looking import EXPECTATIONS, Reading, amount, look
 from workbench.stats.effects import EffectPrior
 
 READING = Reading("orders", "new", "old", 0.03, 0.02, "relative")
@@ -43,13 +43,13 @@ def test_where_less_is_better_everything_turns_round():
     [(0.08, 0.001, "take"), (-0.08, 0.001, "keep"), (0.0, 0.001, "wait"), (0.0, 0.05, "take")],
 )
 def test_what_costs_no_more_than_is_accepted_is_chosen(estimate, accepted, choice):
-    found = look(Reading("orders", "new", "old", estimate, 0.02, "relative"), BELIEFS[0].prior, accepted=accepted)
+    found = look(Reading("orders", "new", "old", estimate, 0.02, "relative"), EXPECTATIONS[0].prior, accepted=accepted)
     assert found.choice == choice
     assert found.sentence.startswith(choice.capitalize())
 
 
 def test_a_stronger_belief_in_small_effects_shrinks_more():
-    shrunk = [look(READING, belief.prior, accepted=0.001).after.value for belief in BELIEFS]
+    shrunk = [look(READING, belief.prior, accepted=0.001).after.value for belief in EXPECTATIONS]
     assert shrunk == sorted(shrunk, reverse=True)
     assert shrunk[0] == READING.estimate
 

@@ -7,7 +7,7 @@ import pytest
 
 from workbench.errors import Misuse
 from workbench.experiments.archive import ArmEffect, Past
-from workbench.experiments.looking import Belief, Span
+from workbench.experiments.looking import Expectation, Span
 from workbench.experiments.opened import Day, Group, Groups, Opened
 from workbench.stats.effects import EffectPrior
 from workbench.views import experiments_page
@@ -95,7 +95,7 @@ def test_the_best_arm_is_looked_at_first_and_a_slider_asks_again():
 
 
 def test_what_past_experiments_teach_is_one_more_belief():
-    taught = Belief("as 43 past tests", EffectPrior.normal(0, 0.01, scale="relative"))
+    taught = Expectation("as 43 past tests", EffectPrior.normal(0, 0.01, scale="relative"))
     found = past()
     board = Board(lambda p: Story(p, learned=(taught,)), lambda: [found])
     board.take([found])

@@ -17,7 +17,7 @@ from workbench.data.moments import Measure, MomentCube
 from workbench.data.scans import Within
 from workbench.errors import Misuse
 from workbench.stats.comparison import Better
-from workbench.stats.effects import EffectPrior
+from workbench.stats.effects import Component, EffectPrior
 
 MARGIN = 0.05  # of a guardrail that states none
 
@@ -141,6 +141,22 @@ class Design:
     def digest(self) -> str:
         """SHA-256 of the design, so that a result can say which plan it followed."""
         return hashlib.sha256(self.as_json().encode()).hexdigest()
+
+    @classmethod
+    def from_json(cls, text: str) -> Design:
+        """The design that `as_json` wrote.
+
+        Raises:
+            Misuse: The text is no design.
+        """
+        try:
+            fields = json.loads(text)
+            fields["metrics"] = tuple(Metric(**metric) for metric in fields["metrics"])
+            fields["priors"] = {name: _prior(prior) for name, prior in fields.get("priors", {}).items()}
+            lists = ("arms", "segments", "covariates", "adjust")
+            return cls(**fields | {name: tuple(fields.get(name, ())) for name in lists})
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise Misuse(f"this is no design: {error}", hint="workbench ab … --register FILE writes one") from error
 
     def differing(self, registered: str) -> tuple[str, ...]:
         """Fields in which this design differs from one that was registered, as `as_json` wrote it.
@@ -325,6 +341,10 @@ def _guardrails(text: str) -> dict[str, float]:
         name, equals, margin = part.partition("=")
         found[name.strip()] = _number(margin, f"{part!r} is no guardrail", "write NAME=MARGIN") if equals else MARGIN
     return found
+
+
+def _prior(fields: Mapping[str, Any]) -> EffectPrior:
+    return EffectPrior(tuple(Component(**c) for c in fields["components"]), fields["scale"], fields["source"])
 
 
 def _number(text: str, refusal: str, hint: str) -> float:

@@ -4,7 +4,7 @@ Everything is recomputed from an estimate and its error, so that a page can ask 
 moves a slider. The rule is stated in money's own terms: an arm is chosen when what that choice costs on
 average, should it be wrong, is at most what one accepts.
 
->>> found = look(Reading("orders", "new", "old", 0.05, 0.02, "relative"), BELIEFS[0].prior, accepted=0.001)
+>>> found = look(Reading("orders", "new", "old", 0.05, 0.02, "relative"), EXPECTATIONS[0].prior, accepted=0.001)
 >>> found.choice, round(found.chance_better, 3)
 ('take', 0.994)
 """
@@ -27,17 +27,17 @@ REACH = 4.5  # standard deviations that a drawn curve reaches to either side
 
 
 @dataclass(frozen=True)
-class Belief:
-    """One thing that can be believed before the data."""
+class Expectation:
+    """One thing that can be expected before the data."""
 
     words: str
     prior: EffectPrior
 
 
-BELIEFS = (
-    Belief("any size", EffectPrior.flat(scale="relative")),
+EXPECTATIONS = (
+    Expectation("any size", EffectPrior.flat(scale="relative")),
     *(
-        Belief(f"±{share} %", EffectPrior.normal(0.0, share / 196, scale="relative", source=f"95 % within ±{share} %"))
+        Expectation(f"±{share} %", EffectPrior.normal(0.0, share / 196, scale="relative", source=f"95 % within ±{share} %"))
         for share in (50, 20, 10, 5, 2, 1)
     ),
 )

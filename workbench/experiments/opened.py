@@ -1,23 +1,37 @@
 """A past experiment opened: what its summaries still tell, without its raw data.
 
-An experiment that kept its cube and its plan tells its effects by day and by group; one from elsewhere tells
-what was written down of it.
+An experiment that kept its plan and its cube is asked again: its effects, by day under the rule that it was
+watched by, and by group. One from elsewhere tells what was written down of it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
 
+import numpy as np
 from scipy import special
 
+from workbench.batch.folders import FILES
 from workbench.data.moments import MomentCube
 from workbench.errors import Misuse
-from workbench.experiments.archive import Past
+from workbench.experiments.analysis import analyse
+from workbench.experiments.archive import Archive, Past
 from workbench.experiments.design import Design, Metric
-from workbench.experiments.looking import Belief, Reading, Span
+from workbench.experiments.learned import archive_prior
+from workbench.experiments.looking import Expectation, Reading, Span
+from workbench.experiments.results import Analysis, MetricResult
+from workbench.experiments.segments import shrunken_segments
+from workbench.experiments.sequential import check, daily_looks
+from workbench.experiments.stopping import StoppingRule
 from workbench.stats.effects import Scale
+from workbench.stats.twins import relative_change
 
 Z = float(special.ndtri(0.975))
+MEANS = ("binary", "mean", "count", "revenue")  # kinds whose days and groups are told by plain means
+MOST_DAYS = 400  # that are drawn
 
 
 @dataclass(frozen=True)
@@ -56,11 +70,48 @@ class Opened:
     """What a past experiment still tells."""
 
     past: Past
-    design: Design | None = None
+    design: Design | None = None  # None: none was kept
     cube: MomentCube | None = None
-    learned: tuple[Belief, ...] = ()  # what past experiments teach
-    warning: str = ""  # why the result is not to be trusted; empty: nothing speaks against it
-    stopping: str = ""  # the rule that it was watched by, in words
+    rule: StoppingRule | None = None  # that it was watched by
+    others: Archive = field(default_factory=lambda: Archive(()))  # what was tried besides
+
+    @classmethod
+    def of(cls, past: Past, others: Archive) -> Opened:
+        """A past experiment with what its last run kept.
+
+        Raises:
+            Misuse: A file that it kept cannot be read.
+        """
+        design, rule = _kept(past, "design.json"), _kept(past, "rule.json")
+        return cls(
+            past,
+            None if design is None else Design.from_json(design),
+            past.cube(),
+            None if rule is None else StoppingRule.from_json(rule),
+            others,
+        )
+
+    @cached_property
+    def analysis(self) -> Analysis | None:
+        """The experiment asked again from its cube, nothing believed beforehand; None where it cannot be asked."""
+        if self.design is None or self.cube is None:
+            return None
+        metrics = tuple(metric for metric in self.design.metrics if metric.kind != "quantile")
+        if not metrics or metrics[0].guardrail:
+            return None
+        return analyse(self.cube, replace(self.design, metrics=metrics, priors={}))
+
+    @property
+    def warning(self) -> str:
+        """Why the result is not to be trusted; empty: nothing speaks against it."""
+        if self.analysis is None or self.analysis.sample_ratio.passed is not False:
+            return ""
+        return self.analysis.sample_ratio.sentence
+
+    @property
+    def stopping(self) -> str:
+        """What the rule that it was watched by says, in words."""
+        return "" if self.rule is None else f"It was agreed beforehand to stop by the rule {self.rule.text}."
 
     @property
     def trivial(self) -> float | None:
@@ -77,38 +128,110 @@ class Opened:
         found = self.past.metrics[metric]
         return tuple(sorted(found, key=lambda arm: -(found[arm].chance_to_win or 0.0)))
 
+    def expectations(self, metric: str) -> tuple[Expectation, ...]:
+        """What past experiments teach of a metric; nothing where they are too few."""
+        try:
+            prior = archive_prior(self.others, metric, excluding=self.past)
+        except Misuse:
+            return ()
+        return (Expectation(f"as past tests: {prior.source}", prior),)
+
     def level(self, metric: str) -> float:
-        """The control's mean, in the metric's unit."""
-        for effect in self.past.metrics[metric].values():
-            if effect.relative:
-                return abs(effect.effect / effect.relative)
-        return 1.0
+        """The control's mean, in the metric's unit; 1 where it is not known."""
+        result = self._result(metric)
+        if result is not None:
+            return abs(result.arms[self.past.control].mean) or 1.0
+        shares = [e.effect / e.relative for e in self.past.metrics[metric].values() if e.relative]
+        return abs(shares[0]) if shares else 1.0
 
     def reading(self, metric: str, arm: str) -> Reading:
-        """An effect as the data alone gives it.
+        """An effect as the data alone gives it: asked again where that can be, else as it was written down.
 
         Raises:
             Misuse: There is no such metric or arm.
         """
-        try:
-            effect = self.past.metrics[metric][arm]
-        except KeyError as error:
-            raise Misuse(f"{self.past.name} has no {error}") from error
-        scale: Scale = "absolute" if effect.on("relative") is None else "relative"
-        estimate, spread = effect.on(scale) or (effect.effect, effect.error)
+        if arm not in self.past.metrics.get(metric, {}):
+            raise Misuse(f"{self.past.name} has no arm {arm!r} of {metric!r}")
         planned = self._planned(metric)
-        better = "higher" if planned is None else planned.better
-        called = metric if planned is None else planned.called
-        return Reading(called, arm, self.past.control, estimate, spread, scale, better)
-
-    def _planned(self, metric: str) -> Metric | None:
-        metrics = () if self.design is None else self.design.metrics
-        return next((m for m in metrics if m.name == metric), None)
+        told = (metric, "higher") if planned is None else (planned.called, planned.better)
+        estimate, error, scale = self._effect(metric, arm)
+        return Reading(told[0], arm, self.past.control or "before", estimate, error, scale, told[1])  # type: ignore[arg-type]
 
     def days(self, metric: str, arm: str) -> tuple[Day, ...]:
         """The effect at the end of each day, all days before it counted; none where days were not kept."""
-        return ()
+        planned = self._planned(metric)
+        if self.cube is None or planned is None or planned.kind not in MEANS or not 1 < len(self.cube.days) <= MOST_DAYS:
+            return ()
+        scale = self.reading(metric, arm).scale
+        compared = {"control": self.past.control, "arm": arm}
+        try:
+            looks = daily_looks(self.cube, metric, scale=scale, **compared)
+        except Misuse:
+            return ()
+        bounds = self._bounds(metric, scale, compared, len(self.cube.days), planned)
+        return tuple(
+            Day(look.day, look.estimate, look.estimate - Z * look.error, look.estimate + Z * look.error, *bounds[look.day])
+            if look.day in bounds
+            else Day(look.day, look.estimate, look.estimate - Z * look.error, look.estimate + Z * look.error)
+            for look in looks
+        )
 
     def segments(self, metric: str, arm: str) -> Groups:
-        """The effect in each group."""
-        return Groups()
+        """The effect in each group; none where groups were not kept."""
+        planned = self._planned(metric)
+        if self.cube is None or planned is None or planned.kind not in MEANS or not self.cube.segments:
+            return Groups()
+        scale = self.reading(metric, arm).scale
+        try:
+            found = shrunken_segments(self.cube, planned, self.past.control, arm, scale=scale, by=self.cube.segments[:3])
+        except Misuse:
+            return Groups()
+        rows = tuple(
+            Group(
+                s.called,
+                s.n_control + s.n_arm,
+                Span(s.effect if s.raw is None else s.raw, s.raw_low, s.raw_high),
+                Span(s.effect, s.low, s.high),
+            )
+            for s in found.segments
+        )
+        return Groups(rows, scale, found.sentence)
+
+    def _effect(self, metric: str, arm: str) -> tuple[float, float, Scale]:
+        result = self._result(metric)
+        if result is None:
+            told = self.past.metrics[metric][arm]
+            scale: Scale = "absolute" if told.on("relative") is None else "relative"
+            estimate, error = told.on(scale) or (told.effect, told.error)
+            return estimate, error, scale
+        one, base = result.posteriors[arm], result.posteriors[self.past.control]
+        if result.arms[arm].relative is None:
+            return one.mean - base.mean, float(np.hypot(one.sd, base.sd)), "absolute"
+        return (*relative_change(one.mean, one.sd, base.mean, base.sd), "relative")
+
+    def _result(self, metric: str) -> MetricResult | None:
+        return None if self.analysis is None else self.analysis.metrics.get(metric)
+
+    def _planned(self, metric: str) -> Metric | None:
+        metrics: Sequence[Metric] = () if self.design is None else self.design.metrics
+        return next((m for m in metrics if m.name == metric), None)
+
+    def _bounds(
+        self, metric: str, scale: Scale, compared: dict[str, str], days: int, planned: Metric
+    ) -> dict[str, tuple[float, float]]:
+        """What each look had to pass, by its day; nothing where there is no rule, or the looks are not the rule's."""
+        if self.rule is None or self.cube is None:
+            return {}
+        try:
+            looks = daily_looks(self.cube, metric, scale=scale, on=self.rule.look_days(days), **compared)
+            found = check(self.rule, looks, better=planned.better, scale=scale)
+        except Misuse:
+            return {}
+        edges = {step.day: sorted((step.worse_from, step.better_from)) for step in found.steps}
+        return {day: (low, high) for day, (low, high) in edges.items() if np.isfinite([low, high]).all()}
+
+
+def _kept(past: Past, name: str) -> str | None:
+    """A file of the experiment's last run, as text."""
+    path: Path | None = None if past.folder is None else past.folder / FILES / name
+    return path.read_text("utf-8") if path is not None and path.is_file() else None

@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from workbench.evidence import Figure
-from workbench.experiments.looking import ACCEPTED, BELIEFS, Look, amount, look, signed
+from workbench.experiments.looking import ACCEPTED, EXPECTATIONS, Look, amount, look, signed
 from workbench.views.curves import belief, evolution
 from workbench.views.drawing import Scale, interval, scale_over
 from workbench.views.evidence import folded, mark
@@ -28,7 +28,7 @@ class Closely:
 
     def __init__(self, parts: Inputs, opened: Opened) -> None:
         self._opened = opened
-        self._beliefs = [*BELIEFS, *opened.learned]
+        self._beliefs = [*EXPECTATIONS, *opened.learned]
         self.warning = parts.html()
         self.told = parts.html(_told(opened))
         metrics = opened.metrics
@@ -86,7 +86,7 @@ class Closely:
         reading = self._opened.reading(self.metric.value, self.arm.value)
         relative = reading.scale == "relative"
         show(self.belief, shown=relative)
-        prior = self.belief.value.prior if relative else BELIEFS[0].prior
+        prior = self.belief.value.prior if relative else EXPECTATIONS[0].prior
         accepted = self.accepted.value * (1.0 if relative else self._opened.level(self.metric.value))
         found = look(reading, prior, accepted=accepted, trivial=self._opened.trivial if relative else None)
         self.answer.value = _answer(found)
