@@ -83,6 +83,10 @@ def test_another_table_is_judged_from_the_log(log, tmp_path):
     found = json.loads(done.stdout)
     assert found["verdict"] == "pass" and found["exact"][0] < WORLD.worth(NEW) < found["exact"][1]
     assert found["values"]["SNDR"]["interval"][0] < WORLD.worth(NEW) < found["values"]["SNDR"]["interval"][1]
+    cut = run(
+        "off-policy", log, "--target", tmp_path / "table.json", "--floor", "0.5", "--range", "0", "1", "--clip", "1"
+    )
+    assert "no exact interval" in cut.stderr
     told = run("off-policy", log, "--target", tmp_path / "table.json").stdout
     assert told.startswith("Under table a decision would have earned") and "SNDR" in told and "are worth" in told
 

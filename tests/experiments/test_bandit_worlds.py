@@ -86,6 +86,12 @@ def test_numbers_are_learned_as_well_as_shares():
     assert lost(world) < 0.35 * 0.25
 
 
+def test_where_less_is_better_the_lowest_arm_is_what_is_lost_against():
+    assert lost(THREE, better="lower", rule="uniform") == pytest.approx(0.05, abs=1e-3)
+    assert lost(THREE, better="lower") < 0.01
+    assert runs(THREE, better="lower")[0].tables[-1].weights["default"]["a"] > 0.9
+
+
 def test_what_was_played_is_logged_with_its_propensity():
     run = runs(TEN)[0]
     versions = {table.version: table for table in run.tables}

@@ -108,7 +108,7 @@ def update(
     Examples:
       workbench bandit update checkout.json monday.csv
       workbench bandit update checkout.json week.parquet --arm variant --reward bought --dry-run
-      workbench bandit update checkout.json sums.csv --day 2026-01-31 --json
+      workbench bandit update checkout.json tuesday.csv --day 2026-01-31 --json
     """
     from workbench.data.digests import digest_file
     from workbench.experiments.bandit_json import change_file, read_state
@@ -208,6 +208,8 @@ def off_policy(
     rows = found.rows()
     print_table(list(rows[0]), [list(row.values()) for row in rows])
     click.echo(found.worth)
+    if floor and bounds and found.result.exact is None:
+        click.echo("no exact interval: units come more than once, or weights were cut", err=True)
 
 
 def _show(state: BanditState, as_json: bool) -> None:

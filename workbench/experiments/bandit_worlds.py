@@ -23,7 +23,8 @@ from workbench.experiments.bandit_log import BanditLog, LogRecord
 from workbench.experiments.bandits import FIRST, BanditDesign, BanditState, Observation, decide_table, update
 from workbench.experiments.decision_table import DecisionTable
 from workbench.experiments.leaves import DEFAULT, Leaf
-from workbench.stats.moments import Floats
+from workbench.stats.comparison import Better
+from workbench.stats.moments import Floats, Whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +115,7 @@ def simulate(
         which = rng.integers(len(world.leaves), size=per_day)
         numbers = range(number * per_day, (number + 1) * per_day)
         units = [f"u{n}" for n in (numbers if returning is None else rng.integers(returning, size=per_day))]
-        arms, reward, lost = _played(world, table, number, units, which, rng)
+        arms, reward, lost = _played(world, design.better, table, number, units, which, rng)
         regret[number] = lost
         seen = [
             LogRecord(unit, world.leaves[leaf], arm, table.weights[world.leaves[leaf]][arm], table.version, r, day)
@@ -181,10 +182,11 @@ def off_policy_example(decisions: int, *, rng: np.random.Generator) -> Example:
 
 def _played(
     world: World,
+    better: Better,
     table: DecisionTable,
     number: int,
     units: Sequence[str],
-    which: np.ndarray[tuple[int], np.dtype[np.int64]],
+    which: Whole,
     rng: np.random.Generator,
 ) -> tuple[list[str], list[float], float]:
     """Arms, rewards and expected loss of one day."""
@@ -193,5 +195,6 @@ def _played(
     arms = choices.arm.tolist()
     mean = world.means[number, which, [place[arm] for arm in arms]]
     reward = mean + world.sd * rng.standard_normal(mean.size) if world.sd else 1.0 * (rng.random(mean.size) < mean)
-    lost = float((world.means[number].max(axis=1)[which] - mean).sum())
+    best = world.means[number].max(axis=1) if better == "higher" else world.means[number].min(axis=1)
+    lost = float(np.abs(best[which] - mean).sum())
     return arms, reward.tolist(), lost

@@ -129,20 +129,24 @@ class DecisionTable:
             Misuse: A leaf is not in the table.
         """
         multiplier, shift, _, looks = self._serving
-        crc = np.fromiter((crc32(unit.encode()) for unit in units), dtype=np.uint64, count=len(units))
+        crc = np.fromiter(map(crc32, map(str.encode, units)), dtype=np.uint64, count=len(units))
         place = crc * np.uint64(multiplier) + np.uint64(shift)
-        of_unit = np.asarray([DEFAULT] * len(units) if leaves is None else leaves, dtype=np.str_)
+        names = list(looks)
+        number = {leaf: i for i, leaf in enumerate(names)}
+        if leaves is not None and (unknown := set(leaves) - set(names)):
+            raise Misuse(f"there is no leaf {min(unknown)!r}", hint=f"the leaves are: {', '.join(names)}")
+        of_unit = np.full(len(units), number[DEFAULT])
+        if leaves is not None:
+            of_unit = np.fromiter(map(number.__getitem__, leaves), dtype=np.int64, count=len(units))
         arm = np.zeros(len(units), dtype=f"<U{max(map(len, self.arms))}")
         propensity = np.zeros(len(units))
-        for leaf in np.unique(of_unit):
-            if leaf not in looks:
-                raise Misuse(f"there is no leaf {str(leaf)!r}", hint=f"the leaves are: {', '.join(looks)}")
-            ends, choices = looks[str(leaf)]
-            here = of_unit == leaf
+        for i in set(of_unit.tolist()):
+            ends, choices = looks[names[i]]
+            here = np.flatnonzero(of_unit == i)
             found = np.searchsorted(np.array(ends, dtype=np.uint64), place[here], side="right")
             arm[here] = np.array([choice.arm for choice in choices])[found]
             propensity[here] = np.array([choice.propensity for choice in choices])[found]
-        return Choices(arm, propensity, self.version, of_unit)
+        return Choices(arm, propensity, self.version, np.array(names)[of_unit])
 
     def leaf_of(self, context: Context | None) -> str:
         """The name of the leaf that a context falls into."""
