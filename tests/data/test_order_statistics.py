@@ -33,9 +33,7 @@ def test_many_rows_agree_with_numpy():
     assert found["1"] == [values.min(), np.median(values), values.max()]
 
 
-@pytest.mark.parametrize(
-    ("ranks", "column", "said"), [({"a": [6]}, "x", "no unit of rank 6"), ({"a": [1]}, "z", "z")]
-)
+@pytest.mark.parametrize(("ranks", "column", "said"), [({"a": [6]}, "x", "no unit of rank 6"), ({"a": [1]}, "z", "z")])
 def test_what_is_not_there_is_named(ranks, column, said):
     with pytest.raises(Misuse, match=said):
         order_statistics(ROWS, Measure("m", column), arm="arm", ranks=ranks)

@@ -8,6 +8,7 @@ import pytest
 
 from workbench.errors import Misuse
 from workbench.experiments import Design, analyse, parse_metrics, words
+from workbench.experiments.tables import rows
 from workbench.stats.moments import Sample
 from workbench.stats.twins import welch
 
@@ -195,10 +196,19 @@ def test_what_cannot_be_told_is_refused_in_words(shop, metrics, options, said):
         analyse(plan.scan(shop.assign(nothing=0, twice=2 * shop["before"])), plan, source=shop)
 
 
+def test_where_nothing_was_saved_the_lesson_says_so():
+    rng = np.random.default_rng(8)
+    rows_ = pd.DataFrame({"arm": ["a", "b"] * 500, "x": rng.normal(5, 1, 1000), "before": rng.normal(size=1000)})
+    stated = {"covariates": ("before",), "adjust": ("before",)}
+    plan = Design("n", arm="arm", control="a", metrics=parse_metrics("x=mean:x"), **stated)
+    assert words.lessons(analyse(plan.scan(rows_), plan))[0] == "For x, adjusting for before saved nothing."
+
+
 def test_the_lesson_says_what_was_saved(shop):
     plan = design("spend = mean:spend", adjust=("before",), stratify=True)
     found = analyse(plan.scan(shop), plan)
     assert "Adjusted for before and segments." in found.sentence
+    assert rows(found)[1]["difference"].endswith(" adjusted") and "adjusted" not in rows(found)[1]["mean"]
     said = " ".join(words.lessons(found))
     assert "adjusting for before and comparing 3 strata each with itself saved" in said and "% more units" in said
     assert found.figures()["spend.variance_saved"] == found.metrics["spend"].adjustment.saved

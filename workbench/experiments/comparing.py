@@ -73,7 +73,7 @@ def guards(result: MetricResult, design: Design) -> list[Guard]:
                 f"{metric.name} is a guardrail, and its mean in {design.control!r} is not surely above zero",
                 hint="its margin is a share of that mean; measure something that is above zero",
             )
-        harm = _beyond(result, arm, design.control, metric.margin, worse=True)
+        harm = _harm(result, arm, design.control, metric.margin)
         passed, broken = harm <= 1 - design.certainty, harm >= design.certainty
         guard = Guard(metric.name, arm, metric.margin, harm, passed, broken, "")
         found.append(replace(guard, sentence=words.guard_sentence(metric, guard, control.arm)))
@@ -213,17 +213,17 @@ def _rope(arm: Posterior, control: Posterior, relative: float | None, size: floa
     return Rope(size, below, max(0.0, 1 - above - below), above)
 
 
-def _beyond(result: MetricResult, arm: str, control: str, margin: float, *, worse: bool) -> float:
-    """Chance that an arm is truly worse (or better) by more than a share of the control's mean."""
-    higher = (result.metric.better == "higher") != worse
+def _harm(result: MetricResult, arm: str, control: str, margin: float) -> float:
+    """Chance that an arm is truly worse by more than a share of the control's mean."""
+    less_is_worse = result.metric.better == "higher"
     if arm in result.effects:
         edge = margin * result.posteriors[control].mean
         effect = result.effects[arm]
-        return effect.chance_above(edge) if higher else float(effect.cdf(np.array(-edge)))
+        return float(effect.cdf(np.array(-edge))) if less_is_worse else effect.chance_above(edge)
     one, other = result.posteriors[arm], result.posteriors[control]
-    if higher:
-        return chance_above(one, other, times=1 + margin)
-    return chance_above(other, one, times=1 / (1 - margin))
+    if less_is_worse:
+        return chance_above(other, one, times=1 / (1 - margin))
+    return chance_above(one, other, times=1 + margin)
 
 
 def _settled(metric: Metric, r: ArmResult, design: Design) -> ArmResult:

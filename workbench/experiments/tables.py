@@ -38,12 +38,16 @@ def balance(analysis: Analysis) -> pd.DataFrame:
 
 def results(analysis: Analysis) -> pd.DataFrame:
     """One row a metric and arm: mean, difference from the control, chances, loss, verdict."""
-    return _results({name: list(r.arms.values()) for name, r in analysis.metrics.items()})
+    return _frame(rows(analysis))
 
 
 def rows(analysis: Analysis) -> list[dict[str, str]]:
-    """The rows of `results`, without a frame."""
-    return [_row(name, r) for name, result in analysis.metrics.items() for r in result.arms.values()]
+    """The rows of `results`, without a frame; a difference that was adjusted says so, since means are as observed."""
+    return [
+        _row(name, r, adjusted=result.adjustment is not None)
+        for name, result in analysis.metrics.items()
+        for r in result.arms.values()
+    ]
 
 
 def twin(analysis: Analysis) -> list[dict[str, str]]:
@@ -66,16 +70,13 @@ def twin(analysis: Analysis) -> list[dict[str, str]]:
 
 def tests(analysis: Analysis) -> pd.DataFrame:
     """The frequentist tests as a frame."""
-    import pandas as pd
-
-    found = twin(analysis)
-    return pd.DataFrame(found).set_index(["metric", "arm"]) if found else pd.DataFrame()
+    return _frame(twin(analysis))
 
 
 def plain_results(analysis: Analysis) -> pd.DataFrame:
     """The same from plain means, for the metrics that have another model."""
     metrics = analysis.metrics.items()
-    return _results({name: list(r.plain.values()) for name, r in metrics if r.plain is not None})
+    return _frame([_row(name, r) for name, result in metrics for r in (result.plain or {}).values()])
 
 
 def segments(within: Mapping[str, Sequence[Within]]) -> pd.DataFrame:
@@ -109,20 +110,20 @@ def engines(agreements: Sequence[Certificate]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["metric", "arm", "exact", "PyMC"]).set_index(["metric", "arm"])
 
 
-def _results(metrics: Mapping[str, Sequence[ArmResult]]) -> pd.DataFrame:
+def _frame(rows: Sequence[Mapping[str, str]]) -> pd.DataFrame:
     import pandas as pd
 
-    rows = [_row(name, r) for name, arms in metrics.items() for r in arms]
     return pd.DataFrame(rows).set_index(["metric", "arm"]) if rows else pd.DataFrame()
 
 
-def _row(metric: str, r: ArmResult) -> dict[str, str]:
+def _row(metric: str, r: ArmResult, *, adjusted: bool = False) -> dict[str, str]:
     control = r.verdict == "control"
+    told = " adjusted" if adjusted else ""
     return {
         "metric": metric,
         "arm": r.arm,
         "mean": words.number(r.mean),
-        "difference": "" if control else words.number(r.effect),
+        "difference": "" if control else words.number(r.effect) + told,
         "interval": "" if control else f"{words.number(r.low)} to {words.number(r.high)}",
         "relative": "" if control or r.relative is None else words.signed_share(r.relative),
         "chance to be better": "" if control else words.chance(r.chance_to_win),

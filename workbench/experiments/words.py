@@ -143,9 +143,6 @@ def metric_sentence(result: MetricResult) -> str:
         best = max(others, key=lambda r: max(r.chance_to_win, 1 - r.chance_to_win))
     rest = [r for r in others if r is not best]
     said = [best.sentence]
-    if result.adjustment is not None:
-        by = [*result.adjustment.covariates, *(["segments"] if result.adjustment.strata else [])]
-        said.append(f"Adjusted for {' and '.join(by)}.")
     settled = {"lower": [], "higher": []}  # type: dict[str, list[str]]
     for r in rest:
         if r.verdict in {"better", "worse"}:
@@ -158,6 +155,9 @@ def metric_sentence(result: MetricResult) -> str:
         said.append(f"Not settled: {', '.join(open_)}.")
     if same := [f"{r.arm} ({between(r.low, r.high)})" for r in rest if r.verdict == "no difference that matters"]:
         said.append(f"No difference that matters: {', '.join(same)}.")
+    if result.adjustment is not None:
+        by = [*result.adjustment.covariates, *(["segments"] if result.adjustment.strata else [])]
+        said.append(f"Adjusted for {' and '.join(by)}.")
     return " ".join(said)
 
 
@@ -194,8 +194,9 @@ def _saved_lesson(name: str, result: MetricResult) -> list[str]:
     by = [f"adjusting for {', '.join(result.adjustment.covariates)}"] if result.adjustment.covariates else []
     by += [f"comparing {len(result.adjustment.strata)} strata each with itself"] if result.adjustment.strata else []
     saved, more_units = 100 * result.adjustment.saved, 100 * result.adjustment.worth
-    if saved < 0:
-        return [f"For {name}, {' and '.join(by)} saved nothing: the variance grew by {-saved:.0f} %."]
+    if saved < 0.5:
+        grew = f": the variance grew by {-saved:.0f} %" if saved <= -0.5 else ""
+        return [f"For {name}, {' and '.join(by)} saved nothing{grew}."]
     return [f"For {name}, {' and '.join(by)} saved {saved:.0f} % of the variance, worth {more_units:.0f} % more units."]
 
 
