@@ -34,7 +34,7 @@ def past(name="free-shipping", verdict="pass", relative=0.034, **changed):
         "verdict": verdict,
         "metrics": {"orders": {"bold": bold, "new": new}},
         "control": "old",
-        "looks": 1,
+        "earlier": (),
         "design_digest": "",
         "data_digest": "",
         "folder": None,
@@ -97,14 +97,24 @@ def test_the_best_arm_is_looked_at_first_and_a_slider_asks_again():
 def test_what_past_experiments_teach_is_one_more_belief():
     taught = Expectation("as 43 past tests", EffectPrior.normal(0, 0.01, scale="relative"))
     found = past()
-    board = Board(lambda p: Story(p, learned=(taught,)), lambda: [found])
+
+    class Taught(Story):
+        def expectations(self, metric):
+            return (taught,)
+
+    board = Board(Taught, lambda: [found])
     board.take([found])
+    board._rows[found.name].unfold()
     assert board._rows[found.name]._closely.belief.options[-1] == ("as 43 past tests", taught)
 
 
 def test_days_groups_lesson_and_warning_are_told():
     found = past()
-    board = Board(lambda p: Story(p, warning="The arms were not filled as planned."), lambda: [found])
+
+    class Warned(Story):
+        warning = "The arms were not filled as planned."
+
+    board = Board(Warned, lambda: [found])
     board.take([found])
     page = board._rows[found.name]._closely
     assert "not filled as planned" in page.warning.value

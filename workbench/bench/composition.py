@@ -17,7 +17,8 @@ from workbench.ledger import Entry, ModelVersion
 
 if TYPE_CHECKING:
     from workbench.data import Profile
-    from workbench.experiments.archive import Archive
+    from workbench.experiments.archive import Archive, Past
+    from workbench.experiments.opened import Opened
     from workbench.monitoring import ServedModel
     from workbench.promotion import Candidate, Move
 
@@ -68,6 +69,12 @@ class Bench(Notebooks):
         from workbench.experiments.archive import Archive
 
         return Archive.read(self.ledger, self.root)
+
+    def open_experiment(self, past: Past) -> Opened:
+        """A past experiment with what it kept, to be asked again."""
+        from workbench.experiments.opened import Opened
+
+        return Opened.of(past, self.archive())
 
     # what the pages show and do
 

@@ -37,8 +37,10 @@ class Expectation:
 EXPECTATIONS = (
     Expectation("any size", EffectPrior.flat(scale="relative")),
     *(
-        Expectation(f"±{share} %", EffectPrior.normal(0.0, share / 196, scale="relative", source=f"95 % within ±{share} %"))
-        for share in (50, 20, 10, 5, 2, 1)
+        Expectation(
+            f"±{share} %", EffectPrior.normal(0.0, share / 196, scale="relative", source=f"95 % within ±{share} %")
+        )
+        for size in (50, 20, 10, 5, 2, 1)
     ),
 )
 ACCEPTED = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05)  # shares of the control's mean

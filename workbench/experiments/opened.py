@@ -20,7 +20,7 @@ from workbench.errors import Misuse
 from workbench.experiments.analysis import analyse
 from workbench.experiments.archive import Archive, Past
 from workbench.experiments.design import Design, Metric
-from workbench.experiments.learned import archive_prior
+from workbench.experiments.learned import learn_prior
 from workbench.experiments.looking import Expectation, Reading, Span
 from workbench.experiments.results import Analysis, MetricResult
 from workbench.experiments.segments import shrunken_segments
@@ -130,11 +130,8 @@ class Opened:
 
     def expectations(self, metric: str) -> tuple[Expectation, ...]:
         """What past experiments teach of a metric; nothing where they are too few."""
-        try:
-            prior = archive_prior(self.others, metric, excluding=self.past)
-        except Misuse:
-            return ()
-        return (Expectation(f"as past tests: {prior.source}", prior),)
+        learned = learn_prior(self.others, metric, excluding=self.past.name)
+        return () if learned.weak else (Expectation(f"as {learned.experiments} past tests", learned.prior),)
 
     def level(self, metric: str) -> float:
         """The control's mean, in the metric's unit; 1 where it is not known."""
@@ -160,20 +157,21 @@ class Opened:
     def days(self, metric: str, arm: str) -> tuple[Day, ...]:
         """The effect at the end of each day, all days before it counted; none where days were not kept."""
         planned = self._planned(metric)
-        if self.cube is None or planned is None or planned.kind not in MEANS or not 1 < len(self.cube.days) <= MOST_DAYS:
+        if self.cube is None or planned is None or planned.kind not in MEANS:
+            return ()
+        if not 1 < len(self.cube.days) <= MOST_DAYS:
             return ()
         scale = self.reading(metric, arm).scale
-        compared = {"control": self.past.control, "arm": arm}
+        control = self.past.control
         try:
-            looks = daily_looks(self.cube, metric, scale=scale, **compared)
+            looks = daily_looks(self.cube, metric, control=control, arm=arm, scale=scale)
         except Misuse:
             return ()
-        bounds = self._bounds(metric, scale, compared, len(self.cube.days), planned)
+        bounds = self._bounds(self.cube, planned, arm, scale)
+        reach = [Z * look.error for look in looks]
         return tuple(
-            Day(look.day, look.estimate, look.estimate - Z * look.error, look.estimate + Z * look.error, *bounds[look.day])
-            if look.day in bounds
-            else Day(look.day, look.estimate, look.estimate - Z * look.error, look.estimate + Z * look.error)
-            for look in looks
+            Day(look.day, look.estimate, look.estimate - far, look.estimate + far, *bounds.get(look.day, (None, None)))
+            for look, far in zip(looks, reach, strict=True)
         )
 
     def segments(self, metric: str, arm: str) -> Groups:
@@ -183,7 +181,8 @@ class Opened:
             return Groups()
         scale = self.reading(metric, arm).scale
         try:
-            found = shrunken_segments(self.cube, planned, self.past.control, arm, scale=scale, by=self.cube.segments[:3])
+            by = self.cube.segments[:3]
+            found = shrunken_segments(self.cube, planned, self.past.control, arm, scale=scale, by=by)
         except Misuse:
             return Groups()
         rows = tuple(
@@ -201,11 +200,10 @@ class Opened:
         result = self._result(metric)
         if result is None:
             told = self.past.metrics[metric][arm]
-            scale: Scale = "absolute" if told.on("relative") is None else "relative"
-            estimate, error = told.on(scale) or (told.effect, told.error)
-            return estimate, error, scale
+            share = told.on("relative")
+            return (told.effect, told.error, "absolute") if share is None else (*share, "relative")
         one, base = result.posteriors[arm], result.posteriors[self.past.control]
-        if result.arms[arm].relative is None:
+        if result.arms[arm].relative is None:  # the control's mean is not surely above zero
             return one.mean - base.mean, float(np.hypot(one.sd, base.sd)), "absolute"
         return (*relative_change(one.mean, one.sd, base.mean, base.sd), "relative")
 
@@ -216,15 +214,14 @@ class Opened:
         metrics: Sequence[Metric] = () if self.design is None else self.design.metrics
         return next((m for m in metrics if m.name == metric), None)
 
-    def _bounds(
-        self, metric: str, scale: Scale, compared: dict[str, str], days: int, planned: Metric
-    ) -> dict[str, tuple[float, float]]:
+    def _bounds(self, cube: MomentCube, metric: Metric, arm: str, scale: Scale) -> dict[str, tuple[float, float]]:
         """What each look had to pass, by its day; nothing where there is no rule, or the looks are not the rule's."""
-        if self.rule is None or self.cube is None:
+        if self.rule is None:
             return {}
+        on = self.rule.look_days(len(cube.days))
         try:
-            looks = daily_looks(self.cube, metric, scale=scale, on=self.rule.look_days(days), **compared)
-            found = check(self.rule, looks, better=planned.better, scale=scale)
+            looks = daily_looks(cube, metric.name, control=self.past.control, arm=arm, scale=scale, on=on)
+            found = check(self.rule, looks, better=metric.better, scale=scale)
         except Misuse:
             return {}
         edges = {step.day: sorted((step.worse_from, step.better_from)) for step in found.steps}

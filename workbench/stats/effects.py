@@ -157,7 +157,7 @@ class EffectPosterior:
         plain = phi + z * special.ndtr(z)
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             far = phi / z**2 * (1 - 3 / z**2 + 15 / z**4 - 105 / z**6 + 945 / z**8)
-        return float(w @ (s * np.where(z < -12, far, plain)))
+        return float(np.dot(w, s * np.where(z < -12, far, plain)))
 
     def _quantile(self, p: Floats, *, upper: bool) -> Floats:
         flat = np.atleast_1d(p)

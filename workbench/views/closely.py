@@ -28,7 +28,6 @@ class Closely:
 
     def __init__(self, parts: Inputs, opened: Opened) -> None:
         self._opened = opened
-        self._beliefs = [*EXPECTATIONS, *opened.learned]
         self.warning = parts.html()
         self.told = parts.html(_told(opened))
         metrics = opened.metrics
@@ -36,7 +35,7 @@ class Closely:
         self.arm = parts.choice("Compared with " + opened.past.control, [])
         self.belief = parts.steps(
             "Before the data, how large an effect would you have believed?",
-            [(b.words, b) for b in self._beliefs],
+            [(e.words, e) for e in EXPECTATIONS],
         )
         self.accepted = parts.steps(
             "How much may a wrong choice cost on average?", [(amount(a, "relative"), a) for a in ACCEPTED]
@@ -70,6 +69,8 @@ class Closely:
 
     def _arms(self) -> None:
         arms = self._opened.arms(self.metric.value)
+        expected = [*EXPECTATIONS, *self._opened.expectations(self.metric.value)]
+        self.belief.options = [(e.words, e) for e in expected]
         self.arm.options = [(arm, arm) for arm in arms]  # clears the choice, so that the next line is always news
         self.arm.value = arms[0] if arms else None
         show(self.arm, shown=len(arms) > 1)
@@ -202,7 +203,7 @@ def _rest(opened: Opened) -> str:
     decision = f"<h3>What was decided</h3><p>{safe(decided)}</p>" if past.decision else ""
     rows = [
         ("Owner", past.owner or "not named"),
-        ("Looks", counted(past.looks, "run")),
+        ("Looks", counted(1 + len(past.earlier), "time")),
         ("Run", past.run_id or "brought in from elsewhere"),
         ("Plan", past.design_digest or "none kept"),
         ("Data", past.data_digest or "not known"),

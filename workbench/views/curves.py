@@ -105,7 +105,7 @@ HATCH = (
 
 def _framed(drawn: str, words: str, scale: Scale, kind: Kind) -> str:
     marks = "".join(
-        f'<span style="left:{scale.at(tick)}%">{safe(signed(tick, kind)) if tick else "no difference"}</span>'  # type: ignore[arg-type]
+        f'<span style="left:{scale.at(tick)}%">{safe(signed(tick, kind)) if tick else "no difference"}</span>'
         for tick in ticks(scale.low, scale.high)
     )
     return f'<div class="wb-plotted">{_svg(drawn, words)}<div class="wb-along">{marks}</div></div>'

@@ -4,7 +4,7 @@
     promotions_page(bench.board, approve=bench.approve, reject=bench.turn_down, roll_back=bench.roll_back,
                     actor=bench.actor)
     monitoring_page(bench.served)
-    experiments_page(bench.experiments, open_one=bench.open_experiment)
+    experiments_page(lambda: bench.archive().pasts, open_one=bench.open_experiment)
 
 A page always opens: where the first reading fails, it says what is wrong and what helps, and "Refresh"
 tries again.
