@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from workbench.stats.crossing import Boundaries, chance_as_good, crossing
+from workbench.stats.crossing import Boundaries, Ranking, crossing
 from workbench.stats.group_sequential import (
     corrected,
     drift_for,
@@ -108,7 +108,7 @@ def test_the_corrected_estimate_is_as_often_too_high_as_too_low_and_its_interval
     stop, estimate, error = simulated(bounds, drift, 100, 3)
     found = [corrected(bounds.until(k + 1), e, s) for k, e, s in zip(stop, estimate, error, strict=True)]
     ranks = [
-        float(chance_as_good(bounds.until(k + 1), np.array(e / s), c.estimate / s))
+        float(Ranking(bounds.until(k + 1)).chance(np.array(e / s), c.estimate / s))
         for c, k, e, s in zip(found, stop, estimate, error, strict=True)
     ]
     np.testing.assert_allclose(ranks, 0.5, atol=1e-7)
