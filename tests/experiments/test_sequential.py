@@ -111,6 +111,9 @@ def test_looks_that_say_nothing_are_refused(given, said):
 def test_scales_do_not_mix():
     with pytest.raises(Misuse, match="do not mix"):
         check(parse_rule("chance:0.9, prior:relative normal(0, 1)"), looks(1.0))
+    with pytest.raises(Misuse, match="do not mix"):
+        check(parse_rule("loss:0.01"), looks(1.0), scale="relative")
+    assert check(parse_rule("loss:0.01, prior:relative flat"), looks(3.0), scale="relative").decision == "better"
 
 
 def rows(seed=0, n=900):

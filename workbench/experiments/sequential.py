@@ -175,8 +175,11 @@ def check(
     for look in given:
         if not (np.isfinite([look.estimate, look.error]).all() and look.error > 0):
             raise Misuse(f"{look} has no estimate with an error above zero")
-    if rule.prior.components and rule.prior.scale != scale:
-        raise Misuse(f"the rule's prior is {rule.prior.scale}, the looks are {scale}; the two scales do not mix")
+    if (rule.prior.components or rule.kind == "loss") and rule.prior.scale != scale:
+        raise Misuse(
+            f"the rule speaks of {rule.prior.scale} differences, the looks are {scale}; the two scales do not mix",
+            hint=f"state the rule's scale: prior:{scale} normal(0, 0.02), or prior:{scale} flat",
+        )
     rule, sign = rule.shared(comparisons), 1.0 if better == "higher" else -1.0
     towards = rule if sign > 0 else replace(rule, prior=_mirrored(rule.prior))
     known = [look.known for look in given if look.known is not None]

@@ -27,7 +27,7 @@ from workbench.stats.quadrature import increasing_root, panels
 FAR = 9.0  # standard deviations from the drift beyond which no path is followed
 WIDTH = 3.0  # of a panel, in standard deviations of the smaller step beside it
 NODES = 10  # a panel
-MOST = 400  # panels; reached where a step is below a ten-thousandth of the whole
+MOST = 150  # panels; reached where a step is below some ten-thousandth of the whole
 LEAST = 1e-16  # probability below which a boundary is out of reach
 
 
