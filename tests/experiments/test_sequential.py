@@ -95,8 +95,8 @@ def test_a_rule_of_belief_reports_its_posterior():
 def test_the_result_is_plain_json():
     found = json.loads(json.dumps(check(FUTILE, looks(1.0, 3.5)).as_json(), allow_nan=False))
     assert found["decision"] == "better" and found["look"] == 2 and len(found["steps"]) == 2
-    quiet = check(parse_rule("obrien-fleming:200"), looks(1.0)).as_json()
-    assert quiet["steps"][0]["better_from"] is None
+    upwards = check(parse_rule("pocock:5, one-sided"), looks(-9.0)).as_json()
+    assert upwards["steps"][0]["worse_from"] is None and upwards["decision"] == "go on"
 
 
 @pytest.mark.parametrize(

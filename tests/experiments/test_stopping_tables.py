@@ -16,8 +16,8 @@ def test_looks_after_the_stop_are_shown_as_such():
     table = stopping_tables.looks(check(parse_rule("obrien-fleming:5"), looks))
     assert list(table["the rule says"]) == ["go on", "better", "(after the stop)"]
     assert "not worth going on until" not in table
-    early = stopping_tables.looks(check(parse_rule("obrien-fleming:200, futility:0.8"), looks[:1]))
-    assert early["better from"].iloc[0] == "out of reach" and "not worth going on until" in early
+    early = stopping_tables.looks(check(parse_rule("pocock:5, futility:0.8, one-sided"), looks[:1]))
+    assert early["worse from"].iloc[0] == "never" and "not worth going on until" in early
 
 
 def test_rules_stand_beside_each_other():

@@ -117,6 +117,20 @@ def test_the_corrected_estimate_is_as_often_too_high_as_too_low_and_its_interval
     assert np.mean(estimate) > drift, "the plain estimate is bent upwards"
 
 
+@pytest.mark.parametrize("z", [5.0, 30.0, 60.0, 500.0])
+def test_what_no_one_doubts_is_corrected_by_next_to_nothing(z):
+    bounds = spending_boundaries(range(1, 201), 0.05, OBF)
+    assert np.isfinite(bounds.upper).all() and bounds.upper[0] > 30
+    found = corrected(bounds.until(1), z * 0.1, 0.1)
+    assert (found.low, found.estimate, found.high) == pytest.approx(
+        (0.1 * (z - 1.96), 0.1 * z, 0.1 * (z + 1.96)), rel=1e-4
+    )
+    later = corrected(bounds.until(2), z * 0.1, 0.1)
+    assert np.isfinite([later.low, later.estimate, later.high]).all() and 0 < later.low < later.estimate < later.high
+    if z < 50:
+        assert later.estimate == pytest.approx(0.1 * z, rel=1e-3)
+
+
 @pytest.mark.parametrize("look", [0, 1, 2, 3, 4])
 def test_interval_and_p_value_agree_with_the_decision(look):
     bounds = spending_boundaries(range(1, 6), 0.05, OBF)

@@ -55,8 +55,8 @@ class Step:
     day: str
     estimate: float
     error: float
-    better_from: float  # the difference from which the arm is better; infinite: out of reach
-    worse_from: float  # ... worse
+    better_from: float  # the difference from which the arm is better
+    worse_from: float  # ... worse; infinite: never, where the rule is one-sided
     futile_until: float | None  # the difference up to which going on is not worth it
     decision: Decision
 
@@ -115,7 +115,7 @@ class SequentialResult:
         return f"{told} The plain difference is {plain}; {why}, it is {right}, {span}."
 
     def as_json(self) -> dict[str, Any]:
-        """Plain JSON; what is out of reach is null."""
+        """Plain JSON; a boundary that there is not is null."""
         return {
             "rule": self.rule.text,
             "arm": self.arm,

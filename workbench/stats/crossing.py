@@ -28,7 +28,7 @@ FAR = 9.0  # standard deviations from the drift beyond which no path is followed
 WIDTH = 3.0  # of a panel, in standard deviations of the smaller step beside it
 NODES = 10  # a panel
 MOST = 150  # panels; reached where a step is below some ten-thousandth of the whole
-LEAST = 1e-16  # probability below which a boundary is out of reach
+LEAST = 1e-16  # probability below which what stopped before no longer matters for a boundary
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,8 @@ class Stage(NamedTuple):
 
     def above(self, z: Floats, drift: float) -> Floats:
         """Probability under a drift of coming to this look and being above z there."""
-        weight = self.mass * np.exp(drift * self.nodes - drift**2 * self.start / 2)
+        with np.errstate(divide="ignore"):  # logarithms, since a large drift meets next to no mass
+            weight = np.exp(np.log(self.mass) + drift * self.nodes - drift**2 * self.start / 2)
         step = self.time - self.start
         gap = self.nodes + drift * step - z[..., None] * np.sqrt(self.time)
         return np.asarray(special.ndtr(gap / np.sqrt(step)) @ weight)
@@ -181,10 +182,10 @@ class Path:
         self._kept = (floor, upper)
 
     def bound(self, probability: float, *, above: bool) -> float:
-        """The z beyond which there is this probability; out of reach (infinite) where there is next to none."""
+        """The z beyond which there is this probability."""
         side = 1.0 if above else -1.0
         if probability < LEAST:
-            return side * np.inf
+            return float(self.drift * np.sqrt(self.time) - side * special.ndtri(max(probability, 1e-300)))
         if probability >= self._mass.sum():
             return -side * np.inf
         target = -special.ndtri(probability)
