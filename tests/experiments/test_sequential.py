@@ -95,8 +95,8 @@ def test_a_rule_of_belief_reports_its_posterior():
 def test_the_result_is_plain_json():
     found = json.loads(json.dumps(check(FUTILE, looks(1.0, 3.5)).as_json(), allow_nan=False))
     assert found["decision"] == "better" and found["look"] == 2 and len(found["steps"]) == 2
-    quiet = check(parse_rule("obrien-fleming:200"), looks(1.0)).as_json()
-    assert quiet["steps"][0]["better_from"] is None
+    upwards = check(parse_rule("pocock:5, one-sided"), looks(-9.0)).as_json()
+    assert upwards["steps"][0]["worse_from"] is None and upwards["decision"] == "go on"
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,9 @@ def test_looks_that_say_nothing_are_refused(given, said):
 def test_scales_do_not_mix():
     with pytest.raises(Misuse, match="do not mix"):
         check(parse_rule("chance:0.9, prior:relative normal(0, 1)"), looks(1.0))
+    with pytest.raises(Misuse, match="do not mix"):
+        check(parse_rule("loss:0.01"), looks(1.0), scale="relative")
+    assert check(parse_rule("loss:0.01, prior:relative flat"), looks(3.0), scale="relative").decision == "better"
 
 
 def rows(seed=0, n=900):

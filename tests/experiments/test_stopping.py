@@ -18,6 +18,7 @@ TEXTS = [
     "chance:0.95",
     "chance:0.95:14, prior:normal(0.001, 0.02)",
     "loss:0.0005, prior:relative normal(0, 0.02)",
+    "loss:0.001, prior:relative flat",
     "peeking:14",
     "obrien-fleming:5, futility:0.8, one-sided",
 ]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from workbench.stats.crossing import Boundaries, chance_as_good, crossing
+from workbench.stats.crossing import Boundaries, Ranking, crossing
 
 
 def peeking(looks, z=1.959963984540054):
@@ -46,8 +46,16 @@ def test_under_the_true_drift_the_stagewise_rank_of_a_result_is_uniform():
     for look in range(3):
         here = stop == look
         z = walks[here, look]
-        ranks[here] = chance_as_good(bounds.until(look + 1), z, drift * np.sqrt(t[look]))
+        ranks[here] = Ranking(bounds.until(look + 1)).chance(z, drift * np.sqrt(t[look]))
     assert stats.kstest(ranks, "uniform").pvalue > 0.01
+
+
+@pytest.mark.parametrize("drift", [-4.0, 0.0, 1.0, 6.0])
+@pytest.mark.parametrize("lower", [-np.inf, -2.0])
+def test_weighting_the_paths_without_drift_is_following_those_with_it(drift, lower):
+    bounds = Boundaries((1, 2, 3, 7), (np.inf, 3.5, 2.4, 2.2), (lower,) * 4)
+    above = crossing(bounds, drift).above
+    assert float(Ranking(bounds).chance(np.array(2.2), drift)) == pytest.approx(sum(above), rel=1e-8, abs=1e-12)
 
 
 def test_a_hundred_looks_are_a_moment_and_still_exact():

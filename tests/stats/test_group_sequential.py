@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from workbench.stats.crossing import Boundaries, chance_as_good, crossing
+from workbench.stats.crossing import Boundaries, Ranking, crossing
 from workbench.stats.group_sequential import (
     corrected,
     drift_for,
@@ -108,13 +108,27 @@ def test_the_corrected_estimate_is_as_often_too_high_as_too_low_and_its_interval
     stop, estimate, error = simulated(bounds, drift, 100, 3)
     found = [corrected(bounds.until(k + 1), e, s) for k, e, s in zip(stop, estimate, error, strict=True)]
     ranks = [
-        float(chance_as_good(bounds.until(k + 1), np.array(e / s), c.estimate / s))
+        float(Ranking(bounds.until(k + 1)).chance(np.array(e / s), c.estimate / s))
         for c, k, e, s in zip(found, stop, estimate, error, strict=True)
     ]
     np.testing.assert_allclose(ranks, 0.5, atol=1e-7)
     assert np.mean([c.estimate > drift for c in found]) == pytest.approx(0.5, abs=0.15)
     assert np.mean([c.low <= drift <= c.high for c in found]) == pytest.approx(0.95, abs=0.06)
     assert np.mean(estimate) > drift, "the plain estimate is bent upwards"
+
+
+@pytest.mark.parametrize("z", [5.0, 30.0, 60.0, 500.0])
+def test_what_no_one_doubts_is_corrected_by_next_to_nothing(z):
+    bounds = spending_boundaries(range(1, 201), 0.05, OBF)
+    assert np.isfinite(bounds.upper).all() and bounds.upper[0] > 30
+    found = corrected(bounds.until(1), z * 0.1, 0.1)
+    assert (found.low, found.estimate, found.high) == pytest.approx(
+        (0.1 * (z - 1.96), 0.1 * z, 0.1 * (z + 1.96)), rel=1e-4
+    )
+    later = corrected(bounds.until(2), z * 0.1, 0.1)
+    assert np.isfinite([later.low, later.estimate, later.high]).all() and 0 < later.low < later.estimate < later.high
+    if z < 50:
+        assert later.estimate == pytest.approx(0.1 * z, rel=1e-3)
 
 
 @pytest.mark.parametrize("look", [0, 1, 2, 3, 4])

@@ -55,8 +55,8 @@ class Step:
     day: str
     estimate: float
     error: float
-    better_from: float  # the difference from which the arm is better; infinite: out of reach
-    worse_from: float  # ... worse
+    better_from: float  # the difference from which the arm is better
+    worse_from: float  # ... worse; infinite: never, where the rule is one-sided
     futile_until: float | None  # the difference up to which going on is not worth it
     decision: Decision
 
@@ -115,7 +115,7 @@ class SequentialResult:
         return f"{told} The plain difference is {plain}; {why}, it is {right}, {span}."
 
     def as_json(self) -> dict[str, Any]:
-        """Plain JSON; what is out of reach is null."""
+        """Plain JSON; a boundary that there is not is null."""
         return {
             "rule": self.rule.text,
             "arm": self.arm,
@@ -175,8 +175,11 @@ def check(
     for look in given:
         if not (np.isfinite([look.estimate, look.error]).all() and look.error > 0):
             raise Misuse(f"{look} has no estimate with an error above zero")
-    if rule.prior.components and rule.prior.scale != scale:
-        raise Misuse(f"the rule's prior is {rule.prior.scale}, the looks are {scale}; the two scales do not mix")
+    if (rule.prior.components or rule.kind == "loss") and rule.prior.scale != scale:
+        raise Misuse(
+            f"the rule speaks of {rule.prior.scale} differences, the looks are {scale}; the two scales do not mix",
+            hint=f"state the rule's scale: prior:{scale} normal(0, 0.02), or prior:{scale} flat",
+        )
     rule, sign = rule.shared(comparisons), 1.0 if better == "higher" else -1.0
     towards = rule if sign > 0 else replace(rule, prior=_mirrored(rule.prior))
     known = [look.known for look in given if look.known is not None]

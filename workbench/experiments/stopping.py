@@ -27,7 +27,7 @@ import numpy as np
 from workbench.errors import Misuse
 from workbench.stats import always_valid
 from workbench.stats.crossing import Boundaries
-from workbench.stats.effects import Component, EffectPrior
+from workbench.stats.effects import Component, EffectPrior, Scale
 from workbench.stats.group_sequential import (
     Spending,
     obrien_fleming_spending,
@@ -98,10 +98,12 @@ class StoppingRule:
             parts.append(f"alpha:{self.alpha:g}")
         if self.futility is not None:
             parts.append(f"futility:{self.futility:g}")
+        scale = "relative " if self.prior.scale == "relative" else ""
+        if not self.prior.components and scale:
+            parts.append(f"prior:{scale}flat")
         if self.prior.components:
             one, *more = self.prior.components
             simple = not more and np.isinf(one.df)
-            scale = "relative " if self.prior.scale == "relative" else ""
             parts.append(f"prior:{scale}normal({one.mean:g}, {one.sd:g})" if simple else f"prior:{self.prior.source}")
         return ", ".join(parts + ([] if self.two_sided else ["one-sided"]))
 
@@ -221,8 +223,8 @@ def parse_rule(text: str) -> StoppingRule:
 
     Numbers are the looks for planned kinds (then the exponent, for `power`); for `chance` and `loss`
     their threshold, then the looks; for `always-valid` and `peeking` the looks. Options are `alpha:0.05`,
-    `futility:0.8`, `prior:normal(mean, sd)` with an optional scale (`prior:relative normal(0, 0.02)`),
-    and `one-sided`.
+    `futility:0.8`, `one-sided`, and `prior:normal(mean, sd)` or `prior:flat` with an optional scale
+    (`prior:relative normal(0, 0.02)`), which is that of a loss as well.
 
     Raises:
         Misuse: The text is no rule.
@@ -281,13 +283,14 @@ def _count(text: str, whole: str) -> int:
 
 
 def _prior(text: str) -> EffectPrior:
-    found = re.fullmatch(r"(?:(absolute|relative)\s+)?normal\(([^,()]+),([^,()]+)\)", text)
+    found = re.fullmatch(r"(?:(absolute|relative)\s+)?(?:flat|normal\(([^,()]+),([^,()]+)\))", text)
     if not found:
         raise Misuse(f"{text!r} is no prior", hint="write prior:normal(0, 0.02) or prior:relative normal(0, 0.02)")
-    scale, mean, sd = found.groups()
+    named, mean, sd = found.groups()
+    scale: Scale = "relative" if named == "relative" else "absolute"
+    if mean is None:
+        return EffectPrior.flat(scale=scale)
     try:
-        return EffectPrior.normal(
-            _number(mean, text), _number(sd, text), scale="relative" if scale == "relative" else "absolute"
-        )
+        return EffectPrior.normal(_number(mean, text), _number(sd, text), scale=scale)
     except ValueError as error:
         raise Misuse(str(error), hint="write prior:normal(0, 0.02)") from error

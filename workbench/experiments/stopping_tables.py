@@ -78,4 +78,4 @@ def plan(rows: Sequence[Reach], *, better: Better = "higher") -> pd.DataFrame:
 
 
 def _bound(result: SequentialResult, value: float) -> str:
-    return result.said(value) if np.isfinite(value) else "out of reach"
+    return result.said(value) if np.isfinite(value) else "never"

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import special
@@ -25,8 +26,9 @@ from workbench.stats.quadrature import increasing_root, panels
 
 FAR = 9.0  # standard deviations from the drift beyond which no path is followed
 WIDTH = 3.0  # of a panel, in standard deviations of the smaller step beside it
-MOST = 400  # panels; reached where a step is below a ten-thousandth of the whole
-LEAST = 1e-16  # probability below which a boundary is out of reach
+NODES = 10  # a panel
+MOST = 150  # panels; reached where a step is below some ten-thousandth of the whole
+LEAST = 1e-16  # probability below which what stopped before no longer matters for a boundary
 
 
 @dataclass(frozen=True)
@@ -90,39 +92,65 @@ def crossing(boundaries: Boundaries, drift: float = 0.0) -> Crossing:
     return Crossing(tuple(above), tuple(below))
 
 
-def chance_as_good(boundaries: Boundaries, z: Floats, drift: float) -> Floats:
-    """Probability of a result at least as good for the treated arm as z at the last look, by stages.
+class Ranking:
+    """How good a result is, by stages: the chance of one at least as good, for any drift.
 
     A stop at the upper boundary ranks above all that went on, and the earlier the higher; a stop
     below ranks under all that went on. Nothing need be known of looks that were planned for later.
+    The paths are followed once, without drift; a drift θ weights a path that has come to x at time
+    t by exp(θx − θ²t/2).
 
     Args:
         boundaries: Of the looks up to this one, whose own values do not matter.
-        z: The standardised difference at the last look; any shape.
-        drift: Expected z there.
+        reach: The largest drift, in size, that will be asked about.
 
     Source:
         Fairbanks & Madsen (1982); Jennison & Turnbull (2000), section 8.4.
 
     >>> peeked = Boundaries((1, 2), (1.96, 1.96), (-1.96, -1.96))
-    >>> round(float(chance_as_good(peeked, np.array(1.96), 0.0)), 4)
+    >>> round(float(Ranking(peeked).chance(np.array(1.96), 0.0)), 4)
     0.0416
     """
-    path, before = Path(drift), 0.0
-    *earlier, last = zip(shares(boundaries.information), boundaries.upper, boundaries.floor, strict=True)
-    for t, upper, floor in earlier:
-        path.step(t)
-        before += float(path.above(np.array(upper)))
-        path.keep(floor, upper)
-    path.step(last[0])
-    return before + path.above(np.asarray(z, dtype=np.float64))
+
+    def __init__(self, boundaries: Boundaries, reach: float = 8.0) -> None:
+        path = Path(0.0, reach=reach)
+        looks = list(zip(shares(boundaries.information), boundaries.upper, boundaries.floor, strict=True))
+        self._stages = []
+        for t, upper, floor in looks:
+            path.step(t)
+            self._stages.append((path.stage, upper))
+            path.keep(floor, upper)
+
+    def chance(self, z: Floats, drift: float) -> Floats:
+        """Chance of a result at least as good as z at the last look, under this expected z there."""
+        *earlier, (last, _) = self._stages
+        before = sum(float(stage.above(np.array(upper), drift)) for stage, upper in earlier)
+        return before + last.above(np.asarray(z, dtype=np.float64), drift)
+
+
+class Stage(NamedTuple):
+    """The paths without drift that had not stopped before a look."""
+
+    start: float  # time of the look before
+    time: float
+    nodes: Floats  # where paths were then
+    mass: Floats  # how many of them
+
+    def above(self, z: Floats, drift: float) -> Floats:
+        """Probability under a drift of coming to this look and being above z there."""
+        with np.errstate(divide="ignore"):  # logarithms, since a large drift meets next to no mass
+            weight = np.exp(np.log(self.mass) + drift * self.nodes - drift**2 * self.start / 2)
+        step = self.time - self.start
+        gap = self.nodes + drift * step - z[..., None] * np.sqrt(self.time)
+        return np.asarray(special.ndtr(gap / np.sqrt(step)) @ weight)
 
 
 class Path:
     """The paths that have not stopped yet: `step` to a look, ask there, `keep` those that go on."""
 
-    def __init__(self, drift: float) -> None:
+    def __init__(self, drift: float, *, reach: float = 0.0) -> None:
         self.drift = drift  # expected z at time 1
+        self._reach = reach  # by how much it may be another when the paths are weighted
         self.time = 0.0
         self._spread = 0.0  # standard deviation of the last step
         self._move = 0.0  # its expected size
@@ -135,6 +163,11 @@ class Path:
         if self._kept is not None:
             self._carry(*self._kept, min(spread, self._spread))
         self._spread, self._move, self.time = spread, self.drift * (time - self.time), time
+
+    @property
+    def stage(self) -> Stage:
+        """What there is to know of this look, where there is no drift."""
+        return Stage(self.time - self._spread**2, self.time, self._nodes, self._mass)
 
     def above(self, z: Floats) -> Floats:
         """Probability of not having stopped before and being above z now."""
@@ -149,10 +182,10 @@ class Path:
         self._kept = (floor, upper)
 
     def bound(self, probability: float, *, above: bool) -> float:
-        """The z beyond which there is this probability; out of reach (infinite) where there is next to none."""
+        """The z beyond which there is this probability."""
         side = 1.0 if above else -1.0
         if probability < LEAST:
-            return side * np.inf
+            return float(self.drift * np.sqrt(self.time) - side * special.ndtri(max(probability, 1e-300)))
         if probability >= self._mass.sum():
             return -side * np.inf
         target = -special.ndtri(probability)
@@ -175,13 +208,13 @@ class Path:
 
     def _carry(self, floor: float, upper: float, scale: float) -> None:
         root = np.sqrt(self.time)
-        middle = self.drift * self.time
-        low, high = max(floor * root, middle - FAR * root), min(upper * root, middle + FAR * root)
+        middle, far = self.drift * self.time, FAR * root + self._reach * self.time
+        low, high = max(floor * root, middle - far), min(upper * root, middle + far)
         if low >= high:
             self._nodes, self._mass = np.zeros(0), np.zeros(0)
             return
         count = min(int(np.ceil((high - low) / (WIDTH * scale))), MOST)
-        nodes, weights = panels(np.linspace(low, high, count + 1))
+        nodes, weights = panels(np.linspace(low, high, count + 1), NODES)
         gap = (nodes[:, None] - self._nodes - self._move) / self._spread
         density = np.exp(-gap * gap / 2) @ self._mass / self._spread / np.sqrt(2 * np.pi)
         self._nodes, self._mass = nodes, weights * density

@@ -18,10 +18,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import special
 
-from workbench.stats.crossing import Boundaries, Path, chance_as_good, crossing, shares, zero_of_increasing
+from workbench.stats.crossing import Boundaries, Path, Ranking, crossing, shares, zero_of_increasing
 from workbench.stats.moments import Floats
 
 Spending = Callable[[float], float]  # share of the plan, in [0, 1] → share of the error spent by then
+RANGE = 6.0  # of drifts about z, in which an interval's ends are looked for
 FAR_PAST = 5.0  # stands for an infinite z where no path is left to spend on
 
 
@@ -226,22 +227,23 @@ def corrected(boundaries: Boundaries, estimate: float, error: float, *, level: f
     if not 0 < level < 1:
         raise ValueError(f"level is {level:g}; it must lie in (0, 1)")
     z = np.array(estimate / error)
+    ranking = Ranking(boundaries, reach=abs(float(z)) + RANGE)
 
     def effect(chance: float) -> float:
         """Under which effect a result as good as this has this chance."""
         target = float(special.ndtri(chance))
         near = float(z) + target
-        return error * zero_of_increasing(lambda drift: _normal(boundaries, z, drift) - target, near - 1.0, near + 0.1)
+        return error * zero_of_increasing(lambda drift: _normal(ranking, z, drift) - target, near - 1.0, near + 0.1)
 
     tail = (1 - level) / 2
-    good = float(chance_as_good(replace(boundaries, futility=None), z, 0.0))
+    unbound = ranking if boundaries.futility is None else Ranking(replace(boundaries, futility=None))
+    good = float(unbound.chance(z, 0.0))
     return Corrected(effect(0.5), effect(tail), effect(1 - tail), min(1.0, 2 * min(good, 1 - good)))
 
 
-def _normal(boundaries: Boundaries, z: Floats, drift: float) -> float:
+def _normal(ranking: Ranking, z: Floats, drift: float) -> float:
     """The chance of a result as good, on the normal's scale, where it is all but a line in the drift."""
-    chance = np.clip(chance_as_good(boundaries, z, drift), 1e-300, 1 - 1e-16)
-    return float(special.ndtri(chance))
+    return float(special.ndtri(np.clip(ranking.chance(z, drift), 1e-300, 1 - 1e-16)))
 
 
 def _side(alpha: float, *, two_sided: bool) -> float:

@@ -10,7 +10,7 @@ directions. Rules:
 
 >>> shop = Baseline.binary(0.05)  # Kohavi et al. (2009): a conversion of 5 %, a change by a twentieth of it
 >>> round(sample_size(shop, 0.0025, Split.equal(2)) / 2)  # in each arm; their 16 σ² ÷ Δ² says 121,600
-122121
+122120
 """
 
 from __future__ import annotations
