@@ -138,6 +138,13 @@ def test_an_effect_whose_share_is_not_known_is_told_in_its_own_unit():
     assert "wb-hidden" in page.belief._dom_classes
 
 
+def test_an_effect_without_an_error_is_told_and_nothing_is_asked_of_it():
+    effect = ArmEffect(12.0, None, None, None, None, None, "better")
+    page = opened(past(metrics={"spend": {"new": effect}}))
+    assert "no error was written down" in page.answer.value
+    assert "wb-hidden" in page.asking._dom_classes
+
+
 def test_what_cannot_be_opened_or_read_is_said_in_words():
     def refuse(_):
         raise Misuse("its cube is gone", hint="run it again")

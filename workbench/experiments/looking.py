@@ -38,7 +38,7 @@ EXPECTATIONS = (
     Expectation("any size", EffectPrior.flat(scale="relative")),
     *(
         Expectation(
-            f"±{share} %", EffectPrior.normal(0.0, share / 196, scale="relative", source=f"95 % within ±{share} %")
+            f"±{size} %", EffectPrior.normal(0.0, size / 196, scale="relative", source=f"95 % within ±{size} %")
         )
         for size in (50, 20, 10, 5, 2, 1)
     ),

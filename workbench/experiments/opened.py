@@ -31,6 +31,7 @@ from workbench.stats.twins import relative_change
 
 Z = float(special.ndtri(0.975))
 MEANS = ("binary", "mean", "count", "revenue")  # kinds whose days and groups are told by plain means
+SCALES: tuple[Scale, ...] = ("relative", "absolute")  # the first that is known is told
 MOST_DAYS = 400  # that are drawn
 
 
@@ -138,14 +139,15 @@ class Opened:
         result = self._result(metric)
         if result is not None:
             return abs(result.arms[self.past.control].mean) or 1.0
-        shares = [e.effect / e.relative for e in self.past.metrics[metric].values() if e.relative]
-        return abs(shares[0]) if shares else 1.0
+        told = self.past.metrics[metric].values()
+        levels = [abs(e.effect / e.relative) for e in told if e.relative and e.effect is not None]
+        return levels[0] if levels else 1.0
 
     def reading(self, metric: str, arm: str) -> Reading:
         """An effect as the data alone gives it: asked again where that can be, else as it was written down.
 
         Raises:
-            Misuse: There is no such metric or arm.
+            Misuse: There is no such metric or arm, or no error of its effect was written down.
         """
         if arm not in self.past.metrics.get(metric, {}):
             raise Misuse(f"{self.past.name} has no arm {arm!r} of {metric!r}")
@@ -200,8 +202,10 @@ class Opened:
         result = self._result(metric)
         if result is None:
             told = self.past.metrics[metric][arm]
-            share = told.on("relative")
-            return (told.effect, told.error, "absolute") if share is None else (*share, "relative")
+            for scale in SCALES:
+                if (pair := told.on(scale)) is not None:
+                    return (*pair, scale)
+            raise Misuse(f"of {metric} in {arm} no error was written down, so that nothing can be asked of it")
         one, base = result.posteriors[arm], result.posteriors[self.past.control]
         if result.arms[arm].relative is None:  # the control's mean is not surely above zero
             return one.mean - base.mean, float(np.hypot(one.sd, base.sd)), "absolute"

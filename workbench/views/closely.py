@@ -5,8 +5,10 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from workbench.errors import WorkbenchError
 from workbench.evidence import Figure
 from workbench.experiments.looking import ACCEPTED, EXPECTATIONS, Look, amount, look, signed
+from workbench.views.acting import failed
 from workbench.views.curves import belief, evolution
 from workbench.views.drawing import Scale, interval, scale_over
 from workbench.views.evidence import folded, mark
@@ -40,6 +42,7 @@ class Closely:
         self.accepted = parts.steps(
             "How much may a wrong choice cost on average?", [(amount(a, "relative"), a) for a in ACCEPTED]
         )
+        self.asking = parts.row(self.belief, self.accepted, look="wb-asking")
         self.answer = parts.html()
         self.picture = parts.html()
         self.days = parts.html()
@@ -51,7 +54,7 @@ class Closely:
             parts.row(self.metric, self.arm, look="wb-filters"),
             self.answer,
             self.picture,
-            parts.row(self.belief, self.accepted, look="wb-asking"),
+            self.asking,
             self.days,
             self.segments,
             self.rest,
@@ -79,12 +82,19 @@ class Closely:
         if self.arm.value is None:
             return
         self._ask()
-        self.days.value = _days(self._opened, self.metric.value, self.arm.value)
-        self.segments.value = _segments(self._opened, self.metric.value, self.arm.value)
+        known = bool(self.picture.value)
+        self.days.value = _days(self._opened, self.metric.value, self.arm.value) if known else ""
+        self.segments.value = _segments(self._opened, self.metric.value, self.arm.value) if known else ""
 
     def _ask(self) -> None:
         """What follows from the data under what the sliders say."""
-        reading = self._opened.reading(self.metric.value, self.arm.value)
+        try:
+            reading = self._opened.reading(self.metric.value, self.arm.value)
+        except WorkbenchError as error:
+            self.answer.value, self.picture.value = failed(error), ""
+            show(self.asking, shown=False)
+            return
+        show(self.asking, shown=True)
         relative = reading.scale == "relative"
         show(self.belief, shown=relative)
         prior = self.belief.value.prior if relative else EXPECTATIONS[0].prior
