@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from workbench.cli.options import json_option, print_json, print_table
+from workbench.cli.options import json_option, print_json, print_table, workspace_option
 from workbench.errors import EngineError, Misuse
 
 if TYPE_CHECKING:
-    from workbench.experiments import Analysis, Design
-    from workbench.stats.effects import EffectPrior
+    from workbench.data import MomentCube
+    from workbench.experiments import Analysis, Design, SegmentResult
+    from workbench.stats.effects import EffectPrior, Scale
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
@@ -65,6 +67,7 @@ SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 @click.option("--registered", type=FILE, help="A design written by --register: say whether it was followed.")
 @click.option("--twin", is_flag=True, help="Show the frequentist tests beside, corrected for their number.")
 @click.option("--html", type=FILE, help="Write a page with the picture to this file too.")
+@workspace_option
 @json_option
 def ab(
     data: Path,
@@ -75,6 +78,7 @@ def ab(
     registered: Path | None,
     twin: bool,
     html: Path | None,
+    workspace: Path | None,
     as_json: bool,
     **stated: object,
 ) -> None:
@@ -90,7 +94,8 @@ def ab(
       workbench ab visits.csv --variant group --control old --metric s=binary:s --register plan.json
       workbench ab visits.csv --variant group --control old --metric s=binary:s --registered plan.json
     """
-    design = _design(name or data.stem, shares, priors, **stated)  # type: ignore[arg-type]
+    priors_of = partial(prior_of, workspace=workspace, excluding=name or data.stem)
+    design = _design(name or data.stem, shares, priors, priors_of, **stated)  # type: ignore[arg-type]
     if register is not None:
         _write(register, design.as_json())
         click.echo(f"the design is kept in {register}, digest {design.digest[:12]}; the data was not read", err=True)
@@ -105,36 +110,51 @@ def ab(
         from workbench.experiments.page import page
 
         _write(html, page(analysis))
+    segments = _segments(cube, design, analysis)
     if as_json:
-        print_json(analysis.as_json() | ({"differing": list(differing)} if registered else {}))
+        more = {"segments": [found.as_json() for found in segments]} if design.segments else {}
+        print_json(analysis.as_json() | more | ({"differing": list(differing)} if registered else {}))
     else:
-        _tell(analysis, twin=twin)
+        _tell(analysis, segments, twin=twin)
     if differing:
         click.echo(f"it differs from {registered} in: {', '.join(differing)}", err=True)
     if design.shares == "equal" and analysis.sample_ratio.passed is False:
         click.echo("equal shares were taken for planned; state others with --shares a=2,b=1", err=True)
 
 
-def prior_of(text: str, metric: str) -> EffectPrior | None:
+def prior_of(text: str, metric: str, *, workspace: Path | None = None, excluding: str = "") -> EffectPrior | None:
     """The prior that an option states for a metric; None for the weak one.
 
+    Args:
+        text: As it is typed; "archive" learns from what was tried in the workspace before.
+        metric: Its name.
+        workspace: Where; by default the one that the current folder lies in.
+        excluding: The experiment itself, from which nothing is learned.
+
     Raises:
-        Misuse: It is none, or nothing was learned from an archive.
+        Misuse: It is none, or there is no workspace to learn from.
     """
     from workbench.experiments.priors import parse_prior
 
-    if text.strip() == "archive":
-        raise Misuse(
-            f"there is no archive from which a prior of {metric} was learned",
-            hint="run this in a workspace with finished experiments, or state one: --prior 'normal(0,0.02)'",
-        )
-    return parse_prior(text)
+    if text.strip() != "archive":
+        return parse_prior(text)
+    from workbench import open_bench
+    from workbench.experiments.learned import archive_prior
+
+    try:
+        bench = open_bench(workspace)
+    except Misuse as error:
+        hint = "run this in a workspace with finished experiments, or state one: --prior 'normal(0,0.02)'"
+        raise Misuse(f"there is no archive from which a prior of {metric} was learned", hint=hint) from error
+    with bench:
+        return archive_prior(bench.archive(), metric, excluding=excluding)
 
 
 def _design(
     name: str,
     shares: str,
     priors: Sequence[str],
+    priors_of: Callable[[str, str], EffectPrior | None],
     *,
     variant: str,
     control: str,
@@ -166,7 +186,7 @@ def _design(
         adjust=tuple(covariates),
         segments=tuple(segments),
         shares=None if shares.strip() == "unknown" else parse_shares(shares),
-        priors=parse_priors(priors, [metric.name for metric in parsed], prior_of),
+        priors=parse_priors(priors, [metric.name for metric in parsed], priors_of),
         **options,  # type: ignore[arg-type]  # named as the design's fields
     )
 
@@ -192,8 +212,22 @@ def _write(path: Path, text: str) -> None:
         raise EngineError(f"{path} cannot be written: {error.strerror}", hint="give a folder that is there") from error
 
 
-def _tell(analysis: Analysis, *, twin: bool) -> None:
-    from workbench.experiments import tables, words
+def _segments(cube: MomentCube, design: Design, analysis: Analysis) -> list[SegmentResult]:
+    """Each arm in every segment on what decides, segments learning from each other; none where none was named."""
+    from workbench.experiments.segments import MEANS, shrunken_segments
+
+    first = design.metrics[0]
+    if not design.segments or first.kind not in MEANS:
+        return []
+    arms = analysis.metrics[first.name].arms.values()
+    scale: Scale = "absolute" if any(r.relative is None for r in arms) else "relative"
+    others = [r.arm for r in arms if r.verdict != "control"]
+    by, level = design.segments[:3], design.certainty
+    return [shrunken_segments(cube, first, design.control, arm, scale=scale, by=by, level=level) for arm in others]
+
+
+def _tell(analysis: Analysis, segments: Sequence[SegmentResult], *, twin: bool) -> None:
+    from workbench.experiments import segment_tables, tables, words
 
     click.echo(analysis.sentence)
     click.echo(f"\n{analysis.sample_ratio.sentence}")
@@ -202,5 +236,11 @@ def _tell(analysis: Analysis, *, twin: bool) -> None:
     for rows in (tables.rows(analysis), tables.twin(analysis) if twin else []):
         if rows:
             print_table(list(rows[0]), [list(row.values()) for row in rows])
+    for found in segments:
+        click.echo(f"{found.arm} by {', '.join(found.columns)}. {found.sentence}")
+        rows = segment_tables.rows(found)
+        print_table(list(rows[0]), [list(row.values()) for row in rows])
+        for name, why in found.left_out.items():
+            click.echo(f"{name} is left out: {why}")
     for lesson in words.lessons(analysis):
         click.echo(lesson)

@@ -258,7 +258,7 @@ def _effects(metrics: Any, certainty: float) -> Effects:
 
 
 def _read_effects(metrics: Mapping[str, Any], certainty: float) -> Effects:
-    """The arms' effects, their errors taken from the intervals."""
+    """The arms' effects as the data alone has them, before a prior; their errors taken from the intervals."""
     reach = 2 * float(special.ndtri((1 + certainty) / 2))
     found: dict[str, dict[str, ArmEffect]] = {}
     for name, arms in metrics.items():
@@ -266,10 +266,10 @@ def _read_effects(metrics: Mapping[str, Any], certainty: float) -> Effects:
         for arm, r in arms.items():
             if r.get("verdict") == "control":
                 continue
-            low, high = r["interval"]
-            error, relative = (high - low) / reach, r.get("relative")
+            raw = r.get("raw") or dict(zip(("low", "high"), r["interval"], strict=True)) | r
+            error, relative = (raw["high"] - raw["low"]) / reach, raw.get("relative")
             found.setdefault(name, {})[arm] = ArmEffect(
-                effect=r["effect"],
+                effect=raw["effect"],
                 error=error,
                 relative=relative,
                 relative_error=_relative_error(error, relative, base) if relative is not None and base else None,

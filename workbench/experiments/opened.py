@@ -23,14 +23,13 @@ from workbench.experiments.design import Design, Metric
 from workbench.experiments.learned import learn_prior
 from workbench.experiments.looking import Expectation, Reading, Span
 from workbench.experiments.results import Analysis, MetricResult
-from workbench.experiments.segments import shrunken_segments
+from workbench.experiments.segments import MEANS, shrunken_segments
 from workbench.experiments.sequential import check, daily_looks
 from workbench.experiments.stopping import StoppingRule
 from workbench.stats.effects import Scale
 from workbench.stats.twins import relative_change
 
 Z = float(special.ndtri(0.975))
-MEANS = ("binary", "mean", "count", "revenue")  # kinds whose days and groups are told by plain means
 SCALES: tuple[Scale, ...] = ("relative", "absolute")  # the first that is known is told
 MOST_DAYS = 400  # that are drawn
 

@@ -22,8 +22,12 @@ def table(result: SegmentResult) -> pd.DataFrame:
     """One row a segment, the most different first: units, raw and shrunken difference, chances."""
     import pandas as pd
 
-    rows = [_row(s, result) for s in sorted(result.segments, key=lambda s: -s.effect)]
-    return pd.DataFrame(rows).set_index(", ".join(result.columns))
+    return pd.DataFrame(rows(result)).set_index(", ".join(result.columns))
+
+
+def rows(result: SegmentResult) -> list[dict[str, Any]]:
+    """The same as plain rows."""
+    return [_row(s, result) for s in sorted(result.segments, key=lambda s: -s.effect)]
 
 
 def left_out(result: SegmentResult) -> pd.DataFrame:
@@ -37,7 +41,7 @@ def levels(result: SegmentResult) -> pd.DataFrame:
     """What each value of each column adds to the whole; empty along one column."""
     import pandas as pd
 
-    rows = [
+    added = [
         {
             "column": found.column,
             "value": found.value,
@@ -46,7 +50,7 @@ def levels(result: SegmentResult) -> pd.DataFrame:
         }
         for found in result.levels
     ]
-    return pd.DataFrame(rows, columns=["column", "value", "adds", "interval"]).set_index(["column", "value"])
+    return pd.DataFrame(added, columns=["column", "value", "adds", "interval"]).set_index(["column", "value"])
 
 
 def picture(result: SegmentResult) -> Picture:

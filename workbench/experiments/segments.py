@@ -33,6 +33,7 @@ from workbench.stats.mixtures import Mixtures
 from workbench.stats.moments import Sample
 from workbench.stats.scarce import pooled
 
+MEANS = ("binary", "mean", "count", "revenue")  # kinds of metric that segments are compared by
 SPREAD = 0.1  # default prior: two thirds of the belief is that effects lie within a tenth of the control's mean
 
 
@@ -184,6 +185,10 @@ def shrunken_segments(
     """
     metric = Metric(metric, "mean", metric) if isinstance(metric, str) else metric
     columns = _columns(cube, by)
+    if metric.kind not in MEANS:
+        raise Misuse(
+            f"{metric.name} is of kind {metric.kind}", hint=f"segments are compared by means: {', '.join(MEANS)}"
+        )
     if not 0 < level < 1:
         raise Misuse(f"level is {level}; it must lie in (0, 1)")
     if mean is not None and mean.scale != scale:
