@@ -62,7 +62,7 @@ def analyse(cube: MomentCube, design: Design, *, source: Any = None, registered:
         raise Misuse(f"the only arm is {arms[0]!r}; a comparison needs at least two")
     counts = {arm: cube.counts()[arm] for arm in arms}
     clusters = {arm: cube.cluster_counts()[arm] for arm in arms}
-    planned = dict.fromkeys(arms, 1.0) if design.shares == "equal" else design.shares
+    planned = design.planned(arms)
     ratio = _ratio(clusters, planned)  # what was drawn is counted: families, not their members
     days, by_day = _by_day(cube, design, planned)
     balance = tuple(_balance(cube, name, arms) for name in design.covariates)

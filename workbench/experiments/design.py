@@ -130,6 +130,10 @@ class Design:
         metrics = tuple(measure for metric in self.metrics for measure in metric.measures)
         return metrics + tuple(Measure(c, c, "mean", logs=False) for c in self.covariates)
 
+    def planned(self, arms: Sequence[str]) -> Mapping[str, float] | None:
+        """The planned shares of some arms; None where they are not known."""
+        return dict.fromkeys(arms, 1.0) if self.shares == "equal" else self.shares
+
     def as_json(self) -> str:
         """The design as text, to be kept beside its result; a normal part of a prior has no `df`."""
         fields = asdict(self)
