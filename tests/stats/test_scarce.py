@@ -84,6 +84,13 @@ def test_three_scarce_cells_are_those_of_a_plain_grid():
     np.testing.assert_allclose(fit.segments.mean, known, atol=0.02 * fit.segments.sd.min())
 
 
+def test_the_middle_of_a_likelihood_is_its_median():
+    few = likelihood("share", "absolute", control=(0, 5), treated=(0, 5))
+    assert few.middle[0] == pytest.approx(0.0, abs=1e-9)
+    skew = likelihood("count", "relative", control=(1, 10), treated=(4, 10))
+    assert skew.posterior.cdf(skew.middle[0])[0] == pytest.approx(0.5, abs=0.005)
+
+
 def test_no_event_at_all_is_no_certainty():
     few = pooled(
         [likelihood("share", "absolute", control=(0, 50), treated=(0, 50)) for _ in range(3)], SpreadPrior(0.05)
