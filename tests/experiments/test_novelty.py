@@ -53,6 +53,8 @@ def test_days_without_an_arm_are_listed_and_too_few_are_refused():
 
 
 def test_what_is_no_day_is_refused():
+    with pytest.raises(Misuse, match="no measure 'visits'"):
+        effect_by_day(cube(1.0), "visits", "old", "new")
     with pytest.raises(Misuse, match="'monday' is no day"):
         effect_by_day(cube(1.0, days=["monday", *map(str, range(13))]), "spend", "old", "new")
     frame = pd.DataFrame({"arm": ["o", "n"] * 4, "x": np.arange(8.0)})

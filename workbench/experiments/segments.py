@@ -120,11 +120,6 @@ class SegmentResult:
         """The same as text."""
         return json.dumps(self.as_json(), indent=1, ensure_ascii=False, allow_nan=False)
 
-    @property
-    def normal(self) -> bool:
-        """Whether every segment enters by a normal difference."""
-        return all(s.form == "normal" for s in self.segments)
-
     def figures(self) -> dict[str, float]:
         """The main numbers under flat names, for a tracking store."""
         flat = {"whole.effect": self.whole.value, "spread": self.spread, "chance_alike": self.chance_alike}

@@ -92,7 +92,7 @@ class Likelihood:
         """The effect's median, and half the width that holds two thirds; they exist where moments do not."""
         if len(self.places) == 1:
             return float(self.places[0]), float(self.widths[0])
-        low, median, high = np.interp([0.16, 0.5, 0.84], np.cumsum(self.weights), self.places)
+        low, median, high = np.interp([0.16, 0.5, 0.84], np.cumsum(self.weights) - self.weights / 2, self.places)
         return float(median), float(high - low) / 2
 
 
@@ -272,12 +272,8 @@ def _cell(cell: Likelihood, w: Floats, mu: Floats, tau: Floats) -> tuple[Mixture
 
 def _padded(found: list[Mixtures]) -> Mixtures:
     """Unknowns with different numbers of parts, one row each."""
-    size = max(len(m.weights) for m in found)
-
-    def rows(name: str, filler: float) -> Floats:
-        parts = [getattr(m, name) for m in found]
-        return np.array([np.pad(part, (0, size - len(part)), constant_values=filler) for part in parts])
-
-    # a filler of weight nothing stands where the first part does, so that it widens no bracket
-    means = np.array([np.pad(m.means, (0, size - len(m.means)), mode="edge") for m in found])
-    return Mixtures(rows("weights", 0.0), means, rows("sds", float(min(m.sds.min() for m in found))))
+    rows = [(m.weights, m.means, m.sds) for m in found]
+    size = max(len(weights) for weights, _, _ in rows)
+    weights = [np.pad(row[0], (0, size - len(row[0]))) for row in rows]
+    means, sds = ([np.pad(row[i], (0, size - len(row[i])), mode="edge") for row in rows] for i in (1, 2))
+    return Mixtures(np.array(weights), np.array(means), np.array(sds))
