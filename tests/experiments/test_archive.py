@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -49,7 +50,9 @@ def look(tmp_path, ledger):
         rng = np.random.default_rng(seed)
         rows = pd.DataFrame({"arm": np.repeat(["control", "new"], n)})
         rows["orders"] = rng.normal(10 + lift * (rows["arm"] == "new"), 2)
-        design = Design(name, arm="arm", control="control", metrics=(Metric("orders", "mean", "orders"),))
+        rows["age"] = rng.normal(40, 10, len(rows))
+        metrics = Metric("orders", "mean", "orders"), Metric("age", "mean", "age")
+        design = Design(name, arm="arm", control="control", metrics=metrics)
         now, run_id = START + timedelta(days=days), f"{number:032x}"
         folder = make_folder(tmp_path, name, now, run_id)
         state = RunState(run_id, f"run/{run_id}", name, "", {}, state="executed")
@@ -109,10 +112,11 @@ def test_an_experiment_is_kept_with_all_that_was_said_of_it(look, ledger, tmp_pa
     assert (found.decision, found.why, found.lesson, found.verdict) == ("ship", "it pays", "They do.", "pass")
     assert (found.sentence, found.control, found.looks) == (analysis.sentence, "control", 1)
     assert (found.data_digest, found.design_digest) == (analysis.data_digest, analysis.design_digest)
+    assert list(found.metrics) == ["orders", "age"]  # the first decides
     arm = found.metrics["orders"]["new"]
     told = analysis.metrics["orders"].arms["new"]
     assert (arm.effect, arm.relative, arm.n) == (told.effect, told.relative, 400)
-    assert found.cube().digest == analysis.data_digest
+    assert found.cube.digest == analysis.data_digest
 
 
 def test_errors_read_from_intervals_are_those_of_the_cube(look, ledger, tmp_path):
@@ -121,7 +125,7 @@ def test_errors_read_from_intervals_are_those_of_the_cube(look, ledger, tmp_path
     for scale in ("absolute", "relative"):
         ((estimate, error),) = found.estimates("Orders", scale)
         assert found.metrics["orders"]["new"].on(scale) == pytest.approx((estimate, error), rel=0.02)
-    cube = found.cube()
+    cube = found.cube
     new, control = (cube.sample("orders", arm) for arm in ("new", "control"))
     assert found.estimates("orders", "relative")[0] == pytest.approx(
         (new.mean / control.mean - 1, np.hypot(new.error, new.mean / control.mean * control.error) / control.mean)
@@ -163,7 +167,7 @@ def test_an_experiment_told_in_a_form_of_its_own_is_kept_without_numbers(ledger,
     body = {"name": "n", "folder": "f", "parameters": {}, "findings": [finding | {"details": {"metrics": [1, 2]}}]}
     ledger.append("run.finished", subject="run/1", actor="ada", why="", body=body, now=START)
     (found,) = Archive.read(ledger, tmp_path)
-    assert (found.name, found.metrics, found.cube(), found.report) == ("mine", {}, None, None)
+    assert (found.name, found.metrics, found.cube, found.report) == ("mine", {}, None, None)
     assert found.estimates("orders", "relative") == []
 
 
@@ -264,7 +268,7 @@ def test_what_a_prior_is_learned_from_does_not_come_from_shrunk_numbers(look, le
     look("shorter-form", lift=3.0)
     (found,) = Archive.read(ledger, tmp_path)
     shrunk = ArmEffect(0.1, 0.01, 0.01, 0.001, 400, 0.9, "better")
-    told = Past(**{**vars(found), "metrics": {"orders": {"new": shrunk}}})
+    told = replace(found, metrics={"orders": {"new": shrunk}})
     assert told.estimates("orders", "relative") == found.estimates("orders", "relative")
 
 
