@@ -45,19 +45,19 @@ def look(tmp_path, ledger):
     """Commits one look at an experiment, as a notebook's run does it; its result."""
     numbers = iter(range(1000))
 
-    def at(name, *, days=0, hypothesis="", lift=0.0, n=400, seed=0, prepare=None, decision=None, lesson="", about=True):
+    def at(name, *, days=0, shares=None, hypothesis="", lift=0.0, n=400, seed=0, decision=None, lesson=""):
         number = next(numbers)
         rng = np.random.default_rng(seed)
         rows = pd.DataFrame({"arm": np.repeat(["control", "new"], n)})
         rows["orders"] = rng.normal(10 + lift * (rows["arm"] == "new"), 2)
         rows["age"] = rng.normal(40, 10, len(rows))
         metrics = Metric("orders", "mean", "orders"), Metric("age", "mean", "age")
-        design = Design(name, arm="arm", control="control", metrics=metrics)
+        design = Design(name, arm="arm", control="control", metrics=metrics, shares=shares)
         now, run_id = START + timedelta(days=days), f"{number:032x}"
         folder = make_folder(tmp_path, name, now, run_id)
         state = RunState(run_id, f"run/{run_id}", name, "", {}, state="executed")
         write_state(folder, state)
-        metadata = {"workbench": {"hypothesis": hypothesis, "owner": "Ada"}} if about else {}
+        metadata = {"workbench": {"hypothesis": hypothesis, "owner": "Ada"}}
         (folder / "notebook.ipynb").write_text(json.dumps({"cells": [], "metadata": metadata}))
         record = Record.in_run(folder, now=now)
         cube = design.scan(rows)
@@ -117,6 +117,12 @@ def test_an_experiment_is_kept_with_all_that_was_said_of_it(look, ledger, tmp_pa
     told = analysis.metrics["orders"].arms["new"]
     assert (arm.effect, arm.relative, arm.n) == (told.effect, told.relative, 400)
     assert found.cube.digest == analysis.data_digest
+
+
+def test_a_failed_sample_ratio_is_kept_in_mind(look, ledger, tmp_path):
+    look("half", shares={"control": 0.5, "new": 0.5})
+    look("lopsided", shares={"control": 0.9, "new": 0.1})
+    assert {p.name: p.sound for p in Archive.read(ledger, tmp_path)} == {"half": True, "lopsided": False}
 
 
 def test_errors_read_from_intervals_are_those_of_the_cube(look, ledger, tmp_path):
@@ -242,6 +248,11 @@ def test_no_experiment_is_judged_by_a_prior_that_knows_it(archive, named):
     assert 0.2 - believed < (0.2 - shrunk) / 10
 
 
+def test_nothing_is_learned_from_an_experiment_whose_arms_could_not_be_compared(archive):
+    broken = Archive((replace(archive.pasts[0], sound=False), *archive.pasts[1:]))
+    assert learn_prior(broken, None).experiments == 29
+
+
 def test_excluding_nothing_excludes_nothing(archive):
     nameless = Archive(tuple(past(i, 0.01, design_digest="", data_digest="") for i in range(12)))
     assert learn_prior(nameless, None, excluding="").experiments == 12
@@ -261,7 +272,7 @@ def test_a_prior_for_a_design_says_where_it_comes_from(archive):
     assert isinstance(prior, EffectPrior) and prior.scale == "relative"
     assert prior.source.startswith("Learned from 30 past tests of conversion (30 effects): nine of ten")
     weak = learned.archive_prior(archive, "revenue")
-    assert weak.components == WEAK.components and weak.source.startswith("No past tests of revenue")
+    assert weak.components == WEAK.components and weak.source.startswith("None of the 10 past tests of revenue")
 
 
 def test_what_a_prior_is_learned_from_does_not_come_from_shrunk_numbers(look, ledger, tmp_path):

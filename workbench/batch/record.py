@@ -31,8 +31,14 @@ MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 TEXTS = ("kind", "subject", "verdict", "sentence", "data_digest", "run_id", "at")  # of a finding
 FIGURE = frozenset({"value", "low", "high", "probability", "target", "needed", "n"})  # fields of a figure
 EMPTY: Mapping[str, Any] = {
-    "metrics": {}, "sentence": "", "lessons": [], "decision": {}, "findings": [], "data": [], "models": []
-}  # fmt: skip
+    "metrics": {},
+    "sentence": "",
+    "lessons": [],
+    "decision": {},
+    "findings": [],
+    "data": [],
+    "models": [],
+}
 
 
 class Body(Protocol):

@@ -216,6 +216,7 @@ def _told(entry: Entry, finding: Mapping[str, Any], runs: Path) -> Past:
         design_digest=str(details.get("design_digest", "")),
         data_digest=finding["data_digest"],
         folder=runs / str(body["folder"]),
+        sound=not metrics or (details.get("sample_ratio") or {}).get("passed") is not False,
     )
 
 

@@ -69,6 +69,7 @@ class Past:
     design_digest: str  # empty where it had no design
     data_digest: str
     folder: Path | None  # of its last look; None for one from elsewhere
+    sound: bool = True  # False: its sample ratio failed, so that nothing is learned from its effects
 
     @property
     def failed(self) -> bool:
@@ -136,7 +137,7 @@ class Past:
     def as_json(self) -> dict[str, Any]:
         """Plain JSON, numbers unrounded."""
         told = ("name", "run_id", "owner", "hypothesis", "decision", "why", "lesson", "sentence", "verdict", "control")
-        plain = {name: getattr(self, name) for name in (*told, "design_digest", "data_digest")}
+        plain = {name: getattr(self, name) for name in (*told, "design_digest", "data_digest", "sound")}
         return plain | {
             "at": self.at.isoformat(),
             "failed": self.failed,
