@@ -140,7 +140,7 @@ def test_title_and_metadata_say_hypothesis_owner_and_day(name, tmp_path):
     title = "".join(made["cells"][0]["source"])
     assert title.startswith(f"# {template.question}\n")
     assert "**Hypothesis:** Free shipping raises orders\n" in title
-    assert f"**Owner:** Ada L. · **Created:** 2026-01-31 · **Template:** {name}" in title
+    assert f"**Owner:** Ada L. · **Created:** 2026-01-31 · **Template:** {as_markdown(name)}" in title
     assert made["metadata"]["workbench"] == {
         "template": name,
         "hypothesis": "Free shipping raises orders",

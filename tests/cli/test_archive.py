@@ -99,7 +99,7 @@ def test_below_ten_experiments_the_weak_prior_says_so(empty, tmp_path):
     (tmp_path / "few.csv").write_text("experiment,metric,effect,error\na,sales,0.1,0.1\n")
     ask("archive", "import", tmp_path / "few.csv", "--workspace", empty)
     told = ask("archive", "prior", "sales", "--workspace", empty).stdout
-    assert told.startswith("Only 1 past tests of sales: 10 are needed to learn from. Instead: a weak prior")
+    assert told.startswith("Only 1 of the 10 past tests of sales that learning needs. Instead: a weak prior")
 
 
 def test_a_dry_run_and_a_second_import_add_nothing(workspace, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -44,17 +45,19 @@ def look(tmp_path, ledger):
     """Commits one look at an experiment, as a notebook's run does it; its result."""
     numbers = iter(range(1000))
 
-    def at(name, *, days=0, hypothesis="", lift=0.0, n=400, seed=0, prepare=None, decision=None, lesson="", about=True):
+    def at(name, *, days=0, shares=None, hypothesis="", lift=0.0, n=400, seed=0, decision=None, lesson=""):
         number = next(numbers)
         rng = np.random.default_rng(seed)
         rows = pd.DataFrame({"arm": np.repeat(["control", "new"], n)})
         rows["orders"] = rng.normal(10 + lift * (rows["arm"] == "new"), 2)
-        design = Design(name, arm="arm", control="control", metrics=(Metric("orders", "mean", "orders"),))
+        rows["age"] = rng.normal(40, 10, len(rows))
+        metrics = Metric("orders", "mean", "orders"), Metric("age", "mean", "age")
+        design = Design(name, arm="arm", control="control", metrics=metrics, shares=shares)
         now, run_id = START + timedelta(days=days), f"{number:032x}"
         folder = make_folder(tmp_path, name, now, run_id)
         state = RunState(run_id, f"run/{run_id}", name, "", {}, state="executed")
         write_state(folder, state)
-        metadata = {"workbench": {"hypothesis": hypothesis, "owner": "Ada"}} if about else {}
+        metadata = {"workbench": {"hypothesis": hypothesis, "owner": "Ada"}}
         (folder / "notebook.ipynb").write_text(json.dumps({"cells": [], "metadata": metadata}))
         record = Record.in_run(folder, now=now)
         cube = design.scan(rows)
@@ -109,10 +112,17 @@ def test_an_experiment_is_kept_with_all_that_was_said_of_it(look, ledger, tmp_pa
     assert (found.decision, found.why, found.lesson, found.verdict) == ("ship", "it pays", "They do.", "pass")
     assert (found.sentence, found.control, found.looks) == (analysis.sentence, "control", 1)
     assert (found.data_digest, found.design_digest) == (analysis.data_digest, analysis.design_digest)
+    assert list(found.metrics) == ["orders", "age"]  # the first decides
     arm = found.metrics["orders"]["new"]
     told = analysis.metrics["orders"].arms["new"]
     assert (arm.effect, arm.relative, arm.n) == (told.effect, told.relative, 400)
-    assert found.cube().digest == analysis.data_digest
+    assert found.cube.digest == analysis.data_digest
+
+
+def test_a_failed_sample_ratio_is_kept_in_mind(look, ledger, tmp_path):
+    look("half", shares={"control": 0.5, "new": 0.5})
+    look("lopsided", shares={"control": 0.9, "new": 0.1})
+    assert {p.name: p.sound for p in Archive.read(ledger, tmp_path)} == {"half": True, "lopsided": False}
 
 
 def test_errors_read_from_intervals_are_those_of_the_cube(look, ledger, tmp_path):
@@ -121,7 +131,7 @@ def test_errors_read_from_intervals_are_those_of_the_cube(look, ledger, tmp_path
     for scale in ("absolute", "relative"):
         ((estimate, error),) = found.estimates("Orders", scale)
         assert found.metrics["orders"]["new"].on(scale) == pytest.approx((estimate, error), rel=0.02)
-    cube = found.cube()
+    cube = found.cube
     new, control = (cube.sample("orders", arm) for arm in ("new", "control"))
     assert found.estimates("orders", "relative")[0] == pytest.approx(
         (new.mean / control.mean - 1, np.hypot(new.error, new.mean / control.mean * control.error) / control.mean)
@@ -163,7 +173,7 @@ def test_an_experiment_told_in_a_form_of_its_own_is_kept_without_numbers(ledger,
     body = {"name": "n", "folder": "f", "parameters": {}, "findings": [finding | {"details": {"metrics": [1, 2]}}]}
     ledger.append("run.finished", subject="run/1", actor="ada", why="", body=body, now=START)
     (found,) = Archive.read(ledger, tmp_path)
-    assert (found.name, found.metrics, found.cube(), found.report) == ("mine", {}, None, None)
+    assert (found.name, found.metrics, found.cube, found.report) == ("mine", {}, None, None)
     assert found.estimates("orders", "relative") == []
 
 
@@ -238,6 +248,11 @@ def test_no_experiment_is_judged_by_a_prior_that_knows_it(archive, named):
     assert 0.2 - believed < (0.2 - shrunk) / 10
 
 
+def test_nothing_is_learned_from_an_experiment_whose_arms_could_not_be_compared(archive):
+    broken = Archive((replace(archive.pasts[0], sound=False), *archive.pasts[1:]))
+    assert learn_prior(broken, None).experiments == 29
+
+
 def test_excluding_nothing_excludes_nothing(archive):
     nameless = Archive(tuple(past(i, 0.01, design_digest="", data_digest="") for i in range(12)))
     assert learn_prior(nameless, None, excluding="").experiments == 12
@@ -257,14 +272,14 @@ def test_a_prior_for_a_design_says_where_it_comes_from(archive):
     assert isinstance(prior, EffectPrior) and prior.scale == "relative"
     assert prior.source.startswith("Learned from 30 past tests of conversion (30 effects): nine of ten")
     weak = learned.archive_prior(archive, "revenue")
-    assert weak.components == WEAK.components and weak.source.startswith("No past tests of revenue")
+    assert weak.components == WEAK.components and weak.source.startswith("None of the 10 past tests of revenue")
 
 
 def test_what_a_prior_is_learned_from_does_not_come_from_shrunk_numbers(look, ledger, tmp_path):
     look("shorter-form", lift=3.0)
     (found,) = Archive.read(ledger, tmp_path)
     shrunk = ArmEffect(0.1, 0.01, 0.01, 0.001, 400, 0.9, "better")
-    told = Past(**{**vars(found), "metrics": {"orders": {"new": shrunk}}})
+    told = replace(found, metrics={"orders": {"new": shrunk}})
     assert told.estimates("orders", "relative") == found.estimates("orders", "relative")
 
 

@@ -60,6 +60,12 @@ def test_the_same_table_again_adds_nothing_and_a_changed_row_tells_its_experimen
     assert archive.named("button").looks == 1
 
 
+def test_the_metric_of_the_first_row_decides(bring, ledger, tmp_path):
+    bring("experiment,metric,effect,error\na,sales,0.1,0.01\na,bounces,-0.1,0.01\n")
+    (found,) = Archive.read(ledger, tmp_path)
+    assert list(found.metrics) == ["sales", "bounces"] and found.verdict == "pass"
+
+
 def test_a_dry_run_says_the_same_and_writes_nothing(bring, ledger):
     assert bring(HEAD + ROWS, dry_run=True).added == ("form", "button")
     assert ledger.entries() == []

@@ -21,10 +21,10 @@ def bench(tmp_path_factory):
 def test_without_an_archive_it_shows_the_weak_prior_and_a_made_up_example(bench):
     outcome = bench.run("prior_from_archive")
     assert outcome.status == "finished", outcome.sentence
-    assert outcome.sentence.startswith("No past tests: 10 are needed to learn from.")
+    assert outcome.sentence.startswith("None of the 10 past tests that learning needs.")
     assert outcome.sentence.endswith("Raw +6.1 %, under a weak prior +5.5 %.")
     assert [(f["kind"], f["verdict"]) for f in outcome.findings] == [("prior", "not enough evidence")]
-    assert "made-up archive" in (outcome.folder / "report.html").read_text("utf-8")
+    assert "made-up archive" in outcome.report.read_text("utf-8")
 
 
 def test_from_a_table_it_says_what_is_left_of_an_estimate(bench, tmp_path):
@@ -35,4 +35,4 @@ def test_from_a_table_it_says_what_is_left_of_an_estimate(bench, tmp_path):
     assert outcome.status == "finished", outcome.sentence
     assert "Learned from 43 past tests of sales (43 effects)" in outcome.sentence
     assert "Raw +6.1 %, after 43 past tests +" in outcome.sentence
-    assert (outcome.folder / "files" / "prior.png").exists()
+    assert (outcome.report.parent / "files" / "prior.png").exists()

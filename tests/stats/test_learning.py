@@ -104,11 +104,11 @@ def test_below_ten_experiments_the_weak_prior_says_that_it_is_one():
     learned = fit_prior([0.1] * 30, [0.01] * 30, [i % (FEWEST - 1) for i in range(30)], what="past tests of sales")
     assert learned.weak and learned.prior is WEAK
     assert learned.sentence == (
-        "Only 9 past tests of sales: 10 are needed to learn from. Instead: a weak prior: most effects within ±30 %."
+        "Only 9 of the 10 past tests of sales that learning needs. Instead: a weak prior: most effects within ±30 %."
     )
     nothing = fit_prior([], [], [], scale="absolute")
     assert nothing.prior == EffectPrior.flat(scale="absolute") and nothing.sd == np.inf
-    assert nothing.sentence == "No past tests: 10 are needed to learn from. Instead: nothing assumed."
+    assert nothing.sentence == "None of the 10 past tests that learning needs. Instead: nothing assumed."
 
 
 def test_an_experiment_counts_once_however_many_arms_it_brings():

@@ -30,8 +30,8 @@ def test_a_known_factor_is_found(factor):
 def test_few_experiments_teach_nothing():
     found = fit_straying(*early_and_late(3.0, 900), [i % 9 for i in range(900)], PRIOR)
     assert (found.factor, found.experiments) == (1.0, 9)
-    assert found.sentence == "9 past tests with early looks: too few to say how far these stray."
-    assert fit_straying([], [], [], [], [], PRIOR).sentence.startswith("No past tests")
+    assert found.sentence == "How far early looks stray is not known: 9 of the 10 past tests with some are there."
+    assert fit_straying([], [], [], [], [], PRIOR).sentence.endswith(": 0 of the 10 past tests with some are there.")
     assert fit_straying(*early_and_late(3.0, 30), range(30), EffectPrior.flat()).factor == 1.0
 
 

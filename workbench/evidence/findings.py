@@ -109,7 +109,7 @@ def experiment_finding(analysis: Analysis, *, run_id: str, at: datetime) -> Find
         data_digest=analysis.data_digest,
         run_id=run_id,
         at=_moment(at),
-        details=analysis.as_json() | {"design_digest": analysis.design_digest},
+        details=analysis.as_json() | {"design_digest": analysis.design_digest, "order": list(analysis.metrics)},
     )
 
 

@@ -198,7 +198,7 @@ def _told(entry: Entry, finding: Mapping[str, Any], runs: Path) -> Past:
     body = entry.body
     given, decided, about = body["parameters"], body.get("decision") or {}, body.get("about") or {}
     details = finding.get("details") or {}
-    metrics = _effects(details.get("metrics", {}), given.get("certainty", CERTAINTY))
+    metrics = _ordered(_effects(details.get("metrics", {}), given.get("certainty", CERTAINTY)), details.get("order"))
     return Past(
         name=finding["subject"].removeprefix(PREFIX),
         run_id=entry.subject.partition("/")[2],
@@ -216,6 +216,7 @@ def _told(entry: Entry, finding: Mapping[str, Any], runs: Path) -> Past:
         design_digest=str(details.get("design_digest", "")),
         data_digest=finding["data_digest"],
         folder=runs / str(body["folder"]),
+        sound=not metrics or (details.get("sample_ratio") or {}).get("passed") is not False,
     )
 
 
@@ -232,7 +233,9 @@ def imported(name: str, body: Mapping[str, Any], *, owner: str, at: datetime) ->
         lesson=body["lesson"],
         sentence=body["sentence"],
         verdict=body["verdict"],
-        metrics={metric: {arm: ArmEffect(**e) for arm, e in arms.items()} for metric, arms in body["metrics"].items()},
+        metrics={
+            metric: {arm: ArmEffect(**e) for arm, e in body["metrics"][metric].items()} for metric in body["order"]
+        },
         control="",
         earlier=(),
         design_digest="",
@@ -243,6 +246,12 @@ def imported(name: str, body: Mapping[str, Any], *, owner: str, at: datetime) ->
 
 def _brought(entry: Entry) -> Past:
     return imported(entry.subject.removeprefix(PREFIX), entry.body, owner=entry.actor, at=entry.at)
+
+
+def _ordered(effects: Effects, order: Any) -> Effects:
+    """Metrics as the design has them, the first one decides; the ledger sorts them by name."""
+    first = [name for name in order if name in effects] if isinstance(order, list) else []
+    return {name: effects[name] for name in (*first, *(name for name in effects if name not in first))}
 
 
 def _control(metrics: Mapping[str, Any]) -> str:

@@ -105,6 +105,7 @@ def _bodies(path: Path) -> dict[str, dict[str, Any]]:
             raise Misuse(f"{path}, row {number}: {error}", hint="mend the row, or leave it out") from error
     for body in bodies.values():
         body["sentence"], body["verdict"] = _said(body["metrics"])
+        body["order"] = list(body["metrics"])
     return bodies
 
 

@@ -4,7 +4,8 @@
     shrinkage(0.061, 0.03, learned)   # "raw +6.1 %, after 43 past tests +2.4 %"
 
 An experiment is never judged by a prior that knows it: `excluding` names it, or gives the digest of
-its design or data, and whatever matches is left out before anything is learned.
+its design or data, and whatever matches is left out before anything is learned. So is any whose
+sample ratio failed.
 """
 
 from __future__ import annotations
@@ -177,4 +178,4 @@ def _made_up(week: int, x: float, error: float, now: datetime) -> Past:
 def _others(archive: Archive, excluding: str | Iterable[str]) -> list[Past]:
     left_out = {excluding} if isinstance(excluding, str) else set(excluding)
     left_out.discard("")
-    return [past for past in archive if not left_out & {past.name, past.design_digest, past.data_digest}]
+    return [p for p in archive if p.sound and not left_out & {p.name, p.design_digest, p.data_digest}]

@@ -44,7 +44,7 @@ def prior_picture(
         above.fill_between(grid, density, color=SHRUNK, alpha=0.25, lw=0)
         above.plot(grid, density, color=SHRUNK, lw=1.4)
         above.set_xlim(-reach, reach)
-    above.set_title(learned.sentence, fontsize=9, loc="left", wrap=True)
+    above.set_title(learned.sentence, fontsize=9, loc="left", wrap=True, parse_math=False)
     above.set_yticks([])
     for place, (_, x, error) in enumerate(rows):
         after = effect_posterior(x, error, learned.prior)

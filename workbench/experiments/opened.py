@@ -86,7 +86,7 @@ class Opened:
         return cls(
             past,
             None if design is None else Design.from_json(design),
-            past.cube(),
+            past.cube,
             None if rule is None else StoppingRule.from_json(rule),
             others,
         )

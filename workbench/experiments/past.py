@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -68,6 +69,7 @@ class Past:
     design_digest: str  # empty where it had no design
     data_digest: str
     folder: Path | None  # of its last look; None for one from elsewhere
+    sound: bool = True  # False: its sample ratio failed, so that nothing is learned from its effects
 
     @property
     def failed(self) -> bool:
@@ -94,8 +96,9 @@ class Past:
         """Where its moment cube lies, if one was kept."""
         return next((path for name in CUBES if (path := self._file(f"{FILES}/{name}"))), None)
 
+    @cached_property
     def cube(self) -> MomentCube | None:
-        """Its moment cube, read now; None where none was kept.
+        """Its moment cube, read when it is first asked for; None where none was kept.
 
         Raises:
             EngineError: The file cannot be read.
@@ -123,7 +126,7 @@ class Past:
         found = next((name for name in self.metrics if name.casefold() == metric.strip().casefold()), None)
         if found is None:
             return []
-        cube = self.cube()
+        cube = self.cube
         if cube is not None and found in {m.name for m in cube.measures} and self.control in cube.arms:
             arms = [arm for arm in self.metrics[found] if arm in cube.arms]
             pairs = [_from_cube(cube, found, arm, self.control).on(scale) for arm in arms]
@@ -133,9 +136,8 @@ class Past:
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON, numbers unrounded."""
-        plain = {
-            name: value for name, value in vars(self).items() if name not in {"at", "folder", "metrics", "earlier"}
-        }
+        told = ("name", "run_id", "owner", "hypothesis", "decision", "why", "lesson", "sentence", "verdict", "control")
+        plain = {name: getattr(self, name) for name in (*told, "design_digest", "data_digest", "sound")}
         return plain | {
             "at": self.at.isoformat(),
             "failed": self.failed,

@@ -170,7 +170,7 @@ def told(effect: float, scale: Scale) -> str:
 def _weak(experiments: int, effects: int, scale: Scale, what: str) -> Learned:
     prior = WEAK if scale == "relative" else EffectPrior.flat(scale=scale)
     if experiments < FEWEST:
-        why = f"{'Only ' if experiments else ''}{experiments or 'No'} {what}: {FEWEST} are needed to learn from"
+        why = f"{f'Only {experiments}' if experiments else 'None'} of the {FEWEST} {what} that learning needs"
     else:
         why = f"{experiments} {what}, none of which had any effect"
     return Learned(prior, "weak", experiments, effects, {}, why, f"{why}. Instead: {prior.source}.")

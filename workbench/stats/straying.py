@@ -75,7 +75,7 @@ def fit_straying(
     a, s, b, t = a[chosen], s[chosen], b[chosen], t[chosen]
     groups = {name: i for i, name in enumerate(dict.fromkeys(n for n, keep in zip(named, chosen, strict=True) if keep))}
     if len(groups) < FEWEST or not prior.components:
-        told = f"{len(groups) or 'No'} past tests with early looks: too few to say how far these stray."
+        told = f"How far early looks stray is not known: {len(groups)} of the {FEWEST} past tests with some are there."
         return Straying(1.0, len(groups), len(a), told)
     place = np.array([groups[n] for n, keep in zip(named, chosen, strict=True) if keep])
     weight = 1.0 / np.bincount(place)[place]
