@@ -116,6 +116,7 @@ class SequentialResult:
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON; a boundary that there is not is null."""
+        ratio = self.sample_ratio
         return {
             "rule": self.rule.text,
             "arm": self.arm,
@@ -128,7 +129,7 @@ class SequentialResult:
             "interval": [self.low, self.high],
             "level": self.level,
             "p": self.p,
-            "sample_ratio": None if self.sample_ratio is None else self.sample_ratio.p,
+            "sample_ratio": None if ratio is None else {"p": ratio.p, "passed": ratio.passed},
             "sentence": self.sentence,
             "steps": [{name: _finite(value) for name, value in vars(step).items()} for step in self.steps],
         }
