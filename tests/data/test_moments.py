@@ -89,10 +89,10 @@ def test_a_large_mean_keeps_its_variance():
     assert cube.sample("x", "a").variance == pytest.approx(x.var(ddof=1), rel=1e-6)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(1, 60), max_size=4))
 def test_merging_is_the_moments_of_the_whole_at_a_mean_of_a_billion_and_in_int8(seed, sizes):
-    """The oracle takes the mean away first. A float that holds 1.7e9 has steps of 2.4e-7: no more can be asked of it."""
+    """The oracle takes the mean away first. At 1.7e9 a float has steps of 2.4e-7: no more can be asked of it."""
     rng = np.random.default_rng(seed)
     large = rng.integers(-512, 512, sum(sizes) + 4) / 64
     small = rng.integers(-128, 128, len(large)).astype(np.int8)

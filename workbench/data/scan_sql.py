@@ -17,7 +17,7 @@ WITH lines AS (
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import Literal
@@ -27,6 +27,7 @@ from workbench.errors import Misuse
 Within = Literal["sum", "mean", "max", "min"]
 WITHIN = {"sum": "sum", "mean": "avg", "max": "max", "min": "min"}
 Kind = Literal["truth", "whole"]  # a truth value that cannot be read as a number; a number that is always finite
+SIGNS = {"above": ">", "below": "<"}
 NONE = "(none)"  # the segment or day of those that have none
 
 
@@ -108,13 +109,17 @@ def literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def statement(plan: Plan, *, kinds: Mapping[str, Kind] | None = None, only: str = "") -> str:
+def statement(
+    plan: Plan, *, kinds: Mapping[str, Kind] | None = None, only: str = "", levels: Collection[int] = ()
+) -> str:
     """The query that gives one row a cell of the table called `given`.
 
     Args:
         plan: What is asked.
         kinds: What is known of columns' types.
         only: A further condition on the rows, ours.
+        levels: Numbers of measures that hold few different numbers, where rows are units: a cell comes in
+            parts, one a combination of these, in which they do not vary.
 
     Returns:
         One SELECT. A cell's row holds its `keys`; `n` units of `lines` rows; the faults `unnamed`, `split`
@@ -122,12 +127,16 @@ def statement(plan: Plan, *, kinds: Mapping[str, Kind] | None = None, only: str 
         above zero), `below0`, `log0` and `spread0` (mean and variance of logarithms); for each pair
         `cov0_1`; and where there are clusters `torn`, `clusters`, and of the clusters' vectors `v0`, `w0_1`.
     """
-    logs = [f"ln(CASE WHEN x{j} > 0 THEN x{j} END) AS l{j}" for j, m in enumerate(plan.measures) if m.logs]
+    logs = [
+        f"ln(CASE WHEN x{j} > 0 THEN x{j} END) AS l{j}"
+        for j, m in enumerate(plan.measures)
+        if m.logs and j not in levels
+    ]
     ctes = [
         ("lines", _lines(plan, kinds or {}, only)),
         ("numbers", _units(plan)),
         ("units", f"SELECT {', '.join(['*', *logs])}\nFROM numbers"),
-        ("cells", _cells(plan)),
+        ("cells", _cells(plan, levels)),
     ]
     keys = ", ".join(plan.keys)
     final = "SELECT *\nFROM cells"
@@ -206,7 +215,7 @@ def _capped(value: str, measure: Measure) -> str:
     return f"CASE WHEN {value} > {cap} THEN {cap} ELSE {value} END"
 
 
-def _cells(plan: Plan) -> str:
+def _cells(plan: Plan, levels: Collection[int]) -> str:
     """One row a cell: counts, faults and moments."""
     told = {key: key for key in plan.keys} | {"n": "count(*)"}
     rows = plan.unit is None
@@ -214,15 +223,25 @@ def _cells(plan: Plan) -> str:
     told["unnamed"] = "count(*) - count(arm)" if rows else "sum(unnamed)"
     for j, measure in enumerate(plan.measures):
         told[f"fault{j}"] = f"count(*) - count(x{j})" if rows else f"sum(fault{j})"
-        told[f"mean{j}"] = f"favg(x{j})"
-        told[f"above{j}"] = f"count(CASE WHEN x{j} > 0 THEN 1 END)"
-        told[f"below{j}"] = f"count(CASE WHEN x{j} < 0 THEN 1 END)"
-        if measure.logs:
-            told[f"log{j}"] = f"favg(l{j})"
-            told[f"spread{j}"] = f"var_pop(l{j})"
+        told |= _level(j) if j in levels else _spread(j, measure)
     for i, j in pairs(len(plan.measures)):
-        told[f"cov{i}_{j}"] = f"covar_pop(x{i}, x{j})" if i != j else f"var_pop(x{i})"
-    return f"SELECT {_told(told)}\nFROM units\nGROUP BY {', '.join(plan.keys)}"
+        varies = i not in levels and j not in levels
+        told[f"cov{i}_{j}"] = "0" if not varies else f"covar_pop(x{i}, x{j})" if i != j else f"var_pop(x{i})"
+    keys = ", ".join([*plan.keys, *(f"x{j}" for j in levels)])
+    return f"SELECT {_told(told)}\nFROM units\nGROUP BY {keys}"
+
+
+def _spread(j: int, measure: Measure) -> dict[str, str]:
+    """A measure's mean, signs and logarithms in a cell."""
+    logs = {f"log{j}": f"favg(l{j})", f"spread{j}": f"var_pop(l{j})"} if measure.logs else {}
+    above = f"count(l{j})" if measure.logs else f"count(CASE WHEN x{j} > 0 THEN 1 END)"
+    return {f"mean{j}": f"favg(x{j})", f"above{j}": above, f"below{j}": f"count(CASE WHEN x{j} < 0 THEN 1 END)"} | logs
+
+
+def _level(j: int) -> dict[str, str]:
+    """The same where all units of the cell's part have one number."""
+    signs = {f"{name}{j}": f"CASE WHEN x{j} {sign} 0 THEN count(*) ELSE 0 END" for name, sign in SIGNS.items()}
+    return {f"mean{j}": f"x{j}", f"log{j}": f"ln(CASE WHEN x{j} > 0 THEN x{j} END)", f"spread{j}": "0"} | signs
 
 
 def pairs(count: int) -> list[tuple[int, int]]:
