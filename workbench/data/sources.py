@@ -11,9 +11,11 @@ Arrow tables and readers), with no copy of the table. Rules:
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
+from math import prod
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Protocol
@@ -143,13 +145,12 @@ class Parquet(Local):
         if plan.unit is not None or plan.segments or plan.day is not None:
             return ()
         with _told(self._con):
-            found = self._con.execute(RANGES, [str(self._path)]).fetchall()
+            found = self._con.execute(RANGES, [glob.escape(str(self._path))]).fetchall()
         ranges = {name: high - low + 2 for name, low, high in found if self.kinds.get(name) == "whole"}
+        sizes = [ranges.get(measure.column, LEVELS + 1) for measure in plan.measures]
         chosen: list[int] = []
-        combinations = 1
-        for j in sorted(range(len(plan.measures)), key=lambda j: ranges.get(plan.measures[j].column, LEVELS)):
-            combinations *= ranges.get(plan.measures[j].column, LEVELS + 1)
-            if combinations <= LEVELS and plan.measures[j].cap is None:
+        for j in sorted(range(len(sizes)), key=sizes.__getitem__):
+            if prod(sizes[i] for i in [*chosen, j]) <= LEVELS:
                 chosen.append(j)
         return tuple(chosen)
 
@@ -237,13 +238,13 @@ def _parquet(path: Path) -> duckdb.DuckDBPyConnection:
 
 def _view(con: duckdb.DuckDBPyConnection, path: Path, *, numbered: bool = False) -> None:
     with _told(con):
-        con.read_parquet(str(path), file_row_number=numbered).create_view("given", replace=True)
+        con.read_parquet(glob.escape(str(path)), file_row_number=numbered).create_view("given", replace=True)
 
 
 def _csv(path: Path) -> duckdb.DuckDBPyConnection:
     con = _database()
     with _told(con):
-        con.read_csv(str(path), sample_size=-1).create_view("parsed")
+        con.read_csv(glob.escape(str(path)), sample_size=-1).create_view("parsed")
         # the offset keeps DuckDB from pushing our casts into its parser, where `True` is no number
         con.execute("CREATE VIEW given AS SELECT * FROM parsed OFFSET 0")
     return con
