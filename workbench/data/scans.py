@@ -1,6 +1,6 @@
 """The one scan behind a moment cube: a plan goes to a table, its answer comes back as arrays.
 
-One query (`scan_sql`) gives counts, moments and faults in one pass; what a silent aggregate would
+One query (`statements`) gives counts, moments and faults in one pass; what a silent aggregate would
 have swallowed is refused here in words.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.data.scan_sql import Measure, Plan, Within, cap_statement, check_within, pairs, statement
+from workbench.data.statements import Measure, Plan, Within, cap_statement, check_within, pairs, statement
 from workbench.data.sources import Answer, Table, opened
 from workbench.errors import Misuse
 from workbench.stats.moments import Floats, Logs, Moments

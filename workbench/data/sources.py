@@ -21,7 +21,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Protocol
 
 from workbench.data.digests import digest_file, digest_frame
-from workbench.data.scan_sql import Kind, Plan, quoted, statement
+from workbench.data.statements import Kind, Plan, quoted, statement
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
@@ -62,10 +62,10 @@ class Table(Protocol):
         """What is known of their types."""
 
     def spelled(self, sql: str) -> str:
-        """A query of `scan_sql` in the words of this database."""
+        """A query of `statements` in the words of this database."""
 
     def ask(self, sql: str) -> Answer:
-        """What it answers to a query of `scan_sql`."""
+        """What it answers to a query of `statements`."""
 
     def scan(self, plan: Plan) -> Answer:
         """What it answers to a plan's query: one row a cell, or several that add up to it."""

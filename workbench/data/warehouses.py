@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from workbench.data.scan_sql import Kind, Plan, statement
+from workbench.data.statements import Kind, Plan, statement
 from workbench.data.sources import Answer, columns
 from workbench.errors import EngineError, Misuse
 
@@ -66,7 +66,7 @@ class Warehouse:
         return {name: "truth" for name, code in self._described if self.dialect == "postgres" and code == BOOLEAN}
 
     def spelled(self, sql: str) -> str:
-        """A query of `scan_sql` in this dialect, over this table.
+        """A query of `statements` in this dialect, over this table.
 
         Raises:
             Misuse: A value holds a backslash.
@@ -89,7 +89,7 @@ class Warehouse:
         return tree.sql(dialect=self.dialect, pretty=True)
 
     def ask(self, sql: str) -> Answer:
-        """What the warehouse answers to a query of `scan_sql`.
+        """What the warehouse answers to a query of `statements`.
 
         Raises:
             EngineError: It does not.
