@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from workbench.data.statements import Measure, Plan, Within, cap_statement, check_within, pairs, statement
 from workbench.data.sources import Answer, Table, opened
+from workbench.data.statements import Measure, Plan, Within, cap_statement, check_within, pairs, statement
 from workbench.errors import Misuse
 from workbench.stats.moments import Floats, Logs, Moments
 

@@ -17,7 +17,7 @@ WITH lines AS (
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Literal
@@ -163,20 +163,28 @@ def cap_statement(
 
 def _lines(plan: Plan, kinds: Mapping[str, Kind], only: str) -> str:
     """The columns that are read, by names of ours, numbers as numbers: what is not finite is missing."""
-    arm = f"CAST({quoted(plan.arm)} AS VARCHAR)"
-    told = [f"{arm} AS arm", f"{_text(plan.day)} AS day" if plan.day else "'' AS day"]
-    told += [f"{_text(name)} AS s{i}" for i, name in enumerate(plan.segments)]
+    sources = [*plan.segments, plan.day, plan.arm]
+    read = [quoted(name) if name is not None else "''" for name in sources]
+    if plan.unit is not None:  # else cells are made of the keys as they are, and only then named by texts
+        read = _texts(read)
+    told = [f"{value} AS {key}" for value, key in zip(read, plan.keys, strict=True)]
     told += [f"{quoted(plan.unit)} AS unit"] if plan.unit is not None else []
     told += [f"{quoted(plan.cluster)} AS cluster"] if plan.cluster is not None else []
     told += [f"{_number(m.column, kinds)} AS x{j}" for j, m in enumerate(plan.measures)]
-    wanted = [f"{arm} IN ({', '.join(map(literal, plan.arms))})"] if plan.arms is not None else []
+    wanted = (
+        [f"CAST({quoted(plan.arm)} AS VARCHAR) IN ({', '.join(map(literal, plan.arms))})"]
+        if plan.arms is not None
+        else []
+    )
     wanted += [only] if only else []
     where = f"\nWHERE {' AND '.join(wanted)}" if wanted else ""
     return f"SELECT {', '.join(told)}\nFROM given{where}"
 
 
-def _text(column: str) -> str:
-    return f"coalesce(CAST({quoted(column)} AS VARCHAR), {literal(NONE)})"
+def _texts(keys: Sequence[str]) -> list[str]:
+    """Keys as texts; the last one, the arm, is missing where it is missing."""
+    *others, arm = (f"CAST({key} AS VARCHAR)" for key in keys)
+    return [*(f"coalesce({key}, {literal(NONE)})" for key in others), arm]
 
 
 def _number(column: str, kinds: Mapping[str, Kind]) -> str:
@@ -217,8 +225,9 @@ def _capped(value: str, measure: Measure) -> str:
 
 def _cells(plan: Plan, levels: Collection[int]) -> str:
     """One row a cell: counts, faults and moments."""
-    told = {key: key for key in plan.keys} | {"n": "count(*)"}
     rows = plan.unit is None
+    keys = [f"units.{key}" for key in plan.keys]
+    told = dict(zip(plan.keys, _texts(keys) if rows else keys, strict=True)) | {"n": "count(*)"}
     told |= {"lines": "count(*)"} if rows else {"lines": "sum(lines)", "split": "sum(split)"}
     told["unnamed"] = "count(*) - count(arm)" if rows else "sum(unnamed)"
     for j, measure in enumerate(plan.measures):
@@ -227,8 +236,7 @@ def _cells(plan: Plan, levels: Collection[int]) -> str:
     for i, j in pairs(len(plan.measures)):
         varies = i not in levels and j not in levels
         told[f"cov{i}_{j}"] = "0" if not varies else f"covar_pop(x{i}, x{j})" if i != j else f"var_pop(x{i})"
-    keys = ", ".join([*plan.keys, *(f"x{j}" for j in levels)])
-    return f"SELECT {_told(told)}\nFROM units\nGROUP BY {keys}"
+    return f"SELECT {_told(told)}\nFROM units\nGROUP BY {', '.join([*keys, *(f'x{j}' for j in levels)])}"
 
 
 def _spread(j: int, measure: Measure) -> dict[str, str]:

@@ -27,8 +27,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from workbench.data.statements import Kind, Plan, statement
 from workbench.data.sources import Answer, columns
+from workbench.data.statements import Kind, Plan, statement
 from workbench.errors import EngineError, Misuse
 
 if TYPE_CHECKING:
