@@ -83,9 +83,6 @@ class Warehouse:
         for table in list(tree.find_all(exp.Table)):
             if table.name == "given":
                 table.replace(self._given.copy())
-        if self.dialect not in {"postgres", "duckdb"}:
-            for cte in tree.find_all(exp.CTE):
-                cte.set("materialized", None)
         return tree.sql(dialect=self.dialect, pretty=True)
 
     def ask(self, sql: str) -> Answer:
