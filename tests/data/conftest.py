@@ -44,11 +44,13 @@ def postgres(tmp_path_factory):
         done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
 
-    run("initdb", "--auth", "trust", "--username", user, "--encoding", "UTF8", "--no-sync")
-    options = " ".join(f"-c {name}='{value}'" for name, value in {**SETTINGS, "port": port}.items())
-    run("pg_ctl", "start", "--wait", "--log", str(folder / "log"), "--options", options)
     try:
-        yield {"host": "127.0.0.1", "port": port, "user": user, "database": "postgres"}
+        run("initdb", "--auth", "trust", "--username", user, "--encoding", "UTF8", "--no-sync")
+        options = " ".join(f"-c {name}='{value}'" for name, value in {**SETTINGS, "port": port}.items())
+        run("pg_ctl", "start", "--wait", "--log", str(folder / "log"), "--options", options)
+        try:
+            yield {"host": "127.0.0.1", "port": port, "user": user, "database": "postgres"}
+        finally:
+            run("pg_ctl", "stop", "--mode", "immediate")
     finally:
-        run("pg_ctl", "stop", "--mode", "immediate")
         shutil.rmtree(folder)

@@ -16,7 +16,7 @@ COLUMNS = {
     "real": [0.5, float("nan"), None, -1.0, 2.0, 3.0],
     "truth": [True, False, None, True, True, False],
     "day": [datetime.date(2026, 1, day) for day in range(1, 6)] + [None],
-    "at": [datetime.datetime(2026, 1, 1, hour) for hour in range(6)],
+    "at": [datetime.datetime(2026, 1, 1, hour, tzinfo=datetime.UTC) for hour in range(6)],
     "bytes": [b"a", b"", None, b"\\0", b"x", b"y"],
     "list": [[1], [], None, [2, 3], [4], [5]],
     "nothing": [None] * 6,

@@ -95,6 +95,7 @@ PLANS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PLANS)
 def test_postgresql_gives_the_cube_that_duckdb_gives(connection, name):
     frame = orders()
@@ -114,6 +115,7 @@ def test_postgresql_gives_the_cube_that_duckdb_gives(connection, name):
         np.testing.assert_allclose(there.moments(names, arm)[2], here.moments(names, arm)[2], rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_rows_at_a_mean_of_a_billion_keep_their_variance(connection):
     rng = np.random.default_rng(3)
     x = rng.integers(-512, 512, 100_000) / 64
@@ -127,6 +129,7 @@ def test_a_hundred_thousand_rows_at_a_mean_of_a_billion_keep_their_variance(conn
     assert abs(sample.mean - 1.7e9 - x.mean()) < 0.01 * sample.error
 
 
+@pytest.mark.slow
 def test_a_query_may_stand_for_the_table_and_its_sql_is_shown_first(connection):
     source = Warehouse(connection, "SELECT arm AS variant, spend FROM orders WHERE spend > 0", "postgres")
     plan = Plan("variant", (Measure("spend", "spend"),))
@@ -140,6 +143,7 @@ def test_a_query_may_stand_for_the_table_and_its_sql_is_shown_first(connection):
     assert found == pytest.approx(np.quantile(by_unit, 0.9))
 
 
+@pytest.mark.slow
 def test_the_digest_is_of_statement_and_answer(connection):
     def digest(table, **options):
         source = Warehouse(connection, table, "postgres")
@@ -150,6 +154,7 @@ def test_the_digest_is_of_statement_and_answer(connection):
     assert len({digest("orders"), *others}) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_columns_name_is_never_sql(connection, name):
     frame = pd.DataFrame({name: [1.0, 2.0, 3.0], "arm of " + name: ["a", EVIL, EVIL], "who" + name: [1, 2, 3]})
@@ -202,6 +207,7 @@ FAULTY = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", FAULTY)
 def test_a_scan_that_would_mislead_is_refused_in_the_same_words(postgres, case):
     pg8000 = pytest.importorskip("pg8000.dbapi")
@@ -215,6 +221,7 @@ def test_a_scan_that_would_mislead_is_refused_in_the_same_words(postgres, case):
     connection.close()
 
 
+@pytest.mark.slow
 def test_sqlalchemy_engines_and_connections_are_taken(postgres, connection):
     sqlalchemy = pytest.importorskip("sqlalchemy")
     url = sqlalchemy.URL.create(
@@ -244,6 +251,7 @@ class LikeIbis:
         raise AssertionError("the rows are asked for")
 
 
+@pytest.mark.slow
 def test_an_ibis_tables_sql_and_connection_are_taken(connection):
     table = LikeIbis(connection, "postgres", 'SELECT "t0"."arm", "t0"."spend" FROM "public"."orders" AS "t0"')
     cube = MomentCube.scan(table, arm="arm", measures=[Measure("spend", "spend")])

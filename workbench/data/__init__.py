@@ -6,19 +6,19 @@ scan, add up over days and shards, hold no row of raw data, and carry the digest
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from workbench.data.counts import CountCube
-from workbench.data.digests import digest_file, digest_folder, digest_frame
-from workbench.data.feature_sets import Column, FeatureSet
-from workbench.data.labelled import LabelledTable, labelled_table
-from workbench.data.loans import loan_applications
-from workbench.data.profiles import Categories, ColumnProfile, Histogram, Profile
-from workbench.data.tables import read_table
-
 if TYPE_CHECKING:
-    from workbench.data.moments import MomentCube as MomentCube
-    from workbench.data.rand import rand_health as rand_health
+    from workbench.data.counts import CountCube
+    from workbench.data.digests import digest_file, digest_folder, digest_frame
+    from workbench.data.feature_sets import Column, FeatureSet
+    from workbench.data.labelled import LabelledTable, labelled_table
+    from workbench.data.loans import loan_applications
+    from workbench.data.moments import MomentCube
+    from workbench.data.profiles import Categories, ColumnProfile, Histogram, Profile
+    from workbench.data.rand import rand_health
+    from workbench.data.tables import read_table
 
 __all__ = [
     "Categories",
@@ -38,20 +38,26 @@ __all__ = [
     "rand_health",
     "read_table",
 ]
+MODULES = {  # where the names are; each is imported when it is asked for, so that a scan pays for a scan only
+    "counts": ("CountCube",),
+    "digests": ("digest_file", "digest_folder", "digest_frame"),
+    "feature_sets": ("Column", "FeatureSet"),
+    "labelled": ("LabelledTable", "labelled_table"),
+    "loans": ("loan_applications",),
+    "moments": ("MomentCube",),
+    "profiles": ("Categories", "ColumnProfile", "Histogram", "Profile"),
+    "rand": ("rand_health",),
+    "tables": ("read_table",),
+}
 
 
 def __getattr__(name: str) -> Any:
-    """The names whose modules bring DuckDB, imported when they are asked for.
+    """A public name, from its module.
 
     Raises:
         AttributeError: There is no such name.
     """
-    if name == "MomentCube":
-        from workbench.data.moments import MomentCube
-
-        return MomentCube
-    if name == "rand_health":
-        from workbench.data.rand import rand_health
-
-        return rand_health
+    for module, names in MODULES.items():
+        if name in names:
+            return getattr(import_module(f"workbench.data.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

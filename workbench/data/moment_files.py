@@ -44,17 +44,19 @@ def from_json(text: str) -> dict[str, Any]:
     return _fields(body, rows)
 
 
-def to_parquet(cube: MomentCube, path: Path) -> None:
-    """Write the cube."""
+def as_parquet(cube: MomentCube) -> bytes:
+    """The cube as a Parquet file's bytes."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     head = {b"workbench": json.dumps(_head(cube), allow_nan=False).encode()}
-    pq.write_table(pa.Table.from_pylist(_rows(cube)).replace_schema_metadata(head), path)
+    file = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(_rows(cube)).replace_schema_metadata(head), file)
+    return bytes(file.getvalue())
 
 
 def from_parquet(path: Path) -> dict[str, Any]:
-    """The fields of the cube that `to_parquet` wrote, cells as tuples.
+    """The fields of the cube that `as_parquet` wrote, cells as tuples.
 
     Raises:
         Misuse: The file is no cube.

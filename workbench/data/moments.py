@@ -70,9 +70,9 @@ class MomentCube:
     logs: Logs
     negatives: np.ndarray[Any, np.dtype[np.float64]]  # units below zero, cells × measures
     clusters: Moments | None
-    sources: tuple[str, ...]  # full-content digests of what was scanned, sorted
+    sources: tuple[str, ...]  # full-content digests of what was scanned, sorted; of a warehouse, of its answer
     rows: int  # how many rows of the table that was
-    sql: str  # what was asked of DuckDB
+    sql: str  # what was asked, in the words of who was asked
 
     @classmethod
     def scan(
@@ -91,12 +91,14 @@ class MomentCube:
         """The cube of a table.
 
         Args:
-            source: A pandas or polars frame, an Arrow table, or the path of a Parquet or CSV file.
+            source: The path of a Parquet or CSV file; a pandas or polars frame, an Arrow table or reader;
+                a `Warehouse`, whose connection is asked the same query; an Ibis table.
             arm: The column that says which arm a row is in.
             measures: What to measure; covariates as well.
             unit: The column that names the unit (person, visitor); its rows are made one.
             cluster: The column that names what units came in together (family, shop), if any.
-            segments: Columns that cut the units into groups; constant within a unit.
+            segments: Columns that cut the units into groups; constant within a unit (and best within a
+                cluster: one that lies in two segments or days counts as two).
             day: The column of the day.
             arms: The arms to keep, as text; all by default.
             digest: The source's digest where it is known already.
@@ -104,6 +106,7 @@ class MomentCube:
         Raises:
             Misuse: A column is missing or not a number, a value is missing, a unit is in two arms
                 or segments, or nothing is left.
+            EngineError: A warehouse refuses.
         """
         plan = Plan(arm, tuple(measures), unit, cluster, tuple(segments), day, None if arms is None else tuple(arms))
         found = scan(source, plan, digest=digest)
@@ -337,13 +340,20 @@ class MomentCube:
         """
         return cls._read(moment_files.from_json(text))
 
+    def as_parquet(self) -> bytes:
+        """The cube as a Parquet file, one row a cell, SQL and digests in its metadata; the same cube, the same bytes.
+
+        `record.file("cube.parquet", cube.as_parquet())` logs it with a run.
+        """
+        return moment_files.as_parquet(self)
+
     def to_parquet(self, path: Path) -> None:
-        """Write the cube, one row a cell, its head in the file's metadata; the same cube gives the same bytes."""
-        moment_files.to_parquet(self, path)
+        """Write `as_parquet` into a file."""
+        path.write_bytes(self.as_parquet())
 
     @classmethod
     def from_parquet(cls, path: Path) -> MomentCube:
-        """The cube that `to_parquet` wrote.
+        """The cube in a file that holds `as_parquet`.
 
         Raises:
             Misuse: The file is no cube.

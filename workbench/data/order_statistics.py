@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workbench.data.scan_sql import Measure, Plan, rank_statement
 from workbench.data.sources import opened
+from workbench.data.statements import Measure, Plan, rank_statement
 from workbench.errors import Misuse
 
 

@@ -1,6 +1,6 @@
 """The one scan behind a moment cube: a plan goes to a table, its answer comes back as arrays.
 
-One query (`scan_sql`) gives counts, moments and faults in one pass; what a silent aggregate would
+One query (`statements`) gives counts, moments and faults in one pass; what a silent aggregate would
 have swallowed is refused here in words.
 """
 
@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from workbench.data.scan_sql import Measure, Plan, Within, cap_statement, check_within, pairs, statement
-from workbench.data.sources import Row, Table, opened
+from workbench.data.sources import Answer, Table, opened
+from workbench.data.statements import Measure, Plan, Within, cap_statement, check_within, pairs, statement
 from workbench.errors import Misuse
 from workbench.stats.moments import Floats, Logs, Moments
 
@@ -22,7 +22,7 @@ __all__ = ["Measure", "Plan", "Scanned", "Within", "cap_at", "scan", "scan_sql"]
 
 @dataclass(frozen=True)
 class Scanned:
-    """What a scan found, one row a cell; a cell may come twice, from two halves of a table."""
+    """What a scan found, one row a cell; a cell may come more than once, in parts that add up."""
 
     keys: tuple[tuple[tuple[str, ...], str, str], ...]  # segment, day, arm
     units: Moments
@@ -43,9 +43,9 @@ def scan(source: Any, plan: Plan, *, digest: str | None = None) -> Scanned:
     with opened(source) as table:
         _check(table, plan.columns)
         sql = table.spelled(statement(plan, kinds=table.kinds))
-        rows = table.scan(plan)
-        _refuse_faults(plan, rows)
-        return _scanned(plan, rows, sql, digest or table.digest(sql, rows))
+        answer = table.scan(plan)
+        _refuse_faults(plan, answer)
+        return _scanned(plan, answer, sql, digest or table.digest(sql, answer))
 
 
 def scan_sql(source: Any, plan: Plan) -> str:
@@ -85,12 +85,12 @@ def cap_at(source: Any, column: str, share: float, *, unit: str | None = None, w
     check_within(within)
     with opened(source) as table:
         _check(table, (column, unit) if unit is not None else (column,))
-        found = table.ask(cap_statement(column, share, unit, within, kinds=table.kinds))[0]
-    if not found["n"]:
+        found = table.ask(cap_statement(column, share, unit, within, kinds=table.kinds))
+    if not found["n"][0]:
         raise Misuse("the data has no row")
-    if found["fault"]:
-        _no_number(int(found["fault"]), "units" if unit is not None else "rows", column)
-    return float(found["cap"])
+    if found["fault"][0]:
+        _no_number(int(found["fault"][0]), "units" if unit is not None else "rows", column)
+    return float(found["cap"][0])
 
 
 def _check(table: Table, wanted: Sequence[str]) -> None:
@@ -98,17 +98,17 @@ def _check(table: Table, wanted: Sequence[str]) -> None:
         raise Misuse(f"there is no column {', '.join(absent)}", hint=f"the columns are: {', '.join(table.columns)}")
 
 
-def _refuse_faults(plan: Plan, rows: Sequence[Row]) -> None:
+def _refuse_faults(plan: Plan, answer: Answer) -> None:
     """Say clearly what a silent aggregate would have swallowed.
 
     Raises:
         Misuse: A value, arm or name is missing, or a unit or cluster is in two places.
     """
-    if not rows:
+    if not answer["n"]:
         raise Misuse("the data has no row in these arms", hint="look at the arm column's values")
 
     def count(fault: str) -> int:
-        return sum(int(row[fault]) for row in rows)
+        return sum(int(n) for n in answer[fault])
 
     what = "units" if plan.unit is not None else "rows"
     if found := count("unnamed"):
@@ -121,7 +121,7 @@ def _refuse_faults(plan: Plan, rows: Sequence[Row]) -> None:
     for j, measure in enumerate(plan.measures):
         if found := count(f"fault{j}"):
             _no_number(found, what, measure.column)
-    if plan.cluster is not None and (found := int(rows[0]["torn"])):
+    if plan.cluster is not None and (found := int(answer["torn"][0])):
         raise Misuse(
             f"{found} clusters lie in more than one arm or have no name",
             hint="clusters are what was drawn for an arm; leave the column out if single units were drawn",
@@ -135,18 +135,18 @@ def _no_number(count: int, what: str, column: str) -> None:
     )
 
 
-def _scanned(plan: Plan, rows: Sequence[Row], sql: str, digest: str) -> Scanned:
-    k = len(plan.measures)
+def _scanned(plan: Plan, answer: Answer, sql: str, digest: str) -> Scanned:
+    k, rows = len(plan.measures), len(answer["n"])
 
     def column(name: str) -> Floats:
-        return np.array([row[name] for row in rows], dtype=np.float64)
+        return np.array(answer[name], dtype=np.float64)
 
     def optional(name: str, there: bool) -> Floats:
         """Zero where it was not asked for, or there was nothing to take it of."""
-        return np.nan_to_num(column(name)) if there else np.zeros(len(rows))
+        return np.nan_to_num(column(name)) if there else np.zeros(rows)
 
     def moments(count: str, mean: str, covariance: str, size: int) -> Moments:
-        n, scatter = column(count), np.zeros((len(rows), size, size))
+        n, scatter = column(count), np.zeros((rows, size, size))
         for i, j in pairs(size):
             scatter[:, i, j] = scatter[:, j, i] = n * column(f"{covariance}{i}_{j}")
         return Moments(n, np.column_stack([column(f"{mean}{j}") for j in range(size)]), scatter)
@@ -154,9 +154,9 @@ def _scanned(plan: Plan, rows: Sequence[Row], sql: str, digest: str) -> Scanned:
     above = np.column_stack([column(f"above{j}") for j in range(k)])
     log = np.column_stack([optional(f"log{j}", m.logs) for j, m in enumerate(plan.measures)])
     spread = np.column_stack([optional(f"spread{j}", m.logs) for j, m in enumerate(plan.measures)])
-    segments = [f"s{i}" for i in range(len(plan.segments))]
+    segments = zip(*(answer[f"s{i}"] for i in range(len(plan.segments))), strict=True) if plan.segments else [()] * rows
     return Scanned(
-        keys=tuple((tuple(row[s] for s in segments), row["day"], row["arm"]) for row in rows),
+        keys=tuple(zip(segments, answer["day"], answer["arm"], strict=True)),
         units=moments("n", "mean", "cov", k),
         logs=Logs(above, log, above * spread),
         negatives=np.column_stack([column(f"below{j}") for j in range(k)]),

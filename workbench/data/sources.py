@@ -11,15 +11,17 @@ Arrow tables and readers), with no copy of the table. Rules:
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
+from math import prod
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Protocol
 
 from workbench.data.digests import digest_file, digest_frame
-from workbench.data.scan_sql import Kind, Plan, quoted, statement
+from workbench.data.statements import Kind, Plan, quoted, statement
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
@@ -37,9 +39,15 @@ WHOLE = {f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", 
     "UINTEGER",
     "BOOLEAN",
 }
+RANGES = """SELECT name, min(low), max(high) FROM (
+  SELECT path_in_schema AS name, TRY_CAST(stats_min_value AS BIGINT) AS low, TRY_CAST(stats_max_value AS BIGINT) AS high
+  FROM parquet_metadata(?)
+) GROUP BY name HAVING count(low) = count(*) AND count(high) = count(*)"""
 ROW = "file_row_number"  # DuckDB's own column of a Parquet file
 
-Row = Mapping[str, Any]  # by the name in the SQL
+LEVELS = 4096  # combinations of whole numbers that are cheaper to count one by one than to multiply row by row
+
+Answer = Mapping[str, Sequence[Any]]  # columns by their name in the SQL
 
 
 class Table(Protocol):
@@ -54,15 +62,15 @@ class Table(Protocol):
         """What is known of their types."""
 
     def spelled(self, sql: str) -> str:
-        """A query of `scan_sql` in the words of this database."""
+        """A query of `statements` in the words of this database."""
 
-    def ask(self, sql: str) -> list[Row]:
-        """What it answers to a query of `scan_sql`."""
+    def ask(self, sql: str) -> Answer:
+        """What it answers to a query of `statements`."""
 
-    def scan(self, plan: Plan) -> list[Row]:
-        """What it answers to a plan's query: one row a cell, or one a cell and part of the table."""
+    def scan(self, plan: Plan) -> Answer:
+        """What it answers to a plan's query: one row a cell, or several that add up to it."""
 
-    def digest(self, sql: str, rows: Sequence[Row]) -> str:
+    def digest(self, sql: str, answer: Answer) -> str:
         """Digest of what was scanned; may be asked after a scan only."""
 
     def close(self) -> None:
@@ -75,7 +83,8 @@ class Local:
     def __init__(self, con: duckdb.DuckDBPyConnection, content: Callable[[], str]) -> None:
         self._con = con
         self._content = content
-        types = {row["column_name"]: row["column_type"] for row in self.ask("DESCRIBE given")}
+        found = self.ask("DESCRIBE given")
+        types = dict(zip(found["column_name"], found["column_type"], strict=True))
         self.columns = tuple(types)
         self.kinds: dict[str, Kind] = {name: "whole" for name, kind in types.items() if kind in WHOLE}
 
@@ -83,7 +92,7 @@ class Local:
         """The query as it is: it is in DuckDB's words."""
         return sql
 
-    def ask(self, sql: str) -> list[Row]:
+    def ask(self, sql: str) -> Answer:
         """What DuckDB answers.
 
         Raises:
@@ -91,11 +100,11 @@ class Local:
         """
         return _asked(self._con, sql)
 
-    def scan(self, plan: Plan) -> list[Row]:
+    def scan(self, plan: Plan) -> Answer:
         """One row a cell."""
         return self.ask(statement(plan, kinds=self.kinds))
 
-    def digest(self, sql: str, rows: Sequence[Row]) -> str:  # noqa: ARG002  (the content itself is at hand)
+    def digest(self, sql: str, answer: Answer) -> str:  # noqa: ARG002  (the content itself is at hand)
         """SHA-256 of the file, or of the frame's content."""
         return self._content()
 
@@ -111,21 +120,39 @@ class Parquet(Local):
         super().__init__(_parquet(path), partial(digest_file, path))
         self._path = path
 
-    def scan(self, plan: Plan) -> list[Row]:
-        """One row a cell and half."""
+    def scan(self, plan: Plan) -> Answer:
+        """One row a cell and half, or one a combination of small whole numbers in these."""
         if plan.cluster is not None or (plan.unit is None and ROW in self.columns):
             return super().scan(plan)
         if plan.unit is not None:
             halves = [f"hash({quoted(plan.unit)}) % 2 = {half}" for half in (0, 1)]
         else:
-            middle = self.ask("SELECT count(*) // 2 AS middle FROM given")[0]["middle"]
+            middle = self.ask("SELECT count(*) // 2 AS middle FROM given")["middle"][0]
             halves = [f"{ROW} < {middle}", f"{ROW} >= {middle}"]
 
-        def half(place: int) -> list[Row]:
-            with closing(_parquet(self._path, numbered=plan.unit is None)) as con:
-                return _asked(con, statement(plan, kinds=self.kinds, only=halves[place]))
+        levels = self._levels(plan)
 
-        return [row for part in side_by_side(partial(half, 0), partial(half, 1)) for row in part]
+        def half(place: int) -> Answer:
+            with closing(_database() if place else self._con.cursor()) as con:
+                _view(con, self._path, numbered=plan.unit is None)
+                return _asked(con, statement(plan, kinds=self.kinds, only=halves[place], levels=levels))
+
+        first, second = side_by_side(partial(half, 0), partial(half, 1))
+        return {name: [*values, *second[name]] for name, values in first.items()}
+
+    def _levels(self, plan: Plan) -> tuple[int, ...]:
+        """The measures that hold few whole numbers, as the file's own statistics say, where all cells are an arm."""
+        if plan.unit is not None or plan.segments or plan.day is not None:
+            return ()
+        with _told(self._con):
+            found = self._con.execute(RANGES, [glob.escape(str(self._path))]).fetchall()
+        ranges = {name: high - low + 2 for name, low, high in found if self.kinds.get(name) == "whole"}
+        sizes = [ranges.get(measure.column, LEVELS + 1) for measure in plan.measures]
+        chosen: list[int] = []
+        for j in sorted(range(len(sizes)), key=sizes.__getitem__):
+            if prod(sizes[i] for i in [*chosen, j]) <= LEVELS:
+                chosen.append(j)
+        return tuple(chosen)
 
 
 @contextmanager
@@ -155,13 +182,18 @@ def opened(source: Any) -> Iterator[Table]:
         yield table
 
 
-def side_by_side(one: Callable[[], list[Row]], other: Callable[[], list[Row]]) -> tuple[list[Row], list[Row]]:
+def columns(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Answer:
+    """An answer's columns, from its rows."""
+    return dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
+
+
+def side_by_side(one: Callable[[], Answer], other: Callable[[], Answer]) -> tuple[Answer, Answer]:
     """What two jobs return; the second runs in a thread of its own.
 
     Raises:
         BaseException: Whatever one of them raised.
     """
-    found: list[list[Row]] = []
+    found: list[Answer] = []
     failed: list[BaseException] = []
 
     def run() -> None:
@@ -198,17 +230,21 @@ def _database() -> duckdb.DuckDBPyConnection:
     return duckdb.connect(config=SETTINGS)
 
 
-def _parquet(path: Path, *, numbered: bool = False) -> duckdb.DuckDBPyConnection:
+def _parquet(path: Path) -> duckdb.DuckDBPyConnection:
     con = _database()
-    with _told(con):
-        con.read_parquet(str(path), file_row_number=numbered).create_view("given")
+    _view(con, path)
     return con
+
+
+def _view(con: duckdb.DuckDBPyConnection, path: Path, *, numbered: bool = False) -> None:
+    with _told(con):
+        con.read_parquet(glob.escape(str(path)), file_row_number=numbered).create_view("given", replace=True)
 
 
 def _csv(path: Path) -> duckdb.DuckDBPyConnection:
     con = _database()
     with _told(con):
-        con.read_csv(str(path), sample_size=-1).create_view("parsed")
+        con.read_csv(glob.escape(str(path)), sample_size=-1).create_view("parsed")
         # the offset keeps DuckDB from pushing our casts into its parser, where `True` is no number
         con.execute("CREATE VIEW given AS SELECT * FROM parsed OFFSET 0")
     return con
@@ -221,11 +257,10 @@ def _registered(table: Any) -> duckdb.DuckDBPyConnection:
     return con
 
 
-def _asked(con: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:
+def _asked(con: duckdb.DuckDBPyConnection, sql: str) -> Answer:
     with _told(con):
         found = con.execute(sql)
-        names = [column[0] for column in found.description]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        return columns([column[0] for column in found.description], found.fetchall())
 
 
 @contextmanager

@@ -27,8 +27,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from workbench.data.scan_sql import Kind, Plan, statement
-from workbench.data.sources import Row
+from workbench.data.sources import Answer, columns
+from workbench.data.statements import Kind, Plan, statement
 from workbench.errors import EngineError, Misuse
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Warehouse:
         return {name: "truth" for name, code in self._described if self.dialect == "postgres" and code == BOOLEAN}
 
     def spelled(self, sql: str) -> str:
-        """A query of `scan_sql` in this dialect, over this table.
+        """A query of `statements` in this dialect, over this table.
 
         Raises:
             Misuse: A value holds a backslash.
@@ -83,32 +83,29 @@ class Warehouse:
         for table in list(tree.find_all(exp.Table)):
             if table.name == "given":
                 table.replace(self._given.copy())
-        if self.dialect not in {"postgres", "duckdb"}:
-            for cte in tree.find_all(exp.CTE):
-                cte.set("materialized", None)
         return tree.sql(dialect=self.dialect, pretty=True)
 
-    def ask(self, sql: str) -> list[Row]:
-        """What the warehouse answers to a query of `scan_sql`.
+    def ask(self, sql: str) -> Answer:
+        """What the warehouse answers to a query of `statements`.
 
         Raises:
             EngineError: It does not.
         """
         described, rows = self._run(self.spelled(sql))
-        names = [name.lower() for name, _ in described]
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        return columns([name.lower() for name, _ in described], rows)
 
-    def scan(self, plan: Plan) -> list[Row]:
+    def scan(self, plan: Plan) -> Answer:
         """One row a cell."""
         return self.ask(statement(plan, kinds=self.kinds))
 
-    def digest(self, sql: str, rows: Sequence[Row]) -> str:
+    def digest(self, sql: str, answer: Answer) -> str:
         """SHA-256 over the statement and what it answered, in hex.
 
         Not over the data's content, which stays where it is: a change that moves no count, mean or
         (co)variance, to ten digits, is not seen.
         """
-        told = sorted(json.dumps({name: _rounded(value) for name, value in row.items()}) for row in rows)
+        rows = zip(*answer.values(), strict=True)
+        told = sorted(json.dumps([_rounded(value) for value in row]) for row in rows)
         return hashlib.sha256("\n".join([sql, *told]).encode()).hexdigest()
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ WITH lines AS (
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Literal
@@ -27,6 +27,7 @@ from workbench.errors import Misuse
 Within = Literal["sum", "mean", "max", "min"]
 WITHIN = {"sum": "sum", "mean": "avg", "max": "max", "min": "min"}
 Kind = Literal["truth", "whole"]  # a truth value that cannot be read as a number; a number that is always finite
+SIGNS = {"above": ">", "below": "<"}
 NONE = "(none)"  # the segment or day of those that have none
 
 
@@ -108,13 +109,17 @@ def literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def statement(plan: Plan, *, kinds: Mapping[str, Kind] | None = None, only: str = "") -> str:
+def statement(
+    plan: Plan, *, kinds: Mapping[str, Kind] | None = None, only: str = "", levels: Collection[int] = ()
+) -> str:
     """The query that gives one row a cell of the table called `given`.
 
     Args:
         plan: What is asked.
         kinds: What is known of columns' types.
         only: A further condition on the rows, ours.
+        levels: Numbers of measures that hold few different numbers, where rows are units: a cell comes in
+            parts, one a combination of these, in which they do not vary.
 
     Returns:
         One SELECT. A cell's row holds its `keys`; `n` units of `lines` rows; the faults `unnamed`, `split`
@@ -122,12 +127,16 @@ def statement(plan: Plan, *, kinds: Mapping[str, Kind] | None = None, only: str 
         above zero), `below0`, `log0` and `spread0` (mean and variance of logarithms); for each pair
         `cov0_1`; and where there are clusters `torn`, `clusters`, and of the clusters' vectors `v0`, `w0_1`.
     """
-    logs = [f"ln(CASE WHEN x{j} > 0 THEN x{j} END) AS l{j}" for j, m in enumerate(plan.measures) if m.logs]
+    logs = [
+        f"ln(CASE WHEN x{j} > 0 THEN x{j} END) AS l{j}"
+        for j, m in enumerate(plan.measures)
+        if m.logs and j not in levels
+    ]
     ctes = [
         ("lines", _lines(plan, kinds or {}, only)),
         ("numbers", _units(plan)),
         ("units", f"SELECT {', '.join(['*', *logs])}\nFROM numbers"),
-        ("cells", _cells(plan)),
+        ("cells", _cells(plan, levels)),
     ]
     keys = ", ".join(plan.keys)
     final = "SELECT *\nFROM cells"
@@ -158,7 +167,7 @@ def rank_statement(plan: Plan, ranks: Mapping[str, Sequence[int]], *, kinds: Map
         f"arm = {literal(arm)} AND place IN ({', '.join(str(int(place)) for place in sorted(set(wanted)))})"
         for arm, wanted in ranks.items()
     ]
-    placed = "SELECT arm, x0 AS x, row_number() OVER (PARTITION BY arm ORDER BY x0) AS place\nFROM units"
+    placed = "SELECT CAST(arm AS VARCHAR) AS arm, x0 AS x, row_number() OVER (PARTITION BY arm ORDER BY x0) AS place\nFROM units"
     ctes = [("lines", _lines(plan, kinds or {}, "")), ("units", _units(plan)), ("placed", placed)]
     told = ", ".join(f"{name} AS (\n{body}\n)" for name, body in ctes)
     return f"WITH {told}\nSELECT arm, place, x\nFROM placed\nWHERE {' OR '.join(places)}"
@@ -166,20 +175,28 @@ def rank_statement(plan: Plan, ranks: Mapping[str, Sequence[int]], *, kinds: Map
 
 def _lines(plan: Plan, kinds: Mapping[str, Kind], only: str) -> str:
     """The columns that are read, by names of ours, numbers as numbers: what is not finite is missing."""
-    arm = f"CAST({quoted(plan.arm)} AS VARCHAR)"
-    told = [f"{arm} AS arm", f"{_text(plan.day)} AS day" if plan.day else "'' AS day"]
-    told += [f"{_text(name)} AS s{i}" for i, name in enumerate(plan.segments)]
+    sources = [*plan.segments, plan.day, plan.arm]
+    read = [quoted(name) if name is not None else "''" for name in sources]
+    if plan.unit is not None:  # else cells are made of the keys as they are, and only then named by texts
+        read = _texts(read)
+    told = [f"{value} AS {key}" for value, key in zip(read, plan.keys, strict=True)]
     told += [f"{quoted(plan.unit)} AS unit"] if plan.unit is not None else []
     told += [f"{quoted(plan.cluster)} AS cluster"] if plan.cluster is not None else []
     told += [f"{_number(m.column, kinds)} AS x{j}" for j, m in enumerate(plan.measures)]
-    wanted = [f"{arm} IN ({', '.join(map(literal, plan.arms))})"] if plan.arms is not None else []
+    wanted = (
+        [f"CAST({quoted(plan.arm)} AS VARCHAR) IN ({', '.join(map(literal, plan.arms))})"]
+        if plan.arms is not None
+        else []
+    )
     wanted += [only] if only else []
     where = f"\nWHERE {' AND '.join(wanted)}" if wanted else ""
     return f"SELECT {', '.join(told)}\nFROM given{where}"
 
 
-def _text(column: str) -> str:
-    return f"coalesce(CAST({quoted(column)} AS VARCHAR), {literal(NONE)})"
+def _texts(keys: Sequence[str]) -> list[str]:
+    """Keys as texts; the last one, the arm, is missing where it is missing."""
+    *others, arm = (f"CAST({key} AS VARCHAR)" for key in keys)
+    return [*(f"coalesce({key}, {literal(NONE)})" for key in others), arm]
 
 
 def _number(column: str, kinds: Mapping[str, Kind]) -> str:
@@ -218,23 +235,33 @@ def _capped(value: str, measure: Measure) -> str:
     return f"CASE WHEN {value} > {cap} THEN {cap} ELSE {value} END"
 
 
-def _cells(plan: Plan) -> str:
+def _cells(plan: Plan, levels: Collection[int]) -> str:
     """One row a cell: counts, faults and moments."""
-    told = {key: key for key in plan.keys} | {"n": "count(*)"}
     rows = plan.unit is None
+    keys = [f"units.{key}" for key in plan.keys]
+    told = dict(zip(plan.keys, _texts(keys) if rows else keys, strict=True)) | {"n": "count(*)"}
     told |= {"lines": "count(*)"} if rows else {"lines": "sum(lines)", "split": "sum(split)"}
     told["unnamed"] = "count(*) - count(arm)" if rows else "sum(unnamed)"
     for j, measure in enumerate(plan.measures):
         told[f"fault{j}"] = f"count(*) - count(x{j})" if rows else f"sum(fault{j})"
-        told[f"mean{j}"] = f"favg(x{j})"
-        told[f"above{j}"] = f"count(CASE WHEN x{j} > 0 THEN 1 END)"
-        told[f"below{j}"] = f"count(CASE WHEN x{j} < 0 THEN 1 END)"
-        if measure.logs:
-            told[f"log{j}"] = f"favg(l{j})"
-            told[f"spread{j}"] = f"var_pop(l{j})"
+        told |= _level(j) if j in levels else _spread(j, measure)
     for i, j in pairs(len(plan.measures)):
-        told[f"cov{i}_{j}"] = f"covar_pop(x{i}, x{j})" if i != j else f"var_pop(x{i})"
-    return f"SELECT {_told(told)}\nFROM units\nGROUP BY {', '.join(plan.keys)}"
+        varies = i not in levels and j not in levels
+        told[f"cov{i}_{j}"] = "0" if not varies else f"covar_pop(x{i}, x{j})" if i != j else f"var_pop(x{i})"
+    return f"SELECT {_told(told)}\nFROM units\nGROUP BY {', '.join([*keys, *(f'x{j}' for j in levels)])}"
+
+
+def _spread(j: int, measure: Measure) -> dict[str, str]:
+    """A measure's mean, signs and logarithms in a cell."""
+    logs = {f"log{j}": f"favg(l{j})", f"spread{j}": f"var_pop(l{j})"} if measure.logs else {}
+    above = f"count(l{j})" if measure.logs else f"count(CASE WHEN x{j} > 0 THEN 1 END)"
+    return {f"mean{j}": f"favg(x{j})", f"above{j}": above, f"below{j}": f"count(CASE WHEN x{j} < 0 THEN 1 END)"} | logs
+
+
+def _level(j: int) -> dict[str, str]:
+    """The same where all units of the cell's part have one number."""
+    signs = {f"{name}{j}": f"CASE WHEN x{j} {sign} 0 THEN count(*) ELSE 0 END" for name, sign in SIGNS.items()}
+    return {f"mean{j}": f"x{j}", f"log{j}": f"ln(CASE WHEN x{j} > 0 THEN x{j} END)", f"spread{j}": "0"} | signs
 
 
 def pairs(count: int) -> list[tuple[int, int]]:
