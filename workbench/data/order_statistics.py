@@ -37,9 +37,10 @@ def order_statistics(
     plan = Plan(arm, (measure,), unit, arms=tuple(ranks))
     with opened(source) as table:
         found = table.ask(rank_statement(plan, ranks, kinds=table.kinds))
-    values = {(row["arm"], int(row["place"])): float(row["x"]) for row in found}
-    if absent := [(name, place) for name, places in ranks.items() for place in places if (name, place) not in values]:
+    places = zip(found["arm"], found["place"], found["x"], strict=True)
+    values = {(str(name), int(place)): float(x) for name, place, x in places}
+    if absent := [(name, place) for name, wanted in ranks.items() for place in wanted if (name, place) not in values]:
         raise Misuse(
             f"arm {absent[0][0]!r} has no unit of rank {absent[0][1]}", hint="give the data that the cube was made from"
         )
-    return {name: [values[name, place] for place in places] for name, places in ranks.items()}
+    return {name: [values[name, place] for place in wanted] for name, wanted in ranks.items()}

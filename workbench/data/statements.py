@@ -167,10 +167,11 @@ def rank_statement(plan: Plan, ranks: Mapping[str, Sequence[int]], *, kinds: Map
         f"arm = {literal(arm)} AND place IN ({', '.join(str(int(place)) for place in sorted(set(wanted)))})"
         for arm, wanted in ranks.items()
     ]
-    placed = "SELECT CAST(arm AS VARCHAR) AS arm, x0 AS x, row_number() OVER (PARTITION BY arm ORDER BY x0) AS place\nFROM units"
+    told = {"arm": "CAST(arm AS VARCHAR)", "x": "x0", "place": "row_number() OVER (PARTITION BY arm ORDER BY x0)"}
+    placed = f"SELECT {_told(told)}\nFROM units"
     ctes = [("lines", _lines(plan, kinds or {}, "")), ("units", _units(plan)), ("placed", placed)]
-    told = ", ".join(f"{name} AS (\n{body}\n)" for name, body in ctes)
-    return f"WITH {told}\nSELECT arm, place, x\nFROM placed\nWHERE {' OR '.join(places)}"
+    parts = ", ".join(f"{name} AS (\n{body}\n)" for name, body in ctes)
+    return f"WITH {parts}\nSELECT arm, place, x\nFROM placed\nWHERE {' OR '.join(places)}"
 
 
 def _lines(plan: Plan, kinds: Mapping[str, Kind], only: str) -> str:
