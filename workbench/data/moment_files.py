@@ -17,7 +17,7 @@ import numpy as np
 
 from workbench.data.scans import Measure
 from workbench.errors import Misuse
-from workbench.stats.moments import Logs, Moments
+from workbench.stats.moments import Floats, Logs, Moments
 
 if TYPE_CHECKING:
     from workbench.data.moments import MomentCube
@@ -82,6 +82,7 @@ def _head(cube: MomentCube) -> dict[str, Any]:
         "sources": list(cube.sources),
         "lines": cube.rows,
         "sql": cube.sql,
+        "across": None if cube.across is None else {k: part.tolist() for k, part in cube.across._asdict().items()},
     }
 
 
@@ -133,4 +134,9 @@ def _read(head: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[st
         "sources": tuple(head["sources"]),
         "rows": lines if isinstance(lines, int) else int(sum(row["units_n"][0] for row in rows)),
         "sql": head["sql"],
+        "across": None if head.get("across") is None else Moments(**_arrays(head["across"])),
     }
+
+
+def _arrays(parts: Mapping[str, Any]) -> dict[str, Floats]:
+    return {name: np.array(part, dtype=np.float64) for name, part in parts.items()}

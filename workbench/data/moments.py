@@ -73,6 +73,7 @@ class MomentCube:
     sources: tuple[str, ...]  # full-content digests of what was scanned, sorted; of a warehouse, of its answer
     rows: int  # how many rows of the table that was
     sql: str  # what was asked, in the words of who was asked
+    across: Moments | None = None  # clusters counted once, one row an arm, where some lie in several cells of it
 
     @classmethod
     def scan(
@@ -97,8 +98,8 @@ class MomentCube:
             measures: What to measure; covariates as well.
             unit: The column that names the unit (person, visitor); its rows are made one.
             cluster: The column that names what units came in together (family, shop), if any.
-            segments: Columns that cut the units into groups; constant within a unit (and best within a
-                cluster: one that lies in two segments or days counts as two).
+            segments: Columns that cut the units into groups; constant within a unit. A cluster that lies in
+                several segments or days is one cluster of its arm, and one of each segment and day.
             day: The column of the day.
             arms: The arms to keep, as text; all by default.
             digest: The source's digest where it is known already.
@@ -123,6 +124,7 @@ class MomentCube:
             sources=(found.digest,),
             rows=found.rows,
             sql=found.sql,
+            across=found.across,
         )
         return cube.regrouped(lambda cell: cell)  # sorts, and adds halves
 
@@ -151,7 +153,8 @@ class MomentCube:
     @cached_property
     def by_arm(self) -> MomentCube:
         """One cell an arm: segments and days added up."""
-        return replace(self, segments=()).regrouped(lambda cell: Cell((), "", cell.arm))
+        whole = replace(self, segments=(), across=None).regrouped(lambda cell: Cell((), "", cell.arm))
+        return whole if self.across is None else replace(whole, clusters=self.across)
 
     @cached_property
     def by_segment(self) -> MomentCube:
@@ -286,7 +289,11 @@ class MomentCube:
             share = own.logs.n / np.maximum(own.units.n[:, None], 1.0)
             told = recentred(clusters, own.units.mean, share, own.logs.mean, to, new)
             clusters = merged(told, groups, len(cells))
-        return replace(self, cells=cells, units=units, logs=logs, negatives=negatives, clusters=clusters)
+        kept = len(rows) == len(self.cells) and all(
+            self.cells[i].arm == cell.arm for i, cell in zip(rows, targets, strict=True)
+        )
+        across = self.across if kept else None
+        return replace(self, cells=cells, units=units, logs=logs, negatives=negatives, clusters=clusters, across=across)
 
     def _at(self, rows: Sequence[int]) -> MomentCube:
         """These rows, a row as often as it is named."""
@@ -298,7 +305,17 @@ class MomentCube:
             logs=Logs(*(part[take] for part in self.logs)),
             negatives=self.negatives[take],
             clusters=None if self.clusters is None else Moments(*(part[take] for part in self.clusters)),
+            across=self._across(rows),
         )
+
+    def _across(self, rows: Sequence[int]) -> Moments | None:
+        """The arms' own clusters where these rows are all that the arms have; cells of a part have theirs only."""
+        if self.across is None:
+            return None
+        left = {cell.arm for cell in self.cells} - {self.cells[i].arm for i in rows}
+        if len(rows) != sum(cell.arm not in left for cell in self.cells):
+            return None
+        return Moments(*(part[[i for i, arm in enumerate(self.arms) if arm not in left]] for part in self.across))
 
     def __add__(self, other: MomentCube) -> MomentCube:
         """Both cubes' units together; the two must not share units.
@@ -325,6 +342,8 @@ class MomentCube:
             sources=tuple(sorted(self.sources + other.sources)),
             rows=self.rows + other.rows,
         )
+        if self.across is not None or other.across is not None:
+            joined = replace(joined, across=(self.by_arm + other.by_arm).clusters)
         return joined.regrouped(lambda cell: cell)
 
     def as_json(self) -> str:

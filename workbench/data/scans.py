@@ -7,7 +7,7 @@ have swallowed is refused here in words.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ class Scanned:
     rows: int  # of the table, in these arms
     sql: str
     digest: str
+    across: Moments | None = None  # clusters counted once, one row an arm in the arms' order; None: as in the cells
 
 
 def scan(source: Any, plan: Plan, *, digest: str | None = None) -> Scanned:
@@ -45,7 +46,15 @@ def scan(source: Any, plan: Plan, *, digest: str | None = None) -> Scanned:
         sql = table.spelled(statement(plan, kinds=table.kinds))
         answer = table.scan(plan)
         _refuse_faults(plan, answer)
-        return _scanned(plan, answer, sql, digest or table.digest(sql, answer))
+        found = _scanned(plan, answer, sql, digest or table.digest(sql, answer))
+        if found.clusters is None or not (plan.segments or plan.day is not None):
+            return found
+        whole = replace(plan, segments=(), day=None)
+        once = _scanned(whole, table.scan(whole), sql, found.digest)
+        order = np.argsort([arm for _, _, arm in once.keys])
+        across = None if once.clusters is None else Moments(*(part[order] for part in once.clusters))
+        spans = across is not None and float(across.n.sum()) < float(found.clusters.n.sum())
+        return replace(found, across=across if spans else None)
 
 
 def scan_sql(source: Any, plan: Plan) -> str:

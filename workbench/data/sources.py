@@ -155,6 +155,23 @@ class Parquet(Local):
         return tuple(chosen)
 
 
+class Stream(Local):
+    """An Arrow stream, which can be read once: what is asked twice is kept."""
+
+    _kept = False
+
+    def scan(self, plan: Plan) -> Answer:
+        """One row a cell."""
+        if plan.cluster is not None and not self._kept:
+            wanted = ", ".join(quoted(name) for name in dict.fromkeys(plan.columns))
+            with _told(self._con):
+                self._con.execute(f"CREATE TEMP TABLE kept AS SELECT {wanted} FROM given")  # noqa: S608  (quoted)
+                self._con.unregister("given")
+                self._con.execute("CREATE TEMP VIEW given AS SELECT * FROM kept")
+            self._kept = True
+        return super().scan(plan)
+
+
 @contextmanager
 def opened(source: Any) -> Iterator[Table]:
     """The table behind a source, ready to be asked.
@@ -173,7 +190,7 @@ def opened(source: Any) -> Iterator[Table]:
         from workbench.data.arrow_digests import Digested
 
         stream = Digested(source)
-        table = Local(_registered(stream.reader()), stream.digest)
+        table = Stream(_registered(stream.reader()), stream.digest)
     else:
         from workbench.data.warehouses import connected
 
