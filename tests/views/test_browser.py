@@ -54,6 +54,12 @@ def read():
     return [*story["three_served"](), odd]
 monitoring_page(read, every=1)
 """
+EXPERIMENTS = f"""
+from workbench.views import experiments_page
+tried = runpy.run_path({str(Path(__file__).with_name("tried.py"))!r})
+pasts = [tried["past"](), tried["past"](tried["HOSTILE"], "fail", lesson="colour does nothing")]
+experiments_page(lambda: pasts, open_one=tried["Story"])
+"""
 
 
 class App:
@@ -111,9 +117,9 @@ def browser():
 
 @pytest.fixture(scope="module")
 def served_notebooks(tmp_path_factory):
-    """Voila over both notebooks: its folder and its address."""
+    """Voila over the notebooks: its folder and its address."""
     folder = tmp_path_factory.mktemp("voila")
-    for name, code in (("promotions", PROMOTIONS), ("monitoring", MONITORING)):
+    for name, code in (("promotions", PROMOTIONS), ("monitoring", MONITORING), ("experiments", EXPERIMENTS)):
         (folder / f"{name}.ipynb").write_text(json.dumps(notebook(STORY + code)))
     server, address = serve(folder)
     yield folder, address
@@ -214,6 +220,29 @@ def test_the_monitoring_page_keeps_itself_fresh_in_place(app):
     assert row.evaluate("row => row.isConnected"), "the row on the page is still the same"
     assert "<script>document.title='broken'</script>" in page.read()
     assert page.page.title() != "broken"
+    assert "Traceback" not in page.read()
+    assert [address for address in page.left if STOCK not in address] == []
+    assert page.errors == []
+
+
+def test_a_slider_on_the_page_of_experiments_asks_again(app):
+    page = app("experiments")
+    assert "2 experiments: 1 found something better, 1 found that nothing was." in page.read()
+    page.page.get_by_role("button", name="Look").first.click()
+    page.wait_for("Take it")
+    assert [page.cut_off(width) for width in (820, 1280)] == [[], []]
+    curve = page.page.get_by_role("img", name="How likely each size of the effect of new on orders is")
+    assert "most likely about +3.4 %" in curve.get_attribute("aria-label")
+
+    slider = page.page.get_by_role("slider").first
+    slider.focus()
+    for _ in range(6):  # effects are within ±1 %
+        page.page.keyboard.press("ArrowRight")
+    page.page.locator(".wb-curves[aria-label*='most likely about +0.52 %']").wait_for(timeout=30_000)
+
+    page.page.get_by_label("Find an experiment").fill("colour")
+    page.page.get_by_text("<script>alert(1)</script>").first.wait_for()
+    assert page.page.locator(".wb-curves").count() == 0
     assert "Traceback" not in page.read()
     assert [address for address in page.left if STOCK not in address] == []
     assert page.errors == []
