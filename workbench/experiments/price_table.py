@@ -10,7 +10,8 @@ every table:
   draw of what its segments would bring, so that it is explored as prices are;
 - the table does not plan to spend more on exploring than is left of the budget, and does not explore
   once that is spent;
-- one customer sees one price as long as the table stands: it is drawn by a hash of customer and table.
+- one customer sees one price as long as the table stands, and keeps it with the next one unless the
+  weights around it moved: a customer's place among the prices is a hash of customer and experiment.
 
 A boldness below one shrinks the draws towards the mode, which earns more over a finite horizon and
 explores less (Chapelle & Li 2011, An Empirical Evaluation of Thompson Sampling).
@@ -66,7 +67,7 @@ class PriceTable:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of design, counts and weights; customers are dealt by it."""
+        """SHA-256 of design, counts and weights."""
         text = self.reading.state.as_json() + json.dumps(self.weights.tolist())
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -79,7 +80,7 @@ class PriceTable:
         if segment not in self.design.start:
             raise Misuse(f"there is no segment {segment!r}; the table has {', '.join(self.design.segments)}")
         row = self.weights[self.design.segments.index(segment)]
-        drawn = hashlib.sha256(f"{self.digest}\n{segment}\n{customer}".encode()).digest()
+        drawn = hashlib.sha256(f"{self.design.name}\n{segment}\n{customer}".encode()).digest()
         at = int.from_bytes(drawn[:7], "big") / 2**56
         given = np.flatnonzero(row)
         place = int(np.searchsorted(np.cumsum(row[given]), at, side="right"))
