@@ -113,7 +113,7 @@ def test_a_design_is_registered_without_data_and_then_followed_or_not(visits, tm
         (["--metric", "x=mean:spend", "--lower", "y"], "lower names 'y'"),
         (["--metric", "x=mean:spend", "--guardrail", "x"], "decides and cannot be a guardrail"),
         (["--metric", "x=mean:spend", "--shares", "old=1"], "planned shares are for"),
-        (["--metric", "x=mean:spend", "--prior", "archive"], "no archive from which a prior of x was learned"),
+        (["--metric", "x=mean:spend", "--prior", "archive"], "no archive from which a prior could be learned"),
         (["--metric", "x=mean:spend", "--prior", "y=weak"], "a prior is for 'y'"),
         (["--metric", "x=mean:spend", "--prior", "wide"], "'wide' is no prior"),
         (["--metric", "x=mean:spend", "--cluster", "day"], "without a unit column"),

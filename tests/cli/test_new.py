@@ -33,7 +33,7 @@ def test_the_list_shows_each_template_with_its_question_and_what_it_takes(tmp_pa
     assert result.exit_code == 0
     assert "Which arm is better, by how much, and how sure is that?" in result.stdout
     listed = json.loads(ask("new", "--list", "--json").stdout)
-    assert [each["name"] for each in listed] == ["audit", "blank", "experiment", "model"]
+    assert [each["name"] for each in listed] == ["audit", "blank", "experiment", "model", "quarter_review"]
     assert all(taken["help"] for each in listed for taken in each["parameters"])
 
 

@@ -13,6 +13,7 @@ import pytest
 import workbench
 from workbench.batch import parameters
 from workbench.evidence import Finding
+from workbench.experiments import Archive
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "ab_test.ipynb"
 
@@ -48,6 +49,9 @@ class Hands:
     def lesson(self, text: str) -> None:
         self.said["lesson"] = text
 
+    def decision(self, word: str, why: str) -> None:
+        self.said["decision"] = (word, why)
+
     def finding(self, finding: Finding) -> None:
         self.said["finding"] = finding
 
@@ -58,7 +62,9 @@ class Hands:
 def run(monkeypatch: pytest.MonkeyPatch, **given: Any) -> Hands:
     """The notebook's code cells in order, parameters checked and injected as the runner does."""
     hands = Hands()
-    monkeypatch.setattr(workbench, "open_bench", lambda: SimpleNamespace(record=lambda: hands))
+    monkeypatch.setattr(
+        workbench, "open_bench", lambda: SimpleNamespace(record=lambda: hands, archive=lambda: Archive(()))
+    )
     values = parameters.read(NOTEBOOK).validate(given)
     cells = [c for c in json.loads(NOTEBOOK.read_text("utf-8"))["cells"] if c["cell_type"] == "code"]
     space: dict[str, Any] = {}

@@ -14,7 +14,7 @@ from workbench.errors import EngineError, Misuse
 
 if TYPE_CHECKING:
     from workbench.data import MomentCube
-    from workbench.experiments import Analysis, Design, SegmentResult
+    from workbench.experiments import Analysis, Archive, Design, SegmentResult
     from workbench.stats.effects import EffectPrior, Scale
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -94,7 +94,9 @@ def ab(
       workbench ab visits.csv --variant group --control old --metric s=binary:s --register plan.json
       workbench ab visits.csv --variant group --control old --metric s=binary:s --registered plan.json
     """
-    priors_of = partial(prior_of, workspace=workspace, excluding=name or data.stem)
+    from workbench.experiments.learned import stated_prior
+
+    priors_of = partial(stated_prior, archive=partial(_archive, workspace), excluding=name or data.stem)
     design = _design(name or data.stem, shares, priors, priors_of, **stated)  # type: ignore[arg-type]
     if register is not None:
         _write(register, design.as_json())
@@ -122,32 +124,21 @@ def ab(
         click.echo("equal shares were taken for planned; state others with --shares a=2,b=1", err=True)
 
 
-def prior_of(text: str, metric: str, *, workspace: Path | None = None, excluding: str = "") -> EffectPrior | None:
-    """The prior that an option states for a metric; None for the weak one.
-
-    Args:
-        text: As it is typed; "archive" learns from what was tried in the workspace before.
-        metric: Its name.
-        workspace: Where; by default the one that the current folder lies in.
-        excluding: The experiment itself, from which nothing is learned.
+def _archive(workspace: Path | None) -> Archive:
+    """What was tried in a workspace before.
 
     Raises:
-        Misuse: It is none, or there is no workspace to learn from.
+        Misuse: There is no workspace.
     """
-    from workbench.experiments.priors import parse_prior
-
-    if text.strip() != "archive":
-        return parse_prior(text)
     from workbench import open_bench
-    from workbench.experiments.learned import archive_prior
 
     try:
         bench = open_bench(workspace)
     except Misuse as error:
         hint = "run this in a workspace with finished experiments, or state one: --prior 'normal(0,0.02)'"
-        raise Misuse(f"there is no archive from which a prior of {metric} was learned", hint=hint) from error
+        raise Misuse("there is no archive from which a prior could be learned", hint=hint) from error
     with bench:
-        return archive_prior(bench.archive(), metric, excluding=excluding)
+        return bench.archive()
 
 
 def _design(

@@ -25,11 +25,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from workbench.data import moment_files
+from workbench.data.cells import Cell, Series
 from workbench.data.scans import Measure, Plan, cap_at, scan, scan_sql
 from workbench.errors import Misuse
 from workbench.stats.clusters import clustered_covariance, design_effect, places, recentred, residual_squares
@@ -38,23 +39,6 @@ from workbench.stats.moments import Floats, Logs, Moments, Sample, merged, merge
 __all__ = ["Cell", "Measure", "MomentCube", "Plan", "Series", "cap_at", "scan_sql"]
 
 EMPTY = Sample(n=0.0, mean=0.0, m2=0.0)
-
-
-@dataclass(frozen=True, order=True)
-class Cell:
-    """Where a unit is counted."""
-
-    segment: tuple[str, ...]  # one value a segment column
-    day: str  # ISO date or the day column's text; "" where there are no days
-    arm: str
-
-
-class Series(NamedTuple):
-    """One measure in one arm over the days; a day without units is an empty sample."""
-
-    days: tuple[str, ...]
-    daily: tuple[Sample, ...]  # units whose first day this is
-    cumulative: tuple[Sample, ...]  # all units up to that day
 
 
 @dataclass(frozen=True, eq=False)

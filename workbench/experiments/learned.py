@@ -11,7 +11,7 @@ sample ratio failed.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ import numpy as np
 
 from workbench.experiments.archive import Archive
 from workbench.experiments.past import ArmEffect, Past
+from workbench.experiments.priors import parse_prior
 from workbench.stats.effects import EffectPrior, Scale, effect_posterior
 from workbench.stats.learning import Learned, fit_prior, told
 from workbench.stats.straying import Straying, fit_straying
@@ -26,7 +27,16 @@ from workbench.stats.straying import Straying, fit_straying
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Learned", "Straying", "archive_prior", "learn_prior", "learn_straying", "made_up", "shrinkage"]
+__all__ = [
+    "Learned",
+    "Straying",
+    "archive_prior",
+    "learn_prior",
+    "learn_straying",
+    "made_up",
+    "shrinkage",
+    "stated_prior",
+]
 
 
 def learn_prior(
@@ -72,6 +82,23 @@ def archive_prior(
     """The prior alone, as `learn_prior` finds it; its `source` is the sentence that says where it comes from."""
     learned = learn_prior(archive, metric, scale=scale, excluding=excluding)
     return EffectPrior(learned.prior.components, scale, learned.sentence)
+
+
+def stated_prior(text: str, metric: str, archive: Callable[[], Archive], *, excluding: str) -> EffectPrior | None:
+    """The prior that a text states for a metric, "archive" being what past experiments teach; None for the weak one.
+
+    Args:
+        text: As people type it.
+        metric: Its name.
+        archive: Reads the past experiments, if they are asked for.
+        excluding: The experiment itself, from which nothing is learned.
+
+    Raises:
+        Misuse: The text is no prior.
+    """
+    if text.strip() == "archive":
+        return archive_prior(archive(), metric, excluding=excluding)
+    return parse_prior(text)
 
 
 def learn_straying(
