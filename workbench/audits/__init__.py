@@ -6,7 +6,7 @@ A verdict is *pass* (shown), *fail* (refuted) or *not enough evidence*; the last
 
 from __future__ import annotations
 
-from workbench.audits.drift import ColumnDrift, DriftAudit, audit_drift
+from workbench.audits.drift import ColumnDrift, DriftAudit, DriftWatch, SchemaChange, audit_drift, watch_drift
 from workbench.audits.fairness import AttributeAudit, FairnessAudit, GroupRates, audit_fairness
 from workbench.audits.mitigation import reweighing
 from workbench.audits.out_of_fold import fitted, out_of_fold

@@ -125,6 +125,15 @@ def from_arrow(column: Any) -> Values:
     return Values("text", rows, texts=tuple(chunks))
 
 
+def joined(one: str, other: str) -> str:
+    """The kind that holds the values of both.
+
+    >>> joined("integer", "number"), joined("time", "integer")
+    ('number', 'text')
+    """
+    return one if one == other else "number" if {one, other} <= {"integer", "number", "truth"} else "text"
+
+
 def as_numbers(values: Values, kind: str) -> tuple[npt.NDArray[np.float64], int]:
     """Texts read as numbers, or as moments where `kind` is "time", and how many of them are neither."""
     import pandas as pd

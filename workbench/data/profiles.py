@@ -22,13 +22,13 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from workbench.data.columns import Columns, Kind, Values, as_numbers, as_texts, tables_of
+from workbench.data.columns import Columns, Values, as_numbers, as_texts, joined, tables_of
 from workbench.data.counting import (
     CODES,
     MOST_CATEGORIES,
@@ -62,7 +62,6 @@ class Histogram:
     counts: tuple[int, ...]  # cases in each
     rests: tuple[int, ...]  # sum of the lower 16 bits in each
     nulls: int = 0
-    kind: Kind = "number"
     low: float | None = None  # least finite value, exactly
     high: float | None = None  # greatest
 
@@ -83,7 +82,6 @@ class Histogram:
             counts=whole(self.counts_at(bins) + other.counts_at(bins)),
             rests=whole(_at(self.bins, self.rests, bins) + _at(other.bins, other.rests, bins)),
             nulls=self.nulls + other.nulls,
-            kind=self.kind if self.kind == other.kind else "number",
             low=min(ends, default=None),
             high=max(ends, default=None),
         )
@@ -116,7 +114,6 @@ class Categories:
     counts: Mapping[str, int]  # by category, sorted; OTHER is the rest
     nulls: int = 0
     known: tuple[str, ...] = ()  # the reference's, which are never counted as the rest
-    kind: ClassVar[Kind] = "text"
 
     @property
     def n(self) -> int:
@@ -140,6 +137,7 @@ class Profile:
     columns: Mapping[str, ColumnProfile]
     rows: int
     sources: tuple[str, ...] = ()  # digests of what was scanned, sorted
+    schema: Mapping[str, str] = field(default_factory=dict)  # kind by column as the table had it; "": not counted
 
     @classmethod
     def scan(cls, table: Any, *, like: Profile | None = None, source: str = "", strict: bool = True) -> Profile:
@@ -179,7 +177,11 @@ class Profile:
         if list(self.columns) != list(other.columns):
             raise Misuse("profiles of different columns do not add")
         columns = {name: _sum(name, column, other.columns[name]) for name, column in self.columns.items()}
-        return Profile(columns, self.rows + other.rows, tuple(sorted(self.sources + other.sources)))
+        schema = {
+            name: joined(self.schema.get(name, kind), other.schema.get(name, kind))
+            for name, kind in (dict(self.schema) | dict(other.schema)).items()
+        }
+        return Profile(columns, self.rows + other.rows, tuple(sorted(self.sources + other.sources)), schema)
 
     def as_json(self) -> str:
         """The profile as JSON text."""
@@ -195,7 +197,7 @@ class Profile:
         try:
             content: dict[str, Any] = json.loads(text)
             columns = {str(name): _read(column) for name, column in content["columns"]}
-            return cls(columns, content["rows"], tuple(content["sources"]))
+            return cls(columns, content["rows"], tuple(content["sources"]), content.get("schema", {}))
         except (ValueError, KeyError, TypeError) as error:
             raise Misuse(f"the text is no profile: {error}") from error
 
@@ -222,7 +224,7 @@ class Profile:
 
     def _content(self) -> dict[str, Any]:
         columns = [[name, _written(column)] for name, column in self.columns.items()]
-        return {"columns": columns, "rows": self.rows, "sources": list(self.sources)}
+        return {"columns": columns, "rows": self.rows, "sources": list(self.sources), "schema": dict(self.schema)}
 
 
 def _scanned(table: Columns, like: Profile | None, strict: bool) -> Profile:
@@ -231,34 +233,41 @@ def _scanned(table: Columns, like: Profile | None, strict: bool) -> Profile:
     if missing and strict:
         raise Misuse(f"the column {missing[0]!r} is missing", hint=f"the profile has {', '.join(names)}")
 
-    def count(name: str) -> ColumnProfile:
+    def count(name: str) -> tuple[ColumnProfile, str]:
         if name in missing:
             values = Values("number", table.rows, np.full(table.rows, np.nan))
         else:
             values = table.read(name)
-        return _column(name, values, None if like is None else like.columns[name], strict)
+        if like is None:
+            return _column(name, values, None, values.kind, strict)
+        return _column(name, values, like.columns[name], like.schema.get(name, "number"), strict)
 
     threads = min(4, os.cpu_count() or 1) if table.rows >= MANY_ROWS else 1
     with ThreadPoolExecutor(threads) as pool:
-        return Profile(dict(zip(names, pool.map(count, names), strict=True)), table.rows)
+        counted = dict(zip(names, pool.map(count, names), strict=True))
+    schema = {name: counted[name][1] if name in counted else "" for name in sorted(table.names)}
+    return Profile({name: column for name, (column, _) in counted.items()}, table.rows, schema=schema)
 
 
-def _column(name: str, values: Values, like: ColumnProfile | None, strict: bool) -> ColumnProfile:
+def _column(
+    name: str, values: Values, like: ColumnProfile | None, kind: str, strict: bool
+) -> tuple[ColumnProfile, str]:
+    """One column counted as `like` was, and the kind that the table had it in."""
     if isinstance(like, Categories) or (like is None and values.numbers is None):
         counts, nulls = counted_texts(as_texts(values))
         known = () if like is None else like.known or tuple(each for each in like.counts if each != OTHER)
         if like is None and len(counts) > MOST_CATEGORIES:
             known = tuple(sorted(sorted(counts, key=lambda each: (-counts[each], each))[:MOST_CATEGORIES]))
-        return Categories(bounded(counts, known), nulls, known)
-    numbers, kind = values.numbers, values.kind
+        return Categories(bounded(counts, known), nulls, known), values.kind
+    numbers, found = values.numbers, values.kind
     if numbers is None:
-        kind = like.kind if like is not None else "number"
         numbers, strange = as_numbers(values, kind)
         if strange and strict:
             raise Misuse(f"the column {name!r} holds texts; in the reference it holds numbers")
+        found = "time" if kind == "time" and not strange else "text"  # a text file has no other moments
     centre, scale = (like.centre, like.scale) if isinstance(like, Histogram) else scale_of(numbers)
-    found = counted_numbers(numbers, centre, scale)
-    return Histogram(centre, scale, found.bins, found.counts, found.rests, found.nulls, kind, found.low, found.high)
+    told = counted_numbers(numbers, centre, scale)
+    return Histogram(centre, scale, told.bins, told.counts, told.rests, told.nulls, told.low, told.high), found
 
 
 def _at(bins: Sequence[int], numbers: Sequence[int], wanted: Sequence[int]) -> npt.NDArray[np.int64]:
@@ -281,7 +290,7 @@ def _written(column: ColumnProfile) -> dict[str, Any]:
         return {"categories": dict(column.counts), "nulls": column.nulls} | known
     steps = np.diff(column.bins, prepend=0).tolist()
     numbers = {"steps": steps, "counts": list(column.counts), "rests": list(column.rests)}
-    ends = {"kind": column.kind, "low": column.low, "high": column.high}
+    ends = {"low": column.low, "high": column.high}
     return {"centre": column.centre, "scale": column.scale, "nulls": column.nulls} | ends | numbers
 
 
@@ -290,5 +299,5 @@ def _read(column: Mapping[str, Any]) -> ColumnProfile:
         return Categories(column["categories"], column["nulls"], tuple(column.get("known", ())))
     bins = whole(np.cumsum(column["steps"], dtype=int))
     counts, rests = tuple(column["counts"]), tuple(column["rests"])
-    ends = (column.get("kind", "number"), column.get("low"), column.get("high"))  # older profiles have none
+    ends = (column.get("low"), column.get("high"))  # older profiles have none
     return Histogram(column["centre"], column["scale"], bins, counts, rests, column["nulls"], *ends)
