@@ -164,21 +164,29 @@ def watch_drift(
 
 
 def schema_change(reference: Profile, current: Profile) -> SchemaChange:
-    """Columns that are missing, new or of another kind; profiles without a schema tell of none.
-
-    Whole numbers that became others are excused where values are missing: many tables cannot hold both.
-    """
+    """Columns that are missing, new or of another kind; profiles without a schema tell of none."""
     before, now = reference.schema, current.schema
     if not before or not now:
         return SchemaChange()
     retyped = {
         name: (kind, now[name])
         for name, kind in before.items()
-        if now.get(name, kind) != kind
-        and not ({kind, now[name]} <= NUMERIC and (now[name] == "integer" or current.columns[name].nulls))
+        if name in now and not same_kind(kind, now[name], current.columns[name].nulls)
     }
     missing = tuple(name for name in before if name not in now)
     return SchemaChange(missing, tuple(name for name in now if name not in before), retyped)
+
+
+def same_kind(before: str, now: str, nulls: int) -> bool:
+    """Whether a column's kind is what it was.
+
+    Whole numbers are numbers; numbers in their place are excused where values are missing, since many
+    tables cannot hold both.
+
+    >>> same_kind("integer", "number", nulls=3), same_kind("integer", "number", nulls=0)
+    (True, False)
+    """
+    return before == now or ({before, now} <= NUMERIC and (now == "integer" or nulls > 0))
 
 
 def _column(name: str, before: ColumnProfile, now: ColumnProfile, large: float) -> ColumnDrift:

@@ -14,6 +14,7 @@ from workbench.data.feature_sets import Column, FeatureSet
 from workbench.data.labelled import LabelledTable, labelled_table
 from workbench.data.loans import loan_applications
 from workbench.data.profiles import Categories, ColumnProfile, Histogram, Profile
+from workbench.data.repeats import Repeats
 from workbench.data.tables import read_table
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = [
     "LabelledTable",
     "MomentCube",
     "Profile",
+    "Repeats",
     "digest_file",
     "digest_folder",
     "digest_frame",

@@ -106,11 +106,13 @@ def from_arrow(column: Any) -> Values:
     if pa.types.is_dictionary(kind):
         if pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type):
             return Values("text", rows, texts=tuple(chunks))
-        return from_arrow(column.cast(kind.value_type))
+        plain = pa.large_string() if pa.types.is_string_view(kind.value_type) else kind.value_type
+        decoded = [pc.cast(chunk.dictionary, plain).take(chunk.indices) for chunk in chunks]
+        return from_arrow(pa.chunked_array(decoded, plain))
     if pa.types.is_temporal(kind) and not pa.types.is_time(kind):
         span = pa.types.is_duration(kind)
-        moments = pc.cast(column, pa.duration("us") if span else pa.timestamp("us", getattr(kind, "tz", None)), safe=False)
-        seconds = _doubles(pc.cast(moments, pa.int64())) / 1e6
+        unit = pa.duration("us") if span else pa.timestamp("us", getattr(kind, "tz", None))
+        seconds = _doubles(pc.cast(pc.cast(column, unit, safe=False), pa.int64())) / 1e6
         return Values("number" if span else "time", rows, seconds)
     if pa.types.is_boolean(kind):
         return Values("truth", rows, _doubles(pc.cast(column, pa.uint8())))
@@ -139,7 +141,7 @@ def as_numbers(values: Values, kind: str) -> tuple[npt.NDArray[np.float64], int]
     import pandas as pd
     import pyarrow as pa
 
-    texts = pd.Series(pa.chunked_array([chunk.cast(pa.large_string()) for chunk in values.texts]).to_pylist(), dtype="str")
+    texts = pd.Series([text for chunk in values.texts for text in chunk.to_pylist()], dtype="str")
     if kind == "time":
         moments = pd.to_datetime(texts, errors="coerce", utc=True, format="ISO8601").dt.tz_localize(None)
         numbers = np.where(moments.isna(), np.nan, moments.to_numpy("datetime64[us]").astype(float) / 1e6)
@@ -173,8 +175,8 @@ def _from_pandas(column: Any) -> Values:
         if kind in PANDAS:
             return Values(PANDAS[kind], len(column), column.to_numpy())  # type: ignore[arg-type]
         if kind in "mM":
-            seconds = column.to_numpy(f"{column.dtype.name[:-4]}[us]" if kind == "m" else "datetime64[us]")
-            numbers = np.where(np.isnat(seconds), np.nan, seconds.astype(np.int64) / 1e6)
+            moments = column.to_numpy("datetime64[us]" if kind == "M" else "timedelta64[us]")
+            numbers = np.where(np.isnat(moments), np.nan, moments.astype(np.int64) / 1e6)
             return Values("time" if kind == "M" else "number", len(column), numbers)
     try:
         return from_arrow(pa.array(column, from_pandas=True))
@@ -184,14 +186,18 @@ def _from_pandas(column: Any) -> Values:
 
 
 def _parquet(path: Path) -> Columns:
-    """Raises Misuse where the file is no Parquet."""
+    """The columns of a Parquet file.
+
+    Raises:
+        Misuse: The file is no Parquet.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         schema = pq.read_schema(path)
-        texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
-        names = [field.name for field in schema if not field.name.startswith("__index_level_")]
+        texts = {each.name for each in schema if pa.types.is_string(each.type) or pa.types.is_large_string(each.type)}
+        names = [each.name for each in schema if not each.name.startswith("__index_level_")]
         rows = pq.read_metadata(path).num_rows
     except (OSError, pa.ArrowException) as error:
         raise Misuse(f"{path} cannot be read: {error}", hint="give the path of a Parquet or CSV file") from error
@@ -210,7 +216,8 @@ def _doubles(column: Any) -> npt.NDArray[np.float64]:
 
     doubles = pc.fill_null(pc.cast(column, pa.float64(), safe=False), float("nan"))
     chunks = doubles.chunks if isinstance(doubles, pa.ChunkedArray) else [doubles]
-    return np.concatenate([np.from_dlpack(chunk) for chunk in chunks]) if len(chunks) != 1 else np.from_dlpack(chunks[0])
+    arrays: list[npt.NDArray[np.float64]] = [np.from_dlpack(chunk) for chunk in chunks]  # type: ignore[misc]
+    return arrays[0] if len(arrays) == 1 else np.concatenate([np.empty(0), *arrays])
 
 
 def _spelled(column: Any) -> list[str | None]:

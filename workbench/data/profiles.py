@@ -31,6 +31,8 @@ import numpy.typing as npt
 from workbench.data.columns import Columns, Values, as_numbers, as_texts, joined, tables_of
 from workbench.data.counting import (
     CODES,
+    FIRST,
+    LAST,
     MOST_CATEGORIES,
     OTHER,
     bin_of,
@@ -95,6 +97,11 @@ class Histogram:
         rests = np.rint(np.array(self.rests, dtype=float) / np.maximum(self.counts, 1))
         numbers = bin_values(self.bins, rests, self.centre, self.scale)
         return np.asarray(np.round(numbers, DIGITS - int(np.floor(np.log10(self.scale)))) + 0.0)
+
+    @property
+    def infinite(self) -> int:
+        """Values without an end, of either sign."""
+        return int(self.counts_at([FIRST, LAST]).sum())
 
     def outside(self, low: float | None, high: float | None) -> int:
         """Cases beyond two ends; of the bins in which the ends lie, one case where the extreme is beyond."""
@@ -234,10 +241,7 @@ def _scanned(table: Columns, like: Profile | None, strict: bool) -> Profile:
         raise Misuse(f"the column {missing[0]!r} is missing", hint=f"the profile has {', '.join(names)}")
 
     def count(name: str) -> tuple[ColumnProfile, str]:
-        if name in missing:
-            values = Values("number", table.rows, np.full(table.rows, np.nan))
-        else:
-            values = table.read(name)
+        values = table.read(name) if name not in missing else Values("number", table.rows, np.full(table.rows, np.nan))
         if like is None:
             return _column(name, values, None, values.kind, strict)
         return _column(name, values, like.columns[name], like.schema.get(name, "number"), strict)
@@ -252,7 +256,11 @@ def _scanned(table: Columns, like: Profile | None, strict: bool) -> Profile:
 def _column(
     name: str, values: Values, like: ColumnProfile | None, kind: str, strict: bool
 ) -> tuple[ColumnProfile, str]:
-    """One column counted as `like` was, and the kind that the table had it in."""
+    """One column counted as `like` was, and the kind that the table had it in.
+
+    Raises:
+        Misuse: The column holds texts that are no numbers, and that is not to be excused.
+    """
     if isinstance(like, Categories) or (like is None and values.numbers is None):
         counts, nulls = counted_texts(as_texts(values))
         known = () if like is None else like.known or tuple(each for each in like.counts if each != OTHER)

@@ -75,7 +75,7 @@ def scan(
     _check(measures, unit, cluster, arms)
     con = duckdb.connect(config=SETTINGS)
     try:
-        columns, kind = _register(con, source)
+        columns, kind = register(con, source)
         wanted = {arm, *(m.column for m in measures), *segments, *(c for c in (unit, cluster, day) if c is not None)}
         if absent := sorted(wanted - set(columns)):
             raise Misuse(f"there is no column {', '.join(absent)}", hint=f"the columns are: {', '.join(columns)}")
@@ -105,19 +105,7 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _check(measures: tuple[Measure, ...], unit: str | None, cluster: str | None, arms: Sequence[str] | None) -> None:
-    names = [m.name for m in measures]
-    if not measures or len(set(names)) != len(names):
-        raise Misuse(f"measures are {names}; give at least one, none twice")
-    if cluster is not None and unit is None:
-        raise Misuse("a cluster column was given without a unit column", hint="name the unit that lies in the cluster")
-    if odd := [m.within for m in measures if m.within not in WITHIN]:
-        raise Misuse(f"within is {odd[0]!r}; it must be one of {sorted(WITHIN)}")
-    if arms is not None and not arms:
-        raise Misuse("the list of arms is empty; name at least one, or leave it out for all")
-
-
-def _register(con: duckdb.DuckDBPyConnection, source: Any) -> tuple[list[str], str]:
+def register(con: duckdb.DuckDBPyConnection, source: Any) -> tuple[list[str], str]:
     """Make the source readable under the name `given`.
 
     Returns:
@@ -142,6 +130,18 @@ def _register(con: duckdb.DuckDBPyConnection, source: Any) -> tuple[list[str], s
     else:
         con.register("given", source)
     return [row[0] for row in con.execute("DESCRIBE given").fetchall()], kind
+
+
+def _check(measures: tuple[Measure, ...], unit: str | None, cluster: str | None, arms: Sequence[str] | None) -> None:
+    names = [m.name for m in measures]
+    if not measures or len(set(names)) != len(names):
+        raise Misuse(f"measures are {names}; give at least one, none twice")
+    if cluster is not None and unit is None:
+        raise Misuse("a cluster column was given without a unit column", hint="name the unit that lies in the cluster")
+    if odd := [m.within for m in measures if m.within not in WITHIN]:
+        raise Misuse(f"within is {odd[0]!r}; it must be one of {sorted(WITHIN)}")
+    if arms is not None and not arms:
+        raise Misuse("the list of arms is empty; name at least one, or leave it out for all")
 
 
 def _statements(

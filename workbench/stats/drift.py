@@ -227,7 +227,7 @@ def even_bins(reference: npt.ArrayLike, bins: int = BINS) -> Counts:
 
 
 def frequent(reference: npt.ArrayLike, current: npt.ArrayLike, most: int = BINS) -> Counts:
-    """Which bin each category falls into where there are more than `most`: a frequent one has its own, the others share.
+    """Which bin each category falls into where there are more than `most`: the frequent have their own, the rare share.
 
     A category is frequent where five cases or more of it are expected on the smaller side. That looks at
     both sides together, so it says nothing of how they differ, and a category that is new and heavy is
