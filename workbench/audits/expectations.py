@@ -13,8 +13,9 @@ outlier there does not widen it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,34 @@ class Expectations:
                 given["categories"] = tuple(given["categories"])
             rules[name] = ColumnRule(**given)
         return cls(columns=rules, **stated)
+
+
+def expected(
+    stated: str | None = None,
+    reference: Profile | None = None,
+    *,
+    keys: Sequence[str] = (),
+    **table: float | str | None,
+) -> Expectations:
+    """What is expected of a table: learned, stated on top of that column by column, and completed.
+
+    Args:
+        stated: Expectations as JSON text; their columns replace what was learned of these.
+        reference: What the rest is learned from.
+        keys: Columns that should be unique.
+        table: Rules of the table, by the names of `Expectations`; None leaves one as it is.
+
+    Raises:
+        Misuse: What is stated cannot be read.
+    """
+    rules = Expectations() if reference is None else Expectations.learned(reference)
+    free = {name: ColumnRule(each.kind, each.missing) for name, each in rules.columns.items() if name in keys}
+    rules = replace(rules, columns=dict(rules.columns) | free)  # a key has new values by its nature
+    if stated is not None:
+        told = Expectations.from_json(stated)
+        rules = replace(told, columns=dict(rules.columns) | dict(told.columns))
+    rules = replace(rules, **{name: value for name, value in table.items() if value is not None})  # type: ignore[arg-type]
+    return reduce(Expectations.with_key, keys, rules)
 
 
 def _share(value: Any) -> bool:

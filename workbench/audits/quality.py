@@ -137,7 +137,8 @@ def _repeats(rules: Expectations, repeats: Repeats | None) -> Iterator[Check]:
     if repeats is None:
         if rules.keys:
             raise Misuse(
-                f"{rules.keys[0]} should be unique, and no repeats were counted", hint="pass repeats=Repeats.scan(table)"
+                f"{rules.keys[0]} should be unique, and no repeats were counted",
+                hint="pass repeats=Repeats.scan(table)",
             )
         return
     for name in rules.keys:
@@ -208,7 +209,7 @@ def _sentence(checks: list[Check], verdict: Verdict, rows: int) -> str:
     if verdict == "pass":
         return f"All {len(checks)} checks of {rows:,} rows passed."
     told = [check for check in checks if check.verdict == verdict]
-    first = "; ".join(check.sentence for check in told[:3]) + ("; …" if len(told) > 3 else "")
+    first = "; ".join(check.sentence for check in told[:3]) + ("; and more" if len(told) > 3 else "")
     if verdict == "fail":
         return f"{len(told)} of {len(checks)} checks failed: {first}."
     more = [check.more_cases for check in told]

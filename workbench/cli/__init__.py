@@ -10,6 +10,7 @@ from __future__ import annotations
 import click
 
 from workbench import __version__
+from workbench.cli.audit import audit
 from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
 from workbench.cli.kernel import kernel
@@ -51,6 +52,7 @@ for command in (
     runs,
     diff,
     rerun,
+    audit,
     schedule,
     models,
     promote,

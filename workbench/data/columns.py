@@ -139,7 +139,6 @@ def joined(one: str, other: str) -> str:
 def as_numbers(values: Values, kind: str) -> tuple[npt.NDArray[np.float64], int]:
     """Texts read as numbers, or as moments where `kind` is "time", and how many of them are neither."""
     import pandas as pd
-    import pyarrow as pa
 
     texts = pd.Series([text for chunk in values.texts for text in chunk.to_pylist()], dtype="str")
     if kind == "time":

@@ -266,7 +266,7 @@ def _column(
         known = () if like is None else like.known or tuple(each for each in like.counts if each != OTHER)
         if like is None and len(counts) > MOST_CATEGORIES:
             known = tuple(sorted(sorted(counts, key=lambda each: (-counts[each], each))[:MOST_CATEGORIES]))
-        return Categories(bounded(counts, known), nulls, known), values.kind
+        return Categories(bounded(counts, known), nulls, known), values.kind if counts else kind
     numbers, found = values.numbers, values.kind
     if numbers is None:
         numbers, strange = as_numbers(values, kind)
@@ -275,7 +275,20 @@ def _column(
         found = "time" if kind == "time" and not strange else "text"  # a text file has no other moments
     centre, scale = (like.centre, like.scale) if isinstance(like, Histogram) else scale_of(numbers)
     told = counted_numbers(numbers, centre, scale)
-    return Histogram(centre, scale, told.bins, told.counts, told.rests, told.nulls, told.low, told.high), found
+    column = Histogram(centre, scale, told.bins, told.counts, told.rests, told.nulls, told.low, told.high)
+    return column, kind if _holds(kind, found, numbers, column) else found
+
+
+def _holds(kind: str, found: str, numbers: npt.NDArray[Any], column: Histogram) -> bool:
+    """Whether a column is of a kind by its values, whatever its type: 30.0 is a whole number, and no value is of any."""
+    if not column.n:
+        return True
+    if kind not in {"integer", "truth"} or found in {"text", "time"}:
+        return kind == found
+    if kind == "truth" and not 0.0 <= (column.low or 0.0) <= (column.high or 0.0) <= 1.0:
+        return False
+    present = numbers[~np.isnan(numbers)] if numbers.dtype.kind == "f" else numbers
+    return bool((np.floor(present) == present).all())
 
 
 def _at(bins: Sequence[int], numbers: Sequence[int], wanted: Sequence[int]) -> npt.NDArray[np.int64]:

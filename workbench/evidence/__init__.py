@@ -1,6 +1,6 @@
 """Evidence: findings frozen under a digest, and the dossier of a version that a policy is asked about.
 
-`fairness_finding`, `performance_finding`, `drift_finding` and `experiment_finding` turn what audits and
+`fairness_finding`, `performance_finding`, `drift_finding`, `quality_finding` and `experiment_finding` turn what audits and
 experiments return into findings; they are imported when they are asked for, since they bring numpy.
 """
 
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from workbench.evidence.findings import experiment_finding as experiment_finding
     from workbench.evidence.findings import fairness_finding as fairness_finding
     from workbench.evidence.findings import performance_finding as performance_finding
+    from workbench.evidence.findings import quality_finding as quality_finding
 
-CONVERSIONS = ("drift_finding", "experiment_finding", "fairness_finding", "performance_finding")
+CONVERSIONS = ("drift_finding", "experiment_finding", "fairness_finding", "performance_finding", "quality_finding")
 
 __all__ = [
     "Dossier",
@@ -31,6 +32,7 @@ __all__ = [
     "fairness_finding",
     "metrics",
     "performance_finding",
+    "quality_finding",
 ]
 
 
