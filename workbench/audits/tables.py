@@ -104,7 +104,11 @@ def quality_table(audit: QualityAudit) -> pd.DataFrame:
             "verdict": check.verdict,
             "found": check.sentence,
             "P(within limit)": "" if check.probability is None else f"{check.probability:.3f}",
-            "more rows": "no number" if check.more_cases is None else f"{check.more_cases:,}" if check.more_cases else "",
+            "more rows": "no number"
+            if check.more_cases is None
+            else f"{check.more_cases:,}"
+            if check.more_cases
+            else "",
         }
         for check in audit.checks
     ]

@@ -267,12 +267,13 @@ def _column(
         if like is None and len(counts) > MOST_CATEGORIES:
             known = tuple(sorted(sorted(counts, key=lambda each: (-counts[each], each))[:MOST_CATEGORIES]))
         return Categories(bounded(counts, known), nulls, known), values.kind if counts else kind
-    numbers, found = values.numbers, values.kind
+    numbers, found = values.numbers, str(values.kind)
     if numbers is None:
         numbers, strange = as_numbers(values, kind)
         if strange and strict:
             raise Misuse(f"the column {name!r} holds texts; in the reference it holds numbers")
-        found = "time" if kind == "time" and not strange else "text"  # a text file has no other moments
+        if not strange and (kind == "time" or np.isnan(numbers).all()):  # a text file has no other moments
+            found = kind
     centre, scale = (like.centre, like.scale) if isinstance(like, Histogram) else scale_of(numbers)
     told = counted_numbers(numbers, centre, scale)
     column = Histogram(centre, scale, told.bins, told.counts, told.rests, told.nulls, told.low, told.high)
@@ -281,10 +282,12 @@ def _column(
 
 def _holds(kind: str, found: str, numbers: npt.NDArray[Any], column: Histogram) -> bool:
     """Whether a column is of a kind by its values, whatever its type: 30.0 is a whole number, and no value is of any."""
+    if kind == found or found == "text":
+        return kind == found
     if not column.n:
         return True
-    if kind not in {"integer", "truth"} or found in {"text", "time"}:
-        return kind == found
+    if kind not in {"integer", "truth"} or found == "time":
+        return False
     if kind == "truth" and not 0.0 <= (column.low or 0.0) <= (column.high or 0.0) <= 1.0:
         return False
     present = numbers[~np.isnan(numbers)] if numbers.dtype.kind == "f" else numbers

@@ -70,6 +70,9 @@ def change_points(
 ) -> list[int]:
     """All splits that chance does not explain, by splitting again what a split leaves; first windows after, from 1.
 
+    A change that is soon taken back may hide, since no single split shows it; and where windows hang
+    together in time, more splits are found than there are changes.
+
     Args:
         windows: Counts, one row a window in the order of time, one column a bin.
         rng: Shuffles the windows.
