@@ -281,7 +281,7 @@ def _column(
 
 
 def _holds(kind: str, found: str, numbers: npt.NDArray[Any], column: Histogram) -> bool:
-    """Whether a column is of a kind by its values, whatever its type: 30.0 is a whole number, and no value is of any."""
+    """Whether a column is of a kind by its values, whatever its type: 30.0 is whole, and no value is of any kind."""
     if kind == found or found == "text":
         return kind == found
     if not column.n:

@@ -1,7 +1,8 @@
 """Evidence: findings frozen under a digest, and the dossier of a version that a policy is asked about.
 
-`fairness_finding`, `performance_finding`, `drift_finding`, `quality_finding` and `experiment_finding` turn what audits and
-experiments return into findings; they are imported when they are asked for, since they bring numpy.
+`fairness_finding`, `performance_finding`, `drift_finding`, `quality_finding` and `experiment_finding` turn
+what audits and experiments return into findings; they are imported when they are asked for, since they
+bring numpy.
 """
 
 from __future__ import annotations
