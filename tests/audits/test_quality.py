@@ -25,7 +25,7 @@ LEARNED = Expectations.learned(REFERENCE)
 
 
 def against_reference(now, rules=LEARNED):
-    return audit_quality(Profile.scan(now, like=REFERENCE, strict=False, source="d"), rules)
+    return audit_quality(Profile.scan(now, like=REFERENCE, strict=False, every=True, source="d"), rules)
 
 
 def checks(audit):

@@ -72,6 +72,18 @@ def test_a_stream_is_the_sum_of_its_batches():
     assert Profile.scan(stream, like=reference) == Profile.scan(arrow, like=reference)
 
 
+def test_columns_that_the_reference_lacks_are_counted_when_all_are_asked_for():
+    reference = Profile.scan(FRAME[["price", "plan"]])
+    arrow = pa.Table.from_pandas(FRAME)
+    stream = pa.RecordBatchReader.from_batches(arrow.schema, arrow.to_batches(max_chunksize=2))
+    assert list(Profile.scan(FRAME, like=reference).columns) == ["price", "plan"]
+    for table in (FRAME, stream):
+        found = Profile.scan(table, like=reference, every=True)
+        assert set(found.columns) == set(KINDS)
+        assert dict(found.schema) == KINDS
+        assert found.columns["at"].high == MOMENTS[3].timestamp()
+
+
 def test_a_stream_without_rows_has_its_columns():
     schema = pa.schema({"x": pa.float64(), "t": pa.string()})
     empty = Profile.scan(pa.RecordBatchReader.from_batches(schema, []))

@@ -71,7 +71,8 @@ def audit_quality(
     """Check a table against expectations.
 
     Args:
-        profile: Of the table; where the rules were learned, scanned with `like=reference, strict=False`.
+        profile: Of the table; where the rules were learned, scanned with
+            `like=reference, strict=False, every=True`.
         rules: What it should be.
         repeats: Its repeated rows and keys; None leaves these checks out.
         now: When freshness and retention are judged, aware; needed where the rules name a column of moments.

@@ -147,7 +147,9 @@ class Profile:
     schema: Mapping[str, str] = field(default_factory=dict)  # kind by column as the table had it; "": not counted
 
     @classmethod
-    def scan(cls, table: Any, *, like: Profile | None = None, source: str = "", strict: bool = True) -> Profile:
+    def scan(
+        cls, table: Any, *, like: Profile | None = None, source: str = "", strict: bool = True, every: bool = False
+    ) -> Profile:
         """Count every column once.
 
         Args:
@@ -157,14 +159,21 @@ class Profile:
             source: Digest of the data, kept as the profile's origin.
             strict: Refuse what the reference's columns cannot hold; else such values, and a whole column
                 that is missing, count as nulls.
+            every: Count the columns that the reference does not have too, on scales of their own.
 
         Raises:
             Misuse: The table cannot be read; or, where strict, a column of the reference is missing, or
                 holds texts where it held numbers.
         """
         total: Profile | None = None
+        columns, kinds = ({}, {}) if like is None else (dict(like.columns), dict(like.schema))
         for part in tables_of(table):
-            found = _scanned(part, total if like is None else like, strict)
+            more = [name for name in part.names if name not in columns] if every or like is None else []
+            found = _scanned(part, [*columns, *more], columns, kinds, strict)
+            columns, kinds = (
+                dict(found.columns) | columns,
+                dict(found.schema) | kinds,
+            )  # a stream keeps its first scales
             total = found if total is None else total + found
         if total is None:
             raise Misuse("the table has no columns")
@@ -234,17 +243,21 @@ class Profile:
         return {"columns": columns, "rows": self.rows, "sources": list(self.sources), "schema": dict(self.schema)}
 
 
-def _scanned(table: Columns, like: Profile | None, strict: bool) -> Profile:
-    names = list(table.names if like is None else like.columns)
+def _scanned(
+    table: Columns, names: list[str], like: Mapping[str, ColumnProfile], kinds: Mapping[str, str], strict: bool
+) -> Profile:
+    """These columns of a table, counted as those of the same name in `like`.
+
+    Raises:
+        Misuse: A column is missing or holds what it cannot hold, and that is not to be excused.
+    """
     missing = [name for name in names if name not in table.names]
     if missing and strict:
         raise Misuse(f"the column {missing[0]!r} is missing", hint=f"the profile has {', '.join(names)}")
 
     def count(name: str) -> tuple[ColumnProfile, str]:
         values = table.read(name) if name not in missing else Values("number", table.rows, np.full(table.rows, np.nan))
-        if like is None:
-            return _column(name, values, None, values.kind, strict)
-        return _column(name, values, like.columns[name], like.schema.get(name, "number"), strict)
+        return _column(name, values, like.get(name), kinds.get(name) or values.kind, strict)
 
     threads = min(4, os.cpu_count() or 1) if table.rows >= MANY_ROWS else 1
     with ThreadPoolExecutor(threads) as pool:

@@ -85,7 +85,7 @@ def quality(
     if expectations:
         click.echo(rules.as_json())
         return
-    profile = Profile.scan(data, like=before, source=digest_file(data), strict=False)
+    profile = Profile.scan(data, like=before, source=digest_file(data), strict=False, every=True)
     repeats = Repeats.scan(data, keys=rules.keys)
     audit = audit_quality(profile, rules, repeats=repeats, now=datetime.now(UTC))
     if html is not None:
