@@ -1,5 +1,6 @@
 """A profile adds exactly, loses little, gives single values back, and is not moved by one outlier."""
 
+import json
 from collections import Counter
 
 import numpy as np
@@ -169,6 +170,26 @@ def test_a_profile_that_was_stored_without_ends_and_kinds_is_still_read():
     old = Profile.from_json(f'{{"columns":[["x",{column}]],"rows":2,"sources":[]}}')
     assert old.columns["x"].values().tolist() == [0.0]
     assert (old.columns["x"].low, dict(old.schema)) == (None, {})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"steps": [70_000]},
+        {"steps": [-5]},
+        {"counts": [1, 2]},
+        {"counts": [-1]},
+        {"counts": ["many"]},
+        {"scale": 0.0},
+        {"centre": None},
+        {"nulls": 0.5},
+        {"steps": ["a"]},
+    ],
+)
+def test_a_profile_that_no_scan_could_have_made_is_refused(change):
+    column = {"centre": 0.0, "scale": 1.0, "nulls": 0, "steps": [32768], "counts": [2], "rests": [0]} | change
+    with pytest.raises(Misuse, match="no profile"):
+        Profile.from_json(json.dumps({"columns": [["x", column]], "rows": 2, "sources": []}))
 
 
 def test_a_normal_column_of_many_rows_takes_a_few_kilobytes():

@@ -23,6 +23,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -170,10 +171,8 @@ class Profile:
         for part in tables_of(table):
             more = [name for name in part.names if name not in columns] if every or like is None else []
             found = _scanned(part, [*columns, *more], columns, kinds, strict)
-            columns, kinds = (
-                dict(found.columns) | columns,
-                dict(found.schema) | kinds,
-            )  # a stream keeps its first scales
+            # the next batch of a stream is counted on the scales of the first
+            columns, kinds = dict(found.columns) | columns, dict(found.schema) | kinds
             total = found if total is None else total + found
         if total is None:
             raise Misuse("the table has no columns")
@@ -214,7 +213,7 @@ class Profile:
             content: dict[str, Any] = json.loads(text)
             columns = {str(name): _read(column) for name, column in content["columns"]}
             return cls(columns, content["rows"], tuple(content["sources"]), content.get("schema", {}))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Misuse(f"the text is no profile: {error}") from error
 
     def expanded(self, at_most: int = MOST_ROWS) -> pd.DataFrame:
@@ -332,9 +331,26 @@ def _written(column: ColumnProfile) -> dict[str, Any]:
 
 
 def _read(column: Mapping[str, Any]) -> ColumnProfile:
+    """A column of a stored profile, which may come from anywhere.
+
+    Raises:
+        ValueError: Its numbers are none that a scan could have found.
+    """
     if "categories" in column:
-        return Categories(column["categories"], column["nulls"], tuple(column.get("known", ())))
+        counts = {str(name): _count(count) for name, count in column["categories"].items()}
+        return Categories(counts, _count(column["nulls"]), tuple(map(str, column.get("known", ()))))
     bins = whole(np.cumsum(column["steps"], dtype=int))
-    counts, rests = tuple(column["counts"]), tuple(column["rests"])
-    ends = (column.get("low"), column.get("high"))  # older profiles have none
-    return Histogram(column["centre"], column["scale"], bins, counts, rests, column["nulls"], *ends)
+    counted, rests = (tuple(map(_count, column[name])) for name in ("counts", "rests"))
+    if not len(bins) == len(counted) == len(rests) or any(b <= a for a, b in pairwise((-1, *bins, CODES))):
+        raise ValueError("a histogram's bins are not in order, or not as many as its counts")
+    centre, scale = float(column["centre"]), float(column["scale"])
+    if not (np.isfinite(centre) and np.isfinite(scale) and scale > 0):
+        raise ValueError(f"a histogram has the centre {centre} and the scale {scale}")
+    ends = [None if end is None else float(end) for end in (column.get("low"), column.get("high"))]  # none in old ones
+    return Histogram(centre, scale, bins, counted, rests, _count(column["nulls"]), *ends)
+
+
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise ValueError(f"{value!r} is no count")
+    return value
