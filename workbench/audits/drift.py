@@ -232,7 +232,7 @@ def _compared(
     if not before.n:
         return np.zeros(1), np.array([float(now.n)]), {}, ()
     both = before + now
-    a, b = (side.counts_at(list(both.bins)).astype(float) for side in (before, now))
+    a, b = (side.counts_at(both.bins).astype(float) for side in (before, now))
     place = exact.even_bins(a)
     distances: dict[str, float] = {}
     if now.n:

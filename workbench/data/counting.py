@@ -80,9 +80,9 @@ def scale_of(numbers: npt.NDArray[Any]) -> tuple[float, float]:
     return float(median), float(high - low) or float(finite.std()) or 1.0
 
 
-def bin_values(bins: Iterable[int], rests: npt.ArrayLike, centre: float, scale: float) -> Floats:
+def bin_values(bins: npt.ArrayLike, rests: npt.ArrayLike, centre: float, scale: float) -> Floats:
     """The numbers whose upper 16 bits are the bins and whose lower ones the rests."""
-    upper = np.asarray(tuple(bins), dtype=np.uint32) << HALF_WORD
+    upper = np.asarray(bins, dtype=np.uint32) << HALF_WORD
     ordered = upper | np.asarray(rests, dtype=np.uint32)
     bits = np.where(ordered & SIGN, ordered ^ SIGN, ordered ^ ALL).astype(np.uint32)
     return bits.view(np.float32).astype(float) * scale + centre
@@ -136,7 +136,10 @@ def _ordered(block: Floats, centre: float, scale: float) -> npt.NDArray[np.uint3
         floats = scaled.astype(np.float32)
     floats += np.float32(0.0)  # no negative zero
     bits = floats.view(np.int32)
-    return np.asarray((bits ^ ((bits >> 31) | np.int32(-0x80000000))).view(np.uint32))
+    flips = bits >> 31  # all bits of what is negative, the sign of what is not
+    flips |= np.int32(-0x80000000)
+    flips ^= bits
+    return flips.view(np.uint32)
 
 
 def _hash(name: str) -> int:

@@ -20,9 +20,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -76,27 +77,27 @@ class Histogram:
     def __add__(self, other: Histogram) -> Histogram:
         if (self.centre, self.scale) != (other.centre, other.scale):
             raise Misuse("profiles of different scales do not add", hint="scan with like=the reference profile")
-        bins = sorted({*self.bins, *other.bins})
+        bins = np.flatnonzero(np.bincount(np.append(self._arrays[0], other._arrays[0])))
         ends = [each for each in (self.low, self.high, other.low, other.high) if each is not None]
         return Histogram(
             centre=self.centre,
             scale=self.scale,
-            bins=tuple(bins),
+            bins=whole(bins),
             counts=whole(self.counts_at(bins) + other.counts_at(bins)),
-            rests=whole(_at(self.bins, self.rests, bins) + _at(other.bins, other.rests, bins)),
+            rests=whole(self._at(2, bins) + other._at(2, bins)),
             nulls=self.nulls + other.nulls,
             low=min(ends, default=None),
             high=max(ends, default=None),
         )
 
-    def counts_at(self, bins: Sequence[int]) -> npt.NDArray[np.int64]:
+    def counts_at(self, bins: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Cases in these bins, in this order."""
-        return _at(self.bins, self.counts, bins)
+        return self._at(1, bins)
 
     def values(self) -> npt.NDArray[np.float64]:
         """The mean value in each bin, in the column's own unit, in order."""
-        rests = np.rint(np.array(self.rests, dtype=float) / np.maximum(self.counts, 1))
-        numbers = bin_values(self.bins, rests, self.centre, self.scale)
+        bins, counts, rests = self._arrays
+        numbers = bin_values(bins, np.rint(rests / np.maximum(counts, 1)), self.centre, self.scale)
         return np.asarray(np.round(numbers, DIGITS - int(np.floor(np.log10(self.scale)))) + 0.0)
 
     @property
@@ -106,13 +107,25 @@ class Histogram:
 
     def outside(self, low: float | None, high: float | None) -> int:
         """Cases beyond two ends; of the bins in which the ends lie, one case where the extreme is beyond."""
-        bins, counts = np.array(self.bins, dtype=int), np.array(self.counts, dtype=int)
+        bins, counts, _ = self._arrays
         found = 0
         if low is not None and self.low is not None:
             found += max(int(counts[bins < bin_of(low, self.centre, self.scale)].sum()), int(self.low < low))
         if high is not None and self.high is not None:
             found += max(int(counts[bins > bin_of(high, self.centre, self.scale)].sum()), int(self.high > high))
         return found
+
+
+    @cached_property
+    def _arrays(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Bins, counts and rests."""
+        bins, counts, rests = (np.array(each, dtype=np.int64) for each in (self.bins, self.counts, self.rests))
+        return bins, counts, rests
+
+    def _at(self, which: int, bins: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        found = np.zeros(CODES, dtype=np.int64)
+        found[self._arrays[0]] = self._arrays[which]
+        return np.asarray(found[np.asarray(bins, dtype=np.intp)])
 
 
 @dataclass(frozen=True)
@@ -304,12 +317,6 @@ def _holds(kind: str, found: str, numbers: npt.NDArray[Any], column: Histogram) 
         return False
     present = numbers[~np.isnan(numbers)] if numbers.dtype.kind == "f" else numbers
     return bool((np.floor(present) == present).all())
-
-
-def _at(bins: Sequence[int], numbers: Sequence[int], wanted: Sequence[int]) -> npt.NDArray[np.int64]:
-    found = np.zeros(CODES, dtype=np.int64)
-    found[np.array(bins, dtype=np.intp)] = numbers
-    return np.asarray(found[np.array(wanted, dtype=np.intp)])
 
 
 def _sum(name: str, one: ColumnProfile, other: ColumnProfile) -> ColumnProfile:
