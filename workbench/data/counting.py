@@ -5,8 +5,8 @@ in an order-preserving way, and filed under the top 16 of them. Scaling is done 
 large mean costs no digits. Blocks of rows keep the work in the processor's cache.
 
 >>> counted = counted_numbers(np.array([1.0, 2.0, 2.0, np.nan]), 2.0, 1.0)
->>> counted.counts, counted.nulls, (counted.low, counted.high)
-((1, 2), 1, (1.0, 2.0))
+>>> counted.arrays[1].tolist(), counted.nulls, (counted.low, counted.high)
+([1, 2], 1, (1.0, 2.0))
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Arrays = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]  # bins, counts, rests
 
 BLOCK = 1 << 17  # rows at a time
+CASES = 34  # bits that hold the sum of a block's rests; a double has room for its number of cases above them
+ONE_CASE = 1 << CASES
 CODES = 1 << 16
 SIGN, ALL, HALF_WORD, LOWER = np.uint32(0x80000000), np.uint32(0xFFFFFFFF), np.uint32(16), np.uint32(0xFFFF)
 FIRST, LAST = 0x007F, 0xFF80  # the bins of the two infinities; what lies beyond is no number
@@ -34,9 +37,7 @@ OTHER = "(other)"
 class Counted:
     """Numbers in bins."""
 
-    bins: tuple[int, ...]  # those that are not empty, in order
-    counts: tuple[int, ...]
-    rests: tuple[int, ...]  # sum of the lower 16 bits in each
+    arrays: Arrays  # the bins that are not empty, in order; cases in each; sum of the lower 16 bits in each
     nulls: int
     low: float | None  # the least finite value; None where there is none
     high: float | None
@@ -50,7 +51,7 @@ def counted_numbers(numbers: npt.NDArray[Any], centre: float, scale: float) -> C
         centre: What is zero in the bins.
         scale: What is one, above zero.
     """
-    counts, rests = np.zeros(CODES, np.int64), np.zeros(CODES)
+    counts, rests = np.zeros(CODES, np.int64), np.zeros(CODES, np.int64)
     low, high = np.inf, -np.inf
     for start in range(0, len(numbers), BLOCK):
         block = np.asarray(numbers[start : start + BLOCK], dtype=float)
@@ -61,13 +62,14 @@ def counted_numbers(numbers: npt.NDArray[Any], centre: float, scale: float) -> C
         low, high = min(low, float(least)), max(high, float(most))
         ordered = _ordered(block, centre, scale)
         codes = (ordered >> HALF_WORD).astype(np.intp)
-        counts += np.bincount(codes, minlength=CODES)
-        rests += np.bincount(codes, ordered & LOWER, minlength=CODES)
+        both = np.bincount(codes, (ordered & LOWER) + np.float64(ONE_CASE), minlength=CODES).astype(np.int64)
+        counts += both >> CASES
+        rests += both & (ONE_CASE - 1)
     nulls = int(counts[:FIRST].sum() + counts[LAST + 1 :].sum())
     counts[:FIRST] = counts[LAST + 1 :] = 0
     bins = np.flatnonzero(counts)
     ends = (low, high) if low <= high else (None, None)
-    return Counted(whole(bins), whole(counts[bins]), whole(rests[bins].astype(np.int64)), nulls, *ends)
+    return Counted((bins, counts[bins], rests[bins]), nulls, *ends)
 
 
 def scale_of(numbers: npt.NDArray[Any]) -> tuple[float, float]:
@@ -124,14 +126,9 @@ def bounded(counts: Mapping[str, int], known: tuple[str, ...]) -> dict[str, int]
     return dict(sorted(kept.items()))
 
 
-def whole(numbers: npt.NDArray[Any]) -> tuple[int, ...]:
-    """Integers of an array as a tuple."""
-    return tuple(numbers.tolist())
-
-
 def _ordered(block: Floats, centre: float, scale: float) -> npt.NDArray[np.uint32]:
     scaled = block - centre
-    scaled /= scale
+    scaled *= 1.0 / scale
     with np.errstate(over="ignore", invalid="ignore"):
         floats = scaled.astype(np.float32)
     floats += np.float32(0.0)  # no negative zero

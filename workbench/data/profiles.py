@@ -37,13 +37,13 @@ from workbench.data.counting import (
     LAST,
     MOST_CATEGORIES,
     OTHER,
+    Arrays,
     bin_of,
     bin_values,
     bounded,
     counted_numbers,
     counted_texts,
     scale_of,
-    whole,
 )
 from workbench.errors import Misuse
 from workbench.ledger import digest
@@ -69,26 +69,29 @@ class Histogram:
     low: float | None = None  # least finite value, exactly
     high: float | None = None  # greatest
 
+    @classmethod
+    def of(
+        cls, centre: float, scale: float, arrays: Arrays, nulls: int, low: float | None, high: float | None
+    ) -> Histogram:
+        """A histogram of arrays of bins, counts and rests, which it keeps beside the tuples that compare."""
+        bins, counts, rests = (tuple(each.tolist()) for each in arrays)
+        made = cls(centre, scale, bins, counts, rests, nulls, low, high)
+        vars(made)["_arrays"] = arrays
+        return made
+
     @property
     def n(self) -> int:
         """Values counted, nulls left aside."""
-        return sum(self.counts)
+        return int(self._arrays[1].sum())
 
     def __add__(self, other: Histogram) -> Histogram:
         if (self.centre, self.scale) != (other.centre, other.scale):
             raise Misuse("profiles of different scales do not add", hint="scan with like=the reference profile")
         bins = np.flatnonzero(np.bincount(np.append(self._arrays[0], other._arrays[0])))
         ends = [each for each in (self.low, self.high, other.low, other.high) if each is not None]
-        return Histogram(
-            centre=self.centre,
-            scale=self.scale,
-            bins=whole(bins),
-            counts=whole(self.counts_at(bins) + other.counts_at(bins)),
-            rests=whole(self._at(2, bins) + other._at(2, bins)),
-            nulls=self.nulls + other.nulls,
-            low=min(ends, default=None),
-            high=max(ends, default=None),
-        )
+        arrays = (bins, self.counts_at(bins) + other.counts_at(bins), self._at(2, bins) + other._at(2, bins))
+        nulls = self.nulls + other.nulls
+        return Histogram.of(self.centre, self.scale, arrays, nulls, min(ends, default=None), max(ends, default=None))
 
     def counts_at(self, bins: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Cases in these bins, in this order."""
@@ -115,9 +118,8 @@ class Histogram:
             found += max(int(counts[bins > bin_of(high, self.centre, self.scale)].sum()), int(self.high > high))
         return found
 
-
     @cached_property
-    def _arrays(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def _arrays(self) -> Arrays:
         """Bins, counts and rests."""
         bins, counts, rests = (np.array(each, dtype=np.int64) for each in (self.bins, self.counts, self.rests))
         return bins, counts, rests
@@ -301,7 +303,7 @@ def _column(
             found = kind
     centre, scale = (like.centre, like.scale) if isinstance(like, Histogram) else scale_of(numbers)
     told = counted_numbers(numbers, centre, scale)
-    column = Histogram(centre, scale, told.bins, told.counts, told.rests, told.nulls, told.low, told.high)
+    column = Histogram.of(centre, scale, told.arrays, told.nulls, told.low, told.high)
     return column, kind if _holds(kind, found, numbers, column) else found
 
 
@@ -346,7 +348,7 @@ def _read(column: Mapping[str, Any]) -> ColumnProfile:
     if "categories" in column:
         counts = {str(name): _count(count) for name, count in column["categories"].items()}
         return Categories(counts, _count(column["nulls"]), tuple(map(str, column.get("known", ()))))
-    bins = whole(np.cumsum(column["steps"], dtype=int))
+    bins = tuple(np.cumsum(column["steps"], dtype=int).tolist())
     counted, rests = (tuple(map(_count, column[name])) for name in ("counts", "rests"))
     if not len(bins) == len(counted) == len(rests) or any(b <= a for a, b in pairwise((-1, *bins, CODES))):
         raise ValueError("a histogram's bins are not in order, or not as many as its counts")
