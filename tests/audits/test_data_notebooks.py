@@ -102,6 +102,13 @@ def test_data_quality_learns_from_a_version_and_says_what_is_broken(monkeypatch,
     assert finding.figures["fresh.at"].value == pytest.approx(30)
 
 
+def test_data_quality_keeps_what_is_stated_where_no_parameter_says_otherwise(monkeypatch, tmp_path):
+    (tmp_path / "rules.json").write_text('{"missing": 0.3, "duplicates": 0.5}')
+    hands = run(monkeypatch, "data_quality", expect=str(tmp_path / "rules.json"), duplicates=0.2)
+    told = json.loads(hands.files["expectations.json"])
+    assert (told["missing"], told["duplicates"]) == (0.3, 0.2)
+
+
 def test_data_quality_of_a_model_without_a_champion_is_refused(monkeypatch):
     with pytest.raises(Misuse, match="churn has no champion"):
         run(monkeypatch, "data_quality", model="churn")

@@ -169,7 +169,7 @@ def _checked(kind: type, told: Any, where: str) -> dict[str, Any]:
         if name not in known:
             raise Misuse(f"{where} has no rule {name!r}", hint=f"there are: {', '.join(sorted(known))}")
         fits, form = FORMS[name]
-        if not (fits(value)):
+        if not fits(value):
             raise Misuse(f"{where}: {name} is {value!r}; it must be {form}")
     return given
 
