@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+from scipy.spatial.distance import jensenshannon
 
-from workbench.audits import audit_drift
-from workbench.audits.tables import drift_table
+from workbench.audits import SchemaChange, audit_drift, watch_drift
+from workbench.audits.tables import drift_table, watch_table
 from workbench.data import Profile
 from workbench.errors import Misuse
 
@@ -127,3 +129,80 @@ def test_a_table_has_a_row_a_column_of_data():
 def test_what_cannot_be_compared_is_refused(current, message):
     with pytest.raises(Misuse, match=message):
         audit_drift(REFERENCE, current)
+
+
+def test_categories_of_a_long_tail_are_compared_where_they_are_frequent():
+    rng = np.random.default_rng(8)
+    names = np.array([f"shop {i}" for i in range(400)])
+    share = 1 / np.arange(1, 401)
+    share /= share.sum()
+    reference = Profile.scan(pd.DataFrame({"shop": rng.choice(names, 20_000, p=share)}))
+    same = Profile.scan(pd.DataFrame({"shop": rng.choice(names, 4000, p=share)}), like=reference)
+    moved = Profile.scan(pd.DataFrame({"shop": rng.choice(names[::-1], 4000, p=share)}), like=reference)
+    assert audit_drift(reference, same).verdict == "pass"
+    assert audit_drift(reference, moved).verdict == "fail"
+
+
+def test_every_distance_is_that_of_the_samples_within_the_bins():
+    """Scipy on the rows; a bin is 1/128 of its distance from the median wide."""
+    before, now = frame(4000, 9), frame(1500, 10, shift=0.2)
+    reference = Profile.scan(before)
+    audit = audit_drift(reference, Profile.scan(now, like=reference))
+    found = {column.column: column.distances for column in audit.columns}
+    for name in ("income", "units"):
+        theirs = stats.ks_2samp(before[name], now[name], method="asymp")
+        assert found[name]["ks"] == pytest.approx(theirs.statistic, abs=0.005)
+        apart = stats.wasserstein_distance(before[name], now[name]) / reference.columns[name].scale
+        assert found[name]["wasserstein"] == pytest.approx(apart, rel=0.01)
+    counts = [side["plan"].value_counts().sort_index() for side in (before, now)]
+    assert found["plan"]["jensen_shannon"] == pytest.approx(jensenshannon(*counts, base=2), abs=1e-12)
+    test = stats.chi2_contingency(counts, correction=False)
+    assert found["plan"]["chi_squared"] == pytest.approx(test.statistic)
+    assert found["plan"]["chi_squared_p"] == pytest.approx(test.pvalue)
+
+
+def test_infinite_values_leave_the_distance_of_the_finite_ones():
+    now = frame(1500, 6)
+    now.loc[0, "income"] = np.inf
+    column = next(c for c in audited(now).columns if c.column == "income")
+    assert np.isfinite(column.distances["wasserstein"])
+
+
+def test_a_missing_column_is_drift_and_new_and_retyped_ones_are_told():
+    now = frame(1500, 3, units=np.random.default_rng(3).poisson(2, 1500) + 0.5).drop(columns="plan").assign(more=1)
+    audit = audit_drift(REFERENCE, Profile.scan(now, like=REFERENCE, strict=False))
+    assert audit.verdict == "fail"
+    assert verdicts(audit)["plan"] == "fail"
+    assert audit.schema == SchemaChange(("plan",), ("more",), {"units": ("integer", "number")})
+    assert "The schema changed (units was integer, is number; missing: plan; new: more)." in audit.sentence
+
+
+def test_the_last_mondays_are_a_reference_like_any_other():
+    mondays = [Profile.scan(frame(1000, seed), like=REFERENCE) for seed in (11, 12, 13, 14)]
+    window = mondays[0] + mondays[1] + mondays[2] + mondays[3]
+    assert audit_drift(window, Profile.scan(frame(1500, 15), like=REFERENCE)).verdict == "pass"
+
+
+def stream(seeds, shifted_from):
+    return [
+        Profile.scan(frame(600, seed, shift=0.4 * (place >= shifted_from)), like=REFERENCE)
+        for place, seed in enumerate(seeds)
+    ]
+
+
+def test_a_stream_tells_which_window_drifted_first_and_where_the_column_changed():
+    watch = watch_drift(REFERENCE, stream(range(20, 28), shifted_from=5), rng=np.random.default_rng(0))
+    assert watch.first == 5
+    assert list(watch.changes) == ["income"]
+    assert (watch.changes["income"].at, watch.changes["income"].p_value < 0.05) == (5, True)
+    assert list(watch_table(watch)["verdict"][-3:]) == ["drifted"] * 3
+
+
+def test_a_stream_without_drift_raises_no_alarm_however_long_it_is_watched():
+    watch = watch_drift(REFERENCE, stream(range(30, 50), shifted_from=99), rng=np.random.default_rng(0), large=1e-9)
+    assert sum(audit.verdict == "fail" for audit in watch.audits) <= 1  # 1 in 20 streams, on significance alone
+
+
+def test_a_stream_without_windows_has_nothing_to_tell():
+    watch = watch_drift(REFERENCE, [], rng=np.random.default_rng(0))
+    assert (watch.first, watch.audits, dict(watch.changes)) == (None, (), {})

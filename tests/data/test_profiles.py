@@ -1,5 +1,8 @@
 """A profile adds exactly, loses little, gives single values back, and is not moved by one outlier."""
 
+import json
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from workbench.data import Profile
+from workbench.data import Profile, counting
 from workbench.errors import Misuse
 from workbench.stats.drift import kolmogorov_smirnov, wasserstein
 
@@ -125,6 +128,68 @@ def test_a_thousand_categories_are_kept_by_name_the_references_own_first():
     assert counts["rare"] == 1
     assert counts["(other)"] == 2 * 501
     assert sum(counts.values()) == 3001
+
+
+@given(st.lists(st.integers(0, 3000), max_size=60), st.lists(st.integers(0, 3000), max_size=60), st.integers(0, 40))
+def test_bounded_categories_of_parts_add_up_to_those_of_the_whole(one, other, names):
+    known = tuple(f"c{i}" for i in range(names))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting, "MOST_CATEGORIES", 50)
+        parts = [counting.bounded(Counter(f"c{i}" for i in numbers), known) for numbers in (one, other)]
+        whole = counting.bounded(Counter(f"c{i}" for i in one + other), known)
+        assert counting.bounded(Counter(parts[0]) + Counter(parts[1]), known) == whole
+
+
+def test_a_reference_of_many_categories_keeps_the_most_frequent():
+    texts = [f"c{i}" for i in range(1500)] + [f"c{i}" for i in range(500, 1500)]
+    column = Profile.scan(pd.DataFrame({"t": texts})).columns["t"]
+    assert {f"c{i}" for i in range(500, 1500)} == set(column.counts) - {"(other)"}
+    assert column.counts["(other)"] == 500
+
+
+def test_a_window_is_a_sum_of_windows():
+    """The last four Mondays, or a canary's replicas: no row of them is needed."""
+    reference = Profile.scan(numbers([0.0, 1.0, 5.0]))
+    mondays = [Profile.scan(numbers([i, 2.0 * i]), like=reference) for i in range(4)]
+    total = mondays[0] + mondays[1] + mondays[2] + mondays[3]
+    column = total.columns["x"]
+    assert (total.rows, column.n, column.low, column.high) == (8, 8, 0.0, 6.0)
+
+
+def test_what_lies_beyond_two_ends_is_counted_to_the_bin_and_one_beyond_is_never_missed():
+    values = np.random.default_rng(0).normal(50, 10, 20_000)
+    column = Profile.scan(numbers(values)).columns["x"]
+    outside = int(((values < 30) | (values > 70)).sum())
+    assert column.outside(30.0, 70.0) == pytest.approx(outside, rel=0.05)
+    assert column.outside(None, values.max()) == 0
+    assert column.outside(None, np.nextafter(values.max(), 0)) == 1
+
+
+def test_a_profile_that_was_stored_without_ends_and_kinds_is_still_read():
+    column = '{"centre":0.0,"scale":1.0,"nulls":0,"steps":[32768],"counts":[2],"rests":[0]}'
+    old = Profile.from_json(f'{{"columns":[["x",{column}]],"rows":2,"sources":[]}}')
+    assert old.columns["x"].values().tolist() == [0.0]
+    assert (old.columns["x"].low, dict(old.schema)) == (None, {})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"steps": [70_000]},
+        {"steps": [-5]},
+        {"counts": [1, 2]},
+        {"counts": [-1]},
+        {"counts": ["many"]},
+        {"scale": 0.0},
+        {"centre": None},
+        {"nulls": 0.5},
+        {"steps": ["a"]},
+    ],
+)
+def test_a_profile_that_no_scan_could_have_made_is_refused(change):
+    column = {"centre": 0.0, "scale": 1.0, "nulls": 0, "steps": [32768], "counts": [2], "rests": [0]} | change
+    with pytest.raises(Misuse, match="no profile"):
+        Profile.from_json(json.dumps({"columns": [["x", column]], "rows": 2, "sources": []}))
 
 
 def test_a_normal_column_of_many_rows_takes_a_few_kilobytes():

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from workbench.data import Profile
 from workbench.engines.evidently import drift_report
 from workbench.errors import Misuse
 
+ACS = Path(__file__).parents[3] / "shared" / "data"  # beside the project
 SILENT = """
 import os, socket, sys
 os.environ.pop("DO_NOT_TRACK", None)
@@ -47,6 +49,26 @@ def test_verdicts_from_a_profile_are_those_from_the_rows():
         assert profile.columns[name].method == column.method
         assert profile.columns[name].score == pytest.approx(column.score, abs=0.002)
     assert rows.drifted_share == pytest.approx(1 / 3)
+
+
+@pytest.mark.slow
+def test_on_real_data_both_profiles_expanded_give_the_stock_presets_verdicts():
+    """American Community Survey, Massachusetts: 2015 against those who were 60 or older in 2018."""
+    if not ACS.is_dir():
+        pytest.skip(f"the survey's files are not in {ACS}")
+    before = pd.read_parquet(ACS / "acs_employment_MA_reference.parquet").drop(columns=["id", "year"])
+    now = pd.read_parquet(ACS / "acs_employment_MA_analysis.parquet").query("year == 2018 and AGEP >= 60")
+    before, now = before[[name for name in before if name in now]][:30_000], now[:20_000]
+    reference = Profile.scan(before)
+    current = Profile.scan(now, like=reference)
+    stock, small = drift_report(before, now), drift_report(reference.expanded(), current.expanded())
+    assert {name: each.drifted for name, each in small.columns.items()} == {
+        name: each.drifted for name, each in stock.columns.items()
+    }
+    assert 0.2 < stock.drifted_share < 0.9
+    for name, each in stock.columns.items():
+        assert small.columns[name].method == each.method
+        assert small.columns[name].score == pytest.approx(each.score, abs=0.005)
 
 
 @pytest.mark.slow

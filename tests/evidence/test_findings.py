@@ -5,9 +5,16 @@ from datetime import datetime, timedelta, timezone
 import numpy as np
 import pandas as pd
 
-from workbench.audits import audit_drift, audit_fairness, audit_performance
+from workbench.audits import Expectations, audit_drift, audit_fairness, audit_performance, audit_quality
 from workbench.data import CountCube, Profile
-from workbench.evidence import Finding, drift_finding, experiment_finding, fairness_finding, performance_finding
+from workbench.evidence import (
+    Finding,
+    drift_finding,
+    experiment_finding,
+    fairness_finding,
+    performance_finding,
+    quality_finding,
+)
 from workbench.experiments import Design, Metric, analyse, parse_metrics
 from workbench.ledger import canonical
 
@@ -71,6 +78,18 @@ def test_a_performance_finding_has_the_policys_f1_and_the_yardstick():
     assert finding.figures["f1"].low < finding.figures["f1"].value == 0.8
     assert finding.details["confusion"] == {"tn": 50, "fp": 0, "fn": 50, "tp": 100}
     assert finding.details["always_yes"]["accuracy"] == 0.75
+
+
+def test_a_quality_finding_has_a_share_for_each_check_with_its_limit():
+    profile = Profile.scan(pd.DataFrame({"x": [1.0, None, 3.0, 4.0] * 50}), source="d")
+    finding = same_again(quality_finding(audit_quality(profile, Expectations()), subject="data/x", run_id="r", at=AT))
+    assert (finding.kind, finding.verdict, finding.data_digest) == ("quality", "fail", "d")
+    missing = finding.figures["missing.x"]
+    assert (missing.value, missing.target, missing.n) == (0.25, 0.05, 200)
+    assert missing.low < 0.25 < missing.high
+    assert missing.probability < 0.05
+    assert finding.figures["failed_checks"].value == 1
+    assert finding.details["checks"][0]["sentence"] == "25 % of x are missing; at most 5 % are allowed"
 
 
 def test_a_drift_finding_has_an_index_for_each_column():

@@ -1,18 +1,24 @@
 """Distances are scipy's; the stability index has the distribution that its p-value and interval claim."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
+from statsmodels.stats.multitest import multipletests
 
 from workbench.stats.drift import (
     Psi,
     benjamini_hochberg,
     cases_to_pass,
+    chi_squared,
     even_bins,
+    frequent,
     jensen_shannon,
     kolmogorov_smirnov,
     psi,
+    spent_at,
     wasserstein,
 )
 
@@ -93,9 +99,48 @@ def test_the_jensen_shannon_distance_is_scipys():
     assert jensen_shannon(a, b) == pytest.approx(jensenshannon(a, b, base=2), abs=1e-12)
 
 
-def test_adjusted_p_values_are_scipys():
+@pytest.mark.parametrize("seed", range(4))
+def test_the_chi_squared_test_is_scipys(seed):
+    rng = np.random.default_rng(seed)
+    a, b = rng.multinomial(400, [0.1, 0.2, 0.3, 0.4]), rng.multinomial(150, [0.15, 0.2, 0.3, 0.35])
+    found, theirs = chi_squared(np.append(a, 0), np.append(b, 0)), stats.chi2_contingency([a, b], correction=False)
+    assert (found.statistic, found.p_value, found.df) == pytest.approx((theirs.statistic, theirs.pvalue, theirs.dof))
+    assert found.cramers_v == pytest.approx(stats.contingency.association(np.array([a, b]), method="cramer"))
+
+
+def test_adjusted_p_values_are_scipys_and_statsmodels():
     p_values = np.random.default_rng(0).random(30) ** 3
-    assert benjamini_hochberg(p_values) == pytest.approx(stats.false_discovery_control(p_values), abs=1e-15)
+    found = benjamini_hochberg(p_values)
+    assert found == pytest.approx(stats.false_discovery_control(p_values), abs=1e-15)
+    assert found == pytest.approx(multipletests(p_values, method="fdr_bh")[1], abs=1e-15)
+
+
+def test_what_a_stream_of_looks_spends_is_never_more_than_the_error_rate():
+    spent = [spent_at(look, 0.05) for look in range(1, 10_000)]
+    assert sum(spent) == pytest.approx(0.05 * (1 - 1 / np.log2(10_001)))
+    assert all(a > b for a, b in itertools.pairwise(spent))
+    with pytest.raises(ValueError, match="the first is 1"):
+        spent_at(0, 0.05)
+
+
+@pytest.mark.parametrize(("n", "m"), [(10_000, 1000), (2000, 2000), (1000, 300)])
+def test_a_long_tail_of_rare_categories_leaves_the_p_value_honest(n, m):
+    """Without pooling, 500 categories of Zipf's law would never be found to have drifted."""
+    rng = np.random.default_rng(0)
+    share = 1 / np.arange(1, 501)
+    share /= share.sum()
+    alarms = 0
+    for a, b in zip(rng.multinomial(n, share, 400), rng.multinomial(m, share, 400), strict=True):
+        place = frequent(a, b)
+        alarms += psi(np.bincount(place, a), np.bincount(place, b)).p_value <= 0.05
+    assert alarms / 400 == pytest.approx(0.05, abs=0.025)
+
+
+def test_a_heavy_new_category_is_not_pooled_with_the_rare_ones():
+    a, b = np.r_[np.ones(1000), 0], np.r_[np.zeros(1000), 500]
+    place = frequent(a, b)
+    assert (place.max(), place[-1]) == (1, 1)
+    assert psi(np.bincount(place, a), np.bincount(place, b)).value > 5
 
 
 def test_bins_are_filled_evenly_with_a_small_one_at_either_end():

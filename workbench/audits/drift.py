@@ -4,23 +4,29 @@ Nulls and categories never seen before are bins like any other, so they are drif
 column has drifted where the change is both large (a stability index of 0.1 or more, the noise taken
 out) and beyond chance (false discoveries kept at 5 % over the columns). It has not where its interval
 ends below 0.1. Between the two there is not enough evidence, and it is said how many rows are missing.
+A column that is missing is null in every row; one that is of another kind now is a change by itself.
+
+A stream of windows is looked at again and again (`watch_drift`): each look spends its share of the
+error rate, so that a stream without drift raises an alarm with probability `alpha` at most, for ever.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from workbench.audits.verdict import Verdict
+from workbench.audits.verdict import Verdict, worst
 from workbench.data import ColumnProfile, Histogram, Profile
 from workbench.errors import Misuse
 from workbench.stats import drift as exact
+from workbench.stats.change import Change, change_point
 from workbench.stats.groups import Floats
 
 LARGE = 0.1  # stability index that matters, the noise taken out
 ALPHA = 0.05  # false discovery rate over the columns
+NUMERIC = {"integer", "number"}
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,8 @@ class ColumnDrift:
     high: float
     noise: float  # the index that chance alone gives on average
     p: float  # adjusted over the columns
-    distances: Mapping[str, float]  # "ks", "ks_p" and "wasserstein" (in scales) of numbers; "jensen_shannon" of all
+    distances: Mapping[str, float]  # "ks", "ks_p", "wasserstein" (in scales) of numbers; "jensen_shannon",
+    # "chi_squared", "chi_squared_p" and "cramers_v" of all
     nulls_before: float  # share of the rows
     nulls_now: float
     new_categories: tuple[str, ...]
@@ -47,6 +54,23 @@ class ColumnDrift:
 
 
 @dataclass(frozen=True)
+class SchemaChange:
+    """How the table's columns differ from the reference's."""
+
+    missing: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    retyped: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # kind before and now, by column
+
+    @property
+    def sentence(self) -> str:
+        """What changed, in words; empty where nothing did."""
+        told = [f"{name} was {before}, is {now}" for name, (before, now) in self.retyped.items()]
+        told += [f"missing: {', '.join(self.missing)}"] if self.missing else []
+        told += [f"new: {', '.join(self.added)}"] if self.added else []
+        return f"The schema changed ({'; '.join(told)})." if told else ""
+
+
+@dataclass(frozen=True)
 class DriftAudit:
     """All columns, most drifted first."""
 
@@ -56,11 +80,25 @@ class DriftAudit:
     verdict: Verdict
     sentence: str
     data_digest: str  # of what was served
+    schema: SchemaChange = field(default_factory=SchemaChange)
 
     @property
     def drifted_share(self) -> float:
         """Share of the columns that drifted, in [0, 1]."""
         return sum(column.verdict == "fail" for column in self.columns) / len(self.columns)
+
+
+@dataclass(frozen=True)
+class DriftWatch:
+    """A stream of windows, each against the same reference."""
+
+    audits: tuple[DriftAudit, ...]  # one a window, in the order of time
+    changes: Mapping[str, Change]  # by column that drifted: where in the stream it changed most
+
+    @property
+    def first(self) -> int | None:
+        """The first window that drifted, from 0; None where none did."""
+        return next((place for place, audit in enumerate(self.audits) if audit.verdict == "fail"), None)
 
 
 def audit_drift(reference: Profile, current: Profile, *, large: float = LARGE, alpha: float = ALPHA) -> DriftAudit:
@@ -86,12 +124,69 @@ def audit_drift(reference: Profile, current: Profile, *, large: float = LARGE, a
     adjusted = exact.benjamini_hochberg([column.p for column in found])
     judged = [_judged(column, float(p), large, alpha) for column, p in zip(found, adjusted, strict=True)]
     judged.sort(key=lambda column: (-column.excess, column.p))
-    verdicts = {column.verdict for column in judged}
-    verdict: Verdict = (
-        "fail" if "fail" in verdicts else "not enough evidence" if "not enough evidence" in verdicts else "pass"
+    schema = schema_change(reference, current)
+    verdict = worst(["fail" if schema.retyped else "pass", *(column.verdict for column in judged)])
+    sentence = f"{_sentence(judged, verdict, current.rows)} {schema.sentence}".strip()
+    return DriftAudit(tuple(judged), reference.rows, current.rows, verdict, sentence, current.data_digest, schema)
+
+
+def watch_drift(
+    reference: Profile,
+    windows: Sequence[Profile],
+    *,
+    rng: np.random.Generator,
+    large: float = LARGE,
+    alpha: float = ALPHA,
+) -> DriftWatch:
+    """Audit windows of a stream in the order of time, spending the error rate over them.
+
+    Args:
+        reference: Of the training data, or a sum of earlier windows.
+        windows: Each scanned with `like=reference`, the oldest first.
+        rng: Shuffles the windows, to tell where a column changed.
+        large: Stability index that matters, above zero.
+        alpha: Chance of an alarm over the whole stream where nothing drifts, in (0, 1).
+
+    Raises:
+        Misuse: As for `audit_drift`.
+    """
+    audits = tuple(
+        audit_drift(reference, window, large=large, alpha=exact.spent_at(look, alpha))
+        for look, window in enumerate(windows, start=1)
     )
-    sentence = _sentence(judged, verdict, current.rows)
-    return DriftAudit(tuple(judged), reference.rows, current.rows, verdict, sentence, current.data_digest)
+    drifted = {column.column for audit in audits for column in audit.columns if column.verdict == "fail"}
+    changes = {
+        name: change_point(counts, rng=rng, ordered=isinstance(before, Histogram))
+        for name, before in reference.columns.items()
+        if name in drifted and len(counts := _series(before, [window.columns[name] for window in windows])) > 1
+    }
+    return DriftWatch(audits, changes)
+
+
+def schema_change(reference: Profile, current: Profile) -> SchemaChange:
+    """Columns that are missing, new or of another kind; profiles without a schema tell of none."""
+    before, now = reference.schema, current.schema
+    if not before or not now:
+        return SchemaChange()
+    retyped = {
+        name: (kind, now[name])
+        for name, kind in before.items()
+        if name in now and not same_kind(kind, now[name], current.columns[name].nulls)
+    }
+    missing = tuple(name for name in before if name not in now)
+    return SchemaChange(missing, tuple(name for name in now if name not in before), retyped)
+
+
+def same_kind(before: str, now: str, nulls: int) -> bool:
+    """Whether a column's kind is what it was.
+
+    Whole numbers are numbers; numbers in their place are excused where values are missing, since many
+    tables cannot hold both.
+
+    >>> same_kind("integer", "number", nulls=3), same_kind("integer", "number", nulls=0)
+    (True, False)
+    """
+    return before == now or ({before, now} <= NUMERIC and (now == "integer" or nulls > 0))
 
 
 def _column(name: str, before: ColumnProfile, now: ColumnProfile, large: float) -> ColumnDrift:
@@ -99,6 +194,8 @@ def _column(name: str, before: ColumnProfile, now: ColumnProfile, large: float) 
     rows_before, rows_now = before.n + before.nulls, now.n + now.nulls
     index = exact.psi(np.append(a, before.nulls), np.append(b, now.nulls))
     distances["jensen_shannon"] = exact.jensen_shannon(np.append(a, before.nulls), np.append(b, now.nulls))
+    test = exact.chi_squared(np.append(a, before.nulls), np.append(b, now.nulls))
+    distances |= {"chi_squared": test.statistic, "chi_squared_p": test.p_value, "cramers_v": test.cramers_v}
     more = exact.cases_to_pass(index, rows_before, rows_now, limit=large)
     return ColumnDrift(
         column=name,
@@ -127,19 +224,39 @@ def _compared(
     if not isinstance(before, Histogram) and not isinstance(now, Histogram):
         names = sorted({*before.counts, *now.counts})
         a, b = (np.array([side.counts.get(each, 0) for each in names], dtype=float) for side in (before, now))
-        return a, b, {}, tuple(each for each in now.counts if each not in before.counts)
+        place = exact.frequent(a, b) if a.any() and b.any() else np.arange(len(names))
+        new = tuple(each for each in now.counts if each not in before.counts)
+        return np.bincount(place, a).astype(float), np.bincount(place, b).astype(float), {}, new
     if not isinstance(before, Histogram) or not isinstance(now, Histogram) or before.scale != now.scale:
         raise Misuse(f"the column {name!r} is scaled differently", hint="scan the current data with like=reference")
     if not before.n:
         return np.zeros(1), np.array([float(now.n)]), {}, ()
     both = before + now
-    a, b = (side.counts_at(list(both.bins)).astype(float) for side in (before, now))
+    a, b = (side.counts_at(both.bins).astype(float) for side in (before, now))
     place = exact.even_bins(a)
     distances: dict[str, float] = {}
     if now.n:
         distances["ks"], distances["ks_p"] = exact.kolmogorov_smirnov(a, b)
-        distances["wasserstein"] = exact.wasserstein(a, b, both.values()) / before.scale
+        values = both.values()
+        finite = np.isfinite(values)
+        if a[finite].any() and b[finite].any():
+            distances["wasserstein"] = exact.wasserstein(a[finite], b[finite], values[finite]) / before.scale
     return np.bincount(place, a).astype(float), np.bincount(place, b).astype(float), distances, ()
+
+
+def _series(reference: ColumnProfile, windows: list[ColumnProfile]) -> list[Floats]:
+    """A column's counts in each window, over the reference's bins, nulls the last."""
+    if isinstance(reference, Histogram):
+        numbers = [each for each in windows if isinstance(each, Histogram)]
+        fine = sorted({*reference.bins, *(code for each in numbers for code in each.bins)})
+        place = exact.even_bins(reference.counts_at(fine)) if reference.n else np.zeros(len(fine), dtype=int)
+        bins = int(place.max(initial=0)) + 1
+        counts = [np.bincount(place, each.counts_at(fine), minlength=bins) for each in numbers]
+    else:
+        texts = [each for each in windows if not isinstance(each, Histogram)]
+        names = sorted({name for each in texts for name in each.counts})
+        counts = [np.array([each.counts.get(name, 0) for name in names], dtype=float) for each in texts]
+    return [np.append(found, each.nulls) for found, each in zip(counts, windows, strict=True)]
 
 
 def _judged(column: ColumnDrift, p: float, large: float, alpha: float) -> ColumnDrift:

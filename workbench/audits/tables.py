@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.audits.drift import DriftAudit
+from workbench.audits.drift import DriftAudit, DriftWatch
 from workbench.audits.fairness import FairnessAudit
 from workbench.audits.performance import PerformanceAudit
+from workbench.audits.quality import QualityAudit
 from workbench.audits.verdict import Estimate
 
 if TYPE_CHECKING:
@@ -90,6 +91,46 @@ def drift_table(audit: DriftAudit) -> pd.DataFrame:
     without_nulls = not any(each.nulls_before or each.nulls_now for each in audit.columns)
     without_new = not any(each.new_categories for each in audit.columns)
     return frame.drop(columns=["nulls"] * without_nulls + ["new"] * without_new)
+
+
+def quality_table(audit: QualityAudit) -> pd.DataFrame:
+    """One row a check, the gravest first."""
+    import pandas as pd
+
+    rows = [
+        {
+            "column": check.column or "(table)",
+            "check": check.name,
+            "verdict": check.verdict,
+            "found": check.sentence,
+            "P(within limit)": "" if check.probability is None else f"{check.probability:.3f}",
+            "more rows": "no number"
+            if check.more_cases is None
+            else f"{check.more_cases:,}"
+            if check.more_cases
+            else "",
+        }
+        for check in audit.checks
+    ]
+    return pd.DataFrame(rows).set_index(["column", "check"])
+
+
+def watch_table(watch: DriftWatch) -> pd.DataFrame:
+    """One row a window, in the order of time: its rows, verdict, and the column that changed most."""
+    import pandas as pd
+
+    rows = [
+        {
+            "window": place,
+            "rows": f"{audit.rows_now:,}",
+            "verdict": {"fail": "drifted", "pass": "no drift"}.get(audit.verdict, audit.verdict),
+            "changed most": audit.columns[0].column,
+            "PSI": f"{audit.columns[0].psi:.3f}",
+            "noise": f"{audit.columns[0].noise:.3f}",
+        }
+        for place, audit in enumerate(watch.audits, start=1)
+    ]
+    return pd.DataFrame(rows).set_index("window")
 
 
 def _told(found: Estimate) -> str:

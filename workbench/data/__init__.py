@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from workbench.data.moments import MomentCube
     from workbench.data.profiles import Categories, ColumnProfile, Histogram, Profile
     from workbench.data.rand import rand_health
+    from workbench.data.repeats import Repeats
     from workbench.data.tables import read_table
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "LabelledTable",
     "MomentCube",
     "Profile",
+    "Repeats",
     "digest_file",
     "digest_folder",
     "digest_frame",
@@ -47,6 +49,7 @@ MODULES = {  # where the names are; each is imported when it is asked for, so th
     "moments": ("MomentCube",),
     "profiles": ("Categories", "ColumnProfile", "Histogram", "Profile"),
     "rand": ("rand_health",),
+    "repeats": ("Repeats",),
     "tables": ("read_table",),
 }
 

@@ -3,8 +3,9 @@
 A number is scaled by the reference's median and quartile range, written as a float32 whose bits are put
 in an order-preserving way, and filed under the top 16 of them. So there are no edges to choose, the
 range has no end, one outlier moves nothing, and profiles of days and shards add exactly: all that is
-kept are whole numbers. The sum of the other 16 bits tells where in a bin its values lie; a bin of one
-value gives it back.
+kept are whole numbers and the two ends. A bin is at most 1/128 of its distance from the reference's median wide.
+The sum of the other 16 bits tells where in a bin its values lie; a bin of one value gives it back. Any
+window is a sum: the last four Mondays, the canary's replicas.
 
 >>> import pandas as pd
 >>> week = pd.DataFrame({"age": [31, 40, 40, None], "plan": ["a", "b", "b", "b"]})
@@ -18,29 +19,46 @@ value gives it back.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from workbench.data.columns import Columns, Values, as_numbers, as_texts, joined, tables_of
+from workbench.data.counting import (
+    CODES,
+    FIRST,
+    LAST,
+    MOST_CATEGORIES,
+    OTHER,
+    Arrays,
+    bin_of,
+    bin_values,
+    bounded,
+    counted_numbers,
+    counted_texts,
+    scale_of,
+)
 from workbench.errors import Misuse
 from workbench.ledger import digest
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_CATEGORIES = 1000  # kept by name; the rest is counted as OTHER
-OTHER = "(other)"
 MOST_ROWS = 10_000  # of a frame expanded from a profile
-SIGN, ALL, HALF_WORD = np.uint32(0x80000000), np.uint32(0xFFFFFFFF), np.uint32(16)
+MANY_ROWS = 100_000  # from which columns are counted by several threads
 DIGITS = 6  # of a scale, to which a value is given back
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """One column of numbers."""
+    """One column of numbers, truth values (0 and 1) or moments (seconds since 1970, UTC)."""
 
     centre: float  # the reference's median
     scale: float  # the reference's quartile range, above zero
@@ -48,39 +66,77 @@ class Histogram:
     counts: tuple[int, ...]  # cases in each
     rests: tuple[int, ...]  # sum of the lower 16 bits in each
     nulls: int = 0
+    low: float | None = None  # least finite value, exactly
+    high: float | None = None  # greatest
+
+    @classmethod
+    def of(
+        cls, centre: float, scale: float, arrays: Arrays, nulls: int, low: float | None, high: float | None
+    ) -> Histogram:
+        """A histogram of arrays of bins, counts and rests, which it keeps beside the tuples that compare."""
+        bins, counts, rests = (tuple(each.tolist()) for each in arrays)
+        made = cls(centre, scale, bins, counts, rests, nulls, low, high)
+        vars(made)["_arrays"] = arrays
+        return made
 
     @property
     def n(self) -> int:
         """Values counted, nulls left aside."""
-        return sum(self.counts)
+        return int(self._arrays[1].sum())
 
     def __add__(self, other: Histogram) -> Histogram:
         if (self.centre, self.scale) != (other.centre, other.scale):
             raise Misuse("profiles of different scales do not add", hint="scan with like=the reference profile")
-        bins = sorted({*self.bins, *other.bins})
-        counts = self.counts_at(bins) + other.counts_at(bins)
-        rests = _at(self.bins, self.rests, bins) + _at(other.bins, other.rests, bins)
-        return Histogram(self.centre, self.scale, tuple(bins), _whole(counts), _whole(rests), self.nulls + other.nulls)
+        bins = np.flatnonzero(np.bincount(np.append(self._arrays[0], other._arrays[0])))
+        ends = [each for each in (self.low, self.high, other.low, other.high) if each is not None]
+        arrays = (bins, self.counts_at(bins) + other.counts_at(bins), self._at(2, bins) + other._at(2, bins))
+        nulls = self.nulls + other.nulls
+        return Histogram.of(self.centre, self.scale, arrays, nulls, min(ends, default=None), max(ends, default=None))
 
-    def counts_at(self, bins: list[int]) -> npt.NDArray[np.int64]:
+    def counts_at(self, bins: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Cases in these bins, in this order."""
-        return _at(self.bins, self.counts, bins)
+        return self._at(1, bins)
 
     def values(self) -> npt.NDArray[np.float64]:
         """The mean value in each bin, in the column's own unit, in order."""
-        rest = np.rint(np.array(self.rests, dtype=float) / np.maximum(self.counts, 1)).astype(np.uint32)
-        ordered = (np.array(self.bins, dtype=np.uint32) << HALF_WORD) | rest
-        bits = np.where(ordered & SIGN, ordered ^ SIGN, ordered ^ ALL).astype(np.uint32)
-        numbers = bits.view(np.float32).astype(float) * self.scale + self.centre
+        bins, counts, rests = self._arrays
+        numbers = bin_values(bins, np.rint(rests / np.maximum(counts, 1)), self.centre, self.scale)
         return np.asarray(np.round(numbers, DIGITS - int(np.floor(np.log10(self.scale)))) + 0.0)
+
+    @property
+    def infinite(self) -> int:
+        """Values without an end, of either sign."""
+        return int(self.counts_at([FIRST, LAST]).sum())
+
+    def outside(self, low: float | None, high: float | None) -> int:
+        """Cases beyond two ends; of the bins in which the ends lie, one case where the extreme is beyond."""
+        bins, counts, _ = self._arrays
+        found = 0
+        if low is not None and self.low is not None:
+            found += max(int(counts[bins < bin_of(low, self.centre, self.scale)].sum()), int(self.low < low))
+        if high is not None and self.high is not None:
+            found += max(int(counts[bins > bin_of(high, self.centre, self.scale)].sum()), int(self.high > high))
+        return found
+
+    @cached_property
+    def _arrays(self) -> Arrays:
+        """Bins, counts and rests."""
+        bins, counts, rests = (np.array(each, dtype=np.int64) for each in (self.bins, self.counts, self.rests))
+        return bins, counts, rests
+
+    def _at(self, which: int, bins: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        found = np.zeros(CODES, dtype=np.int64)
+        found[self._arrays[0]] = self._arrays[which]
+        return np.asarray(found[np.asarray(bins, dtype=np.intp)])
 
 
 @dataclass(frozen=True)
 class Categories:
     """One column of texts."""
 
-    counts: Mapping[str, int]  # by category, sorted
+    counts: Mapping[str, int]  # by category, sorted; OTHER is the rest
     nulls: int = 0
+    known: tuple[str, ...] = ()  # the reference's, which are never counted as the rest
 
     @property
     def n(self) -> int:
@@ -88,9 +144,10 @@ class Categories:
         return sum(self.counts.values())
 
     def __add__(self, other: Categories) -> Categories:
-        names = sorted({*self.counts, *other.counts})
+        names = {*self.counts, *other.counts}
         counts = {name: self.counts.get(name, 0) + other.counts.get(name, 0) for name in names}
-        return Categories(counts, self.nulls + other.nulls)
+        known = tuple(sorted({*self.known, *other.known}))
+        return Categories(bounded(counts, known), self.nulls + other.nulls, known)
 
 
 ColumnProfile = Histogram | Categories
@@ -103,25 +160,38 @@ class Profile:
     columns: Mapping[str, ColumnProfile]
     rows: int
     sources: tuple[str, ...] = ()  # digests of what was scanned, sorted
+    schema: Mapping[str, str] = field(default_factory=dict)  # kind by column as the table had it; "": not counted
 
     @classmethod
-    def scan(cls, frame: pd.DataFrame, *, like: Profile | None = None, source: str = "") -> Profile:
+    def scan(
+        cls, table: Any, *, like: Profile | None = None, source: str = "", strict: bool = True, every: bool = False
+    ) -> Profile:
         """Count every column once.
 
         Args:
-            frame: One row a case; columns of numbers, truth values or texts.
+            table: One row a case; columns of numbers, truth values, moments or texts. A data frame of
+                pandas or polars, an Arrow table, a DuckDB relation, or the path of a Parquet or CSV file.
             like: The reference to be compared with: its columns, kinds and scales are used.
             source: Digest of the data, kept as the profile's origin.
+            strict: Refuse what the reference's columns cannot hold; else such values, and a whole column
+                that is missing, count as nulls.
+            every: Count the columns that the reference does not have too, on scales of their own.
 
         Raises:
-            Misuse: A column of the reference is missing, or holds texts where it held numbers.
+            Misuse: The table cannot be read; or, where strict, a column of the reference is missing, or
+                holds texts where it held numbers.
         """
-        names = [str(name) for name in frame.columns] if like is None else list(like.columns)
-        missing = [name for name in names if name not in frame.columns]
-        if missing:
-            raise Misuse(f"the column {missing[0]!r} is missing", hint=f"the profile has {', '.join(names)}")
-        columns = {name: _column(name, frame[name], None if like is None else like.columns[name]) for name in names}
-        return cls(columns, len(frame), (source,) if source else ())
+        total: Profile | None = None
+        columns, kinds = ({}, {}) if like is None else (dict(like.columns), dict(like.schema))
+        for part in tables_of(table):
+            more = [name for name in part.names if name not in columns] if every or like is None else []
+            found = _scanned(part, [*columns, *more], columns, kinds, strict)
+            # the next batch of a stream is counted on the scales of the first
+            columns, kinds = dict(found.columns) | columns, dict(found.schema) | kinds
+            total = found if total is None else total + found
+        if total is None:
+            raise Misuse("the table has no columns")
+        return replace(total, sources=(source,) if source else ())
 
     @property
     def digest(self) -> str:
@@ -137,7 +207,11 @@ class Profile:
         if list(self.columns) != list(other.columns):
             raise Misuse("profiles of different columns do not add")
         columns = {name: _sum(name, column, other.columns[name]) for name, column in self.columns.items()}
-        return Profile(columns, self.rows + other.rows, tuple(sorted(self.sources + other.sources)))
+        schema = {
+            name: joined(self.schema.get(name, kind), other.schema.get(name, kind))
+            for name, kind in (dict(self.schema) | dict(other.schema)).items()
+        }
+        return Profile(columns, self.rows + other.rows, tuple(sorted(self.sources + other.sources)), schema)
 
     def as_json(self) -> str:
         """The profile as JSON text."""
@@ -152,9 +226,9 @@ class Profile:
         """
         try:
             content: dict[str, Any] = json.loads(text)
-            columns = {name: _read(column) for name, column in content["columns"]}
-            return cls(columns, content["rows"], tuple(content["sources"]))
-        except (ValueError, KeyError, TypeError) as error:
+            columns = {str(name): _read(column) for name, column in content["columns"]}
+            return cls(columns, content["rows"], tuple(content["sources"]), content.get("schema", {}))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Misuse(f"the text is no profile: {error}") from error
 
     def expanded(self, at_most: int = MOST_ROWS) -> pd.DataFrame:
@@ -180,53 +254,71 @@ class Profile:
 
     def _content(self) -> dict[str, Any]:
         columns = [[name, _written(column)] for name, column in self.columns.items()]
-        return {"columns": columns, "rows": self.rows, "sources": list(self.sources)}
+        return {"columns": columns, "rows": self.rows, "sources": list(self.sources), "schema": dict(self.schema)}
 
 
-def _column(name: str, values: pd.Series[Any], like: ColumnProfile | None) -> ColumnProfile:
-    import pandas as pd
+def _scanned(
+    table: Columns, names: list[str], like: Mapping[str, ColumnProfile], kinds: Mapping[str, str], strict: bool
+) -> Profile:
+    """These columns of a table, counted as those of the same name in `like`.
 
-    present = values.dropna()
-    nulls = len(values) - len(present)
-    if isinstance(like, Categories) or (like is None and not pd.api.types.is_numeric_dtype(values)):
-        return _categories(present, nulls, like)
-    numbers = pd.to_numeric(present, errors="coerce").to_numpy(dtype=float)
-    if np.isnan(numbers).any():
-        raise Misuse(f"the column {name!r} holds texts; in the reference it holds numbers")
-    centre, scale = (like.centre, like.scale) if isinstance(like, Histogram) else _scale(numbers)
-    with np.errstate(over="ignore"):
-        scaled = ((numbers - centre) / scale).astype(np.float32) + np.float32(0.0)  # no negative zero
-    bits = scaled.view(np.uint32)
-    ordered = np.where(bits & SIGN, bits ^ ALL, bits | SIGN)
-    codes = (ordered >> HALF_WORD).astype(np.int64)
-    counts = np.bincount(codes, minlength=1 << 16)
-    rests = np.bincount(codes, (ordered & np.uint32(0xFFFF)).astype(float), minlength=1 << 16)
-    bins = np.flatnonzero(counts)
-    return Histogram(centre, scale, _whole(bins), _whole(counts[bins]), _whole(rests[bins]), nulls)
+    Raises:
+        Misuse: A column is missing or holds what it cannot hold, and that is not to be excused.
+    """
+    missing = [name for name in names if name not in table.names]
+    if missing and strict:
+        raise Misuse(f"the column {missing[0]!r} is missing", hint=f"the profile has {', '.join(names)}")
 
+    def count(name: str) -> tuple[ColumnProfile, str]:
+        values = table.read(name) if name not in missing else Values("number", table.rows, np.full(table.rows, np.nan))
+        return _column(name, values, like.get(name), kinds.get(name) or values.kind, strict)
 
-def _categories(present: pd.Series[Any], nulls: int, like: Categories | None) -> Categories:
-    """Counts by text; the reference's own categories stay by name, then the most frequent."""
-    found = {str(value): int(count) for value, count in present.astype(str).value_counts().items()}
-    known = [name for name in found if like is not None and name in like.counts]
-    names = [*known, *(name for name in found if name not in set(known))]
-    kept = {name: found[name] for name in names[:MOST_CATEGORIES]}
-    if len(names) > MOST_CATEGORIES:
-        kept[OTHER] = kept.get(OTHER, 0) + sum(found[name] for name in names[MOST_CATEGORIES:])
-    return Categories(dict(sorted(kept.items())), nulls)
+    threads = min(4, os.cpu_count() or 1) if table.rows >= MANY_ROWS else 1
+    with ThreadPoolExecutor(threads) as pool:
+        counted = dict(zip(names, pool.map(count, names), strict=True))
+    schema = {name: counted[name][1] if name in counted else "" for name in sorted(table.names)}
+    return Profile({name: column for name, (column, _) in counted.items()}, table.rows, schema=schema)
 
 
-def _scale(numbers: npt.NDArray[np.float64]) -> tuple[float, float]:
-    finite = numbers[np.isfinite(numbers)]
-    if finite.size == 0:
-        return 0.0, 1.0
-    low, median, high = np.quantile(finite, (0.25, 0.5, 0.75))
-    return float(median), float(high - low) or float(finite.std()) or 1.0
+def _column(
+    name: str, values: Values, like: ColumnProfile | None, kind: str, strict: bool
+) -> tuple[ColumnProfile, str]:
+    """One column counted as `like` was, and the kind that the table had it in.
+
+    Raises:
+        Misuse: The column holds texts that are no numbers, and that is not to be excused.
+    """
+    if isinstance(like, Categories) or (like is None and values.numbers is None):
+        counts, nulls = counted_texts(as_texts(values))
+        known = () if like is None else like.known or tuple(each for each in like.counts if each != OTHER)
+        if like is None and len(counts) > MOST_CATEGORIES:
+            known = tuple(sorted(sorted(counts, key=lambda each: (-counts[each], each))[:MOST_CATEGORIES]))
+        return Categories(bounded(counts, known), nulls, known), values.kind if counts else kind
+    numbers, found = values.numbers, str(values.kind)
+    if numbers is None:
+        numbers, strange = as_numbers(values, kind)
+        if strange and strict:
+            raise Misuse(f"the column {name!r} holds texts; in the reference it holds numbers")
+        if not strange and (kind == "time" or np.isnan(numbers).all()):  # a text file has no other moments
+            found = kind
+    centre, scale = (like.centre, like.scale) if isinstance(like, Histogram) else scale_of(numbers)
+    told = counted_numbers(numbers, centre, scale)
+    column = Histogram.of(centre, scale, told.arrays, told.nulls, told.low, told.high)
+    return column, kind if _holds(kind, found, numbers, column) else found
 
 
-def _at(bins: tuple[int, ...], numbers: tuple[int, ...], wanted: list[int]) -> npt.NDArray[np.int64]:
-    found = dict(zip(bins, numbers, strict=True))
-    return np.array([found.get(code, 0) for code in wanted], dtype=np.int64)
+def _holds(kind: str, found: str, numbers: npt.NDArray[Any], column: Histogram) -> bool:
+    """Whether a column is of a kind by its values, whatever its type: 30.0 is whole, and no value is of any kind."""
+    if kind == found or found == "text":
+        return kind == found
+    if not column.n:
+        return True
+    if kind not in {"integer", "truth"} or found == "time":
+        return False
+    if kind == "truth" and not 0.0 <= (column.low or 0.0) <= (column.high or 0.0) <= 1.0:
+        return False
+    present = numbers[~np.isnan(numbers)] if numbers.dtype.kind == "f" else numbers
+    return bool((np.floor(present) == present).all())
 
 
 def _sum(name: str, one: ColumnProfile, other: ColumnProfile) -> ColumnProfile:
@@ -239,19 +331,35 @@ def _sum(name: str, one: ColumnProfile, other: ColumnProfile) -> ColumnProfile:
 
 def _written(column: ColumnProfile) -> dict[str, Any]:
     if isinstance(column, Categories):
-        return {"categories": dict(column.counts), "nulls": column.nulls}
+        known = {"known": list(column.known)} if column.known else {}
+        return {"categories": dict(column.counts), "nulls": column.nulls} | known
     steps = np.diff(column.bins, prepend=0).tolist()
     numbers = {"steps": steps, "counts": list(column.counts), "rests": list(column.rests)}
-    return {"centre": column.centre, "scale": column.scale, "nulls": column.nulls, **numbers}
+    ends = {"low": column.low, "high": column.high}
+    return {"centre": column.centre, "scale": column.scale, "nulls": column.nulls} | ends | numbers
 
 
 def _read(column: Mapping[str, Any]) -> ColumnProfile:
+    """A column of a stored profile, which may come from anywhere.
+
+    Raises:
+        ValueError: Its numbers are none that a scan could have found.
+    """
     if "categories" in column:
-        return Categories(column["categories"], column["nulls"])
-    bins = _whole(np.cumsum(column["steps"]))
-    counts, rests = tuple(column["counts"]), tuple(column["rests"])
-    return Histogram(column["centre"], column["scale"], bins, counts, rests, column["nulls"])
+        counts = {str(name): _count(count) for name, count in column["categories"].items()}
+        return Categories(counts, _count(column["nulls"]), tuple(map(str, column.get("known", ()))))
+    bins = tuple(np.cumsum(column["steps"], dtype=int).tolist())
+    counted, rests = (tuple(map(_count, column[name])) for name in ("counts", "rests"))
+    if not len(bins) == len(counted) == len(rests) or any(b <= a for a, b in pairwise((-1, *bins, CODES))):
+        raise ValueError("a histogram's bins are not in order, or not as many as its counts")
+    centre, scale = float(column["centre"]), float(column["scale"])
+    if not (np.isfinite(centre) and np.isfinite(scale) and scale > 0):
+        raise ValueError(f"a histogram has the centre {centre} and the scale {scale}")
+    ends = [None if end is None else float(end) for end in (column.get("low"), column.get("high"))]  # none in old ones
+    return Histogram(centre, scale, bins, counted, rests, _count(column["nulls"]), *ends)
 
 
-def _whole(numbers: npt.NDArray[Any]) -> tuple[int, ...]:
-    return tuple(int(number) for number in numbers)
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise ValueError(f"{value!r} is no count")
+    return value

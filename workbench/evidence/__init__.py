@@ -1,8 +1,8 @@
 """Evidence: findings frozen under a digest, and the dossier of a version that a policy is asked about.
 
-`fairness_finding`, `performance_finding`, `drift_finding`, `experiment_finding`, `segments_finding`,
-`prior_finding` and `review_finding` turn what audits and experiments return into findings; they are
-imported when they are asked for, since they bring numpy.
+`fairness_finding`, `performance_finding`, `drift_finding`, `quality_finding`, `experiment_finding`,
+`segments_finding`, `prior_finding` and `review_finding` turn what audits and experiments return into
+findings; they are imported when they are asked for, since they bring numpy.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from workbench.evidence.findings import fairness_finding as fairness_finding
     from workbench.evidence.findings import performance_finding as performance_finding
     from workbench.evidence.findings import prior_finding as prior_finding
+    from workbench.evidence.findings import quality_finding as quality_finding
     from workbench.evidence.findings import review_finding as review_finding
     from workbench.evidence.findings import segments_finding as segments_finding
 
@@ -27,6 +28,7 @@ CONVERSIONS = (
     "fairness_finding",
     "performance_finding",
     "prior_finding",
+    "quality_finding",
     "review_finding",
     "segments_finding",
 )
@@ -44,6 +46,7 @@ __all__ = [
     "metrics",
     "performance_finding",
     "prior_finding",
+    "quality_finding",
     "review_finding",
     "segments_finding",
 ]

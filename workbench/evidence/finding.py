@@ -38,7 +38,7 @@ class Figure:
 class Finding:
     """What was found about one subject from one body of data."""
 
-    kind: str  # "performance", "fairness", "experiment", "drift"
+    kind: str  # "performance", "fairness", "experiment", "drift", "quality"
     subject: str  # "lending/2", "experiment/rand-hie", ...
     verdict: Verdict
     sentence: str  # the finding in plain words

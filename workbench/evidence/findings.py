@@ -15,7 +15,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from workbench.audits import DriftAudit, Estimate, FairnessAudit, PerformanceAudit
+from workbench.audits import DriftAudit, Estimate, FairnessAudit, PerformanceAudit, QualityAudit
 from workbench.evidence.finding import Figure, Finding
 from workbench.experiments import Analysis, SegmentResult
 from workbench.experiments.learned import Learned, prior_json
@@ -94,7 +94,34 @@ def drift_finding(audit: DriftAudit, *, subject: str, run_id: str, at: datetime)
         data_digest=audit.data_digest,
         run_id=run_id,
         at=_moment(at),
-        details={"rows_before": audit.rows_before, "columns": [_plain(asdict(c)) for c in audit.columns]},
+        details={
+            "rows_before": audit.rows_before,
+            "columns": [_plain(asdict(c)) for c in audit.columns],
+            "schema": audit.schema.sentence,
+        },
+    )
+
+
+def quality_finding(audit: QualityAudit, *, subject: str, run_id: str, at: datetime) -> Finding:
+    """A data-quality audit's finding; figures are "failed_checks", "missing.income", "range.age", "duplicates", ..."""
+    figures = {"failed_checks": Figure(len(audit.failed), target=0, n=audit.profile.rows)}
+    figures |= {
+        f"{check.name}.{check.column}" if check.column else check.name: Figure(
+            check.value, check.low, check.high, check.probability, target=check.limit, n=check.n
+        )
+        for check in audit.checks
+        if check.value is not None
+    }
+    return Finding(
+        kind="quality",
+        subject=subject,
+        verdict=audit.verdict,
+        sentence=audit.sentence,
+        figures=figures,
+        data_digest=audit.data_digest,
+        run_id=run_id,
+        at=_moment(at),
+        details={"rows": audit.profile.rows, "checks": [asdict(check) for check in audit.checks]},
     )
 
 

@@ -146,7 +146,7 @@ def _drift(
             return None, f"{head.model} {head.version} has no profile of its training data"
         asked = log.served_features(head.model, now - window, until=now, limit=MOST_ROWS)
         names = [name for name in reference.columns if name in asked.columns]
-        asked = asked.dropna(subset=names)  # rows that a version with other features answered
+        asked = asked[names].dropna()  # without rows that a version with other features answered
         if asked.empty:
             return None, f"nothing was asked with the features of {head.model} {head.version}"
         return audit_drift(reference, Profile.scan(asked, like=reference)), ""

@@ -44,6 +44,16 @@ class Psi:
         return max(0.0, self.value - self.floor)
 
 
+@dataclass(frozen=True)
+class ChiSquared:
+    """A test of homogeneity with its effect size."""
+
+    statistic: float
+    df: int
+    p_value: float
+    cramers_v: float  # 0 the same, 1 nothing in common
+
+
 def psi(reference: npt.ArrayLike, current: npt.ArrayLike) -> Psi:
     """Population stability index over bins or categories: sum of (p - q) log(p / q).
 
@@ -130,6 +140,30 @@ def kolmogorov_smirnov(reference: npt.ArrayLike, current: npt.ArrayLike) -> tupl
     return distance, float(special.kolmogorov((root + 0.12 + 0.11 / root) * distance))
 
 
+def chi_squared(reference: npt.ArrayLike, current: npt.ArrayLike) -> ChiSquared:
+    """Pearson's test that both sides come from one distribution over bins or categories.
+
+    Raises:
+        ValueError: The lengths differ, or one side has no case.
+
+    Source:
+        Pearson (1900), Philosophical Magazine 50; Cramér (1946), Mathematical Methods of Statistics, for V.
+
+    >>> chi_squared([50, 50], [40, 60]).statistic.__round__(4)
+    2.0202
+    """
+    before, after = _pair(reference, current)
+    kept = (before + after) > 0
+    before, after = before[kept], after[kept]
+    both, total = before + after, float(before.sum() + after.sum())
+    statistic = sum(
+        float(((side - both * side.sum() / total) ** 2 / (both * side.sum() / total)).sum()) for side in (before, after)
+    )
+    df = len(both) - 1
+    p_value = float(special.chdtrc(df, statistic)) if df else 1.0
+    return ChiSquared(statistic, df, p_value, float(np.sqrt(statistic / total)))
+
+
 def jensen_shannon(reference: npt.ArrayLike, current: npt.ArrayLike) -> float:
     """Jensen-Shannon distance over bins or categories: 0 the same, 1 nothing in common.
 
@@ -192,6 +226,30 @@ def even_bins(reference: npt.ArrayLike, bins: int = BINS) -> Counts:
     return np.unique(place, return_inverse=True)[1].astype(np.int64)
 
 
+def frequent(reference: npt.ArrayLike, current: npt.ArrayLike, most: int = BINS) -> Counts:
+    """Which bin each category falls into where there are more than `most`: the frequent have their own, the rare share.
+
+    A category is frequent where five cases or more of it are expected on the smaller side. That looks at
+    both sides together, so it says nothing of how they differ, and a category that is new and heavy is
+    never hidden among the rare ones.
+
+    Raises:
+        ValueError: The lengths differ, or one side has no case.
+
+    Source:
+        Cochran (1954), Biometrics 10, for the five.
+
+    >>> frequent([90, 8, 1, 1], [80, 9, 0, 11], most=3).tolist()
+    [1, 2, 0, 3]
+    """
+    before, after = _pair(reference, current)
+    if len(before) <= most:
+        return np.arange(len(before))
+    smaller = min(before.sum(), after.sum()) / (before.sum() + after.sum())
+    heavy = (before + after) * smaller >= FEWEST
+    return np.asarray(np.unique(np.where(heavy, np.cumsum(heavy), 0), return_inverse=True)[1].astype(np.int64))
+
+
 def benjamini_hochberg(p_values: npt.ArrayLike) -> Floats:
     """P-values adjusted so that taking those at or below q keeps the share of false finds at q.
 
@@ -207,6 +265,30 @@ def benjamini_hochberg(p_values: npt.ArrayLike) -> Floats:
     adjusted = np.empty_like(found)
     adjusted[order] = np.minimum.accumulate(found[order] * len(found) / ranks)
     return np.asarray(np.minimum(adjusted, 1.0))
+
+
+def spent_at(look: int, alpha: float) -> float:
+    """How much of an error rate a stream of looks may spend at this one; over all looks, however many, it is `alpha`.
+
+    The shares are differences of 1 / log2(look + 1), so they telescope to one, and fall slowly: a change
+    that comes late is still found. Nothing is assumed of how the looks depend on each other.
+
+    Args:
+        look: Which look it is, from 1.
+        alpha: The error rate over all looks, in (0, 1).
+
+    Raises:
+        ValueError: The look is below 1.
+
+    Source:
+        Foster & Stine (2008), alpha-investing, JRSS B 70, for spending over an endless stream; a union bound.
+
+    >>> [round(spent_at(look, 0.05), 4) for look in (1, 2, 10)]
+    [0.0185, 0.0065, 0.0005]
+    """
+    if look < 1:
+        raise ValueError(f"look is {look}; the first is 1")
+    return float(alpha * (1.0 / np.log2(look + 1.0) - 1.0 / np.log2(look + 2.0)))
 
 
 def _noncentrality(statistic: float, df: int, chance: float) -> float:
