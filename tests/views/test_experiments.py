@@ -19,11 +19,16 @@ TRIED = runpy.run_path(str(Path(__file__).with_name("tried.py")))
 past, Story, HOSTILE = TRIED["past"], TRIED["Story"], TRIED["HOSTILE"]
 
 
+def row(board, name):
+    """The row of an experiment."""
+    return next(row for (named, _), row in board._rows.items() if named == name)
+
+
 def opened(found):
     """The page of one experiment, unfolded."""
     board = Board(Story, lambda: [found])
     board.take([found])
-    return board._rows[found.name]._closely
+    return row(board, found.name)._closely
 
 
 def test_the_list_says_what_was_tried_and_what_came_of_it():
@@ -31,8 +36,8 @@ def test_the_list_says_what_was_tried_and_what_came_of_it():
     board = Board(Story, lambda: pasts)
     board.take(pasts)
     assert "3 experiments: 1 found something better, 1 found that nothing was, 1 not settled." in board.lead.value
-    assert "New against old: orders higher." in board._rows["free-shipping"].line.value
-    assert "bold" not in board._rows["free-shipping"].line.value
+    assert "New against old: orders higher." in row(board, "free-shipping").line.value
+    assert "bold" not in row(board, "free-shipping").line.value
 
 
 def test_words_and_verdicts_choose_among_them():
@@ -40,10 +45,10 @@ def test_words_and_verdicts_choose_among_them():
     board = Board(Story, lambda: pasts)
     board.take(pasts)
     board.find.value = "COLOUR nothing"
-    assert board.rows.children == (board._rows["red"].widget,)
+    assert board.rows.children == (row(board, "red").widget,)
     board.find.value = ""
     board.which.value = "better"
-    assert board.rows.children == (board._rows["free-shipping"].widget,)
+    assert board.rows.children == (row(board, "free-shipping").widget,)
     board.find.value = "no such thing"
     assert "wb-hidden" not in board.none._dom_classes
 
@@ -70,8 +75,8 @@ def test_what_past_experiments_teach_is_one_more_belief():
 
     board = Board(Taught, lambda: [found])
     board.take([found])
-    board._rows[found.name].unfold()
-    assert board._rows[found.name]._closely.belief.options[-1] == ("as 43 past tests", taught)
+    row(board, found.name).unfold()
+    assert row(board, found.name)._closely.belief.options[-1] == ("as 43 past tests", taught)
 
 
 def test_days_groups_lesson_and_warning_are_told():
@@ -82,7 +87,7 @@ def test_days_groups_lesson_and_warning_are_told():
 
     board = Board(Warned, lambda: [found])
     board.take([found])
-    page = board._rows[found.name]._closely
+    page = row(board, found.name)._closely
     assert "not filled as planned" in page.warning.value
     assert "5 days" in page.days.value
     assert "phone" in page.segments.value
@@ -117,13 +122,43 @@ def test_what_cannot_be_opened_or_read_is_said_in_words():
 
     board = Board(refuse, lambda: [past()])
     board.take([past()])
-    assert "Its cube is gone" in board._rows["free-shipping"].close.children[0].value
+    assert "Its cube is gone" in row(board, "free-shipping").close.children[0].value
 
     def broken():
         raise Misuse("the ledger is gone")
 
     page = experiments_page(broken, open_one=Story)
     assert any("The ledger is gone" in getattr(part, "value", "") for part in page.children)
+
+
+def test_two_ideas_under_one_name_are_two_experiments():
+    pasts = [past(), past(hypothesis="free shipping lowers returns")]
+    board = Board(Story, lambda: pasts)
+    board.take(pasts)
+    told = [child.children[0].children[0].value for child in board.rows.children]
+    assert "raises orders" in told[0] and "lowers returns" in told[1]
+
+
+def test_an_experiment_that_is_not_to_be_trusted_is_not_counted_as_won_or_lost():
+    pasts = [past("crooked", sound=False), past()]
+    board = Board(Story, lambda: pasts)
+    board.take(pasts)
+    assert "2 experiments: 1 found something better, 1 not to be trusted." in board.lead.value
+    assert "Not to be trusted" in row(board, "crooked").line.value
+    board.which.value = "better"
+    assert board.rows.children == (row(board, "free-shipping").widget,)
+    assert "Do not take it" in opened(pasts[0]).answer.value
+
+
+def test_the_plans_own_cost_is_where_the_slider_starts():
+    class Planned(Story):
+        accepted = 0.003
+
+    board = Board(Planned, lambda: [past()])
+    board.take([past()])
+    page = row(board, "free-shipping")._closely
+    assert page.accepted.value == 0.003
+    assert "0.30 % that you accept" in page.answer.value
 
 
 def test_an_empty_archive_names_the_way_to_the_first_experiment():

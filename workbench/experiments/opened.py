@@ -42,8 +42,9 @@ class Day:
     value: float
     low: float
     high: float
-    bound_low: float | None = None
+    bound_low: float | None = None  # None: the rule did not look
     bound_high: float | None = None
+    stopped: bool = False  # whether the rule stopped here
 
 
 @dataclass(frozen=True)
@@ -103,10 +104,26 @@ class Opened:
 
     @property
     def warning(self) -> str:
-        """Why the result is not to be trusted; empty: nothing speaks against it."""
-        if self.analysis is None or self.analysis.sample_ratio.passed is not False:
-            return ""
-        return self.analysis.sample_ratio.sentence
+        """Why nothing of it is to be trusted; empty: nothing speaks against it."""
+        if self.analysis is not None and not all(balance.passed for balance in self.analysis.balance):
+            return "The arms differed before anything was done to them: do not trust the results below."
+        if not self.past.sound or (self.analysis is not None and self.analysis.sample_ratio.passed is False):
+            return "The arms were not filled as planned: do not trust the results below."
+        return ""
+
+    def objection(self, metric: str, arm: str) -> str:
+        """Why an arm is not to be taken, whatever it promises; empty: nothing speaks against it."""
+        if self.warning:
+            return self.warning.replace("results below", "numbers")
+        guards = () if self.analysis is None else [g for g in self.analysis.guardrails if g.arm == arm]
+        for guard in sorted(guards, key=lambda g: -g.chance_of_harm):
+            if not guard.passed:
+                said = "harms" if guard.broken else "may harm"
+                return f"{arm} {said} {guard.metric}, which must not get worse."
+        told = self.past.metrics.get(metric, {}).get(arm)
+        if self.rule is not None and told is not None and told.verdict != "better":
+            return "The rule that was agreed beforehand has not shown it to be better."
+        return ""
 
     @property
     def stopping(self) -> str:
@@ -127,6 +144,11 @@ class Opened:
         """The arms that were set against the control, the best first."""
         found = self.past.metrics[metric]
         return tuple(sorted(found, key=lambda arm: -(found[arm].chance_to_win or 0.0)))
+
+    @property
+    def accepted(self) -> float | None:
+        """Largest expected loss that the plan accepts, as a share of the control's mean; None: it names none."""
+        return None if self.design is None else self.design.loss_threshold
 
     def expectations(self, metric: str) -> tuple[Expectation, ...]:
         """What past experiments teach of a metric; nothing where they are too few."""
@@ -168,12 +190,12 @@ class Opened:
             looks = daily_looks(self.cube, metric, control=control, arm=arm, scale=scale)
         except Misuse:
             return ()
-        bounds = self._bounds(self.cube, planned, arm, scale)
-        reach = [Z * look.error for look in looks]
-        return tuple(
-            Day(look.day, look.estimate, look.estimate - far, look.estimate + far, *bounds.get(look.day, (None, None)))
-            for look, far in zip(looks, reach, strict=True)
-        )
+        bounds, stop = self._bounds(self.cube, planned, arm, scale)
+        days = []
+        for day, value, error, _ in looks:
+            low, high = bounds.get(day, (None, None))
+            days.append(Day(day, value, value - Z * error, value + Z * error, low, high, stopped=day == stop))
+        return tuple(days)
 
     def segments(self, metric: str, arm: str) -> Groups:
         """The effect in each group; none where groups were not kept."""
@@ -198,7 +220,9 @@ class Opened:
         return Groups(rows, scale, found.sentence)
 
     def _effect(self, metric: str, arm: str) -> tuple[float, float, Scale]:
-        result = self._result(metric)
+        result = (
+            None if self.rule is not None else self._result(metric)
+        )  # a rule's own estimate is set right for looking
         if result is None:
             told = self.past.metrics[metric][arm]
             for scale in SCALES:
@@ -217,18 +241,21 @@ class Opened:
         metrics: Sequence[Metric] = () if self.design is None else self.design.metrics
         return next((m for m in metrics if m.name == metric), None)
 
-    def _bounds(self, cube: MomentCube, metric: Metric, arm: str, scale: Scale) -> dict[str, tuple[float, float]]:
-        """What each look had to pass, by its day; nothing where there is no rule, or the looks are not the rule's."""
+    def _bounds(
+        self, cube: MomentCube, metric: Metric, arm: str, scale: Scale
+    ) -> tuple[dict[str, tuple[float, float]], str]:
+        """What each look had to pass, by its day, and the day of the stop; nothing where no rule was followed."""
         if self.rule is None:
-            return {}
+            return {}, ""
         on = self.rule.look_days(len(cube.days))
         try:
             looks = daily_looks(cube, metric.name, control=self.past.control, arm=arm, scale=scale, on=on)
             found = check(self.rule, looks, better=metric.better, scale=scale)
         except Misuse:
-            return {}
+            return {}, ""
         edges = {step.day: sorted((step.worse_from, step.better_from)) for step in found.steps}
-        return {day: (low, high) for day, (low, high) in edges.items() if np.isfinite([low, high]).all()}
+        bounds = {day: (low, high) for day, (low, high) in edges.items() if np.isfinite([low, high]).all()}
+        return bounds, found.stopped.day if found.stopped else ""
 
 
 def _kept(past: Past, name: str) -> str | None:

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from workbench.experiments.opened import Opened
     from workbench.stats.effects import Scale as Kind
 
-CHOSEN = {"take": ("yes", "pass", "Take it"), "keep": ("no", "fail", "Keep what there is")}
-WAIT = ("open", "not enough evidence", "Wait")
-START = 0.005  # share of the control's mean that one accepts to lose, at first
+CHOSEN = {
+    "take": ("yes", "pass", "Take it"),
+    "keep": ("no", "fail", "Keep what there is"),
+    "wait": ("open", "not enough evidence", "Wait"),
+}
+START = 0.0005  # share of the control's mean that one accepts to lose, where the plan names none: near 95 % certainty
 
 
 class Closely:
@@ -36,11 +39,11 @@ class Closely:
         self.metric = parts.choice("What is measured", [(name, name) for name in metrics])
         self.arm = parts.choice("Compared with " + opened.past.control, [])
         self.belief = parts.steps(
-            "Before the data, how large an effect would you have believed?",
+            "What if, before the data, you had believed effects up to …",
             [(e.words, e) for e in EXPECTATIONS],
         )
         self.accepted = parts.steps(
-            "How much may a wrong choice cost on average?", [(amount(a, "relative"), a) for a in ACCEPTED]
+            "… and a wrong choice may cost on average", [(amount(a, "relative"), a) for a in _costs(opened.accepted)]
         )
         self.asking = parts.row(self.belief, self.accepted, look="wb-asking")
         self.answer = parts.html()
@@ -63,7 +66,7 @@ class Closely:
         self.warning.value = _warning(opened)
         show(self.warning, shown=bool(self.warning.value))
         show(self.metric, shown=len(metrics) > 1)
-        self.accepted.value = START
+        self.accepted.value = opened.accepted or START
         self.arm.observe(lambda _: self._all(), "value")
         self._arms()
         self.metric.observe(lambda _: self._arms(), "value")
@@ -100,7 +103,7 @@ class Closely:
         prior = self.belief.value.prior if relative else EXPECTATIONS[0].prior
         accepted = self.accepted.value * (1.0 if relative else self._opened.level(self.metric.value))
         found = look(reading, prior, accepted=accepted, trivial=self._opened.trivial if relative else None)
-        self.answer.value = _answer(found)
+        self.answer.value = _answer(found, self._opened.objection(self.metric.value, self.arm.value))
         self.picture.value = _picture(found)
 
 
@@ -116,8 +119,19 @@ def _warning(opened: Opened) -> str:
     return f'<div class="wb-told wb-no">{mark("fail")}<div><b>{safe(opened.warning)}</b></div></div>'
 
 
-def _answer(found: Look) -> str:
-    looks, sign, word = CHOSEN.get(found.choice, WAIT)
+def _costs(planned: float | None) -> list[float]:
+    """The costs that can be chosen among, the plan's own included."""
+    return sorted({*ACCEPTED, *([planned] if planned else [])})
+
+
+def _answer(found: Look, objection: str) -> str:
+    """What follows; whatever an arm promises, what speaks against it comes first."""
+    if objection:
+        return (
+            f'<div class="wb-verdict wb-no"><p class="wb-says">{mark("fail")}Do not take it</p>'
+            f"<p>{safe(sentence(objection))}</p></div>"
+        )
+    looks, sign, word = CHOSEN[found.choice]
     return (
         f'<div class="wb-verdict wb-{looks}"><p class="wb-says">{mark(sign)}{word}</p>'
         f"<p>{safe(found.sentence)}</p></div>"
@@ -141,6 +155,7 @@ def _picture(found: Look) -> str:
             ("clearly worse", found.chance_harm),
         ]
     parts = "".join(f'<div class="wb-part"><b>{share(value)}</b><span>{words}</span></div>' for words, value in chances)
+    parts = parts.replace(" %", "&nbsp;%")
     parts += _part(f"{signed(found.after.value, r.scale)}", "the effect, best guess")
     parts += _part(f"{signed(found.after.low, r.scale)} to {signed(found.after.high, r.scale)}", "95 % sure within")
     parts += _part(f"{signed(found.raw.value, r.scale)}", "as the data alone says")
@@ -154,7 +169,8 @@ def _picture(found: Look) -> str:
 
 
 def _part(value: str, words: str) -> str:
-    return f'<div class="wb-part"><b>{safe(value)}</b><span>{safe(words)}</span></div>'
+    kept = safe(value).replace(" %", "&nbsp;%")
+    return f'<div class="wb-part"><b>{kept}</b><span>{safe(words)}</span></div>'
 
 
 def _days(opened: Opened, metric: str, arm: str) -> str:
@@ -169,7 +185,9 @@ def _days(opened: Opened, metric: str, arm: str) -> str:
     )
     bound = ""
     if any(day.bound_high is not None for day in days):
-        bound = '<span class="wb-key wb-key-bound">what it has to pass to be decided early</span>'
+        bound = '<span class="wb-key wb-key-bound">what it had to pass on the days of the rule</span>'
+    if any(day.stopped for day in days):
+        bound += '<span class="wb-key wb-key-stop">the rule stopped</span>'
     keys = f'<span class="wb-key wb-key-band">95 % sure within</span>{bound}'
     told = f'<p class="wb-quiet">{safe(opened.stopping)}</p>' if opened.stopping else ""
     return f'<h3>Day by day</h3><p class="wb-legend">{keys}</p>{evolution(days, kind, words)}{told}'
@@ -182,7 +200,7 @@ def _segments(opened: Opened, metric: str, arm: str) -> str:
     kind = found.scale
     figures = [Figure(r.shrunk.value, r.shrunk.low, r.shrunk.high, target=0.0) for r in found.rows]
     raws = [Figure(r.raw.value, r.raw.low, r.raw.high) for r in found.rows]
-    around = scale_over([*figures, *raws])
+    around = scale_over([*figures, *(Figure(raw.value) for raw in raws)])  # one wild interval squeezes no other
     rows = "".join(
         f'<tr><th scope="row">{safe(r.name)}<span class="wb-gloss">{safe(counted(r.n, "unit"))}</span></th>'
         f'<td class="wb-plot">{interval(figure, around, raw)}</td>'
@@ -192,10 +210,12 @@ def _segments(opened: Opened, metric: str, arm: str) -> str:
     )
     axis = _axis(around, kind)
     return (
-        f"<h3>In each group</h3><p>{safe(found.sentence)}</p>"
+        f"<h3>In each group</h3><p>{safe(found.sentence)} "
+        '<span class="wb-quiet">From the data alone, whatever is set above.</span></p>'
         '<table class="wb-figures"><thead><tr><th scope="col">Group</th><th scope="col" class="wb-plot">'
         '<span class="wb-legend"><span class="wb-key wb-key-ours">all groups taken together</span>'
-        f'<span class="wb-key wb-key-theirs">this group alone</span></span>{axis}</th>'
+        '<span class="wb-key wb-key-theirs">this group alone</span>'
+        f'<span class="wb-key wb-key-limit">no difference</span></span>{axis}</th>'
         '<th scope="col">Best guess</th><th scope="col">Alone</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"
     )

@@ -53,7 +53,8 @@ CURVE_STYLE = """
 .wb-curve, .wb-before, .wb-bound { fill:none; vector-effect:non-scaling-stroke; stroke-linejoin:round; }
 .wb-curve { stroke:var(--ours); stroke-width:2.4; }
 .wb-before { stroke:var(--theirs); stroke-width:1.8; stroke-dasharray:6 4; }
-.wb-bound { stroke:var(--limit); stroke-width:1.8; stroke-dasharray:5 4; }
+.wb-bound { stroke:var(--limit); stroke-width:3; }
+.wb-stop { stroke:var(--ink); stroke-width:1.4; stroke-dasharray:3 3; vector-effect:non-scaling-stroke; }
 .wb-zero { stroke:#6b7683; stroke-width:1; vector-effect:non-scaling-stroke; }
 .wb-band { fill:#dcebf6; }
 .wb-along { position:relative; height:22px; border-top:1px solid #b8c2cd; margin:0 0 8px; }
@@ -79,5 +80,7 @@ CURVE_STYLE = """
   width:14px; height:10px; border-radius:2px; background:#dcebf6; border-top:2px solid var(--ours);
 }
 .wb-key-before::before { width:16px; border-top:2px dashed var(--theirs); }
-.wb-key-bound::before { width:16px; border-top:2px dashed var(--limit); }
+.wb-key-bound::before { width:14px; border-top:3px solid var(--limit); }
+.wb-key-stop::before { height:13px; border-left:2px dashed var(--ink); }
+.wb-closely .wb-part b { hyphens:none; }
 """

@@ -23,6 +23,8 @@ from workbench.views.words import safe
 
 WIDTH, HEIGHT = 1000, 220  # of a picture's own units
 TOP, FLOOR = 10, 196  # between which a curve lies
+MARK = 11  # half the length of a look's mark
+EDGE = 5  # percent of the width from which a label would be cut off if it were centred
 
 
 def belief(look: Look) -> str:
@@ -65,10 +67,19 @@ def evolution(days: Sequence[Day], kind: Kind, words: str) -> str:
 
     band = " ".join([xy(i, d.high) for i, d in enumerate(days)] + [xy(i, days[i].low) for i in _backwards(len(days))])
     drawn = [f'<polygon class="wb-band" points="{band}"/>']
-    for side in ("bound_low", "bound_high"):
-        known = [(i, getattr(d, side)) for i, d in enumerate(days) if getattr(d, side) is not None]
-        points = " ".join(xy(i, value) for i, value in known)
-        drawn += [f'<polyline class="wb-bound" points="{points}"/>'] if known else []
+    drawn += [
+        f'<line class="wb-bound" x1="{max(0.0, i * step - MARK):.1f}" x2="{min(WIDTH, i * step + MARK):.1f}" '
+        f'y1="{y}" y2="{y}"/>'
+        for i, day in enumerate(days)
+        for bound in (day.bound_low, day.bound_high)
+        if bound is not None and up.low <= bound <= up.high
+        for y in [xy(i, bound).partition(",")[2]]
+    ]
+    drawn += [
+        f'<line class="wb-stop" x1="{i * step:.1f}" x2="{i * step:.1f}" y1="0" y2="{FLOOR}"/>'
+        for i, day in enumerate(days)
+        if day.stopped
+    ]
     zero = xy(0, 0.0).partition(",")[2]
     drawn.append(f'<line class="wb-zero" x1="0" x2="{WIDTH}" y1="{zero}" y2="{zero}"/>')
     middle = " ".join(xy(i, d.value) for i, d in enumerate(days))
@@ -105,7 +116,8 @@ HATCH = (
 
 def _framed(drawn: str, words: str, scale: Scale, kind: Kind) -> str:
     marks = "".join(
-        f'<span style="left:{scale.at(tick)}%">{safe(signed(tick, kind)) if tick else "no difference"}</span>'
+        f'<span style="left:{scale.at(tick)}%{_kept(scale.at(tick))}">'
+        f"{safe(signed(tick, kind)) if tick else 'no difference'}</span>"
         for tick in ticks(scale.low, scale.high)
     )
     return f'<div class="wb-plotted">{_svg(drawn, words)}<div class="wb-along">{marks}</div></div>'
@@ -149,3 +161,10 @@ def _bottom(percent: float) -> float:
 
 def _backwards(count: int) -> range:
     return range(count - 1, -1, -1)
+
+
+def _kept(percent: float) -> str:
+    """What keeps a label inside the picture where it stands near an end."""
+    if EDGE <= percent <= 100 - EDGE:
+        return ""
+    return ";transform:none" if percent < EDGE else ";transform:translateX(-100%)"
