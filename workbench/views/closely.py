@@ -158,7 +158,7 @@ def _picture(found: Look) -> str:
     parts = parts.replace(" %", "&nbsp;%")
     parts += _part(f"{signed(found.after.value, r.scale)}", "the effect, best guess")
     parts += _part(f"{signed(found.after.low, r.scale)} to {signed(found.after.high, r.scale)}", "95 % sure within")
-    parts += _part(f"{signed(found.raw.value, r.scale)}", "as the data alone says")
+    parts += _part(f"{signed(found.raw.value, r.scale)}", "nothing believed beforehand")
     title = f"How {r.arm} compares with {r.control}: {r.metric}"
     return (
         f"<h3>{safe(title)}</h3>"
