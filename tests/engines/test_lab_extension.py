@@ -1,5 +1,6 @@
 """The launcher in a real JupyterLab: its cards in a real browser, and nobody else gets an answer."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -147,6 +148,19 @@ def page(lab):
     assert wrong == []
 
 
+def palette(page):
+    """The command palette's field; the keys are pressed until JupyterLab, still busy opening, hears them."""
+    from playwright.sync_api import TimeoutError as TooLong
+
+    field = page.locator(".lm-CommandPalette-input:visible")
+    for _ in range(20):
+        page.keyboard.press("Control+Shift+C")
+        with contextlib.suppress(TooLong):
+            field.wait_for(timeout=3_000)
+            break
+    return field
+
+
 def card(page, label):
     return page.locator(".jp-LauncherCard", has_text=label)
 
@@ -179,8 +193,7 @@ def test_a_card_begins_an_experiment_and_the_run_form_is_put_below_its_parameter
     made = json.loads((root / "notebooks" / "free-shipping.ipynb").read_text("utf-8"))
     assert made["metadata"]["workbench"]["hypothesis"] == HOSTILE
 
-    page.keyboard.press("Control+Shift+C")
-    page.locator(".lm-CommandPalette-input:visible").fill("Workbench: Run Form")
+    palette(page).fill("Workbench: Run Form")
     page.locator(".lm-CommandPalette-item.lm-mod-active", has_text="Workbench: Run Form").wait_for()  # it has searched
     page.keyboard.press("Enter")
     form = page.locator(".jp-Notebook .jp-CodeCell", has_text="workbench.form()")
