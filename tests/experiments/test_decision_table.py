@@ -103,6 +103,12 @@ def test_it_is_json_and_back():
     }
 
 
+def test_what_is_told_beside_it_is_no_part_of_it():
+    text = TABLE.as_json({"note": "for people"})
+    assert json.loads(text)["beside"] == {"note": "for people"}
+    assert DecisionTable.from_json(text) == TABLE and json.loads(text)["version"] == TABLE.version
+
+
 BODY = json.loads(TABLE.as_json())
 
 

@@ -10,6 +10,7 @@ import pytest
 
 import workbench
 from workbench.batch import parameters
+from workbench.experiments.decision_table import DecisionTable
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "price_bandit.ipynb"
 
@@ -57,7 +58,8 @@ def test_it_runs_the_case_from_end_to_end(monkeypatch):
     assert finding.figures["gain"].probability is not None and finding.figures["exploring"].target == 20000
     assert -0.3 < hands.numbers["elasticity.visits"] < -0.1
     assert {"design.json", "state.json", "table.json", "revenue.png", "lost.png"} == set(hands.files)
-    leaves = json.loads(hands.files["table.json"])["leaves"]
-    assert [leaf["leaf"] for leaf in leaves] == ["segment 1", "segment 2", "segment 3"]
-    assert all(sum(leaf["weights"]) == pytest.approx(1) and min(leaf["prices"]) >= 9 for leaf in leaves)
+    table = DecisionTable.from_json(hands.files["table.json"])
+    assert [leaf.name for leaf in table.leaves] == ["segment 1", "segment 2", "segment 3"]
+    charged = [float(arm) for arms in table.weights.values() for arm, weight in arms.items() if weight]
+    assert min(charged) >= 9 and max(charged) <= 59 and finding.details["table"] == table.version
     assert "logistic curve" in hands.said["lesson"][0] and "close" in hands.said

@@ -10,10 +10,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from workbench.errors import Misuse
+from workbench.experiments.decision_table import DecisionTable
 from workbench.experiments.price_reading import read_prices
 from workbench.experiments.price_state import PricingState, Sales
 from workbench.experiments.price_table import thompson_weights, weigh
-from workbench.experiments.pricing import FairBand, PricingDesign
+from workbench.experiments.pricing import FairBand, PricingDesign, arm_of
 
 PRICES = (9.0, 14.0, 19.0, 25.0, 29.0, 39.0, 59.0)
 NAMES = ("a", "b", "c", "d")
@@ -181,13 +182,25 @@ def test_a_unit_cost_moves_the_best_price_up():
     assert best[0] < best[1]
 
 
-def test_a_table_is_json_that_a_server_can_read():
+def test_a_table_is_served_as_a_decision_table():
     design = PricingDesign("plans", PRICES, {"a": 19.0, "b": 29.0}, floor=14.0)
-    body = json.loads(weigh(sold(design), np.random.default_rng(0)).as_json())
-    for leaf in body["leaves"]:
-        assert leaf["condition"] == {"segment": leaf["leaf"]}
-        assert sum(leaf["weights"]) == pytest.approx(1) and min(leaf["prices"]) >= 14
-    assert body["format"] == "workbench.pricing.table/1" and body["currency"] == "EUR"
+    table = weigh(sold(design), np.random.default_rng(0))
+    body = json.loads(table.as_json())
+    served = DecisionTable.from_json(table.as_json())
+    assert served == table.decisions and body["beside"]["currency"] == "EUR"
+    assert set(body["beside"]["revenue_a_visitor"]) == {"a", "b"} and body["beside"]["note"] == table.note
+    for segment, row in zip("ab", table.weights, strict=True):
+        assert list(map(served.weights[segment].get, map(arm_of, PRICES))) == pytest.approx(row.tolist(), abs=1e-12)
+        assert served.weights[segment]["9"] == 0
+        for i in range(200):
+            arm, propensity, version, leaf = served.choose(f"customer {i}", {"segment": segment})
+            assert (float(arm), propensity, version) == table.offer(segment, f"customer {i}") and leaf == segment
+
+
+def test_nothing_is_tried_on_whoever_is_of_no_segment():
+    design = PricingDesign("plans", PRICES, {"a": 29.0, "b": 19.0})
+    served = weigh(sold(design), np.random.default_rng(0)).decisions
+    assert served.choose("customer 1", {"segment": "c"})[:2] == ("19", 1.0) == served.choose("customer 2")[:2]
 
 
 def test_with_a_level_that_is_none_it_refuses():

@@ -43,5 +43,5 @@ def price_finding(table: PriceTable, *, certainty: float, run_id: str, at: datet
         data_digest=reading.state.digest,
         run_id=run_id,
         at=at.astimezone(UTC).isoformat(),
-        details={"certainty": certainty, "table": table.digest, "sentences": reading.sentences},
+        details={"certainty": certainty, "table": table.decisions.version, "sentences": reading.sentences},
     )

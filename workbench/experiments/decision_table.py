@@ -36,6 +36,7 @@ from workbench.errors import Misuse
 from workbench.experiments.leaves import DEFAULT, Context, Leaf, finder
 
 FORMAT = "workbench.decision-table/1"
+HINT = "give the JSON that `workbench bandit table --json` or `workbench price table --json` prints"
 WHOLE = 1 << 64
 MASK = WHOLE - 1
 DIGITS = 12  # decimals of a weight, so that the same evidence gives the same table whatever the order of its sums
@@ -152,10 +153,16 @@ class DecisionTable:
         """The name of the leaf that a context falls into."""
         return str(self._serving[2](context))
 
-    def as_json(self) -> str:
-        """The table as text that any server can read: leaf, condition, weights."""
+    def as_json(self, beside: Mapping[str, Any] | None = None) -> str:
+        """The table as text that any server can read: leaf, condition, weights.
+
+        Args:
+            beside: What people may want to know with it, under "beside"; no part of the version, and never read back.
+        """
         body = {"format": FORMAT, "version": self.version, **self._body()}
-        return json.dumps(body, indent=1, ensure_ascii=False)
+        if beside is not None:
+            body["beside"] = dict(beside)
+        return json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> DecisionTable:
@@ -173,7 +180,7 @@ class DecisionTable:
         if table.version != body["version"]:
             raise Misuse(
                 f"the table says that it is version {body['version']}; its content is version {table.version}",
-                hint="it was edited or cut; make it anew from the bandit's state",
+                hint="it was edited or cut; make it anew from the state",
             )
         return table
 
@@ -202,16 +209,15 @@ def _object(text: str) -> dict[str, Any]:
     Raises:
         Misuse: It has another form.
     """
-    hint = "give the JSON that `workbench bandit table --json` prints"
     try:
         body = json.loads(text)
     except ValueError as error:
-        raise Misuse(f"the table is no JSON: {error}", hint=hint) from error
+        raise Misuse(f"the table is no JSON: {error}", hint=HINT) from error
     if not isinstance(body, dict) or body.get("format") != FORMAT:
-        raise Misuse(f"this is no decision table of the form {FORMAT}", hint=hint)
+        raise Misuse(f"this is no decision table of the form {FORMAT}", hint=HINT)
     leaves = body.get("leaves")
     formed = (
-        set(body) == {"format", "version", "experiment", "leaves"}
+        set(body) - {"beside"} == {"format", "version", "experiment", "leaves"}
         and isinstance(body["experiment"], str)
         and isinstance(leaves, list)
         and all(isinstance(one, dict) and set(one) == {"leaf", "condition", "weights"} for one in leaves)
@@ -221,5 +227,5 @@ def _object(text: str) -> dict[str, Any]:
         and leaves[-1]["condition"] == {}
     )
     if not formed:
-        raise Misuse("the decision table has other fields than it should, or no default leaf at its end", hint=hint)
+        raise Misuse("the decision table has other fields than it should, or no default leaf at its end", hint=HINT)
     return body

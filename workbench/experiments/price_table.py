@@ -2,8 +2,10 @@
 
 Weights are Thompson's: how often a price brings the most in draws of revenue a visitor. They are taken
 from a stated number of draws; once the table is out, its weights *are* the probabilities by which
-prices are given, so the propensity of every answer is known exactly and logged with it. Rules, kept in
-every table:
+prices are given. It is served as a `DecisionTable`, whose arms are the prices as text and whose leaves
+are the segments; every choice read off it carries its propensity, for the log (`price_log`). Whoever is
+of no segment falls to the default leaf, where nothing is tried: the lowest of the prices that segments
+were charged before the experiment. Rules, kept in every table:
 
 - no price below the floor, none further than the largest move from what the segment was last charged;
 - all prices of a fair band's segments lie within its ratio and gap; the band's place is chosen by one
@@ -11,7 +13,7 @@ every table:
 - the table does not plan to spend more on exploring than is left of the budget, and does not explore
   once that is spent;
 - one customer sees one price as long as the table stands, and keeps it with the next one unless the
-  weights around it moved: a customer's place among the prices is a hash of customer and experiment.
+  weights around it moved (`decision_table`).
 
 A boldness below one shrinks the draws towards the mode, which earns more over a finite horizon and
 explores less (Chapelle & Li 2011, An Empirical Evaluation of Thompson Sampling).
@@ -21,25 +23,27 @@ explores less (Chapelle & Li 2011, An Empirical Evaluation of Thompson Sampling)
 >>> table = weigh(PricingState(design), np.random.default_rng(0))
 >>> bool(table.weights[0, 2] == 0), round(float(table.weights.sum()), 12)
 (True, 1.0)
+>>> table.decisions.choose("customer 7", {"segment": "medium"})[:2]
+('19', 1.0)
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from workbench.errors import Misuse
+from workbench.experiments.decision_table import DecisionTable
+from workbench.experiments.leaves import DEFAULT, Leaf
 from workbench.experiments.price_reading import DRAWS, PriceReading, money, read_prices
 from workbench.experiments.price_state import PricingState
-from workbench.experiments.pricing import Allowed, PricingDesign
+from workbench.experiments.pricing import Allowed, PricingDesign, arm_of
 from workbench.stats.moments import Floats
 
-FORMAT = "workbench.pricing.table/1"
+SEGMENT = "segment"  # the attribute of a customer that the table asks for
 
 
 class Offer(NamedTuple):
@@ -47,6 +51,7 @@ class Offer(NamedTuple):
 
     price: float  # in the currency
     propensity: float  # the probability by which the table gives this price in this segment
+    table_version: str  # of the decision table it was read off
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,47 +71,30 @@ class PriceTable:
         return self.reading.state.design
 
     @cached_property
-    def digest(self) -> str:
-        """SHA-256 of design, counts and weights."""
-        text = self.reading.state.as_json() + json.dumps(self.weights.tolist())
-        return hashlib.sha256(text.encode()).hexdigest()
+    def decisions(self) -> DecisionTable:
+        """The table that is served: segments as leaves, prices as arms."""
+        arms = [arm_of(price) for price in self.design.prices]
+        rows = dict(zip(self.design.segments, self.weights.tolist(), strict=True))
+        weights = {segment: dict(zip(arms, row, strict=True)) for segment, row in rows.items()}
+        before = arm_of(min(self.design.start.values()))
+        weights[DEFAULT] = {arm: float(arm == before) for arm in arms}
+        return DecisionTable.of(self.design.name, weights, [Leaf(name, {SEGMENT: name}) for name in rows])
 
     def offer(self, segment: str, customer: str) -> Offer:
         """The price that one customer sees while this table stands, with its propensity.
 
         Raises:
-            Misuse: There is no such segment.
+            Misuse: There is no such segment, or the customer's name is no text.
         """
         if segment not in self.design.start:
             raise Misuse(f"there is no segment {segment!r}; the table has {', '.join(self.design.segments)}")
-        row = self.weights[self.design.segments.index(segment)]
-        drawn = hashlib.sha256(f"{self.design.name}\n{segment}\n{customer}".encode()).digest()
-        at = int.from_bytes(drawn[:7], "big") / 2**56
-        given = np.flatnonzero(row)
-        place = int(np.searchsorted(np.cumsum(row[given]), at, side="right"))
-        k = int(given[min(place, len(given) - 1)])
-        return Offer(self.design.prices[k], float(row[k]))
+        choice = self.decisions.choose(customer, {SEGMENT: segment})
+        return Offer(float(choice.arm), choice.propensity, choice.table_version)
 
     def as_json(self) -> str:
-        """The table as text: one leaf a segment, with its condition and weights."""
-        leaves = [
-            {
-                "leaf": segment,
-                "condition": {"segment": segment},
-                "prices": [p for p, w in zip(self.design.prices, row, strict=True) if w],
-                "weights": [w for w in row.tolist() if w],
-                "sentence": self.reading.sentences[segment],
-            }
-            for segment, row in zip(self.design.segments, self.weights, strict=True)
-        ]
-        body: dict[str, Any] = {
-            "format": FORMAT,
-            "design": self.design.name,
-            "currency": self.design.currency,
-            "digest": self.digest,
-        }
-        body |= {"draws": self.draws, "planned_cost": self.planned_cost, "note": self.note, "leaves": leaves}
-        return json.dumps(body | self.reading.as_json(), indent=1, ensure_ascii=False, allow_nan=False)
+        """The decision table as text, and beside it what is known of each price, in numbers and sentences."""
+        told = {"currency": self.design.currency, "note": self.note, "planned_cost": self.planned_cost}
+        return self.decisions.as_json(told | {"draws": self.draws} | self.reading.as_json())
 
 
 def weigh(state: PricingState, rng: np.random.Generator, *, level: float = 0.95, draws: int = DRAWS) -> PriceTable:

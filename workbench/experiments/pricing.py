@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import Misuse
+from workbench.experiments.leaves import DEFAULT
 from workbench.stats.moments import Floats
 
 Allowed = npt.NDArray[np.bool_]
@@ -82,6 +83,9 @@ class PricingDesign:
             raise Misuse(f"prices are {list(self.prices)}; two or more are needed, above zero and rising")
         if not self.start:
             raise Misuse("the design has no segment", hint='name each with its price of today, as in {"small": 19.0}')
+        if DEFAULT in self.start or not all(self.start):
+            taken = f"each needs a name, and {DEFAULT!r} is taken: it is where whoever is of no segment falls"
+            raise Misuse(f"the segments are {list(self.start)}; {taken}")
         for field, least in (("unit_cost", 0.0), ("floor", 0.0), ("largest_move", 0.0), ("budget", 0.0)):
             value = getattr(self, field)
             if value is not None and not (math.isfinite(value) and value >= least):
@@ -165,7 +169,7 @@ class PricingDesign:
         try:
             body = json.loads(text)
         except json.JSONDecodeError as error:
-            raise Misuse(f"this is no JSON: {error}") from error
+            raise Misuse(f"this is no JSON: {error}", hint=f"a design looks like {EXAMPLE}") from error
         return cls.from_body(body)
 
     @classmethod
@@ -187,9 +191,10 @@ class PricingDesign:
         except Misuse:
             raise
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise Misuse(f"this is no pricing design: {error!r}", hint=f"it looks like {EXAMPLE}") from error
+            wrong = f"it lacks {error}" if isinstance(error, KeyError) else f"it has another form ({error})"
+            raise Misuse(f"this is no pricing design: {wrong}", hint=f"a design looks like {EXAMPLE}") from error
         if form != FORMAT:
-            raise Misuse(f"the format is {form!r}; it must be {FORMAT!r}")
+            raise Misuse(f"the format is {form!r}; it must be {FORMAT!r}", hint=f"a design looks like {EXAMPLE}")
         return design
 
     def _check_moves(self) -> None:
@@ -227,6 +232,15 @@ class PricingDesign:
                     "fair band forbids",
                     hint="start from prices within the band",
                 )
+
+
+def arm_of(price: float) -> str:
+    """A price as the arm of a decision table: its shortest text, from which it is read again without loss.
+
+    >>> arm_of(29.0), arm_of(29.5), float(arm_of(0.1 + 0.2)) == 0.1 + 0.2
+    ('29', '29.5', True)
+    """
+    return repr(float(price)).removesuffix(".0")
 
 
 EXAMPLE = json.dumps({"format": FORMAT, "name": "plans", "prices": [19, 29], "start": {"small": 19}})
