@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from workbench.errors import EngineError, Misuse
-from workbench.experiments.bandit_json import leaves_from_json, read_state, write_state
+from workbench.experiments.bandit_json import leaves_from_json, state_file
 from workbench.experiments.bandits import (
     FIRST,
     BanditDesign,
@@ -175,9 +175,9 @@ def test_what_is_no_design_is_refused(change, said):
 def test_a_state_is_json_and_back(tmp_path, fading):
     state = update(BanditState.start(design(reward="revenue", **FADING[fading])), observed("revenue"))
     assert BanditState.from_json(state.as_json()) == state
-    write_state(tmp_path / "s.json", state)
-    assert read_state(tmp_path / "s.json") == state
-    assert [p.name for p in tmp_path.iterdir()] == ["s.json"]
+    state_file(tmp_path / "s.json").begin(state)
+    assert state_file(tmp_path / "s.json").read() == state
+    assert {p.name for p in tmp_path.iterdir()} == {"s.json", "s.json.lock"}
 
 
 def test_an_empty_state_is_json_and_back():
@@ -229,13 +229,13 @@ def test_a_changed_state_is_refused(path, value, said):
 
 def test_a_file_that_is_none_is_refused(tmp_path):
     with pytest.raises(Misuse, match="cannot be read"):
-        read_state(tmp_path / "none.json")
+        state_file(tmp_path / "none.json").read()
     with pytest.raises(Misuse, match="no JSON"):
         BanditState.from_json("{")
     with pytest.raises(Misuse, match="no JSON"):
         leaves_from_json("[")
     with pytest.raises(EngineError, match="cannot be written"):
-        write_state(tmp_path / "no" / "s.json", BanditState.start(design()))
+        state_file(tmp_path / "no" / "s.json").begin(BanditState.start(design()))
 
 
 def test_a_day_is_a_date():

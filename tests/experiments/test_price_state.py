@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from workbench.errors import Misuse
-from workbench.experiments.price_state import PricingState, Sales, read_sales
+from workbench.experiments.price_state import PricingState, Sales
 from workbench.experiments.pricing import PricingDesign
 
 DESIGN = PricingDesign("plans", (9.0, 19.0, 29.0), {"small": 19.0, "large": 29.0}, half_life=2.0)
@@ -30,6 +30,13 @@ def test_the_same_sales_do_not_count_twice():
     state = PricingState(DESIGN).updated(MONDAY)
     with pytest.raises(Misuse, match="count twice"):
         state.updated(MONDAY)
+
+
+def test_a_batch_is_known_by_its_log_where_there_is_one():
+    state = PricingState(DESIGN).updated(MONDAY, "a" * 64)
+    assert state.updated(MONDAY, "b" * 64).by_day.seen.sum() == 300
+    with pytest.raises(Misuse, match="count twice"):
+        state.updated(TUESDAY, "a" * 64)
 
 
 def test_older_sales_count_less_and_stay_whole_in_the_state():
@@ -63,19 +70,10 @@ def test_a_row_that_does_not_fit_is_refused(row, said):
         PricingState(DESIGN).updated([Sales(*row)])
 
 
-def test_a_log_is_read_from_csv():
-    text = "day,segment,price,seen,bought\n2026-03-02,small,19,100,20\n2026-03-02,small,29.0,50,5\n"
-    assert read_sales(text) == MONDAY
-    with pytest.raises(Misuse, match="lacks bought"):
-        read_sales("day,segment,price,seen\n")
-    with pytest.raises(Misuse, match="no row of sales"):
-        read_sales("day,segment,price,seen,bought\n")
-    with pytest.raises(Misuse, match="line 2"):
-        read_sales("day,segment,price,seen,bought\n2026-03-02,small,x,1,1\n")
-
-
 def test_a_state_that_was_tampered_with_is_refused():
     body = json.loads(PricingState(DESIGN).updated(MONDAY).as_json())
+    with pytest.raises(Misuse, match="no JSON"):
+        PricingState.from_json("{")
     for change in ({"rows": body["rows"] * 2}, {"rows": [["2026-03-02"]]}, {"format": "x"}, {"sources": 3}):
         with pytest.raises(Misuse):
             PricingState.from_json(json.dumps(body | change))

@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from dataclasses import asdict, fields
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from workbench.batch.folders import write_whole
-from workbench.errors import EngineError, Misuse
+from workbench.errors import Misuse
 from workbench.experiments.bandits import BanditDesign, BanditState, Cell
 from workbench.experiments.leaves import Leaf
+from workbench.experiments.state_file import StateFile
 from workbench.stats.bandits import Tally
 
 FORMAT = "workbench.bandit/1"
@@ -34,53 +33,9 @@ NUMBERS: dict[str, tuple[type, ...]] = {
 }
 
 
-def read_state(path: Path) -> BanditState:
-    """The state in a file.
-
-    Raises:
-        Misuse: There is no such file, or it holds no state.
-    """
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misuse(f"the bandit's state {path} cannot be read: {error}", hint=HINT) from error
-    return from_json(text)
-
-
-def write_state(path: Path, state: BanditState) -> None:
-    """Write a state, whole or not at all.
-
-    Raises:
-        EngineError: The file cannot be written.
-    """
-    try:
-        write_whole(path, to_json(state) + "\n")
-    except OSError as error:
-        raise EngineError(f"{path} cannot be written: {error.strerror}") from error
-
-
-def change_file(path: Path, change: Callable[[BanditState], BanditState]) -> BanditState:
-    """Read a state, change it and write it, one process at a time; what was written.
-
-    Raises:
-        Misuse: There is no such file, it holds no state, or the change is refused.
-        EngineError: The file cannot be locked or written.
-    """
-    from filelock import FileLock
-
-    if not path.is_file():
-        return read_state(path)
-    lock = FileLock(f"{path}.lock", mode=0o600)
-    try:
-        lock.acquire()
-    except OSError as error:
-        raise EngineError(f"{path} cannot be locked: {error.strerror}") from error
-    try:
-        changed = change(read_state(path))
-        write_state(path, changed)
-    finally:
-        lock.release()
-    return changed
+def state_file(path: Path) -> StateFile[BanditState]:
+    """The file in which a bandit is kept."""
+    return StateFile(path, from_json, "the bandit's state", HINT)
 
 
 def to_json(state: BanditState) -> str:
@@ -105,7 +60,7 @@ def from_json(text: str) -> BanditState:
     Raises:
         Misuse: The text is no such state, or its evidence does not fit its design.
     """
-    body = _loaded(text, "the bandit's state")
+    body = _loaded(text, "the bandit's state", HINT)
     if not isinstance(body, dict) or body.get("format") != FORMAT:
         raise Misuse(f"this is no bandit's state of the form {FORMAT}", hint=HINT)
     _same(set(body), FIELDS, "the state")
@@ -153,11 +108,11 @@ def _leaves(body: Any) -> tuple[Leaf, ...]:
     return tuple(found)
 
 
-def _loaded(text: str, what: str) -> Any:
+def _loaded(text: str, what: str, hint: str = "") -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise Misuse(f"{what} is no JSON: {error}", hint=HINT) from error
+        raise Misuse(f"{what} is no JSON: {error}", hint=hint) from error
 
 
 def _cell(design: BanditDesign, one: Any) -> tuple[Cell, Tally]:

@@ -58,6 +58,7 @@ class Columns:
 
 
 COLUMNS = Columns()
+HINT = "give a .jsonl, .csv or .parquet file"
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,21 +98,25 @@ class BanditLog:
         Raises:
             Misuse: It cannot be read, a column is absent, or a value is missing or of the wrong kind.
         """
+        if not path.is_file():
+            raise Misuse(f"the log {path} cannot be read: there is no such file", hint=HINT)
         frame = _json_lines(path) if path.suffix == ".jsonl" else read_table(path)
         for name in (columns.arm, columns.reward, columns.target):
             if name is not None and name not in frame:
                 known = ", ".join(map(str, frame.columns))
                 raise Misuse(f"{path} has no column {name!r}", hint=f"the columns are: {known}")
-        texts = {name: _texts(frame, name) for name in (columns.arm, columns.leaf, columns.unit, columns.table_version)}
+        texts = {
+            name: texts_of(frame, name) for name in (columns.arm, columns.leaf, columns.unit, columns.table_version)
+        }
         return cls(
             arm=texts[columns.arm] or (),
-            reward=_numbers(frame, columns.reward),
-            propensity=_numbers(frame, columns.propensity) if columns.propensity in frame else None,
+            reward=numbers_of(frame, columns.reward),
+            propensity=numbers_of(frame, columns.propensity) if columns.propensity in frame else None,
             unit=texts[columns.unit],
             leaf=texts[columns.leaf] or [DEFAULT] * len(frame),
-            day=[_day(value) for value in frame[columns.day]] if columns.day in frame else None,
+            day=days_of(frame, columns.day),
             table_version=texts[columns.table_version],
-            target=None if columns.target is None else _numbers(frame, columns.target),
+            target=None if columns.target is None else numbers_of(frame, columns.target),
         )
 
     def __len__(self) -> int:
@@ -206,7 +211,7 @@ def _json_lines(path: Path) -> pd.DataFrame:
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise Misuse(f"{path} cannot be read: {error}", hint="give a .jsonl, .csv or .parquet file") from error
+        raise Misuse(f"{path} cannot be read: {error}", hint=HINT) from error
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
@@ -221,8 +226,8 @@ def _json_lines(path: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _texts(frame: pd.DataFrame, name: str) -> list[str] | None:
-    """A column as texts, or None where it is absent.
+def texts_of(frame: pd.DataFrame, name: str) -> list[str] | None:
+    """A column as texts, or None where it is absent; numbers in their shortest form, 29 and 29.5.
 
     Raises:
         Misuse: A value is missing.
@@ -231,10 +236,10 @@ def _texts(frame: pd.DataFrame, name: str) -> list[str] | None:
         return None
     if frame[name].isna().any():
         raise Misuse(f"{name} is missing in row {int(frame[name].isna().to_numpy().argmax()) + 1}")
-    return [str(value) for value in frame[name]]
+    return [str(value).removesuffix(".0") if isinstance(value, float) else str(value) for value in frame[name]]
 
 
-def _numbers(frame: pd.DataFrame, name: str) -> Floats:
+def numbers_of(frame: pd.DataFrame, name: str) -> Floats:
     """A column as numbers.
 
     Raises:
@@ -247,6 +252,15 @@ def _numbers(frame: pd.DataFrame, name: str) -> Floats:
     if not np.isfinite(values).all():
         raise Misuse(f"{name} is missing or infinite in row {int(np.argmax(~np.isfinite(values))) + 1}")
     return np.asarray(values, dtype=np.float64)
+
+
+def days_of(frame: pd.DataFrame, name: str) -> list[date] | None:
+    """A column as days, or None where it is absent.
+
+    Raises:
+        Misuse: A value is no day.
+    """
+    return [_day(value) for value in frame[name]] if name in frame else None
 
 
 def _day(value: Any) -> date:

@@ -16,23 +16,24 @@ JSON, so that a table of prices can be made again from it years later. Rules:
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from workbench.errors import Misuse
 from workbench.experiments.pricing import PricingDesign
+from workbench.experiments.state_file import StateFile
 from workbench.stats.moments import Floats
 
 FORMAT = "workbench.pricing.state/1"
+HINT = "make one with `workbench price start DESIGN STATE`"
 COLUMNS = ("day", "segment", "price", "seen", "bought")
 
 
@@ -64,8 +65,12 @@ class PricingState:
     cells: Mapping[Place, tuple[int, int]] = field(default_factory=dict)  # seen and bought
     sources: tuple[str, ...] = ()  # SHA-256 of each batch of sales that was added, sorted
 
-    def updated(self, sales: Iterable[Sales]) -> PricingState:
+    def updated(self, sales: Iterable[Sales], source: str | None = None) -> PricingState:
         """The state with more sales.
+
+        Args:
+            sales: What was sold, in any order.
+            source: SHA-256 of the log that they were counted from; None: they are known by what they say.
 
         Raises:
             Misuse: A row does not fit the design, is no count, or the same batch is in already.
@@ -73,7 +78,7 @@ class PricingState:
         rows = sorted(self._checked(row) for row in sales)
         if not rows:
             return self
-        source = hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+        source = source or hashlib.sha256(json.dumps(rows).encode()).hexdigest()
         cells: dict[Place, tuple[int, int]] = {}
         for row in rows:
             _add(cells, (row.day, row.segment, row.price), (row.seen, row.bought))
@@ -88,7 +93,10 @@ class PricingState:
         if self.design != other.design:
             raise Misuse(f"states of different designs do not add: {self.design.name}, {other.design.name}")
         if twice := sorted(set(self.sources) & set(other.sources)):
-            raise Misuse(f"the sales {twice[0][:12]}… are in already; added again, they would count twice")
+            raise Misuse(
+                f"the sales {twice[0][:12]}… are in already; added again, they would count twice",
+                hint="give only the sales that came since, in another file",
+            )
         cells = dict(self.cells)
         for place, counts in other.cells.items():
             _add(cells, place, counts)
@@ -161,14 +169,12 @@ class PricingState:
         try:
             body = json.loads(text)
             if body["format"] != FORMAT:
-                raise Misuse(f"the format is {body['format']!r}; it must be {FORMAT!r}")
+                raise Misuse(f"the format is {body['format']!r}; it must be {FORMAT!r}", hint=HINT)
             empty = cls(PricingDesign.from_body(body["design"]))
             rows = [empty._checked(Sales(*row)) for row in body["rows"]]
             sources = tuple(sorted(str(source) for source in body["sources"]))
         except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise Misuse(
-                f"this is no state of a price experiment: {error!r}", hint="workbench price start DESIGN"
-            ) from error
+            raise Misuse(f"this is no state of a price experiment: {_said(error)}", hint=HINT) from error
         cells = {(row.day, row.segment, row.price): (row.seen, row.bought) for row in rows}
         if len(cells) < len(rows):
             raise Misuse("the state names a day, segment and price twice", hint="take it from a backup")
@@ -195,25 +201,16 @@ class PricingState:
         return clean
 
 
-def read_sales(text: str) -> list[Sales]:
-    """Sales from the text of a CSV file with columns day, segment, price, seen, bought.
+def state_file(path: Path) -> StateFile[PricingState]:
+    """The file in which a price experiment is kept."""
+    return StateFile(path, PricingState.from_json, "the price experiment's state", HINT)
 
-    Raises:
-        Misuse: A column is missing, a cell is no number, or there is no row.
-    """
-    reader = csv.DictReader(io.StringIO(text))
-    if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
-        raise Misuse(f"the log lacks {', '.join(missing)}", hint=f"its columns must be {', '.join(COLUMNS)}")
-    rows = []
-    for line, row in enumerate(reader, start=2):
-        try:
-            numbers = float(row["price"]), int(row["seen"]), int(row["bought"])
-        except (TypeError, ValueError) as error:
-            raise Misuse(f"line {line} of the log: {error}") from error
-        rows.append(Sales(row["day"], row["segment"], *numbers))
-    if not rows:
-        raise Misuse("the log has no row of sales", hint="a day without visitors needs no log")
-    return rows
+
+def _said(error: Exception) -> str:
+    """What is wrong with a text, for people."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"it is no JSON ({error})"
+    return f"it lacks {error}" if isinstance(error, KeyError) else f"it has another form ({error})"
 
 
 def _add(cells: dict[Place, tuple[int, int]], place: Place, counts: tuple[int, int]) -> None:
