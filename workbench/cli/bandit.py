@@ -39,7 +39,11 @@ def bandit() -> None:
     """Learn from a log which arm to play how often.
 
     What a plan would cost in a simulated world whose best arm changes, before any customer meets it, is told by the
-    notebook: workbench run bandit -p rule="top two" -p half_life=14
+    notebook `bandit`; there is no command of its own for it.
+
+    \b
+    Example:
+      workbench run bandit -p rule="top two" -p half_life=14
     """
 
 
@@ -67,7 +71,9 @@ def bandit() -> None:
 @click.option("--leaves", type=FILE, metavar="FILE", help='JSON: [{"leaf": "eu", "condition": {"region": "DE"}}].')
 @json_option
 def init(state: Path, arms: Sequence[str], lower: bool, leaves: Path | None, as_json: bool, **design: Any) -> None:
-    """Begin a bandit that knows nothing, in the file STATE; with --json, say what was written.
+    """Begin a bandit that knows nothing, in the file STATE.
+
+    With --json, say what was written, and which version its table has.
 
     \b
     Examples:
@@ -116,7 +122,7 @@ def update(
     A file that was taken in before is refused, so that nothing counts twice.
 
     With --tallies, LOG (.csv or .parquet) has one row for each leaf, arm and day, as a warehouse sums them up:
-    n and sum; but for binary rewards variance (var_pop), and for revenue also positive (how many rewards above
+    n and sum; unless rewards are binary, variance (var_pop); for revenue also positive (how many rewards are above
     zero), mean_log and variance_log (of the natural logarithm of those).
 
     \b

@@ -26,7 +26,9 @@ def price() -> None:
 @click.argument("state", metavar="STATE", type=FILE)
 @json_option
 def start(design_file: Path, state: Path, as_json: bool) -> None:
-    """Begin a price experiment: from a DESIGN in JSON, an empty STATE; with --json, say what was written.
+    """Begin a price experiment: from a DESIGN in JSON, an empty STATE.
+
+    With --json, say what was written, and which version its table has.
 
     \b
     Example:
@@ -52,11 +54,13 @@ def start(design_file: Path, state: Path, as_json: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Say what would be added and change nothing.")
 @json_option
 def update(state: Path, log: Path, dry_run: bool, as_json: bool) -> None:
-    """Add the sales of LOG to STATE; with --json, say what was added and how much there is now.
+    """Add the sales of LOG to STATE.
 
     LOG is the log of offers (.jsonl, .csv or .parquet), one record a visitor: unit, leaf (the segment), arm (the
     price), propensity and table_version as the table gave them, reward (price less unit cost, or 0) and day. Or it
     is a CSV file of counts, with columns day, segment, price, seen, bought. What was added before is refused.
+
+    With --json, say what was added, how much there is now, and which version the table has that follows from it.
 
     \b
     Examples:
@@ -97,9 +101,9 @@ def update(state: Path, log: Path, dry_run: bool, as_json: bool) -> None:
 )
 @json_option
 def table(state: Path, seed: int, level: float, as_json: bool) -> None:
-    """Weigh the next table of prices from STATE; with --json, as it is served.
+    """Weigh the next table of prices from STATE.
 
-    The JSON is a decision table as a bandit's is: the leaf whose condition holds for the customer's segment, its
+    The JSON is what a server needs, a decision table as a bandit's is: the leaf whose condition holds for the customer's segment, its
     prices by their weights; beside it the revenue a visitor of each price, and sentences. Whoever is of no segment
     is offered the lowest price that was charged before the experiment.
 
