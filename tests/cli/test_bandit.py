@@ -7,10 +7,10 @@ import pytest
 from click.testing import CliRunner
 
 from workbench.cli import main
-from workbench.experiments.bandit_log import BanditLog
-from workbench.experiments.bandit_worlds import World, simulate
-from workbench.experiments.bandits import BanditDesign
-from workbench.experiments.decision_table import DecisionTable
+from workbench.experiments.bandits.decision_table import DecisionTable
+from workbench.experiments.bandits.log import BanditLog
+from workbench.experiments.bandits.state import BanditDesign
+from workbench.experiments.bandits.worlds import World, simulate
 
 WORLD = World.steady({"old": 0.10, "new": 0.16}, days=3)
 NEW = DecisionTable.of("shop", {"default": {"old": 0.1, "new": 0.9}})

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 from workbench.cli import main
 from workbench.cli.price import update
-from workbench.experiments.bandit_log import LogRecord, append
-from workbench.experiments.decision_table import DecisionTable
-from workbench.experiments.price_state import PricingState
+from workbench.experiments.bandits.decision_table import DecisionTable
+from workbench.experiments.bandits.log import LogRecord, append
+from workbench.experiments.prices.state import PricingState
 
 DESIGN = {
     "format": "workbench.pricing/1",
@@ -66,7 +66,7 @@ def test_what_was_written_is_told_as_json(run):
 
 
 def test_a_served_table_its_log_and_the_next_table_go_round(run, tmp_path):
-    """price table → choose → the log of offers → price update and off-policy."""
+    """Price table → choose → the log of offers → price update and off-policy."""
     run("start", "plans.json", "state.json")
     first = DecisionTable.from_json(run("table", "state.json", "--json").stdout)
     records = []
@@ -129,7 +129,11 @@ def test_the_same_log_twice_is_refused(run):
         (("table", "monday.csv"), "monday.csv: this is no state of a price experiment: it is no JSON", "price start"),
         (("table", "plans.json"), "plans.json: the format is 'workbench.pricing/1'", "price start DESIGN STATE"),
         (("update", "nothing.json", "none.csv"), "state nothing.json cannot be read", "price start DESIGN STATE"),
-        (("update", "state.json", "none.csv"), "the log none.csv cannot be read: there is no such file", "seen, bought"),
+        (
+            ("update", "state.json", "none.csv"),
+            "the log none.csv cannot be read: there is no such file",
+            "seen, bought",
+        ),
         (("update", "state.json", "none.jsonl"), "the log none.jsonl cannot be read: there is no such file", ".jsonl"),
         (("update", "state.json", "plans.json"), "plans.json is no table that can be read", ".csv"),
         (("start", "none.json", "new.json"), "the design none.json cannot be read: there is no such file", '"prices"'),

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from workbench.errors import EngineError, Misuse
-from workbench.experiments.bandit_json import state_file as bandit_file
-from workbench.experiments.bandits import BanditDesign, BanditState
-from workbench.experiments.price_state import PricingState, Sales
-from workbench.experiments.price_state import state_file as price_file
-from workbench.experiments.pricing import PricingDesign
+from workbench.experiments.bandits.state import BanditDesign, BanditState
+from workbench.experiments.bandits.state_json import state_file as bandit_file
+from workbench.experiments.prices.design import PricingDesign
+from workbench.experiments.prices.state import PricingState, Sales
+from workbench.experiments.prices.state import state_file as price_file
 
 DESIGN = PricingDesign("plans", (19.0, 29.0), {"small": 19.0})
 MONDAY, TUESDAY = (Sales(f"2026-03-0{day}", "small", 19.0, 10, 1) for day in (2, 3))
@@ -53,7 +53,7 @@ def test_of_two_changes_at_once_neither_is_lost(kept):
 DIES = """
 import os, signal, sys
 from pathlib import Path
-from workbench.experiments.price_state import Sales, state_file
+from workbench.experiments.prices.state import Sales, state_file
 Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 state_file(Path(sys.argv[1])).change(lambda s: s.updated([Sales("2026-03-02", "small", 19.0, 10, 1)]))
 """

@@ -14,7 +14,7 @@ from workbench.cli.options import Command, Commands, json_option, print_json, pr
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
-    from workbench.experiments.bandits import BanditState
+    from workbench.experiments.bandits.state import BanditState
 
 LEAVES = 'it looks like [{"leaf": "eu", "condition": {"region": "DE"}}]'
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -81,8 +81,8 @@ def init(state: Path, arms: Sequence[str], lower: bool, leaves: Path | None, as_
       workbench bandit init offers.json --name offers --arm a --arm b --arm c --reward revenue \\
           --half-life 14 --leaves leaves.json
     """
-    from workbench.experiments.bandit_json import leaves_from_json, state_file
-    from workbench.experiments.bandits import BanditDesign, BanditState, decide_table
+    from workbench.experiments.bandits.state import BanditDesign, BanditState, decide_table
+    from workbench.experiments.bandits.state_json import leaves_from_json, state_file
     from workbench.experiments.state_file import read_file
 
     found = read_file(leaves, leaves_from_json, "the list of leaves", LEAVES) if leaves else ()
@@ -133,11 +133,11 @@ def update(
       workbench bandit update checkout.json sums.parquet --tallies
     """
     from workbench.data.digests import digest_file
-    from workbench.experiments.bandit_json import state_file
-    from workbench.experiments.bandit_log import BanditLog, Columns
-    from workbench.experiments.bandit_tallies import read_tallies
-    from workbench.experiments.bandits import add_tallies
-    from workbench.experiments.bandits import update as learn
+    from workbench.experiments.bandits.log import BanditLog, Columns
+    from workbench.experiments.bandits.state import add_tallies
+    from workbench.experiments.bandits.state import update as learn
+    from workbench.experiments.bandits.state_json import state_file
+    from workbench.experiments.bandits.tallies import read_tallies
 
     kept = state_file(state)
     known = kept.read()
@@ -173,7 +173,7 @@ def table(state: Path, as_json: bool) -> None:
       workbench bandit table checkout.json
       workbench bandit table checkout.json --json > table.json
     """
-    from workbench.experiments.bandit_json import state_file
+    from workbench.experiments.bandits.state_json import state_file
 
     _show(state_file(state).read(), as_json)
 
@@ -217,18 +217,16 @@ def off_policy(
       workbench off-policy log.csv --target p_new --reward bought --propensity p --json
       workbench off-policy log.jsonl --target table.json --floor 0.01 --range 0 1
     """
-    from workbench.experiments.bandit_log import BanditLog, Columns
-    from workbench.experiments.decision_table import HINT, DecisionTable
-    from workbench.experiments.off_policy import evaluate
+    from workbench.experiments.bandits.decision_table import HINT, DecisionTable
+    from workbench.experiments.bandits.log import BanditLog, Columns
+    from workbench.experiments.bandits.off_policy import evaluate
     from workbench.experiments.state_file import read_file
 
     is_table = Path(target).suffix == ".json"
     played = BanditLog.read(log, Columns(arm, reward, propensity, unit, leaf, target=None if is_table else target))
     found = evaluate(
         played,
-        read_file(Path(target), DecisionTable.from_json, "the table", HINT)
-        if played.target is None
-        else played.target,
+        read_file(Path(target), DecisionTable.from_json, "the table", HINT) if played.target is None else played.target,
         name=Path(target).stem,
         better="lower" if lower else "higher",
         clip=clip,
@@ -247,7 +245,7 @@ def off_policy(
 
 
 def _show(state: BanditState, as_json: bool) -> None:
-    from workbench.experiments.bandits import decide_table, shares
+    from workbench.experiments.bandits.state import decide_table, shares
 
     made = decide_table(state)
     if as_json:

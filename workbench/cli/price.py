@@ -11,7 +11,7 @@ from workbench.cli.options import Commands, json_option, print_json, print_table
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
-    from workbench.experiments.price_state import PricingState
+    from workbench.experiments.prices.state import PricingState
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -36,8 +36,8 @@ def start(design_file: Path, state: Path, as_json: bool) -> None:
              "start": {"small": 19, "large": 29}, "floor": 19, "budget": 2000}' > plans.json
       workbench price start plans.json state.json
     """
-    from workbench.experiments.price_state import PricingState, state_file
-    from workbench.experiments.pricing import EXAMPLE, PricingDesign
+    from workbench.experiments.prices.design import EXAMPLE, PricingDesign
+    from workbench.experiments.prices.state import PricingState, state_file
     from workbench.experiments.state_file import read_file
 
     design = read_file(design_file, PricingDesign.from_json, "the design", f"a design looks like {EXAMPLE}")
@@ -68,8 +68,8 @@ def update(state: Path, log: Path, dry_run: bool, as_json: bool) -> None:
       workbench price update state.json monday.csv --dry-run
       workbench price update state.json monday.csv --json
     """
-    from workbench.experiments.price_log import read_sold
-    from workbench.experiments.price_state import state_file
+    from workbench.experiments.prices.log import read_sold
+    from workbench.experiments.prices.state import state_file
 
     kept = state_file(state)
     known = kept.read()
@@ -114,9 +114,9 @@ def table(state: Path, seed: int, level: float, as_json: bool) -> None:
     """
     import numpy as np
 
-    from workbench.experiments.price_reading import price_tag
-    from workbench.experiments.price_state import state_file
-    from workbench.experiments.price_table import weigh
+    from workbench.experiments.prices.reading import price_tag
+    from workbench.experiments.prices.state import state_file
+    from workbench.experiments.prices.table import weigh
 
     found = weigh(state_file(state).read(), np.random.default_rng(seed), level=level)
     if as_json:
@@ -146,7 +146,7 @@ def _version(state: PricingState) -> str | None:
     """The version of the table that `workbench price table` would print; None where the limits leave none."""
     import numpy as np
 
-    from workbench.experiments.price_table import weigh
+    from workbench.experiments.prices.table import weigh
 
     try:
         return weigh(state, np.random.default_rng(0)).decisions.version

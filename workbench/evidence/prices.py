@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from workbench.evidence.finding import Figure, Finding
-from workbench.experiments.price_table import PriceTable
+from workbench.experiments.prices.table import PriceTable
 from workbench.experiments.words import slug
 
 
