@@ -1,5 +1,6 @@
 """`workbench price` from an empty state to a table, on files."""
 
+import contextlib
 import json
 import threading
 from datetime import date
@@ -90,10 +91,8 @@ def test_of_two_updates_at_once_neither_is_lost(run, tmp_path, monkeypatch):
     both, plain = threading.Barrier(2), PricingState.updated
 
     def slowly(self, sales, source=None):
-        try:
+        with contextlib.suppress(threading.BrokenBarrierError):
             both.wait(timeout=0.3)
-        except threading.BrokenBarrierError:
-            pass
         return plain(self, sales, source)
 
     monkeypatch.setattr(PricingState, "updated", slowly)

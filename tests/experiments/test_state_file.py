@@ -1,5 +1,6 @@
 """Of two changes at once neither is lost, and a process that dies leaves the file as it was."""
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -34,10 +35,8 @@ def test_of_two_changes_at_once_neither_is_lost(kept):
 
     def change(sales):
         def slowly(before):
-            try:
+            with contextlib.suppress(threading.BrokenBarrierError):
                 both.wait(timeout=0.3)
-            except threading.BrokenBarrierError:
-                pass
             return before.updated([sales])
 
         kept.change(slowly)

@@ -103,9 +103,9 @@ def update(state: Path, log: Path, dry_run: bool, as_json: bool) -> None:
 def table(state: Path, seed: int, level: float, as_json: bool) -> None:
     """Weigh the next table of prices from STATE.
 
-    The JSON is what a server needs, a decision table as a bandit's is: the leaf whose condition holds for the customer's segment, its
-    prices by their weights; beside it the revenue a visitor of each price, and sentences. Whoever is of no segment
-    is offered the lowest price that was charged before the experiment.
+    The JSON is what a server needs, a decision table as a bandit's is: the leaf whose condition holds for the
+    customer's segment, its prices by their weights; beside it the revenue a visitor of each price, and sentences.
+    Whoever is of no segment is offered the lowest price that was charged before the experiment.
 
     \b
     Examples:

@@ -49,8 +49,10 @@ def read_sold(path: Path, design: PricingDesign) -> Sold:
         Misuse: The file cannot be read, a column is absent, a value is of the wrong kind, or there is no sale of
             any segment.
     """
-    if path.suffix == ".csv" and "arm" not in (csv.DictReader([_first_line(path)]).fieldnames or ()):
-        return Sold(read_counts(read_text(path, "the log", HINT)), None, 0)
+    if path.suffix == ".csv":
+        text = read_text(path, "the log", HINT)
+        if "arm" not in next(csv.reader(io.StringIO(text)), []):
+            return Sold(read_counts(text), None, 0)
     log = BanditLog.read(path)
     return Sold(sales_of(log, design), digest_file(path), sum(leaf == DEFAULT for leaf in log.leaf))
 
@@ -95,10 +97,6 @@ def read_counts(text: str) -> list[Sales]:
     if not rows:
         raise Misuse("the log has no row of sales", hint="a day without visitors needs no log")
     return rows
-
-
-def _first_line(path: Path) -> str:
-    return read_text(path, "the log", HINT).partition("\n")[0]
 
 
 def _price(arm: str) -> float:
