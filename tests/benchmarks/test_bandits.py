@@ -36,7 +36,7 @@ print(json.dumps([decided, 3_000 / (time.perf_counter() - began)]))
 OURS = """
 import json, time
 import numpy as np
-from workbench.experiments.bandits import FIRST, BanditDesign, BanditState, Observation, decide_table, update
+from workbench.experiments.bandits.state import FIRST, BanditDesign, BanditState, Observation, decide_table, update
 
 rng = np.random.default_rng(1)
 design = BanditDesign("shop", tuple(f"arm{i}" for i in range(10)), "binary")

@@ -8,8 +8,8 @@ import time
 import numpy as np
 import pytest
 
-from workbench.experiments.price_rivals import RIVALS, smooth_thompson
-from workbench.experiments.price_worlds import PRICES, WORLDS, simulate
+from workbench.experiments.prices.rivals import RIVALS, smooth_thompson
+from workbench.experiments.prices.worlds import PRICES, WORLDS, simulate
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.slow]
 

@@ -7,10 +7,10 @@ import pytest
 from click.testing import CliRunner
 
 from workbench.cli import main
-from workbench.experiments.bandit_log import BanditLog
-from workbench.experiments.bandit_worlds import World, simulate
-from workbench.experiments.bandits import BanditDesign
-from workbench.experiments.decision_table import DecisionTable
+from workbench.experiments.bandits.decision_table import DecisionTable
+from workbench.experiments.bandits.log import BanditLog
+from workbench.experiments.bandits.state import BanditDesign
+from workbench.experiments.bandits.worlds import World, simulate
 
 WORLD = World.steady({"old": 0.10, "new": 0.16}, days=3)
 NEW = DecisionTable.of("shop", {"default": {"old": 0.1, "new": 0.9}})
@@ -113,16 +113,53 @@ def test_a_small_log_is_refused_in_words(log, tmp_path):
     assert done.exit_code == 0 and done.stdout.startswith("This log cannot say what table would have earned.")
 
 
+def test_what_was_begun_is_told_as_json(tmp_path):
+    common = ("--name", "x", "--arm", "a", "--arm", "b", "--reward", "binary", "--json")
+    told = json.loads(run("bandit", "init", tmp_path / "s.json", *common).stdout)
+    assert told["state"] == str(tmp_path / "s.json") and told["arms"] == ["a", "b"] and told["rows"] == 0
+    assert told["table_version"] == json.loads(run("bandit", "table", tmp_path / "s.json", "--json").stdout)["version"]
+
+
+def test_sums_of_a_warehouse_teach_what_the_rows_teach(state, log, tmp_path):
+    import pandas as pd
+
+    sums = pd.read_parquet(log).groupby(["arm", "day"])["reward"].agg(n="size", sum="sum").reset_index()
+    sums.to_csv(tmp_path / "sums.csv", index=False)
+    again = tmp_path / "again.json"
+    again.write_bytes(state.read_bytes())
+    summed = run("bandit", "update", state, tmp_path / "sums.csv", "--tallies", "--json")
+    assert summed.exit_code == 0 and summed.stderr == "3,000 decisions taken in\n"
+    assert summed.stdout == run("bandit", "update", again, log, "--json").stdout
+    twice = run("bandit", "update", state, tmp_path / "sums.csv", "--tallies")
+    assert twice.exit_code == 2 and "before" in twice.stderr
+
+
+def test_the_help_says_where_a_plan_can_be_tried():
+    assert "workbench run bandit" in run("bandit", "--help").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["bandit", "table", "none.json"], "cannot be read"),
-        (["bandit", "update", "none.json", "none.csv"], "cannot be read"),
-        (["off-policy", "none.parquet", "--target", "none.json"], "cannot be read"),
-        (["bandit", "init", "none/x.json", "--name", "x", "--arm", "a", "--reward", "binary"], "two or more"),
+        (["bandit", "table", "none.json"], "bandit's state none.json cannot be read: there is no such file"),
+        (["bandit", "update", "none.json", "none.csv"], "bandit's state none.json cannot be read"),
+        (["bandit", "update", "none.json", "none.csv", "--tallies"], "bandit's state none.json cannot be read"),
+        (["bandit", "update", "s.json", "none.csv"], "the log none.csv cannot be read: there is no such file"),
+        (["bandit", "update", "s.json", "none.csv", "--tallies"], "sums none.csv cannot be read"),
+        (["bandit", "table", "odd.json"], "odd.json: the bandit's state is no JSON"),
+        (["off-policy", "none.parquet", "--target", "none.json"], "the log none.parquet cannot be read"),
+        (["off-policy", "log.parquet", "--target", "none.json"], "the table none.json cannot be read"),
+        (["off-policy", "log.parquet", "--target", "odd.json"], "odd.json: the table is no JSON"),
     ],
 )
-def test_what_is_not_there_is_told(arguments, said, tmp_path, monkeypatch):
+def test_what_is_not_there_is_told(state, log, arguments, said, tmp_path, monkeypatch):
+    (tmp_path / "odd.json").write_text("{")
     monkeypatch.chdir(tmp_path)
     done = run(*arguments)
-    assert done.exit_code == 2 and said in done.stderr
+    assert done.exit_code == 2 and said in done.stderr and "[Errno" not in done.stderr and "hint: " in done.stderr
+
+
+def test_what_is_no_plan_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run("bandit", "init", "none/x.json", "--name", "x", "--arm", "a", "--reward", "binary")
+    assert done.exit_code == 2 and "two or more" in done.stderr

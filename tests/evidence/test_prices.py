@@ -8,9 +8,9 @@ import pytest
 
 from workbench.evidence import Finding
 from workbench.evidence.prices import price_finding
-from workbench.experiments.price_state import PricingState, Sales
-from workbench.experiments.price_table import weigh
-from workbench.experiments.pricing import PricingDesign
+from workbench.experiments.prices.design import PricingDesign
+from workbench.experiments.prices.state import PricingState, Sales
+from workbench.experiments.prices.table import weigh
 
 DESIGN = PricingDesign("plans", (19.0, 29.0), {"small companies": 19.0}, budget=500.0)
 

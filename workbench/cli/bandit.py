@@ -14,8 +14,9 @@ from workbench.cli.options import Command, Commands, json_option, print_json, pr
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
-    from workbench.experiments.bandits import BanditState
+    from workbench.experiments.bandits.state import BanditState
 
+LEAVES = 'it looks like [{"leaf": "eu", "condition": {"region": "DE"}}]'
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -35,7 +36,15 @@ def column_options(command: Command) -> Command:
 
 @click.group(cls=Commands)
 def bandit() -> None:
-    """Learn from a log which arm to play how often."""
+    """Learn from a log which arm to play how often.
+
+    What a plan would cost in a simulated world whose best arm changes, before any customer meets it, is told by the
+    notebook `bandit`; there is no command of its own for it.
+
+    \b
+    Example:
+      workbench run bandit -p rule="top two" -p half_life=14
+    """
 
 
 @bandit.command()
@@ -60,8 +69,11 @@ def bandit() -> None:
     "--borrow", type=float, default=0.0, help="Rewards that an arm's other leaves count for at most in a leaf."
 )
 @click.option("--leaves", type=FILE, metavar="FILE", help='JSON: [{"leaf": "eu", "condition": {"region": "DE"}}].')
-def init(state: Path, arms: Sequence[str], lower: bool, leaves: Path | None, **design: Any) -> None:
+@json_option
+def init(state: Path, arms: Sequence[str], lower: bool, leaves: Path | None, as_json: bool, **design: Any) -> None:
     """Begin a bandit that knows nothing, in the file STATE.
+
+    With --json, say what was written, and which version its table has.
 
     \b
     Examples:
@@ -69,14 +81,17 @@ def init(state: Path, arms: Sequence[str], lower: bool, leaves: Path | None, **d
       workbench bandit init offers.json --name offers --arm a --arm b --arm c --reward revenue \\
           --half-life 14 --leaves leaves.json
     """
-    from workbench.experiments.bandit_json import leaves_from_json, write_state
-    from workbench.experiments.bandits import BanditDesign, BanditState
+    from workbench.experiments.bandits.state import BanditDesign, BanditState, decide_table
+    from workbench.experiments.bandits.state_json import leaves_from_json, state_file
+    from workbench.experiments.state_file import read_file
 
-    if state.exists():
-        raise Misuse(f"{state} is there already", hint="give another file, or remove it")
-    found = leaves_from_json(_text(leaves)) if leaves else ()
+    found = read_file(leaves, leaves_from_json, "the list of leaves", LEAVES) if leaves else ()
     plan = BanditDesign(arms=tuple(arms), better="lower" if lower else "higher", leaves=found, **design)
-    write_state(state, BanditState.start(plan))
+    begun = BanditState.start(plan)
+    state_file(state).begin(begun)
+    if as_json:
+        told = {"state": str(state), "name": plan.name, "arms": plan.arms, "leaves": plan.names, "rows": begun.rows}
+        print_json(told | {"table_version": decide_table(begun).version})
     click.echo(f"{state} is begun; next: workbench bandit update {state} LOG", err=True)
 
 
@@ -86,6 +101,7 @@ def init(state: Path, arms: Sequence[str], lower: bool, leaves: Path | None, **d
 @column_options
 @click.option("--day-column", metavar="COL", default="day", show_default=True, help="Column that holds the day.")
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Day of all rows, for a log without days.")
+@click.option("--tallies", is_flag=True, help="LOG holds sums by leaf, arm and day in place of single decisions.")
 @click.option("--dry-run", is_flag=True, help="Show what would be played then; write nothing.")
 @json_option
 def update(
@@ -97,6 +113,7 @@ def update(
     leaf: str,
     day_column: str,
     day: datetime | None,
+    tallies: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -104,18 +121,29 @@ def update(
 
     A file that was taken in before is refused, so that nothing counts twice.
 
+    With --tallies, LOG (.csv or .parquet) has one row for each leaf, arm and day, as a warehouse sums them up:
+    n and sum; unless rewards are binary, variance (var_pop); for revenue also positive (how many rewards are above
+    zero), mean_log and variance_log (of the natural logarithm of those).
+
     \b
     Examples:
       workbench bandit update checkout.json monday.csv
       workbench bandit update checkout.json week.parquet --arm variant --reward bought --dry-run
       workbench bandit update checkout.json tuesday.csv --day 2026-01-31 --json
+      workbench bandit update checkout.json sums.parquet --tallies
     """
     from workbench.data.digests import digest_file
-    from workbench.experiments.bandit_json import change_file, read_state
-    from workbench.experiments.bandit_log import BanditLog, Columns
-    from workbench.experiments.bandits import update as learn
+    from workbench.experiments.bandits.log import BanditLog, Columns
+    from workbench.experiments.bandits.state import add_tallies
+    from workbench.experiments.bandits.state import update as learn
+    from workbench.experiments.bandits.state_json import state_file
+    from workbench.experiments.bandits.tallies import read_tallies
 
-    seen = BanditLog.read(log, Columns(arm=arm, reward=reward, unit=unit, leaf=leaf, day=day_column))
+    kept = state_file(state)
+    known = kept.read()
+    columns, on = Columns(arm=arm, reward=reward, unit=unit, leaf=leaf, day=day_column), day.date() if day else None
+    sums = read_tallies(log, known.design.reward, columns, on) if tallies else {}
+    seen = None if tallies else BanditLog.read(log, columns)
     digest = digest_file(log)
 
     def taken_in(before: BanditState) -> BanditState:
@@ -123,11 +151,12 @@ def update(
             raise Misuse(
                 f"{state} has taken in {log} before", hint="give only the rows that came since, in another file"
             )
-        after = learn(before, seen.observations(None if day is None else day.date()))
+        after = add_tallies(before, sums) if seen is None else learn(before, seen.observations(on))
         return replace(after, sources=(*before.sources, digest))
 
-    after = taken_in(read_state(state)) if dry_run else change_file(state, taken_in)
-    click.echo(f"{len(seen):,} decisions {'would be ' if dry_run else ''}taken in", err=True)
+    after = taken_in(known) if dry_run else kept.change(taken_in)
+    came = int(sum(tally.n for tally in sums.values())) if seen is None else len(seen)
+    click.echo(f"{came:,} decisions {'would be ' if dry_run else ''}taken in", err=True)
     _show(after, as_json)
 
 
@@ -144,9 +173,9 @@ def table(state: Path, as_json: bool) -> None:
       workbench bandit table checkout.json
       workbench bandit table checkout.json --json > table.json
     """
-    from workbench.experiments.bandit_json import read_state
+    from workbench.experiments.bandits.state_json import state_file
 
-    _show(read_state(state), as_json)
+    _show(state_file(state).read(), as_json)
 
 
 @click.command("off-policy")
@@ -180,21 +209,24 @@ def off_policy(
 ) -> None:
     """Say what another table would have earned, from the LOG of the one that played.
 
+    A table of prices is a target as a bandit's is: its log has the price as arm and the segment as leaf.
+
     \b
     Examples:
       workbench off-policy log.parquet --target table.json
       workbench off-policy log.csv --target p_new --reward bought --propensity p --json
       workbench off-policy log.jsonl --target table.json --floor 0.01 --range 0 1
     """
-    from workbench.experiments.bandit_log import BanditLog, Columns
-    from workbench.experiments.decision_table import DecisionTable
-    from workbench.experiments.off_policy import evaluate
+    from workbench.experiments.bandits.decision_table import HINT, DecisionTable
+    from workbench.experiments.bandits.log import BanditLog, Columns
+    from workbench.experiments.bandits.off_policy import evaluate
+    from workbench.experiments.state_file import read_file
 
     is_table = Path(target).suffix == ".json"
     played = BanditLog.read(log, Columns(arm, reward, propensity, unit, leaf, target=None if is_table else target))
     found = evaluate(
         played,
-        DecisionTable.from_json(_text(Path(target))) if played.target is None else played.target,
+        read_file(Path(target), DecisionTable.from_json, "the table", HINT) if played.target is None else played.target,
         name=Path(target).stem,
         better="lower" if lower else "higher",
         clip=clip,
@@ -213,7 +245,7 @@ def off_policy(
 
 
 def _show(state: BanditState, as_json: bool) -> None:
-    from workbench.experiments.bandits import decide_table, shares
+    from workbench.experiments.bandits.state import decide_table, shares
 
     made = decide_table(state)
     if as_json:
@@ -231,10 +263,3 @@ def _show(state: BanditState, as_json: bool) -> None:
     ]
     print_table(["leaf", "arm", "share of plays", "decisions", "mean reward"], rows)
     click.echo(f"table {made.version}, from {state.rows:,} decisions up to {state.day or 'no day yet'}")
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misuse(f"{path} cannot be read: {error}") from error

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from workbench.cli.options import Commands, json_option, print_json, print_table
-from workbench.errors import EngineError, Misuse
+from workbench.errors import Misuse
 
 if TYPE_CHECKING:
-    from workbench.experiments.price_state import PricingState
+    from workbench.experiments.prices.state import PricingState
+
+FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.group(cls=Commands)
@@ -20,10 +22,13 @@ def price() -> None:
 
 
 @price.command()
-@click.argument("design_file", metavar="DESIGN", type=click.Path(path_type=Path))
-@click.argument("state_file", metavar="STATE", type=click.Path(path_type=Path))
-def start(design_file: Path, state_file: Path) -> None:
+@click.argument("design_file", metavar="DESIGN", type=FILE)
+@click.argument("state", metavar="STATE", type=FILE)
+@json_option
+def start(design_file: Path, state: Path, as_json: bool) -> None:
     """Begin a price experiment: from a DESIGN in JSON, an empty STATE.
+
+    With --json, say what was written, and which version its table has.
 
     \b
     Example:
@@ -31,40 +36,61 @@ def start(design_file: Path, state_file: Path) -> None:
              "start": {"small": 19, "large": 29}, "floor": 19, "budget": 2000}' > plans.json
       workbench price start plans.json state.json
     """
-    from workbench.experiments.price_state import PricingState
-    from workbench.experiments.pricing import PricingDesign
+    from workbench.experiments.prices.design import EXAMPLE, PricingDesign
+    from workbench.experiments.prices.state import PricingState, state_file
+    from workbench.experiments.state_file import read_file
 
-    if state_file.exists():
-        raise Misuse(f"{state_file} is there already", hint="workbench price update adds sales to it")
-    _write(state_file, PricingState(PricingDesign.from_json(_text(design_file))))
-    click.echo(f"{state_file} begins without sales", err=True)
+    design = read_file(design_file, PricingDesign.from_json, "the design", f"a design looks like {EXAMPLE}")
+    begun = PricingState(design)
+    state_file(state).begin(begun)
+    if as_json:
+        print_json(_told(state, begun))
+    click.echo(f"{state} begins without sales", err=True)
 
 
 @price.command()
-@click.argument("state_file", metavar="STATE", type=click.Path(path_type=Path))
-@click.argument("log", metavar="LOG", type=click.Path(path_type=Path))
+@click.argument("state", metavar="STATE", type=FILE)
+@click.argument("log", metavar="LOG", type=FILE)
 @click.option("--dry-run", is_flag=True, help="Say what would be added and change nothing.")
-def update(state_file: Path, log: Path, dry_run: bool) -> None:
-    """Add the sales of LOG, a CSV file with columns day, segment, price, seen, bought, to STATE.
+@json_option
+def update(state: Path, log: Path, dry_run: bool, as_json: bool) -> None:
+    """Add the sales of LOG to STATE.
+
+    LOG is the log of offers (.jsonl, .csv or .parquet), one record a visitor: unit, leaf (the segment), arm (the
+    price), propensity and table_version as the table gave them, reward (price less unit cost, or 0) and day. Or it
+    is a CSV file of counts, with columns day, segment, price, seen, bought. What was added before is refused.
+
+    With --json, say what was added, how much there is now, and which version the table has that follows from it.
 
     \b
     Examples:
-      workbench price update state.json monday.csv
+      workbench price update state.json offers.jsonl
       workbench price update state.json monday.csv --dry-run
+      workbench price update state.json monday.csv --json
     """
-    from workbench.experiments.price_state import read_sales
+    from workbench.experiments.prices.log import read_sold
+    from workbench.experiments.prices.state import state_file
 
-    sales = read_sales(_text(log))
-    state = _state(state_file).updated(sales)
-    if not dry_run:
-        _write(state_file, state)
-    seen, bought = sum(row.seen for row in sales), sum(row.bought for row in sales)
+    kept = state_file(state)
+    known = kept.read()
+    sold = read_sold(log, known.design)
+
+    def added(before: PricingState) -> PricingState:
+        return before.updated(sold.sales, sold.source)
+
+    after = added(known) if dry_run else kept.change(added)
+    seen, bought = sum(row.seen for row in sold.sales), sum(row.bought for row in sold.sales)
+    if as_json:
+        more = {"written": not dry_run, "added": {"seen": seen, "bought": bought, "left_out": sold.left_out}}
+        print_json(_told(state, after) | more)
     verb = "would be" if dry_run else "were"
-    click.echo(f"{seen:,} visitors and {bought:,} sales {verb} added; the last day is {state.days[-1]}", err=True)
+    click.echo(f"{seen:,} visitors and {bought:,} sales {verb} added; the last day is {after.days[-1]}", err=True)
+    if sold.left_out:
+        click.echo(f"{sold.left_out:,} visitors of no segment are left out", err=True)
 
 
 @price.command()
-@click.argument("state_file", metavar="STATE", type=click.Path(path_type=Path))
+@click.argument("state", metavar="STATE", type=FILE)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the draws.")
 @click.option(
     "--level",
@@ -74,24 +100,27 @@ def update(state_file: Path, log: Path, dry_run: bool) -> None:
     help="Probability inside the intervals.",
 )
 @json_option
-def table(state_file: Path, seed: int, level: float, as_json: bool) -> None:
-    """Weigh the next table of prices from STATE; with --json, as it is served.
+def table(state: Path, seed: int, level: float, as_json: bool) -> None:
+    """Weigh the next table of prices from STATE.
+
+    The JSON is what a server needs, a decision table as a bandit's is: the leaf whose condition holds for the
+    customer's segment, its prices by their weights; beside it the revenue a visitor of each price, and sentences.
+    Whoever is of no segment is offered the lowest price that was charged before the experiment.
 
     \b
     Examples:
       workbench price table state.json
       workbench price table state.json --json > table.json
     """
-    import json
-
     import numpy as np
 
-    from workbench.experiments.price_reading import price_tag
-    from workbench.experiments.price_table import weigh
+    from workbench.experiments.prices.reading import price_tag
+    from workbench.experiments.prices.state import state_file
+    from workbench.experiments.prices.table import weigh
 
-    found = weigh(_state(state_file), np.random.default_rng(seed), level=level)
+    found = weigh(state_file(state).read(), np.random.default_rng(seed), level=level)
     if as_json:
-        print_json(json.loads(found.as_json()))
+        click.echo(found.as_json())
         return
     design = found.design
     print_table(
@@ -103,25 +132,23 @@ def table(state_file: Path, seed: int, level: float, as_json: bool) -> None:
     )
     for sentence in (found.reading.sentence, *found.reading.sentences.values(), found.note):
         click.echo(sentence)
+    click.echo(f"table {found.decisions.version}")
 
 
-def _state(path: Path) -> PricingState:
-    from workbench.experiments.price_state import PricingState
+def _told(path: Path, state: PricingState) -> dict[str, Any]:
+    """What a file holds now, as plain JSON."""
+    totals = {"days": len(state.days), "seen": int(state.by_day.seen.sum()), "bought": int(state.by_day.bought.sum())}
+    design = {"name": state.design.name, "segments": state.design.segments, "prices": state.design.prices}
+    return {"state": str(path), **design, "table_version": _version(state), "totals": totals}
 
-    return PricingState.from_json(_text(path))
 
+def _version(state: PricingState) -> str | None:
+    """The version of the table that `workbench price table` would print; None where the limits leave none."""
+    import numpy as np
 
-def _text(path: Path) -> str:
+    from workbench.experiments.prices.table import weigh
+
     try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misuse(f"{path} cannot be read: {error}") from error
-
-
-def _write(path: Path, state: PricingState) -> None:
-    whole = path.with_name(f"{path.name}.new")
-    try:
-        whole.write_text(state.as_json(), "utf-8")
-        whole.replace(path)
-    except OSError as error:
-        raise EngineError(f"{path} cannot be written: {error.strerror or error}") from error
+        return weigh(state, np.random.default_rng(0)).decisions.version
+    except Misuse:
+        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from workbench.evidence.finding import Figure, Finding
-from workbench.experiments.off_policy import Evaluation
+from workbench.experiments.bandits.off_policy import Evaluation
 
 
 def off_policy_finding(evaluation: Evaluation, *, name: str, data_digest: str, run_id: str, at: datetime) -> Finding:

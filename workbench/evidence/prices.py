@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from workbench.evidence.finding import Figure, Finding
-from workbench.experiments.price_table import PriceTable
+from workbench.experiments.prices.table import PriceTable
 from workbench.experiments.words import slug
 
 
@@ -43,5 +43,5 @@ def price_finding(table: PriceTable, *, certainty: float, run_id: str, at: datet
         data_digest=reading.state.digest,
         run_id=run_id,
         at=at.astimezone(UTC).isoformat(),
-        details={"certainty": certainty, "table": table.digest, "sentences": reading.sentences},
+        details={"certainty": certainty, "table": table.decisions.version, "sentences": reading.sentences},
     )
