@@ -1,6 +1,6 @@
 """Data: where it comes from, what exactly it was, and the additive summaries that all statistics start from.
 
-Summaries (`MomentCube` for experiments, `CountCube` for fairness, `Profile` for drift) are made in one
+Summaries (`MomentCube` for experiments, `CountCube` and `ScoreCube` for fairness, `Profile` for drift) are made in one
 scan, add up over days and shards, hold no row of raw data, and carry the digest of what was scanned.
 """
 
@@ -14,6 +14,7 @@ from workbench.data.feature_sets import Column, FeatureSet
 from workbench.data.labelled import LabelledTable, labelled_table
 from workbench.data.loans import loan_applications
 from workbench.data.profiles import Categories, ColumnProfile, Histogram, Profile
+from workbench.data.score_cubes import ScoreCube
 from workbench.data.tables import read_table
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = [
     "LabelledTable",
     "MomentCube",
     "Profile",
+    "ScoreCube",
     "digest_file",
     "digest_folder",
     "digest_frame",
