@@ -1,8 +1,8 @@
-"""The fairness audit: rates by group and how far apart they are, by each attribute and by all crossed.
+"""The fairness audit: rates by group and how far apart they are, by each attribute and by all their crossings.
 
 The verdict rests on disparate impact, the ratio of the lowest selection rate to the highest: it passes
 where a ratio of four fifths or more is shown for every single attribute, and fails where less is shown
-for any attribute or for the intersection. Groups of fewer than two in a hundred cases, and cases whose
+for any attribute or any crossing. Groups of fewer than two in a hundred cases, and cases whose
 group is unknown, are shown but not compared; the sentence says so.
 """
 
@@ -10,18 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 
 from workbench.audits.verdict import CERTAINTY, Estimate, Verdict, verdict_of, worst
 from workbench.data import CountCube
-from workbench.data.counts import UNKNOWN
+from workbench.data.coding import UNKNOWN
+from workbench.errors import Misuse
 from workbench.stats import fairness as exact
 from workbench.stats.groups import pooled_means, rate_interval
 
 FOUR_FIFTHS = 0.8
 TOLERANCE = 0.1  # difference between groups' rates
+MOST_ATTRIBUTES = 5
 LEAST_SHARE = 0.02  # of all cases, that a group is compared from (29 CFR 1607.15(A)(2))
 DIFFERENCES = {
     "demographic_parity_difference": ("selection_rate",),
@@ -90,7 +93,7 @@ def audit_fairness(
     certainty: float = CERTAINTY,
     least_share: float = LEAST_SHARE,
 ) -> FairnessAudit:
-    """Audit a cube by each of its attributes and, where there are several, by all of them crossed.
+    """Audit a cube by each of its attributes and, where there are several, by every crossing of them.
 
     Args:
         cube: Counts by group.
@@ -99,15 +102,32 @@ def audit_fairness(
         tolerance: Difference that the differences' probabilities speak of, in [0, 1].
         certainty: Probability from which a thing counts as shown, in (0.5, 1).
         least_share: Share of all cases from which a group is compared, in [0, 1).
+
+    Raises:
+        Misuse: There are more attributes than can be crossed.
     """
-    wanted: list[tuple[str, ...]] = [(name,) for name in cube.attributes]
-    if len(cube.attributes) > 1:
-        wanted.append(cube.attributes)
+    wanted = crossings(cube.attributes)
     audits = tuple(_audited(cube.by(names), rng, target, tolerance, certainty, least_share) for names in wanted)
     verdicts = [audit.verdict for audit in audits if len(audit.attributes) == 1]
     verdicts += [audit.verdict for audit in audits if len(audit.attributes) > 1 and audit.verdict == "fail"]
     verdict = worst(verdicts)
     return FairnessAudit(audits, verdict, _sentence(audits, verdict), cube.data_digest, cube.total)
+
+
+def crossings(attributes: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Every subset of the attributes, single ones first.
+
+    Raises:
+        Misuse: There are more than can be crossed.
+
+    >>> crossings(("race", "sex"))
+    [('race',), ('sex',), ('race', 'sex')]
+    """
+    if len(attributes) > MOST_ATTRIBUTES:
+        raise Misuse(
+            f"there are {len(attributes)} attributes; up to {MOST_ATTRIBUTES} are crossed", hint="audit fewer at once"
+        )
+    return [names for size in range(1, len(attributes) + 1) for names in combinations(attributes, size)]
 
 
 def _audited(

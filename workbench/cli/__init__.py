@@ -10,6 +10,7 @@ from __future__ import annotations
 import click
 
 from workbench import __version__
+from workbench.cli.audit import audit
 from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
 from workbench.cli.kernel import kernel
@@ -57,6 +58,7 @@ for command in (
     reject,
     rollback,
     reconcile,
+    audit,
     policy,
     ledger,
     serve,

@@ -70,9 +70,7 @@ def crossed(columns: list[Coded]) -> tuple[npt.NDArray[np.int64], list[tuple[str
     for column in columns[1:]:
         place *= len(column.texts)
         place += column.codes
-    names = [
-        tuple(column.texts[i] for column, i in zip(columns, at, strict=True)) for at in np.ndindex(*shape)
-    ]
+    names = [tuple(column.texts[i] for column, i in zip(columns, at, strict=True)) for at in np.ndindex(*shape)]
     return place, names
 
 

@@ -22,6 +22,10 @@ from workbench.data.scans import quoted
 from workbench.errors import Misuse
 
 PARQUET, TEXT = {".parquet", ".pq"}, {".csv", ".tsv", ".txt", ".gz"}
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "python_enable_replacements": "false",
+    "autoinstall_known_extensions": "false",
+}
 
 
 class Given(NamedTuple):
@@ -81,7 +85,7 @@ def counted(source: Any, groups: Sequence[str], numbers: Sequence[str], *, bins:
     con = None
     try:
         if isinstance(source, str | Path):
-            con = duckdb.connect(config={"python_enable_replacements": "false", "autoinstall_known_extensions": "false"})
+            con = duckdb.connect(config=CONFIG)
             path = Path(source)
             relation: Any = (
                 con.read_parquet(str(path))
@@ -111,7 +115,7 @@ def _statement(table: str, groups: Sequence[str], numbers: Any) -> str:
     named = [f"{text} AS g{i}" for i, text in enumerate(groups)]
     named += [f"{value} AS c{i}" for i, value in enumerate(numbers)]
     by = ", ".join(str(i + 1) for i in range(len(named)))
-    return f"SELECT {', '.join(named)}, count(*) AS cases\nFROM {table}\nGROUP BY {by}"  # noqa: S608  (quoted)
+    return f"SELECT {', '.join(named)}, count(*) AS cases\nFROM {table}\nGROUP BY {by}"
 
 
 def _text(name: str, kind: str) -> str:

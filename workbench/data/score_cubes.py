@@ -117,7 +117,7 @@ class ScoreCube:
     @property
     def bins(self) -> int:
         """Steps that the score is counted in."""
-        return self.table.shape[2]
+        return int(self.table.shape[2])
 
     @property
     def total(self) -> int:
@@ -227,11 +227,11 @@ class ScoreCube:
         sources: tuple[str, ...],
     ) -> ScoreCube:
         """Groups sorted, those of one name added, those without a case left out."""
-        seen = table.any(axis=(1, 2))
-        groups = sorted({name for name, has_cases in zip(names, seen, strict=True) if has_cases})
+        seen = np.flatnonzero(table.sum(axis=(1, 2))).tolist()
+        groups = sorted({names[row] for row in seen})
         place = {name: i for i, name in enumerate(groups)}
         gathered = np.zeros((len(groups), *table.shape[1:]), np.int64)
-        for row in np.flatnonzero(seen):
+        for row in seen:
             gathered[place[names[row]]] += table[row]
         return cls(attributes, tuple(groups), gathered, sources)
 

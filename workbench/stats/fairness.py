@@ -47,13 +47,14 @@ def parts(counts: npt.ArrayLike, metric: str) -> tuple[Counts, Counts]:
     """A rate's numerator and denominator, one number a group.
 
     Args:
-        counts: Cases by group, label and prediction, in this order of axes; other axes may stand before.
+        counts: Cases by group, label and prediction, in this order of axes; other axes may stand before,
+            and expected cases may be fractions.
         metric: One of `METRICS`.
 
     Raises:
         ValueError: The metric is unknown, or the counts have another shape than (groups, 2, 2).
     """
-    table = np.asarray(counts, dtype=np.int64)
+    table = np.asarray(counts)
     if table.ndim < 3 or table.shape[-2:] != (2, 2) or (table < 0).any():
         raise ValueError(f"counts have the shape {table.shape}; they need (groups, 2, 2), none below zero")
     tn, fp, fn, tp = (table[..., y, p] for y in (0, 1) for p in (0, 1))

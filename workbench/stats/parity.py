@@ -76,9 +76,7 @@ def regression_parity(group: npt.ArrayLike, true: npt.ArrayLike, predicted: npt.
     if not np.isfinite(error).all():
         raise ValueError("a value or a guess is no finite number")
     n = np.bincount(place)
-    bias, absolute, square, guessed = (
-        np.bincount(place, part) / n for part in (error, np.abs(error), error**2, guess)
-    )
+    bias, absolute, square, guessed = (np.bincount(place, part) / n for part in (error, np.abs(error), error**2, guess))
     spread = np.bincount(place, (error - bias[place]) ** 2)
     groups = []
     for i, name in enumerate(names.tolist()):
@@ -91,7 +89,7 @@ def regression_parity(group: npt.ArrayLike, true: npt.ArrayLike, predicted: npt.
             GroupErrors(name, int(n[i]), of_bias, float(absolute[i]), float(np.sqrt(square[i])), float(guessed[i]))
         )
     ratio = float(absolute.min() / absolute.max()) if absolute.max() > 0 else None
-    return RegressionParity(tuple(groups), float(np.ptp(bias)), ratio, _welch(n, bias, spread))
+    return RegressionParity(tuple(groups), float(np.ptp(bias)), ratio, _welch(n.astype(float), bias, spread))
 
 
 def ranking_parity(group: npt.ArrayLike, score: npt.ArrayLike, *, top: int) -> list[GroupPlaces]:
@@ -134,7 +132,7 @@ def ranking_parity(group: npt.ArrayLike, score: npt.ArrayLike, *, top: int) -> l
     ]
 
 
-def _welch(n: npt.NDArray[np.int64], mean: Floats, squares: Floats) -> float | None:
+def _welch(n: Floats, mean: Floats, squares: Floats) -> float | None:
     """Welch's test of equal means."""
     k = len(n)
     if k < 2 or (n < 2).any() or (squares <= 0).any():

@@ -98,9 +98,7 @@ def search(
     names = list(found)
     return Slices(
         columns=[names[owner[i]] for i in best],
-        values=[
-            tuple(int(v) for v in np.unravel_index(place[i], [sizes[c] for c in names[owner[i]]])) for i in best
-        ],
+        values=[tuple(int(v) for v in np.unravel_index(place[i], [sizes[c] for c in names[owner[i]]])) for i in best],
         seen=seen[best],
         errors=errors[best],
         score=score[best],

@@ -87,9 +87,10 @@ def estimated(
     mean = cases * chance
     variance = mean * (1.0 - chance) * (weight + cases) / (weight + 1.0)
     above = starts >= edge
-    sides = [(cases[:, side].sum(axis=1), mean[:, side].sum(axis=1), variance[:, side].sum(axis=1)) for side in (~above, above)]
-    expected = _confusion([n for n, *_ in sides], [m for _, m, _ in sides])
-    return Expected(expected, _confusion([n for n, *_ in sides], [_drawn(*side, rng, draws) for side in sides]))
+    sides = [[part[:, side].sum(axis=1) for part in (cases, mean, variance)] for side in (~above, above)]
+    drawn = [_drawn(n, m, v, rng, draws) for n, m, v in sides]
+    total = [n for n, *_ in sides]
+    return Expected(_confusion(total, [m for _, m, _ in sides]), _confusion(total, drawn))
 
 
 def _drawn(cases: Floats, mean: Floats, variance: Floats, rng: np.random.Generator, draws: int) -> Floats:
