@@ -105,8 +105,11 @@ def _compared(cube: CountCube, names: tuple[str, ...], metrics: tuple[str, ...],
         yes, seen = exact.parts(counts, metric)
         against = [exact.parts(parent, metric) for parent in wider]
         results = [contrast(yes, seen, all_yes - yes, all_seen - seen) for all_yes, all_seen in against]
-        # the least different of the wider groups is the one whose p-value is highest
-        nearest = np.argmax([np.nan_to_num(result.p_value, nan=1.0) for result in results], axis=0)
+        sure = [np.maximum(0.0, np.maximum(result.low, -result.high)) for result in results]
+        nearest = np.argmin(np.nan_to_num(sure, nan=-1.0), axis=0)
+        # a group that differs has to differ from all its wider groups, and in one direction
+        p_value = np.max([result.p_value for result in results], axis=0)
+        p_value[np.ptp([np.sign(result.difference) for result in results], axis=0) > 0] = 1.0
         for i, group in enumerate(groups):
             parent = int(nearest[i])
             here_yes, here = int(yes[i]), int(seen[i])
@@ -115,10 +118,14 @@ def _compared(cube: CountCube, names: tuple[str, ...], metrics: tuple[str, ...],
             )
             if UNKNOWN in group or min(here, others) < least:
                 continue
-            gap, low, high, p = (float(part[i]) for part in results[parent])
+            gap, low, high = (float(part[i]) for part in results[parent][:3])
             beside = _others(names, group, parent)
             value, others_value = here_yes / here, others_yes / others
-            rows.append(Comparison(names, group, metric, here, value, beside, others_value, gap, low, high, p, p))
+            rows.append(
+                Comparison(
+                    names, group, metric, here, value, beside, others_value, gap, low, high, float(p_value[i]), 1.0
+                )
+            )
     return rows
 
 

@@ -70,7 +70,7 @@ class ThresholdTable:
         """
         step = max(1, (len(self.thresholds) - 1) // points)
         kept = np.unique([*range(0, len(self.thresholds), step), len(self.thresholds) - 1])
-        below = self.counts[:, kept, :, 0]
+        below = self.counts[..., 0][:, kept]
         content = {
             "attributes": self.attributes,
             "thresholds": self.thresholds[kept].round(6).tolist(),

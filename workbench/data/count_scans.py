@@ -96,7 +96,9 @@ def counted(source: Any, groups: Sequence[str], numbers: Sequence[str], *, bins:
         else:
             relation = source
         kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
-        values = [f"TRY_CAST({quoted(name)} AS DOUBLE)" for name in numbers]
+        if texts := [name for name in numbers if kinds[name] == "VARCHAR"]:
+            raise Misuse(f"the column {texts[0]!r} holds texts; it must hold numbers", hint="1: yes, 0: no")
+        values = [f"CAST({quoted(name)} AS DOUBLE)" for name in numbers]
         if bins:
             score = values[-1]
             values[-1] = f"CASE WHEN {score} BETWEEN 0 AND 1 THEN least({bins - 1}, floor({score} * {bins} + 1e-9)) END"

@@ -195,7 +195,10 @@ def binary(name: str, values: npt.ArrayLike) -> npt.NDArray[np.uint8]:
         raise Misuse(f"{name} has the shape {found.shape}; it needs one number a case")
     zeros_and_ones = (found == 0) | (found == 1)
     if not zeros_and_ones.all():
-        raise Misuse(f"{name} holds {found[~zeros_and_ones][0]!r}; it must hold 0 and 1 only")
+        odd = found[~zeros_and_ones][0]
+        missing = odd is None or odd != odd
+        late = "a case without a label waits for it: leave it out as yet" if missing else ""
+        raise Misuse(f"{name} holds {odd}; it must hold 0 and 1 only", hint=late)
     return found.astype(np.uint8)
 
 

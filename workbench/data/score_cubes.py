@@ -227,7 +227,7 @@ class ScoreCube:
         sources: tuple[str, ...],
     ) -> ScoreCube:
         """Groups sorted, those of one name added, those without a case left out."""
-        seen = np.flatnonzero(table.sum(axis=(1, 2))).tolist()
+        seen = np.flatnonzero(np.abs(table).sum(axis=(1, 2))).tolist()
         groups = sorted({names[row] for row in seen})
         place = {name: i for i, name in enumerate(groups)}
         gathered = np.zeros((len(groups), *table.shape[1:]), np.int64)

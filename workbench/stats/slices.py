@@ -91,7 +91,7 @@ def search(
         return Slices([], [], nothing.astype(int), nothing.astype(int), nothing, nothing, nothing, len(seen))
     score = alpha * (errors / seen * (n / total) - 1.0) - (1.0 - alpha) * (n / seen - 1.0)
     against = contrast(errors, seen, total - errors, n - seen)
-    p_value = np.where(against.difference > 0, against.p_value / 2.0, 1.0)
+    p_value = np.where(against.difference > 0, against.p_value, 1.0)  # two-sided: cautious, as errors are skewed
     adjusted = benjamini_hochberg(p_value)
     best = np.argsort(-score, kind="stable")[:top]
     best = best[score[best] > 0]
