@@ -40,7 +40,7 @@ METRICS = {
 def people(n):
     """Strings as a data frame holds them, a label, a score and an answer."""
     rng = np.random.default_rng(0)
-    score = rng.integers(0, 1000, n) / 1000
+    score = rng.random(n)
     return pd.DataFrame(
         {
             "race": np.array(RACES)[rng.integers(0, 5, n)],
@@ -116,8 +116,8 @@ def test_six_metrics_with_a_hundred_bootstraps_from_strings(capsys):
             for name in sensitive
         }
 
-    def ours(rng=np.random.default_rng(0)):
-        found = {}
+    def ours():
+        rng, found = np.random.default_rng(0), {}
         for name, cube in counted(frame).items():
             draws = resampled(cube.counts(), rng, draws=100)
             for metric in METRICS:
@@ -143,7 +143,8 @@ import numpy as np, pandas as pd
 from aequitas.group import Group
 held = np.load(sys.argv[1], allow_pickle=False)
 frame = pd.DataFrame({k: held[k].astype(object) if held[k].dtype.kind == "U" else held[k] for k in held.files})
-frame = frame.rename(columns={"label": "label_value"}).assign(score=frame["answer"])[["race", "sex", "score", "label_value"]]
+frame = frame.rename(columns={"label": "label_value"}).assign(score=frame["answer"])
+frame = frame[["race", "sex", "score", "label_value"]]
 shortest = 1e9
 for _ in range(3):
     began = time.perf_counter()
@@ -196,10 +197,9 @@ def test_all_thresholds_and_groups_of_a_million_rows(capsys):
     theirs = (optimizer.predict(scores, sensitive_features=frame["group"], random_state=0) == frame["label"]).mean()
     assert table.rules["equal_selection"].worth == pytest.approx(theirs, abs=0.002)
     with capsys.disabled():
+        told = f"{table.counts.shape[1]} thresholds × 10 groups and three rules {quick * 1e3:.1f} ms"
         print(
-            f"\n  ThresholdOptimizer {slow:.1f} s; a table of {table.counts.shape[1]} thresholds × 10 groups with three "
-            f"rules {quick * 1e3:.1f} ms: {slow / quick:,.0f}x; with the scan of the rows {scan * 1e3:.0f} ms: "
-            f"{slow / (quick + scan):,.0f}x"
+            f"\n  ThresholdOptimizer {slow:.1f} s; {told}: {slow / quick:,.0f}x; scan of the rows {scan * 1e3:.0f} ms"
         )
     assert slow / quick >= 1000
 
@@ -229,7 +229,8 @@ def test_all_slices_of_one_and_two_columns_of_a_million_rows(tmp_path, capsys):
         column: value for column, value in enumerate(top) if value is not None
     }
     with capsys.disabled():
-        print(f"\n  sliceline {slow:.1f} s, all {audit.searched:,} slices {quick:.3f} s: {slow / quick:.0f}x, same top")
+        told = f"sliceline {slow:.1f} s, all {audit.searched:,} slices {quick:.3f} s"
+        print(f"\n  {told}: {slow / quick:.0f}x, the same first")
     assert slow / quick >= 100
 
 
@@ -237,13 +238,13 @@ NANNYML = """
 import json, sys, time
 import numpy as np, pandas as pd, nannyml
 folder = sys.argv[1]
-before, now, label = (pd.read_parquet(f"{folder}/acs_employment_MA_{p}.parquet") for p in ("reference", "analysis", "analysis_target"))
-began = time.process_time(), time.perf_counter()
+before, now = (pd.read_parquet(f"{folder}/acs_employment_MA_{part}.parquet") for part in ("reference", "analysis"))
+began = time.perf_counter()
 cbpe = nannyml.CBPE(problem_type="classification_binary", y_pred_proba="predicted_probability", y_pred="prediction",
     y_true="employed", metrics=["accuracy"], chunk_size=20000)
 cbpe.fit(before)
 found = cbpe.estimate(now).filter(period="analysis").to_df()
-took = time.perf_counter() - began[1]
+took = time.perf_counter() - began
 print(json.dumps([took, found[("accuracy", "value")].tolist()]))
 """
 
@@ -260,7 +261,8 @@ def test_performance_without_labels_on_the_american_community_survey(capsys):
     chunks = np.arange(len(now)) // 20_000
     right = (now.merge(label, on="id")["employed"] == now["prediction"]).to_numpy()
 
-    def ours(rng=np.random.default_rng(0)):
+    def ours():
+        rng = np.random.default_rng(0)
         reference = ScoreCube.scan(
             {"chunk": np.zeros(len(before), int)}, score=before["predicted_probability"], label=before["employed"]
         ).labelled

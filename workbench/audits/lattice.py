@@ -112,18 +112,24 @@ def _compared(cube: CountCube, names: tuple[str, ...], metrics: tuple[str, ...],
         p_value[np.ptp([np.sign(result.difference) for result in results], axis=0) > 0] = 1.0
         for i, group in enumerate(groups):
             parent = int(nearest[i])
-            here_yes, here = int(yes[i]), int(seen[i])
-            others_yes, others = (
-                int(part[i]) - own for part, own in zip(against[parent], (here_yes, here), strict=True)
-            )
+            own, everybody = (np.array([part[0][i], part[1][i]]) for part in ((yes, seen), against[parent]))
+            (here_yes, here), (others_yes, others) = own.tolist(), (everybody - own).tolist()
             if UNKNOWN in group or min(here, others) < least:
                 continue
-            gap, low, high = (float(part[i]) for part in results[parent][:3])
-            beside = _others(names, group, parent)
-            value, others_value = here_yes / here, others_yes / others
             rows.append(
                 Comparison(
-                    names, group, metric, here, value, beside, others_value, gap, low, high, float(p_value[i]), 1.0
+                    attributes=names,
+                    group=group,
+                    metric=metric,
+                    n=here,
+                    value=here_yes / here,
+                    others=_others(names, group, parent),
+                    others_value=others_yes / others,
+                    difference=float(results[parent].difference[i]),
+                    low=float(results[parent].low[i]),
+                    high=float(results[parent].high[i]),
+                    p_value=float(p_value[i]),
+                    adjusted=1.0,
                 )
             )
     return rows

@@ -10,6 +10,8 @@ Coded(codes=array([0, 1, 0], dtype=int32), texts=['b', 'unknown'])
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,6 +48,18 @@ def coded(values: Any) -> Coded:
     if codes.null_count:
         codes, texts = codes.cast(pa.int32()).fill_null(len(texts)), [*texts, UNKNOWN]
     return Coded(codes.to_numpy(zero_copy_only=False).astype(np.int32, copy=False), texts)
+
+
+def coded_all(columns: Mapping[str, Any]) -> dict[str, Coded]:
+    """The codes of several columns, each hashed by a thread of its own.
+
+    Raises:
+        Misuse: The values of one are no list of single values.
+    """
+    if len(columns) < 2:
+        return {str(name): coded(values) for name, values in columns.items()}
+    with ThreadPoolExecutor(len(columns)) as threads:
+        return dict(zip(map(str, columns), threads.map(coded, columns.values()), strict=True))
 
 
 def crossed(columns: list[Coded]) -> tuple[npt.NDArray[np.int64], list[tuple[str, ...]]]:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.data.coding import UNKNOWN, coded, crossed
+from workbench.data.coding import UNKNOWN, coded_all, crossed
 from workbench.data.count_scans import counted, given
 from workbench.errors import Misuse
 from workbench.ledger import digest
@@ -59,14 +59,13 @@ class CountCube:
             Misuse: The lengths differ, there is no attribute, or a label or prediction is not 0 or 1.
         """
         truth, answer = binary("label", label), binary("prediction", prediction)
-        columns = {str(name): coded(values) for name, values in groups.items()}
+        columns = coded_all(groups)
         lengths = {len(truth), len(answer), *(len(column.codes) for column in columns.values())}
         if len(lengths) != 1 or not columns:
             raise Misuse(f"groups, label and prediction have the lengths {sorted(lengths)}; they need one and the same")
         place, names = crossed(list(columns.values()))
         place <<= 2
-        place += truth << 1
-        place += answer
+        place += (truth << 1) | answer
         table = np.bincount(place, minlength=len(names) * 4).reshape(-1, 4)
         cells: dict[tuple[str, ...], Cell] = {}
         for number in np.flatnonzero(table.sum(axis=1)):
@@ -193,6 +192,8 @@ def binary(name: str, values: npt.ArrayLike) -> npt.NDArray[np.uint8]:
     found = np.asarray(values)
     if found.ndim != 1 or found.size == 0:
         raise Misuse(f"{name} has the shape {found.shape}; it needs one number a case")
+    if found.dtype.kind in "bui" and found.min() >= 0 and found.max() <= 1:
+        return found.astype(np.uint8)
     zeros_and_ones = (found == 0) | (found == 1)
     if not zeros_and_ones.all():
         odd = found[~zeros_and_ones][0]

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.data.coding import UNKNOWN, coded, crossed
+from workbench.data.coding import UNKNOWN, coded_all, crossed
 from workbench.data.count_scans import counted, given
 from workbench.data.counts import CountCube
 from workbench.errors import Misuse
@@ -68,7 +68,7 @@ class ScoreCube:
         if scores.ndim != 1 or not scores.size or not ((scores >= 0) & (scores <= 1)).all():
             raise Misuse("a score is no number in [0, 1]; it must be the probability of yes")
         page = np.full(len(scores), WAITING, np.uint8) if label is None else _pages(label)
-        columns = {str(name): coded(values) for name, values in groups.items()}
+        columns = coded_all(groups)
         lengths = {len(scores), len(page), *(len(column.codes) for column in columns.values())}
         if len(lengths) != 1 or not columns:
             raise Misuse(f"groups, label and score have the lengths {sorted(lengths)}; they need one and the same")

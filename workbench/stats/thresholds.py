@@ -22,14 +22,12 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 import numpy.typing as npt
 
-from workbench.stats.fairness import parts
 from workbench.stats.groups import Counts, Floats
 from workbench.stats.score_bins import confusions
 
 __all__ = ["Aim", "Rule", "best_rule", "confusions"]
 
 Aim = Literal["common", "equal_selection", "equal_opportunity"]
-METRIC = {"common": "selection_rate", "equal_selection": "selection_rate", "equal_opportunity": "tpr"}
 LEVELS = 1001  # of the rate that is made equal, from 0 to 1
 ACCURACY = ((1.0, 0.0), (0.0, 1.0))  # what an answer is worth, by label and prediction
 
@@ -73,30 +71,23 @@ def best_rule(
         raise ValueError(f"counts have the shape {table.shape}; they need (groups, edges, 2, 2)")
     if aim not in get_args(Aim):
         raise ValueError(f"there is no aim {aim!r}; there are {', '.join(get_args(Aim))}")
-    yes, seen = parts(table.reshape(-1, 2, 2), METRIC[aim])
-    seen = seen.reshape(table.shape[:2])
+    tn, fp, fn, tp = (np.ascontiguousarray(table[:, :, y, p]) for y in (0, 1) for p in (0, 1))
+    (left, wrong), (missed, hit) = np.asarray(worth, dtype=float).tolist()
+    gain, chosen = left * tn + wrong * fp + missed * fn + hit * tp, fp + tp
+    yes, seen = (tp, tp + fn) if aim == "equal_opportunity" else (chosen, tn + fp + fn + tp)
     if (seen[:, 0] == 0).any():
         raise ValueError("a group has no case that its rate is a share of; leave such groups out")
-    rates = yes.reshape(table.shape[:2]) / seen
-    options = _common(table) if aim == "common" else _level(rates)
-    rows = np.arange(len(table))[:, None]
-    chosen = table[rows, options]
-    total = chosen[:, 0].sum()
-    gains = (chosen * np.asarray(worth, dtype=float)).sum(axis=(0, 2, 3)) / total
-    selected = chosen[..., 1].sum(axis=(0, 2)) / total
-    found = rates[rows, options]
+    rates = yes / seen
+    options = np.broadcast_to(np.arange(table.shape[1]), rates.shape) if aim == "common" else _level(rates)
+    gains, selected, found = (np.take_along_axis(part, options, axis=1) for part in (gain, chosen, rates))
+    total = table[:, 0].sum()
+    worths, shares = gains.sum(axis=0) / total, selected.sum(axis=0) / total
     gap = found.max(axis=0) - found.min(axis=0)
-    if aim != "common":
-        gains = np.where(gap <= tolerance + 1e-12, gains, -np.inf)
+    allowed = gap <= (1.0 if aim == "common" else tolerance + 1e-12)
     if capacity is not None:
-        gains = np.where(selected <= capacity + 1e-12, gains, -np.inf)
-    best = int(np.argmax(gains))
-    return Rule(options[:, best], float(gains[best]), float(selected[best]), float(gap[best]))
-
-
-def _common(table: Counts) -> Counts:
-    edges = np.arange(table.shape[1])
-    return np.broadcast_to(edges, (len(table), len(edges)))
+        allowed &= shares <= capacity + 1e-12
+    best = int(np.argmax(np.where(allowed, worths, -np.inf)))
+    return Rule(options[:, best], float(worths[best]), float(shares[best]), float(gap[best]))
 
 
 def _level(rates: Floats) -> Counts:

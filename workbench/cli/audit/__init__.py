@@ -1,4 +1,4 @@
-"""`workbench audit`: audits of any table, from the command line; each ends in one of three verdicts."""
+"""`workbench audit`: look at data and models, with three honest verdicts; one module a command."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from workbench.cli.options import Commands
 
 @click.group(cls=Commands)
 def audit() -> None:
-    """Audit a table: pass, fail, or not enough evidence."""
+    """Audit data and models: pass, fail, or not enough evidence and how much is missing."""
 
 
 audit.add_command(fairness)
