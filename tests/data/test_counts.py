@@ -9,7 +9,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.data import CountCube
@@ -34,6 +34,7 @@ def test_cells_are_true_negatives_false_positives_false_negatives_true_positives
     assert cube.counts().tolist() == [[[2, 1], [3, 4]]]
 
 
+@settings(deadline=None)  # the first call imports Arrow
 @given(CASES)
 def test_cells_are_those_of_a_cross_table(cases):
     frame = pd.DataFrame(cases, columns=["race", "sex", "y", "p"]).fillna({"race": "unknown"})
@@ -44,17 +45,20 @@ def test_cells_are_those_of_a_cross_table(cases):
     assert cube_of(cases).total == len(cases)
 
 
+@settings(deadline=None)  # the first call imports Arrow
 @given(CASES, CASES)
 def test_the_cube_of_all_is_the_sum_of_the_cubes_of_parts(one, other):
     assert (cube_of(one) + cube_of(other)).cells == cube_of(one + other).cells
 
 
+@settings(deadline=None)  # the first call imports Arrow
 @given(CASES, CASES, CASES)
 def test_addition_does_not_care_for_order(a, b, c):
     a, b, c = (cube_of(cases, source) for cases, source in ((a, "x"), (b, "y"), (c, "z")))
     assert (a + b) + c == a + (b + c) == c + b + a
 
 
+@settings(deadline=None)  # the first call imports Arrow
 @given(CASES)
 def test_it_comes_back_from_json_with_its_digest(cases):
     cube = cube_of(cases, "d")

@@ -6,7 +6,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.data import CountCube, ScoreCube
@@ -28,6 +28,7 @@ def same(one, other):
     return (one.groups, one.sources) == (other.groups, other.sources) and (one.table == other.table).all()
 
 
+@settings(deadline=None)  # the first call imports Arrow
 @given(CASES, st.integers(0, 101))
 def test_at_a_threshold_it_is_the_count_cube_of_that_threshold(cases, hundredths):
     labelled = [case for case in cases if case[1] is not None]
@@ -41,11 +42,13 @@ def test_at_a_threshold_it_is_the_count_cube_of_that_threshold(cases, hundredths
         assert cube.total == 0
 
 
+@settings(deadline=None)  # the first call imports Arrow
 @given(CASES, CASES)
 def test_the_cube_of_all_is_the_sum_of_the_cubes_of_parts(one, other):
     assert same(cube_of(one) + cube_of(other), cube_of(one + other))
 
 
+@settings(deadline=None)  # the first call imports Arrow
 @given(CASES)
 def test_labels_that_arrive_late_make_the_cube_that_they_would_have_made_in_time(cases):
     early = [(group, None, score) for group, _, score in cases]
@@ -59,6 +62,7 @@ def test_labels_of_cases_that_do_not_wait_are_refused():
         cube_of([("a", 1, 50)]).settle(cube_of([("a", 1, 50)]))
 
 
+@settings(deadline=None)  # the first call imports Arrow
 @given(CASES)
 def test_it_comes_back_from_json(cases):
     assert same(ScoreCube.from_json(cube_of(cases, "d").as_json()), cube_of(cases, "d"))

@@ -25,6 +25,7 @@ from workbench.stats.groups import pooled_means, rate_interval
 FOUR_FIFTHS = 0.8
 TOLERANCE = 0.1  # difference between groups' rates
 MOST_ATTRIBUTES = 5
+DRAWS, QUICK_DRAWS = 20_000, 2000  # of a posterior
 LEAST_SHARE = 0.02  # of all cases, that a group is compared from (29 CFR 1607.15(A)(2))
 DIFFERENCES = {
     "demographic_parity_difference": ("selection_rate",),
@@ -92,6 +93,7 @@ def audit_fairness(
     tolerance: float = TOLERANCE,
     certainty: float = CERTAINTY,
     least_share: float = LEAST_SHARE,
+    quick: bool = False,
 ) -> FairnessAudit:
     """Audit a cube by each of its attributes and, where there are several, by every crossing of them.
 
@@ -102,12 +104,14 @@ def audit_fairness(
         tolerance: Difference that the differences' probabilities speak of, in [0, 1].
         certainty: Probability from which a thing counts as shown, in (0.5, 1).
         least_share: Share of all cases from which a group is compared, in [0, 1).
+        quick: For a slider that somebody moves: fewer draws, and neither what would be enough nor how many
+            more cases would decide it.
 
     Raises:
         Misuse: There are more attributes than can be crossed.
     """
     wanted = crossings(cube.attributes)
-    audits = tuple(_audited(cube.by(names), rng, target, tolerance, certainty, least_share) for names in wanted)
+    audits = tuple(_audited(cube.by(names), rng, target, tolerance, certainty, least_share, quick) for names in wanted)
     verdicts = [audit.verdict for audit in audits if len(audit.attributes) == 1]
     verdicts += [audit.verdict for audit in audits if len(audit.attributes) > 1 and audit.verdict == "fail"]
     verdict = worst(verdicts)
@@ -137,6 +141,7 @@ def _audited(
     tolerance: float,
     certainty: float,
     least_share: float,
+    quick: bool,
 ) -> AttributeAudit:
     groups, counts = list(cube.cells), cube.counts()
     large = counts.sum(axis=(1, 2)) >= least_share * cube.total
@@ -146,16 +151,19 @@ def _audited(
         aggregates = dict.fromkeys(["disparate_impact", *DIFFERENCES], Estimate(None, n=cube.total))
         rates = tuple(_rates(groups, counts, compared, None))
         return AttributeAudit(cube.attributes, rates, aggregates, None, "", "", None, "not enough evidence")
-    impact = exact.ratio_spread(kept, "selection_rate", rng, target=target)
-    needed = exact.needed_ratio(kept, "selection_rate", rng, target=target, certainty=certainty)
+    draws = QUICK_DRAWS if quick else DRAWS
+    impact = exact.ratio_spread(kept, "selection_rate", rng, target=target, draws=draws)
+    needed = None
+    if not quick:
+        needed = exact.needed_ratio(kept, "selection_rate", rng, target=target, certainty=certainty)
     n = int(kept.sum())
     aggregates = {"disparate_impact": _estimate(impact, target, needed, n)}
     for name, metrics in DIFFERENCES.items():
-        spread = exact.difference_spread(kept, metrics, rng, tolerance=tolerance)
+        spread = exact.difference_spread(kept, metrics, rng, tolerance=tolerance, draws=draws)
         aggregates[name] = _estimate(spread, tolerance, None, n)
     verdict = verdict_of(impact.probability, certainty)
     more = None
-    if verdict == "not enough evidence":
+    if verdict == "not enough evidence" and not quick:
         more = exact.more_cases(kept, "selection_rate", rng, target=target, certainty=certainty)
     selected = exact.rate(kept, "selection_rate")
     names = [", ".join(group) for group, is_compared in zip(groups, compared, strict=True) if is_compared]

@@ -77,7 +77,7 @@ def regression_parity(group: npt.ArrayLike, true: npt.ArrayLike, predicted: npt.
         raise ValueError("a value or a guess is no finite number")
     n = np.bincount(place)
     bias, absolute, square, guessed = (np.bincount(place, part) / n for part in (error, np.abs(error), error**2, guess))
-    spread = np.bincount(place, (error - bias[place]) ** 2)
+    spread = np.asarray(np.bincount(place, (error - bias[place]) ** 2), dtype=float)
     groups = []
     for i, name in enumerate(names.tolist()):
         reach = None
