@@ -28,7 +28,7 @@ def test_one_attribute_that_explains_all_is_listed_alone():
     first = [row for row in found.comparisons if row.adjusted <= 0.05 and row.metric == "fnr"]
     assert [(row.attributes, row.group) for row in first] == [(("race",), ("b",))]
     assert first[0].others == "everybody else"
-    assert found.sentence.endswith(f"FNR of b is {first[0].value:.1%}, of everybody else {first[0].others_value:.1%}.")
+    assert found.sentence.endswith(f"b: FNR {first[0].value:.1%}, everybody else {first[0].others_value:.1%}.")
 
 
 def test_a_group_that_fares_worse_than_either_attribute_explains_is_listed():

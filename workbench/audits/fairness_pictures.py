@@ -49,10 +49,10 @@ def lattice_differences(found: Lattice) -> Picture:
     """The surest differences, with their intervals; grey where chance would do as much."""
     rows = [
         (
-            f"{CALLED.get(row.metric, row.metric)} of {row.name}",
-            f"{row.value:.1%}, of {row.others} {row.others_value:.1%}",
+            f"{row.name}: {CALLED.get(row.metric, row.metric)}",
+            f"{row.value:.1%}, {row.others} {row.others_value:.1%}",
             (row.difference, row.low, row.high),
-            INK if place < found.found else LINE,
+            INK if place < found.found else QUIET,
         )
         for place, row in enumerate(found.comparisons[:MOST])
     ]
@@ -75,18 +75,19 @@ def worst_slices(audit: SliceAudit) -> Picture:
     return drawn(figure)
 
 
-def calibration_curves(audit: ScoreAudit, *, least: int = 100) -> Picture:
-    """Share of yes over the mean score, a line a group of at least so many cases; the diagonal is agreement."""
+def calibration_curves(audit: ScoreAudit, *, least: int = 20) -> Picture:
+    """Share of yes over the mean score, a line a group, a point a band of so many cases; the diagonal is agreement."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.6, 4.2), dpi=110, layout="constrained")
     panel = figure.subplots()
     panel.plot([0, 1], [0, 1], color=QUIET, lw=1, ls=(0, (4, 3)))
-    large = [each for each in audit.groups if each.n >= least]
-    for place, each in enumerate(large):
-        score, observed, _ = np.array(each.calibration.curve).T
+    curves = {each.group: [row[:2] for row in each.calibration.curve if row[2] >= least] for each in audit.groups}
+    large = {group: points for group, points in curves.items() if len(points) > 1}
+    for place, (group, points) in enumerate(large.items()):
+        score, observed = np.array(points).T
         colour = PALETTE[place % len(PALETTE)]
-        panel.plot(score, observed, color=colour, lw=1.6, marker="o", ms=3.5, label=", ".join(each.group))
+        panel.plot(score, observed, color=colour, lw=1.6, marker="o", ms=3.5, label=", ".join(group))
     panel.set_xlabel("mean score", fontsize=9)
     panel.set_ylabel("share of yes", fontsize=9)
     if large:
