@@ -224,7 +224,7 @@ import numpy as np
 from sliceline.slicefinder import Slicefinder
 held = np.load(sys.argv[1])
 began = time.perf_counter()
-found = Slicefinder(alpha=0.95, k=1, max_l=2, min_sup=1000, verbose=False).fit(held["x"], held["wrong"].astype(float))
+found = Slicefinder(alpha=0.99, k=1, max_l=2, min_sup=1000, verbose=False).fit(held["x"], held["wrong"].astype(float))
 print(json.dumps([time.perf_counter() - began, [None if v is None else int(v) for v in found.top_slices_[0]]]))
 """
 
@@ -234,11 +234,11 @@ def test_all_slices_of_one_and_two_columns_of_a_million_rows(tmp_path, capsys):
     rng = np.random.default_rng(0)
     columns = rng.integers(0, 10, size=(10, 1_000_000)).astype(np.int16)
     bad = (columns[2] == 3) & (columns[7] == 5)
-    wrong = rng.random(1_000_000) < np.where(bad, 0.4, 0.2)
+    wrong = rng.random(1_000_000) < np.where(bad, 0.6, 0.2)
     np.savez(tmp_path / "d.npz", x=columns.T, wrong=wrong)
     slow, top = asked(python, SLICELINE, tmp_path / "d.npz")
     table = {str(number): column for number, column in enumerate(columns)}
-    quick, audit = best_of(lambda: bad_slices(table, wrong, least=1000), 3)
+    quick, audit = best_of(lambda: bad_slices(table, wrong, least=1000, alpha=0.99), 3)
     assert {int(column): int(value) for column, value in audit.slices[0].where} == {
         column: value for column, value in enumerate(top) if value is not None
     }
@@ -286,12 +286,11 @@ def test_performance_without_labels_on_the_american_community_survey(capsys):
 
     quick, found = best_of(ours)
     actual = np.bincount(chunks, right) / np.bincount(chunks)
-    whole = min(len(theirs), len(actual) - 1)  # the last chunk is short, and the peer joins it to the one before
-    errors = [float(np.abs(np.array(values[:whole]) - actual[:whole]).mean()) for values in (theirs, found)]
+    errors = [float(np.abs(np.array(values) - actual).mean()) for values in (theirs, found)]
     with capsys.disabled():
         print(
-            f"\n  NannyML CBPE {slow * 1e3:.0f} ms, mean error {errors[0]:.4f}; from scores in bins "
-            f"{quick * 1e3:.1f} ms, mean error {errors[1]:.4f}: {slow / quick:.0f}x"
+            f"\n  NannyML CBPE {slow * 1e3:.0f} ms, mean error {errors[0]:.5f}; from scores in bins "
+            f"{quick * 1e3:.1f} ms, mean error {errors[1]:.5f}: {slow / quick:.0f}x"
         )
-    assert errors[1] <= errors[0] + 0.0002
+    assert errors[1] <= errors[0]
     assert slow / quick >= 50

@@ -30,7 +30,7 @@ from workbench.stats.groups import Counts, Floats
 
 CELLS = 1 << 14  # of a joint table: with errors counted beside, it stays in a core's cache
 LEAST = 32  # cases of a slice, below which it is not looked at
-ALPHA = 0.95  # weight of the errors against the size, in the score
+ALPHA = 0.99  # weight of the errors against the size, in the score
 MOST = 2_000_000  # slices of a search
 
 

@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from workbench.stats.groups import Floats
 
-BANDS = 50  # of the score, with one more edge at the threshold
+BANDS = 100  # of the score, with one more edge at the threshold
 WEIGHT = 20.0  # cases that the pooled chance of a band counts for
 PRIOR = 1.0  # cases of the band's own score, beforehand
 
