@@ -118,9 +118,11 @@ def test_a_quick_audit_has_the_same_values_and_verdicts_and_asks_for_no_more_cas
         assert found.needed is None
 
 
-def test_three_attributes_are_crossed_in_every_way_and_six_are_refused():
+def test_three_attributes_are_crossed_in_every_way_and_six_or_thousands_of_groups_are_refused():
     cells = {(race, sex, age): (40, 10, 10, 60) for race in "ab" for sex in "fm" for age in "xy"}
     names = [each.name for each in audited(CountCube(("race", "sex", "age"), cells), quick=True).by]
     assert names == ["race", "sex", "age", "race*sex", "race*age", "sex*age", "race*sex*age"]
+    with pytest.raises(Misuse, match="6,000 groups"):
+        audited(CountCube(("g",), {(str(number),): (1, 1, 1, 1) for number in range(6000)}))
     with pytest.raises(Misuse, match="up to 5 are crossed"):
         audited(CountCube(tuple("abcdef"), {tuple("abcdef"): (1, 1, 1, 1)}))

@@ -52,13 +52,13 @@ def people(n):
     )
 
 
-def best_of(run, times=5):
+def best_of(run, times=5, clock=time.perf_counter):
     """The shortest of several runs, in seconds, and what it returned."""
     found, shortest = None, float("inf")
     for _ in range(times):
-        began = time.perf_counter()
+        began = clock()
         found = run()
-        shortest = min(shortest, time.perf_counter() - began)
+        shortest = min(shortest, clock() - began)
     return shortest, found
 
 
@@ -205,14 +205,14 @@ def test_all_thresholds_and_groups_of_a_million_rows(capsys):
 
 
 def test_an_audit_of_a_million_rows_answers_a_slider_at_once(capsys):
-    """Two attributes and their crossing, ten groups, after one scan."""
+    """Two attributes and their crossing, ten groups, after one scan; in processor time, by one thread."""
     cube = ScoreCube.read(people(1_000_000), ["race", "sex"], score="score", label="label")
 
     def moved():
         counts = cube.at(0.6)
         return audit_fairness(counts, rng=np.random.default_rng(0), quick=True), lattice(counts)
 
-    seconds, _ = best_of(moved)
+    seconds, _ = best_of(moved, clock=time.process_time)
     with capsys.disabled():
         print(f"\n  audit and lattice at another threshold: {seconds * 1e3:.0f} ms")
     assert seconds < 0.2

@@ -93,6 +93,7 @@ def test_every_kind_of_table_gives_the_same_cube(tmp_path):
         (lambda: ScoreCube.scan({"g": ["a"]}, score=[1.1]), "no number in"),
         (lambda: ScoreCube.scan({"g": ["a"]}, score=[0.1], label=[2]), "neither 0, 1 nor missing"),
         (lambda: ScoreCube.scan({"g": ["a", "b"]}, score=[0.1]), "lengths"),
+        (lambda: ScoreCube.scan({"g": range(20_000)}, score=[0.1] * 20_000), "combinations"),
         (lambda: cube_of([("a", 1, 1)]).by(["h"]), "no attribute"),
         (lambda: cube_of([("a", 1, 1)]) + ScoreCube.scan({"h": ["a"]}, score=[0.1]), "do not add"),
         (lambda: ScoreCube.from_json("{}"), "no score cube"),

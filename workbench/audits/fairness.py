@@ -24,7 +24,7 @@ from workbench.stats.groups import pooled_means, rate_interval
 
 FOUR_FIFTHS = 0.8
 TOLERANCE = 0.1  # difference between groups' rates
-MOST_ATTRIBUTES = 5
+MOST_ATTRIBUTES, MOST_GROUPS = 5, 5000
 DRAWS, QUICK_DRAWS = 20_000, 2000  # of a posterior
 LEAST_SHARE = 0.02  # of all cases, that a group is compared from (29 CFR 1607.15(A)(2))
 DIFFERENCES = {
@@ -108,9 +108,14 @@ def audit_fairness(
             more cases would decide it.
 
     Raises:
-        Misuse: There are more attributes than can be crossed.
+        Misuse: There are more attributes, or more groups, than can be compared.
     """
     wanted = crossings(cube.attributes)
+    if len(cube.cells) > MOST_GROUPS:
+        raise Misuse(
+            f"there are {len(cube.cells):,} groups; up to {MOST_GROUPS:,} are compared",
+            hint="is one of the columns a number of the case? name columns of few values",
+        )
     audits = tuple(_audited(cube.by(names), rng, target, tolerance, certainty, least_share, quick) for names in wanted)
     verdicts = [audit.verdict for audit in audits if len(audit.attributes) == 1]
     verdicts += [audit.verdict for audit in audits if len(audit.attributes) > 1 and audit.verdict == "fail"]

@@ -62,11 +62,17 @@ def coded_all(columns: Mapping[str, Any]) -> dict[str, Coded]:
         return dict(zip(map(str, columns), threads.map(coded, columns.values()), strict=True))
 
 
-def crossed(columns: list[Coded]) -> tuple[npt.NDArray[np.int64], list[tuple[str, ...]]]:
+def crossed(
+    columns: list[Coded], *, most: int = MOST_COMBINATIONS
+) -> tuple[npt.NDArray[np.int64], list[tuple[str, ...]]]:
     """A place a case among the combinations of several columns, and the combinations.
 
+    Args:
+        columns: Of one length.
+        most: Combinations that there may be.
+
     Raises:
-        Misuse: The columns' lengths differ, or there are more than a million combinations of values.
+        Misuse: The columns' lengths differ, or there are more combinations of values.
 
     >>> crossed([coded(["a", "b", "a"]), coded([1, 1, 2])])
     (array([0, 2, 1]), [('a', '1'), ('a', '2'), ('b', '1'), ('b', '2')])
@@ -75,7 +81,7 @@ def crossed(columns: list[Coded]) -> tuple[npt.NDArray[np.int64], list[tuple[str
     if len(lengths) != 1:
         raise Misuse(f"groups have the lengths {lengths}; they need one and the same")
     shape = [len(column.texts) for column in columns]
-    if np.prod(shape, dtype=float) > MOST_COMBINATIONS:
+    if np.prod(shape, dtype=float) > most:
         raise Misuse(
             f"the groups have {' × '.join(map(str, shape))} combinations of values",
             hint="is one of the columns a number of the case? name columns of few values",

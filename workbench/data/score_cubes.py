@@ -30,6 +30,7 @@ from workbench.ledger import digest
 
 BINS = 1000  # thresholds lie on thousandths
 NO, YES, WAITING = 0, 1, 2  # pages of the table
+MOST_GROUPS = 10_000  # of a cube, whose groups take 24 kB each while it is counted
 ROUNDING = 1e-9  # bins below which a score counts as on its bin's edge: 0.57 is in bin 570
 
 
@@ -72,7 +73,7 @@ class ScoreCube:
         lengths = {len(scores), len(page), *(len(column.codes) for column in columns.values())}
         if len(lengths) != 1 or not columns:
             raise Misuse(f"groups, label and score have the lengths {sorted(lengths)}; they need one and the same")
-        place, names = crossed(list(columns.values()))
+        place, names = crossed(list(columns.values()), most=MOST_GROUPS)
         place *= 3
         place += page
         place *= bins
@@ -105,6 +106,8 @@ class ScoreCube:
         cells: dict[tuple[str, ...], npt.NDArray[np.int64]] = {}
         for row in counted(source, groups, numbers, bins=bins):
             group = tuple(UNKNOWN if value is None else value for value in row[: len(groups)])
+            if len(cells) >= MOST_GROUPS and group not in cells:
+                raise Misuse(f"there are more than {MOST_GROUPS:,} groups", hint="name columns of few values")
             page = WAITING if label is None else int(_pages([row[-3]])[0])
             if row[-2] is None:
                 raise Misuse(f"the score {score!r} is no number in [0, 1]; it must be the probability of yes")

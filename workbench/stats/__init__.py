@@ -3,6 +3,7 @@
 Experiments start from additive summaries (`moments`), turn them into posteriors of one arm's mean
 (`proportions`, `means`, `hurdle`) and set arms beside each other (`comparison`) by quadrature
 (`quadrature`); `sample_ratio` says whether the arms were filled as planned. Audits take `fairness`
-and `drift`. Modules are imported by name, so that nobody pays for what they do not use; none of
+(with `aggregates`, `resampling`, `contrasts`, `score_bins`, `thresholds`, `slices`, `unlabelled` and
+`parity`) and `drift`. Modules are imported by name, so that nobody pays for what they do not use; none of
 them imports `scipy.stats`, which costs two seconds. A wrong number is a plain `ValueError`.
 """
