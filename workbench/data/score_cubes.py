@@ -146,7 +146,8 @@ class ScoreCube:
         """The count cube of saying yes from a threshold on, over the labelled cases.
 
         Args:
-            threshold: On an edge of the bins, or else the next edge above counts; in [0, 1].
+            threshold: On an edge of the bins, or else the next edge above counts; in [0, 1), and from 1 on nobody
+                gets a yes (a score of exactly 1 lies in the last bin).
         """
         first = int(np.ceil(threshold * self.bins - 1e-6))
         no, yes = self.labelled[:, :, :first].sum(axis=2), self.labelled[:, :, first:].sum(axis=2)
