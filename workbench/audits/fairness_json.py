@@ -43,8 +43,9 @@ def fairness_json(
 
     Returns:
         `groups` and `aggregates` by attribute; `intersections`, a list with one entry a crossing that has
-        its own groups and aggregates; `verdict`, `sentence`, `n` and `data_digest` of the whole; and what
-        else was given.
+        its own groups and aggregates; `same_rates`, the p-value of selection rates so far apart if all
+        groups were treated alike; `more_cases` that would decide; `verdict`, `sentence`, `n` and
+        `data_digest` of the whole; and what else was given.
     """
     singles = [each for each in audit.by if len(each.attributes) == 1]
     told = {
@@ -65,6 +66,8 @@ def fairness_json(
             if len(each.attributes) > 1
         ],
         "more_cases": {each.name: each.more_cases for each in singles},
+        "same_rates": {each.name: each.same_rates for each in singles},
+        "pooled_selection_rate": {each.name: {group.name: group.pooled for group in each.groups} for each in singles},
         "not_compared": {each.name: [g.name for g in each.groups if not g.compared] for each in singles},
         "verdict": audit.verdict,
         "sentence": audit.sentence,
