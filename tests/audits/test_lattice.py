@@ -1,9 +1,11 @@
 """The lattice finds who fares worse by more than one attribute explains, and nobody where chance would do."""
 
 import numpy as np
+import pytest
 
 from workbench.audits import lattice
 from workbench.data import CountCube
+from workbench.errors import Misuse
 
 
 def cube(cells, attributes=("race", "sex")):
@@ -61,3 +63,8 @@ def test_a_lattice_of_one_group_says_so():
     found = lattice(cube({("a",): (5, 5, 5, 5)}, ("g",)))
     assert found.comparisons == ()
     assert found.sentence == "Of 0 comparisons, none shows a difference that chance would not."
+
+
+def test_a_metric_that_is_none_is_refused():
+    with pytest.raises(Misuse, match="no metric 'recall'"):
+        lattice(cube({("a",): (5, 5, 5, 5)}, ("g",)), metrics=("recall",))

@@ -83,11 +83,10 @@ def lattice(
     Raises:
         Misuse: There are more attributes than can be crossed, or a metric is unknown.
     """
-    try:
-        rows = [row for names in crossings(cube.attributes) for row in _compared(cube, names, metrics, least)]
-    except ValueError as error:
-        raise Misuse(str(error)) from error
-    rows = _without_mirrors(rows)
+    if unknown := [metric for metric in metrics if metric not in exact.METRICS]:
+        raise Misuse(f"there is no metric {unknown[0]!r}", hint=f"there are {', '.join(exact.METRICS)}")
+    crossed = crossings(cube.attributes)
+    rows = _without_mirrors([row for names in crossed for row in _compared(cube, names, metrics, least)])
     adjusted = benjamini_hochberg([row.p_value for row in rows])
     found = [replace(row, adjusted=float(p)) for row, p in zip(rows, adjusted, strict=True)]
     found.sort(key=lambda row: (row.adjusted > false_finds, -row.sure, row.p_value))
