@@ -43,11 +43,11 @@ def test_a_group_that_fares_worse_than_either_attribute_explains_is_listed():
 
 
 def test_equal_groups_are_found_different_no_oftener_than_said():
-    groups = [(race, sex, age) for race in "abcd" for sex in "fm" for age in "xy"]
+    groups = [(race, sex, age) for race in "abc" for sex in "fm" for age in "xy"]
     rng = np.random.default_rng(1)
     any_found = 0
     for _ in range(100):
-        counts = cube(drawn(rng, lambda _: 0.15, groups, n=60), ("race", "sex", "age"))
+        counts = cube(drawn(rng, lambda _: 0.25, groups, n=80), ("race", "sex", "age"))
         any_found += lattice(counts).found > 0
     assert any_found <= 10  # 5 expected at most
 
