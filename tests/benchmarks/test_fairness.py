@@ -284,7 +284,7 @@ def test_performance_without_labels_on_the_american_community_survey(capsys):
         known = np.broadcast_to(reference[0], (len(current), *reference.shape[1:]))
         return rate(estimated(known, current, 500, rng).counts, "accuracy")
 
-    quick, found = best_of(ours)
+    quick, found = best_of(ours, 20)
     actual = np.bincount(chunks, right) / np.bincount(chunks)
     errors = [float(np.abs(np.array(values) - actual).mean()) for values in (theirs, found)]
     with capsys.disabled():
