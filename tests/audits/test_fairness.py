@@ -6,6 +6,7 @@ import pytest
 from workbench.audits import audit_fairness
 from workbench.audits.tables import distances_table, rates_table
 from workbench.data import CountCube
+from workbench.errors import Misuse
 
 
 def cube(**groups):
@@ -102,3 +103,26 @@ def test_a_stricter_target_turns_the_verdict():
 
 def test_it_carries_the_digest_of_the_data():
     assert audited(cube(a=(9, 1), b=(5, 5))).data_digest == "d"
+
+
+def test_a_quick_audit_has_the_same_values_and_verdicts_and_asks_for_no_more_cases():
+    counts = cube(a=(300, 100), b=(150, 80), c=(70, 30))
+    slow, quick = audited(counts), audited(counts, quick=True)
+    assert quick.verdict == slow.verdict == "not enough evidence"
+    assert (slow.by[0].more_cases or 0) > 0
+    assert quick.by[0].more_cases is None
+    for name, found in quick.by[0].aggregates.items():
+        full = slow.by[0].aggregates[name]
+        assert found.value == full.value
+        assert found.probability == pytest.approx(full.probability, abs=0.04)
+        assert found.needed is None
+
+
+def test_three_attributes_are_crossed_in_every_way_and_six_or_thousands_of_groups_are_refused():
+    cells = {(race, sex, age): (40, 10, 10, 60) for race in "ab" for sex in "fm" for age in "xy"}
+    names = [each.name for each in audited(CountCube(("race", "sex", "age"), cells), quick=True).by]
+    assert names == ["race", "sex", "age", "race*sex", "race*age", "sex*age", "race*sex*age"]
+    with pytest.raises(Misuse, match="6,000 groups"):
+        audited(CountCube(("g",), {(str(number),): (1, 1, 1, 1) for number in range(6000)}))
+    with pytest.raises(Misuse, match="up to 5 are crossed"):
+        audited(CountCube(tuple("abcdef"), {tuple("abcdef"): (1, 1, 1, 1)}))

@@ -1,12 +1,19 @@
 """A count cube counts every case once, adds like the data it counts, and comes back from JSON."""
 
+import sqlite3
+from pathlib import Path
+
+import duckdb
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.data import CountCube
+from workbench.data.count_scans import count_sql
 from workbench.errors import Misuse
 
 CASES = st.lists(
@@ -27,6 +34,7 @@ def test_cells_are_true_negatives_false_positives_false_negatives_true_positives
     assert cube.counts().tolist() == [[[2, 1], [3, 4]]]
 
 
+@settings(deadline=None)  # the first call imports Arrow
 @given(CASES)
 def test_cells_are_those_of_a_cross_table(cases):
     frame = pd.DataFrame(cases, columns=["race", "sex", "y", "p"]).fillna({"race": "unknown"})
@@ -37,17 +45,20 @@ def test_cells_are_those_of_a_cross_table(cases):
     assert cube_of(cases).total == len(cases)
 
 
+@settings(deadline=None)  # the first call imports Arrow
 @given(CASES, CASES)
 def test_the_cube_of_all_is_the_sum_of_the_cubes_of_parts(one, other):
     assert (cube_of(one) + cube_of(other)).cells == cube_of(one + other).cells
 
 
+@settings(deadline=None)  # the first call imports Arrow
 @given(CASES, CASES, CASES)
 def test_addition_does_not_care_for_order(a, b, c):
     a, b, c = (cube_of(cases, source) for cases, source in ((a, "x"), (b, "y"), (c, "z")))
     assert (a + b) + c == a + (b + c) == c + b + a
 
 
+@settings(deadline=None)  # the first call imports Arrow
 @given(CASES)
 def test_it_comes_back_from_json_with_its_digest(cases):
     cube = cube_of(cases, "d")
@@ -90,3 +101,71 @@ def test_it_carries_the_digest_of_what_was_scanned():
 def test_what_cannot_be_counted_is_refused(call, message):
     with pytest.raises(Misuse, match=message):
         call()
+
+
+FRAME = pd.DataFrame(
+    {
+        "race": ["a", "b", None, "a", "b"],
+        "old": [True, False, True, False, True],
+        "y": [1, 0, 1, 1, 0],
+        "p": [True, True, False, True, False],
+    }
+)
+
+
+def sources(tmp_path):
+    FRAME.to_parquet(tmp_path / "d.parquet")
+    FRAME.to_csv(tmp_path / "d.csv", index=False)
+    yield from (FRAME, pl.from_pandas(FRAME), pa.Table.from_pandas(FRAME), tmp_path / "d.parquet", tmp_path / "d.csv")
+    yield duckdb.sql("SELECT * FROM FRAME")
+
+
+def test_every_kind_of_table_gives_the_same_cube(tmp_path):
+    wanted = CountCube.scan(
+        {"race": FRAME["race"], "old": FRAME["old"]}, label=FRAME["y"], prediction=FRAME["p"].astype(int)
+    )
+    for source in sources(tmp_path):
+        cube = CountCube.read(source, ["race", "old"], label="y", prediction="p")
+        assert cube.cells == wanted.cells
+        assert (cube.sources != ()) is isinstance(source, Path)
+
+
+def test_a_database_counts_by_the_same_statement():
+    statement = count_sql("main.loans", ["race", "old"], ["y", "p"])
+    with sqlite3.connect(":memory:") as connection:
+        FRAME.astype({"old": str, "p": int}).to_sql("loans", connection, index=False)
+        rows = connection.execute(statement).fetchall()
+    wanted = CountCube.read(FRAME, ["race", "old"], label="y", prediction="p")
+    assert CountCube.from_rows(["race", "old"], rows).cells == wanted.cells
+
+
+def test_the_name_of_a_column_is_never_sql(tmp_path):
+    name = 'x" FROM given; DROP TABLE given; --'
+    FRAME.rename(columns={"race": name}).to_parquet(tmp_path / "d.parquet")
+    cube = CountCube.read(tmp_path / "d.parquet", [name], label="y", prediction="p")
+    assert cube.total == len(FRAME)
+    assert '"x"" FROM given' in count_sql("t", [name], ["y"])
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"groups": ["rac"]}, "no column 'rac'"),
+        ({"groups": ["y"]}, "'y' is named for two things"),
+        ({"groups": ["old"], "label": "race"}, "'race' holds texts"),
+        ({"label": "late"}, "label holds None"),
+        ({"label": "three"}, "label holds 3"),
+    ],
+)
+def test_a_table_that_cannot_be_counted_is_refused_in_words(tmp_path, columns, said):
+    FRAME.assign(late=[1, 0, None, 1, 0], three=[3.0] * 5).to_parquet(tmp_path / "d.parquet")
+    wanted = {"groups": ["race"], "label": "y", "prediction": "p"} | columns
+    with pytest.raises(Misuse, match=said):
+        CountCube.read(tmp_path / "d.parquet", wanted.pop("groups"), **wanted)
+
+
+def test_a_file_that_is_none_is_refused(tmp_path):
+    (tmp_path / "d.parquet").write_text("no")
+    for path, said in ((tmp_path / "d.parquet", "could not be counted"), (tmp_path / "e.csv", "no file")):
+        with pytest.raises(Misuse, match=said):
+            CountCube.read(path, ["race"], label="y", prediction="p")

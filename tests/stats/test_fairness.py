@@ -149,6 +149,14 @@ def test_eight_equal_groups_are_not_found_different():
     assert failed <= 3
 
 
+def test_the_interval_of_the_ratio_holds_the_true_one_as_often_as_it_says():
+    rng, seen, rates, hits = np.random.default_rng(4), np.array([300, 500, 800]), [0.5, 0.65, 0.8], 0
+    for _ in range(200):
+        found = ratio_spread(with_selection(rng.binomial(seen, rates), seen), "selection_rate", rng, draws=1000)
+        hits += found.low <= 0.5 / 0.8 <= found.high
+    assert hits >= 184  # 190 are expected at least
+
+
 def test_a_small_group_that_is_treated_worse_is_not_pooled_away():
     """On the border of four fifths (true ratio .8, one group of 50), passing must be rare, not the rule."""
     rng = np.random.default_rng(3)

@@ -15,6 +15,24 @@ print(sorted({"scipy.stats", "pandas", "pymc", "matplotlib", "pyarrow", "mlflow"
 """
 
 
+AUDIT = """
+import pathlib, sys
+from click.testing import CliRunner
+from workbench.cli import main
+path = pathlib.Path(sys.argv[1]); path.write_text("g,y,p,s\\n" + "a,1,1,.9\\na,0,0,.2\\nb,1,0,.4\\nb,0,1,.7\\n" * 20)
+columns = ["--label", "y", "--prediction", "p", "--score", "s", "--group", "g", "--json"]
+assert CliRunner().invoke(main, ["audit", "fairness", str(path), *columns]).exit_code == 0
+print(sorted({"scipy.stats", "pandas", "pyarrow", "matplotlib", "mlflow", "fairlearn", "sklearn"} & set(sys.modules)))
+"""
+
+
+def test_a_fairness_audit_of_a_file_imports_nothing_heavy(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", AUDIT, str(tmp_path / "a.csv")], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"
+
+
 def test_a_verdict_from_a_file_imports_nothing_heavy(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", CODE, str(tmp_path / "a.csv")], capture_output=True, text=True, check=True, timeout=60

@@ -1,8 +1,8 @@
-"""The fairness audit: rates by group and how far apart they are, by each attribute and by all crossed.
+"""The fairness audit: rates by group and how far apart they are, by each attribute and by all their crossings.
 
 The verdict rests on disparate impact, the ratio of the lowest selection rate to the highest: it passes
 where a ratio of four fifths or more is shown for every single attribute, and fails where less is shown
-for any attribute or for the intersection. Groups of fewer than two in a hundred cases, and cases whose
+for any attribute or any crossing. Groups of fewer than two in a hundred cases, and cases whose
 group is unknown, are shown but not compared; the sentence says so.
 """
 
@@ -10,18 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 
 from workbench.audits.verdict import CERTAINTY, Estimate, Verdict, verdict_of, worst
 from workbench.data import CountCube
-from workbench.data.counts import UNKNOWN
+from workbench.data.coding import UNKNOWN
+from workbench.errors import Misuse
 from workbench.stats import fairness as exact
 from workbench.stats.groups import pooled_means, rate_interval
 
 FOUR_FIFTHS = 0.8
 TOLERANCE = 0.1  # difference between groups' rates
+MOST_ATTRIBUTES, MOST_GROUPS = 5, 5000
+DRAWS, QUICK_DRAWS = 20_000, 2000  # of a posterior
 LEAST_SHARE = 0.02  # of all cases, that a group is compared from (29 CFR 1607.15(A)(2))
 DIFFERENCES = {
     "demographic_parity_difference": ("selection_rate",),
@@ -89,8 +93,9 @@ def audit_fairness(
     tolerance: float = TOLERANCE,
     certainty: float = CERTAINTY,
     least_share: float = LEAST_SHARE,
+    quick: bool = False,
 ) -> FairnessAudit:
-    """Audit a cube by each of its attributes and, where there are several, by all of them crossed.
+    """Audit a cube by each of its attributes and, where there are several, by every crossing of them.
 
     Args:
         cube: Counts by group.
@@ -99,15 +104,39 @@ def audit_fairness(
         tolerance: Difference that the differences' probabilities speak of, in [0, 1].
         certainty: Probability from which a thing counts as shown, in (0.5, 1).
         least_share: Share of all cases from which a group is compared, in [0, 1).
+        quick: For a slider that somebody moves: fewer draws, and neither what would be enough nor how many
+            more cases would decide it.
+
+    Raises:
+        Misuse: There are more attributes, or more groups, than can be compared.
     """
-    wanted: list[tuple[str, ...]] = [(name,) for name in cube.attributes]
-    if len(cube.attributes) > 1:
-        wanted.append(cube.attributes)
-    audits = tuple(_audited(cube.by(names), rng, target, tolerance, certainty, least_share) for names in wanted)
+    wanted = crossings(cube.attributes)
+    if len(cube.cells) > MOST_GROUPS:
+        raise Misuse(
+            f"there are {len(cube.cells):,} groups; up to {MOST_GROUPS:,} are compared",
+            hint="is one of the columns a number of the case? name columns of few values",
+        )
+    audits = tuple(_audited(cube.by(names), rng, target, tolerance, certainty, least_share, quick) for names in wanted)
     verdicts = [audit.verdict for audit in audits if len(audit.attributes) == 1]
     verdicts += [audit.verdict for audit in audits if len(audit.attributes) > 1 and audit.verdict == "fail"]
     verdict = worst(verdicts)
     return FairnessAudit(audits, verdict, _sentence(audits, verdict), cube.data_digest, cube.total)
+
+
+def crossings(attributes: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Every subset of the attributes, single ones first.
+
+    Raises:
+        Misuse: There are more than can be crossed.
+
+    >>> crossings(("race", "sex"))
+    [('race',), ('sex',), ('race', 'sex')]
+    """
+    if len(attributes) > MOST_ATTRIBUTES:
+        raise Misuse(
+            f"there are {len(attributes)} attributes; up to {MOST_ATTRIBUTES} are crossed", hint="audit fewer at once"
+        )
+    return [names for size in range(1, len(attributes) + 1) for names in combinations(attributes, size)]
 
 
 def _audited(
@@ -117,6 +146,7 @@ def _audited(
     tolerance: float,
     certainty: float,
     least_share: float,
+    quick: bool,
 ) -> AttributeAudit:
     groups, counts = list(cube.cells), cube.counts()
     large = counts.sum(axis=(1, 2)) >= least_share * cube.total
@@ -126,16 +156,19 @@ def _audited(
         aggregates = dict.fromkeys(["disparate_impact", *DIFFERENCES], Estimate(None, n=cube.total))
         rates = tuple(_rates(groups, counts, compared, None))
         return AttributeAudit(cube.attributes, rates, aggregates, None, "", "", None, "not enough evidence")
-    impact = exact.ratio_spread(kept, "selection_rate", rng, target=target)
-    needed = exact.needed_ratio(kept, "selection_rate", rng, target=target, certainty=certainty)
+    draws = QUICK_DRAWS if quick else DRAWS
+    impact = exact.ratio_spread(kept, "selection_rate", rng, target=target, draws=draws)
+    needed = None
+    if not quick:
+        needed = exact.needed_ratio(kept, "selection_rate", rng, target=target, certainty=certainty)
     n = int(kept.sum())
     aggregates = {"disparate_impact": _estimate(impact, target, needed, n)}
     for name, metrics in DIFFERENCES.items():
-        spread = exact.difference_spread(kept, metrics, rng, tolerance=tolerance)
+        spread = exact.difference_spread(kept, metrics, rng, tolerance=tolerance, draws=draws)
         aggregates[name] = _estimate(spread, tolerance, None, n)
     verdict = verdict_of(impact.probability, certainty)
     more = None
-    if verdict == "not enough evidence":
+    if verdict == "not enough evidence" and not quick:
         more = exact.more_cases(kept, "selection_rate", rng, target=target, certainty=certainty)
     selected = exact.rate(kept, "selection_rate")
     names = [", ".join(group) for group, is_compared in zip(groups, compared, strict=True) if is_compared]

@@ -70,6 +70,7 @@ for command in (
     reject,
     rollback,
     reconcile,
+    audit,
     policy,
     ledger,
     serve,

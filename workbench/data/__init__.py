@@ -1,6 +1,6 @@
 """Data: where it comes from, what exactly it was, and the additive summaries that all statistics start from.
 
-Summaries (`MomentCube` for experiments, `CountCube` for fairness, `Profile` for drift) are made in one
+Summaries (`MomentCube` for experiments, `CountCube` and `ScoreCube` for fairness, `Profile` for drift) are made in one
 scan, add up over days and shards, hold no row of raw data, and carry the digest of what was scanned.
 """
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from workbench.data.profiles import Categories, ColumnProfile, Histogram, Profile
     from workbench.data.rand import rand_health
     from workbench.data.repeats import Repeats
+    from workbench.data.score_cubes import ScoreCube
     from workbench.data.tables import read_table
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "MomentCube",
     "Profile",
     "Repeats",
+    "ScoreCube",
     "digest_file",
     "digest_folder",
     "digest_frame",
@@ -50,6 +52,7 @@ MODULES = {  # where the names are; each is imported when it is asked for, so th
     "profiles": ("Categories", "ColumnProfile", "Histogram", "Profile"),
     "rand": ("rand_health",),
     "repeats": ("Repeats",),
+    "score_cubes": ("ScoreCube",),
     "tables": ("read_table",),
 }
 

@@ -14,18 +14,19 @@ group of its own, "unknown": nobody drops out of an audit unseen.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from workbench.data.coding import UNKNOWN, coded_all, crossed
+from workbench.data.count_scans import counted, given
 from workbench.errors import Misuse
 from workbench.ledger import digest
 
 Cell = tuple[int, int, int, int]  # true negatives, false positives, false negatives, true positives
-UNKNOWN = "unknown"  # the group of those whose group is missing
 EMPTY: Cell = (0, 0, 0, 0)
 
 
@@ -57,22 +58,59 @@ class CountCube:
         Raises:
             Misuse: The lengths differ, there is no attribute, or a label or prediction is not 0 or 1.
         """
-        truth, answer = _binary("label", label), _binary("prediction", prediction)
-        coded = {str(name): _coded(values) for name, values in groups.items()}
-        lengths = {len(truth), len(answer), *(len(codes) for codes, _ in coded.values())}
-        if len(lengths) != 1 or not coded:
+        truth, answer = binary("label", label), binary("prediction", prediction)
+        columns = coded_all(groups)
+        lengths = {len(truth), len(answer), *(len(column.codes) for column in columns.values())}
+        if len(lengths) != 1 or not columns:
             raise Misuse(f"groups, label and prediction have the lengths {sorted(lengths)}; they need one and the same")
-        place = np.zeros(len(truth), dtype=np.int64)
-        for codes, values in coded.values():
-            place = place * len(values) + codes
-        shape = [len(values) for _, values in coded.values()]
-        table = np.bincount(place * 4 + truth * 2 + answer, minlength=int(np.prod(shape)) * 4).reshape(-1, 4)
+        place, names = crossed(list(columns.values()))
+        place <<= 2
+        place += (truth << 1) | answer
+        table = np.bincount(place, minlength=len(names) * 4).reshape(-1, 4)
         cells: dict[tuple[str, ...], Cell] = {}
         for number in np.flatnonzero(table.sum(axis=1)):
-            at = np.unravel_index(number, shape)
-            group = tuple(values[i] for (_, values), i in zip(coded.values(), at, strict=True))
-            cells[group] = _added(cells.get(group, EMPTY), table[number])
-        return cls(tuple(coded), dict(sorted(cells.items())), (source,) if source else ())
+            cells[names[number]] = _added(cells.get(names[number], EMPTY), table[number])
+        return cls(tuple(columns), dict(sorted(cells.items())), (source,) if source else ())
+
+    @classmethod
+    def read(cls, source: Any, groups: Sequence[str], *, label: str, prediction: str, digest: str = "") -> CountCube:
+        """Count the columns of a table.
+
+        Args:
+            source: A Parquet or CSV file, a DuckDB relation, or a table of pandas, polars or Arrow.
+            groups: Columns of attributes, one or more.
+            label: Column that holds what was true: 0 or 1, false or true.
+            prediction: Column that holds what was answered, likewise.
+            digest: Of the data; by default a file's own.
+
+        Raises:
+            Misuse: The table cannot be read, lacks a column, or a label or prediction is not 0 or 1.
+        """
+        known = given(source, [*groups, label, prediction], digest)
+        if known.columns is not None:
+            columns = known.columns
+            named = {name: columns[name] for name in groups}
+            return cls.scan(named, label=columns[label], prediction=columns[prediction], source=known.digest)
+        return cls.from_rows(groups, counted(source, groups, [label, prediction]), source=known.digest)
+
+    @classmethod
+    def from_rows(cls, groups: Sequence[str], rows: Iterable[Sequence[Any]], *, source: str = "") -> CountCube:
+        """The cube of a warehouse's answer to `count_sql`: group values, label, prediction, cases.
+
+        Raises:
+            Misuse: A label or prediction is not 0 or 1, or there is no row.
+
+        >>> CountCube.from_rows(["sex"], [("f", 1, 0, 12), ("f", 1, 1, 30)]).cells
+        {('f',): (0, 0, 12, 30)}
+        """
+        cells: dict[tuple[str, ...], Cell] = {}
+        for *values, truth, answer, cases in rows:
+            place = 2 * int(binary("label", [truth])[0]) + int(binary("prediction", [answer])[0])
+            group = tuple(UNKNOWN if value is None else str(value) for value in values)
+            cells[group] = _added(cells.get(group, EMPTY), [int(cases) * (place == i) for i in range(4)])
+        if not cells:
+            raise Misuse("the data has no row", hint="give a table with rows")
+        return cls(tuple(groups), dict(sorted(cells.items())), (source,) if source else ())
 
     @property
     def total(self) -> int:
@@ -145,25 +183,24 @@ class CountCube:
         return {"attributes": list(self.attributes), "cells": cells, "sources": list(self.sources)}
 
 
-def _coded(values: npt.ArrayLike) -> tuple[npt.NDArray[np.int64], list[str]]:
-    """A code a case, and the texts that the codes stand for."""
-    import pandas as pd
+def binary(name: str, values: npt.ArrayLike) -> npt.NDArray[np.uint8]:
+    """Zeros and ones, one a case, from numbers or truths.
 
-    codes, found = pd.factorize(np.asarray(values), use_na_sentinel=True)
-    texts = [str(value) for value in found]
-    if (codes < 0).any():
-        codes, texts = np.where(codes < 0, len(texts), codes), [*texts, UNKNOWN]
-    return codes.astype(np.int64), texts
-
-
-def _binary(name: str, values: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    Raises:
+        Misuse: There is something else among them, or nothing at all.
+    """
     found = np.asarray(values)
     if found.ndim != 1 or found.size == 0:
         raise Misuse(f"{name} has the shape {found.shape}; it needs one number a case")
+    if found.dtype.kind in "bui" and found.min() >= 0 and found.max() <= 1:
+        return found.astype(np.uint8)
     zeros_and_ones = (found == 0) | (found == 1)
     if not zeros_and_ones.all():
-        raise Misuse(f"{name} holds {found[~zeros_and_ones][0]!r}; it must hold 0 and 1 only")
-    return found.astype(np.int64)
+        odd = found[~zeros_and_ones][0]
+        missing = odd is None or odd != odd
+        late = "a case without a label waits for it: leave it out as yet" if missing else ""
+        raise Misuse(f"{name} holds {odd}; it must hold 0 and 1 only", hint=late)
+    return found.astype(np.uint8)
 
 
 def _added(one: Iterable[int], other: Iterable[int]) -> Cell:

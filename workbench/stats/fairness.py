@@ -47,16 +47,17 @@ def parts(counts: npt.ArrayLike, metric: str) -> tuple[Counts, Counts]:
     """A rate's numerator and denominator, one number a group.
 
     Args:
-        counts: Cases by group, label and prediction, in this order of axes.
+        counts: Cases by group, label and prediction, in this order of axes; other axes may stand before,
+            and expected cases may be fractions.
         metric: One of `METRICS`.
 
     Raises:
         ValueError: The metric is unknown, or the counts have another shape than (groups, 2, 2).
     """
-    table = np.asarray(counts, dtype=np.int64)
-    if table.ndim != 3 or table.shape[1:] != (2, 2) or (table < 0).any():
+    table = np.asarray(counts)
+    if table.ndim < 3 or table.shape[-2:] != (2, 2) or (table < 0).any():
         raise ValueError(f"counts have the shape {table.shape}; they need (groups, 2, 2), none below zero")
-    tn, fp, fn, tp = table[:, 0, 0], table[:, 0, 1], table[:, 1, 0], table[:, 1, 1]
+    tn, fp, fn, tp = (table[..., y, p] for y in (0, 1) for p in (0, 1))
     all_cases = tn + fp + fn + tp
     found = {
         "selection_rate": (fp + tp, all_cases),
@@ -82,7 +83,7 @@ def rate(counts: npt.ArrayLike, metric: str) -> Floats:
     [0.8, nan]
     """
     yes, seen = parts(counts, metric)
-    return np.asarray(np.divide(yes, seen, out=np.full(len(yes), np.nan), where=seen > 0))
+    return np.asarray(np.divide(yes, seen, out=np.full(np.shape(yes), np.nan), where=seen > 0))
 
 
 def ratio(rates: Floats) -> Floats:

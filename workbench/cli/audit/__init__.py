@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from workbench.cli.audit.drift import drift
+from workbench.cli.audit.fairness import fairness
 from workbench.cli.audit.quality import quality
 from workbench.cli.options import Commands
 
@@ -16,3 +17,4 @@ def audit() -> None:
 
 audit.add_command(drift)
 audit.add_command(quality)
+audit.add_command(fairness)

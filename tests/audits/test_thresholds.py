@@ -1,0 +1,66 @@
+"""The explorer's table is the rates at every threshold, small enough to be sent once."""
+
+import json
+
+import numpy as np
+import pytest
+
+from workbench.audits import explore
+from workbench.data import ScoreCube
+from workbench.errors import Misuse
+
+
+def scored(n=5000, groups=10, seed=0):
+    rng = np.random.default_rng(seed)
+    group = rng.integers(0, groups, n)
+    score = rng.beta(2 + group / 4, 3)
+    return ScoreCube.scan({"g": group}, score=score, label=(rng.random(n) < score).astype(int))
+
+
+def test_its_rates_are_those_of_the_count_cube_at_each_threshold():
+    cube = scored()
+    table = explore(cube)
+    for threshold in (0.0, 0.25, 0.5, 0.333):
+        at = round(threshold * 1000)
+        wanted = cube.at(threshold).counts()
+        assert (table.counts[:, at] == wanted).all()
+    assert table.rates("selection_rate")[:, -1].tolist() == [0.0] * 10
+
+
+def test_a_page_is_sent_it_once_and_has_every_rate():
+    cube = scored(200_000)
+    table = explore(cube)
+    sent = table.as_json()
+    assert len(sent) < 60_000
+    told = json.loads(sent)
+    at = told["thresholds"].index(0.5)
+    for row, group in enumerate(told["groups"]):
+        tpr = 1 - group["positives_below"][at] / group["positives"]
+        assert tpr == pytest.approx(table.rates("tpr")[row, 500], abs=1e-12)
+    assert told["rules"]["equal_selection"]["cost"] > 0
+
+
+def test_equal_rates_cost_what_they_cost():
+    table = explore(scored(50_000, 3))
+    common, selection, opportunity = table.rules.values()
+    assert len(set(common.thresholds.values())) == 1
+    assert len(set(selection.thresholds.values())) == 3
+    for rule, metric in ((selection, "selection_rate"), (opportunity, "tpr")):
+        rates = [table.rates(metric)[i, round(rule.thresholds[group] * 1000)] for i, group in enumerate(table.groups)]
+        assert np.ptp(rates) == pytest.approx(rule.gap) and rule.gap <= 0.01
+        assert rule.cost == pytest.approx(common.worth - rule.worth)
+        assert rule.cost > 0
+    assert f"right in {selection.worth:.1%}" in table.sentence
+    assert "worth" in explore(scored(), worth=[[0, -1], [0, 2]]).sentence
+
+
+def test_tiny_and_unknown_groups_have_rates_but_no_threshold_of_their_own():
+    cube = ScoreCube.scan({"g": ["a"] * 60 + ["b"] * 60 + ["c"] + [None] * 9}, score=[0.2, 0.8] * 65, label=[0, 1] * 65)
+    table = explore(cube)
+    assert [group for (group,) in table.groups] == ["a", "b", "c", "unknown"]
+    assert set(table.rules["equal_selection"].thresholds) == {("a",), ("b",)}
+
+
+def test_without_labels_there_is_nothing_to_explore():
+    with pytest.raises(Misuse, match="no case has a label"):
+        explore(ScoreCube.scan({"g": ["a"]}, score=[0.5]))

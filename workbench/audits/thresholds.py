@@ -1,0 +1,146 @@
+"""The threshold explorer: every threshold and group worked out beforehand, and what equality would cost.
+
+A page or a notebook gets one frozen table and moves its slider without asking anybody: the counts at
+each threshold are sent once (`as_json`, some tens of kilobytes), and every rate is a quotient of them.
+
+>>> table = np.zeros((2, 3, 10), int)  # two groups: negatives in low bins, positives in high ones
+>>> table[0, 0, :6], table[0, 1, 4:] = 10, 10
+>>> table[1, 0, :5], table[1, 1, 2:] = 10, 10
+>>> found = explore(ScoreCube(("g",), (("a",), ("b",)), table), least_share=0.0)
+>>> print(found.sentence)
+One threshold of 0.4 for all is right in 80.0%; equal selection is right in 64.0%, equal opportunity is right in 80.0%.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.data import ScoreCube
+from workbench.data.coding import UNKNOWN
+from workbench.errors import Misuse
+from workbench.stats.fairness import rate
+from workbench.stats.thresholds import ACCURACY, Aim, best_rule, confusions
+
+AIMS: tuple[Aim, ...] = ("common", "equal_selection", "equal_opportunity")
+POINTS = 200  # thresholds that a page is sent, less one
+LEAST_SHARE = 0.02  # of all cases, that a group gets a threshold of its own from
+
+
+@dataclass(frozen=True)
+class ThresholdRule:
+    """One threshold a group, chosen for an aim."""
+
+    aim: Aim
+    thresholds: Mapping[tuple[str, ...], float]  # by group, in [0, 1]; above 1: nobody
+    worth: float  # mean worth of an answer; by default the accuracy
+    cost: float  # worth lost against the best common threshold
+    selected: float  # share of all cases that get a yes
+    gap: float  # highest less lowest of the rate that the aim makes equal
+
+
+@dataclass(frozen=True, eq=False)
+class ThresholdTable:
+    """What would come of every threshold, by group."""
+
+    attributes: tuple[str, ...]
+    groups: tuple[tuple[str, ...], ...]
+    thresholds: npt.NDArray[np.float64]  # rising from 0; the last is above every score
+    counts: npt.NDArray[np.int64]  # by group, threshold, label and prediction
+    rules: Mapping[Aim, ThresholdRule]  # over the groups that are large enough
+    sentence: str
+
+    def rates(self, metric: str) -> npt.NDArray[np.float64]:
+        """A metric by group and threshold; nan where it is undefined.
+
+        Raises:
+            ValueError: The metric is unknown.
+        """
+        return rate(self.counts.reshape(-1, 2, 2), metric).reshape(self.counts.shape[:2])
+
+    def as_json(self, *, points: int = POINTS) -> str:
+        """The table for a page: per group the labels' counts and how many of each lie below each threshold.
+
+        Args:
+            points: Steps between the thresholds that are sent.
+        """
+        step = max(1, (len(self.thresholds) - 1) // points)
+        kept = np.unique([*range(0, len(self.thresholds), step), len(self.thresholds) - 1])
+        below = self.counts[..., 0][:, kept]
+        content = {
+            "attributes": self.attributes,
+            "thresholds": self.thresholds[kept].round(6).tolist(),
+            "groups": [
+                {
+                    "group": group,
+                    "negatives": int(counts[0, 0].sum()),
+                    "positives": int(counts[0, 1].sum()),
+                    "negatives_below": cut[:, 0].tolist(),
+                    "positives_below": cut[:, 1].tolist(),
+                }
+                for group, counts, cut in zip(self.groups, self.counts, below, strict=True)
+            ],
+            "rules": {
+                aim: {
+                    "thresholds": [rule.thresholds.get(group) for group in self.groups],
+                    "worth": rule.worth,
+                    "cost": rule.cost,
+                    "selected": rule.selected,
+                    "gap": rule.gap,
+                }
+                for aim, rule in self.rules.items()
+            },
+        }
+        return json.dumps(content, separators=(",", ":"))
+
+
+def explore(
+    cube: ScoreCube,
+    *,
+    worth: npt.ArrayLike = ACCURACY,
+    capacity: float | None = None,
+    tolerance: float = 0.01,
+    least_share: float = LEAST_SHARE,
+) -> ThresholdTable:
+    """Work out every threshold, and the best rules.
+
+    Args:
+        cube: Counts by group, label and score; cases without a label are left out.
+        worth: What an answer is worth, by label and prediction; by default 1 where it is right.
+        capacity: Largest share of all cases that may get a yes; None: no limit.
+        tolerance: Difference between groups' rates up to which they count as equal, in [0, 1].
+        least_share: Share of the cases from which a group is given a threshold, in [0, 1).
+
+    Raises:
+        Misuse: No case has a label.
+    """
+    counts = confusions(cube.labelled)
+    sizes = counts[:, 0].sum(axis=(1, 2))
+    if not sizes.sum():
+        raise Misuse("no case has a label", hint="give labelled cases; before labels arrive, see audits.label_free")
+    kept = (sizes >= least_share * sizes.sum()) & (counts[:, 0, 1].sum(axis=1) > 0)
+    kept &= np.array([UNKNOWN not in group for group in cube.groups])
+    groups = [group for group, is_kept in zip(cube.groups, kept, strict=True) if is_kept]
+    edges = np.arange(cube.bins + 1) / cube.bins
+    rules: dict[Aim, ThresholdRule] = {}
+    for aim in AIMS if groups else ():
+        found = best_rule(counts[kept], aim, worth=worth, capacity=capacity, tolerance=tolerance)
+        cost = rules["common"].worth - found.gain if rules else 0.0
+        own = dict(zip(groups, edges[found.edges].tolist(), strict=True))
+        rules[aim] = ThresholdRule(aim, own, found.gain, cost, found.selected, found.gap)
+    return ThresholdTable(cube.attributes, cube.groups, edges, counts, rules, _sentence(rules, worth is ACCURACY))
+
+
+def _sentence(rules: Mapping[Aim, ThresholdRule], accuracy: bool) -> str:
+    if not rules:
+        return "No group is large enough to choose a threshold for."
+    threshold = next(iter(rules["common"].thresholds.values()))
+    told = [f"right in {rules[aim].worth:.1%}" if accuracy else f"worth {rules[aim].worth:.4g}" for aim in AIMS]
+    return (
+        f"One threshold of {threshold:g} for all is {told[0]}; equal selection is {told[1]}, "
+        f"equal opportunity is {told[2]}."
+    )
