@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ from workbench.stats.thresholds import ACCURACY, Aim, best_rule, confusions
 
 AIMS: tuple[Aim, ...] = ("common", "equal_selection", "equal_opportunity")
 POINTS = 200  # thresholds that a page is sent, less one
+AGAIN = "run the fairness audit again"
 LEAST_SHARE = 0.02  # of all cases, that a group gets a threshold of its own from
 
 
@@ -98,6 +100,47 @@ class ThresholdTable:
         return json.dumps(content, separators=(",", ":"))
 
 
+@dataclass(frozen=True)
+class CountedGroup:
+    """One group's cases by label, and how many of each lie below each threshold."""
+
+    group: tuple[str, ...]
+    negatives: int
+    positives: int
+    negatives_below: tuple[int, ...]  # by threshold
+    positives_below: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ThresholdCounts:
+    """A table as a file keeps it and a page gets it."""
+
+    attributes: tuple[str, ...]
+    thresholds: tuple[float, ...]  # rising
+    groups: tuple[CountedGroup, ...]
+    rules: Mapping[Aim, Mapping[str, Any]]  # by aim: "thresholds" by group (None: too small), "worth", "cost", …
+
+    @classmethod
+    def from_json(cls, text: str) -> ThresholdCounts:
+        """The table that `ThresholdTable.as_json` wrote.
+
+        Raises:
+            Misuse: The text is no such table.
+        """
+        try:
+            content = json.loads(text)
+            groups = tuple(_counted(told) for told in content["groups"])
+            rules = {aim: _rule(content["rules"][aim]) for aim in AIMS if aim in content["rules"]}
+            found = cls(tuple(map(str, content["attributes"])), tuple(map(float, content["thresholds"])), groups, rules)
+        except (ValueError, KeyError, TypeError) as error:
+            raise Misuse(f"this is no table of thresholds: {error!r}", hint=AGAIN) from error
+        sizes = {len(below) for one in groups for below in (one.negatives_below, one.positives_below)}
+        sizes |= {len(rule["thresholds"]) + len(found.thresholds) - len(groups) for rule in rules.values()}
+        if sizes != {len(found.thresholds)}:
+            raise Misuse("this is no table of thresholds: its rows are not of one length", hint=AGAIN)
+        return found
+
+
 def explore(
     cube: ScoreCube,
     *,
@@ -133,6 +176,21 @@ def explore(
         own = dict(zip(groups, edges[found.edges].tolist(), strict=True))
         rules[aim] = ThresholdRule(aim, own, found.gain, cost, found.selected, found.gap)
     return ThresholdTable(cube.attributes, cube.groups, edges, counts, rules, _sentence(rules, worth is ACCURACY))
+
+
+def _counted(told: Mapping[str, Any]) -> CountedGroup:
+    return CountedGroup(
+        group=tuple(map(str, told["group"])),
+        negatives=int(told["negatives"]),
+        positives=int(told["positives"]),
+        negatives_below=tuple(map(int, told["negatives_below"])),
+        positives_below=tuple(map(int, told["positives_below"])),
+    )
+
+
+def _rule(told: Mapping[str, Any]) -> dict[str, Any]:
+    own = [None if threshold is None else float(threshold) for threshold in told["thresholds"]]
+    return {"thresholds": own} | {name: float(told[name]) for name in ("worth", "cost", "selected", "gap")}
 
 
 def _sentence(rules: Mapping[Aim, ThresholdRule], accuracy: bool) -> str:

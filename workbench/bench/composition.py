@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.bench.notebooks import Notebooks
+from workbench.errors import EngineError
 from workbench.ledger import Entry, ModelVersion
 
 if TYPE_CHECKING:
+    from workbench.audits.thresholds import ThresholdCounts
     from workbench.data import Profile
     from workbench.experiments.archive import Archive, Past
     from workbench.experiments.opened import Opened
-    from workbench.monitoring import ServedModel
+    from workbench.monitoring import AuditedVersion, DriftedModel, ServedModel
     from workbench.promotion import Candidate, Move
 
 
@@ -110,6 +112,42 @@ class Bench(Notebooks):
 
         window = timedelta(hours=self.settings.monitoring_hours)
         return overview(self.ledger, self.log, self._profile_of, now=self.now(), window=window)
+
+    def fairness(self) -> Sequence[AuditedVersion]:
+        """Every model's champion and candidates with their last fairness audits, the newest version first."""
+        from workbench.monitoring import audited
+
+        return audited(self.ledger)
+
+    def thresholds(self, one: AuditedVersion) -> ThresholdCounts | None:
+        """What every threshold would have brought in a version's last fairness audit; None where none were kept."""
+        from workbench.audits.thresholds import ThresholdCounts
+
+        text = self._kept(one.finding.run_id, "thresholds.json") if one.finding else None
+        return None if text is None else ThresholdCounts.from_json(text)
+
+    def drifts(self) -> Sequence[DriftedModel]:
+        """Every model that is served or was looked at with its last drift audit, the worst first."""
+        from workbench.monitoring import drifts
+
+        return drifts(self.ledger)
+
+    def _kept(self, run_id: str, name: str) -> str | None:
+        """A text that a run kept among its files; None where it kept none of that name.
+
+        Raises:
+            EngineError: It cannot be read.
+        """
+        from workbench.batch.folders import FILES, runs_folder
+
+        finished = self.ledger.entries(subject=f"run/{run_id}", kind="run.finished", limit=1)
+        if not finished:
+            return None
+        path = runs_folder(self.root) / str(finished[0].body["folder"]) / FILES / name
+        try:
+            return path.read_text("utf-8") if path.is_file() else None
+        except (OSError, UnicodeDecodeError) as error:
+            raise EngineError(f"{path} cannot be read: {error}", hint="look at the run's folder") from error
 
     def _profile_of(self, version: ModelVersion) -> Profile | None:
         from workbench.data import Profile

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from workbench.monitoring.audited import AuditedVersion, audited
+from workbench.monitoring.drifted import DriftedModel, drifts
 from workbench.monitoring.exposition import exposition
 from workbench.monitoring.overview import overview
 from workbench.monitoring.served import Health, Latency, ServedModel
 
-__all__ = ["Health", "Latency", "ServedModel", "exposition", "overview"]
+__all__ = [
+    "AuditedVersion",
+    "DriftedModel",
+    "Health",
+    "Latency",
+    "ServedModel",
+    "audited",
+    "drifts",
+    "exposition",
+    "overview",
+]

@@ -10,12 +10,14 @@ from workbench.views.choosing import run_page
 from workbench.views.experiments import experiment_board
 from workbench.views.form import run_form
 from workbench.views.monitoring import monitoring_board
-from workbench.views.pages import experiments_page, monitoring_page, promotions_page
+from workbench.views.pages import drift_page, experiments_page, fairness_page, monitoring_page, promotions_page
 from workbench.views.promotions import promotion_board
 
 __all__ = [
+    "drift_page",
     "experiment_board",
     "experiments_page",
+    "fairness_page",
     "monitoring_board",
     "monitoring_page",
     "promotion_board",

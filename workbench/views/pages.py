@@ -5,6 +5,8 @@
                     actor=bench.actor)
     monitoring_page(bench.served)
     experiments_page(lambda: bench.archive().pasts, open_one=bench.open_experiment)
+    fairness_page(bench.fairness, thresholds_of=bench.thresholds)
+    drift_page(bench.drifts)
 
 A page always opens: where the first reading fails, it says what is wrong and what helps, and "Refresh"
 tries again.
@@ -19,13 +21,16 @@ from workbench.errors import WorkbenchError
 from workbench.ledger import Entry
 from workbench.promotion import Candidate
 from workbench.views import experiments, monitoring, promotions
+from workbench.views.drift import drift_listing
+from workbench.views.fairness import fairness_listing
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
 
+    from workbench.audits.thresholds import ThresholdCounts
     from workbench.experiments.archive import Past
     from workbench.experiments.opened import Opened
-    from workbench.monitoring import ServedModel
+    from workbench.monitoring import AuditedVersion, DriftedModel, ServedModel
 
 
 def promotions_page(
@@ -87,3 +92,26 @@ def experiments_page(read: Callable[[], Sequence[Past]], *, open_one: Callable[[
     else:
         board.take(pasts)
     return board.widget
+
+
+def fairness_page(
+    read: Callable[[], Sequence[AuditedVersion]],
+    *,
+    thresholds_of: Callable[[AuditedVersion], ThresholdCounts | None],
+) -> Widget:
+    """The page on which one sees how alike each model treats groups.
+
+    Args:
+        read: Champions and candidates with their last audits, by model, the newest first.
+        thresholds_of: What every threshold would have brought in a version's audit; None where that was not kept.
+    """
+    return fairness_listing(read, thresholds_of=thresholds_of).open()
+
+
+def drift_page(read: Callable[[], Sequence[DriftedModel]]) -> Widget:
+    """The page on which one sees whether what models are asked still looks like what they learned from.
+
+    Args:
+        read: Models with their last looks, the worst first.
+    """
+    return drift_listing(read).open()

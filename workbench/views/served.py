@@ -11,12 +11,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from workbench.views.drawing import bar, sparkline
+from workbench.views.drawing import sparkline
+from workbench.views.drift_columns import columns_table, longest
 from workbench.views.evidence import findings_told, mark
-from workbench.views.words import counted, moment, number, safe, sentence, share
+from workbench.views.words import counted, moment, safe, sentence, share
 
 if TYPE_CHECKING:
-    from workbench.audits.drift import ColumnDrift, DriftAudit
+    from workbench.audits.drift import DriftAudit
     from workbench.monitoring import ServedModel
 
 WORDS = {  # looks, sign and word
@@ -24,9 +25,7 @@ WORDS = {  # looks, sign and word
     "watch": ("open", "not enough evidence", "Watch"),
     "healthy": ("yes", "pass", "Healthy"),
 }
-PSI = "population stability index: 0 is no change, above 0.25 is a large one"
 COLUMNS = 5  # drifting columns shown, worst first
-NULLS = 0.01  # a growth of empty values that is worth a word
 
 
 def line(model: ServedModel) -> str:
@@ -117,37 +116,9 @@ def _drift(drift: DriftAudit | None, note: str) -> str:
     if drift is None:
         return f'<p class="wb-empty">{safe(sentence(note)) or "It was not looked at."}</p>'
     worst = drift.columns[:COLUMNS]
-    most = 1.1 * max(0.25, *(max(column.psi, column.noise) for column in worst)) if worst else 1.0
-    rows = "".join(_column(column, most) for column in worst)
     rest = len(drift.columns) - len(worst)
     more = f'<p class="wb-quiet">{counted(rest, "other column")} moved less.</p>' if rest else ""
-    return (
-        f"<p>{safe(sentence(drift.sentence))}</p>"
-        '<table class="wb-drift"><thead><tr><th scope="col">Column</th>'
-        '<th scope="col" class="wb-plot"><span class="wb-legend"><span class="wb-key wb-key-bar">change</span>'
-        '<span class="wb-key wb-key-floor">what chance alone gives</span></span></th>'
-        f'<th scope="col"><abbr title="{PSI}">PSI</abbr></th>'
-        f'<th scope="col">By chance</th><th scope="col">So</th></tr></thead><tbody>{rows}</tbody></table>{more}'
-    )
-
-
-def _column(column: ColumnDrift, most: float) -> str:
-    drifted = column.verdict == "fail"
-    so = {"fail": "drifted", "pass": "no drift"}.get(column.verdict, "not sure yet")
-    extra = []
-    if column.verdict == "not enough evidence" and column.more_cases:
-        extra.append(f"{counted(column.more_cases, 'more row')} would settle it")
-    if column.nulls_now - column.nulls_before > NULLS:
-        extra.append(f"empty in {share(column.nulls_now)}, before {share(column.nulls_before)}")
-    if column.new_categories:
-        extra.append(f"new: {', '.join(column.new_categories[:3])}" + (" …" if len(column.new_categories) > 3 else ""))
-    gloss = f'<span class="wb-gloss">{safe("; ".join(extra))}</span>' if extra else ""
-    return (
-        f'<tr><th scope="row">{safe(column.column)}{gloss}</th>'
-        f'<td class="wb-plot">{bar(column.psi, most=most, floor=column.noise, high=drifted)}</td>'
-        f"<td><b>{number(column.psi, 2)}</b></td><td>{number(column.noise, 2)}</td>"
-        f"<td>{'<b>' + so + '</b>' if drifted else so}</td></tr>"
-    )
+    return f"<p>{safe(sentence(drift.sentence))}</p>{columns_table(worst, longest(worst))}{more}"
 
 
 def _audit(model: ServedModel) -> str:

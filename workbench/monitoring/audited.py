@@ -1,0 +1,146 @@
+"""What fairness audits said of the versions that are in use or wait: their groups, and the trend over versions.
+
+Read from the ledger alone. A version that was never audited is among them and says so; of one that was
+audited again the last audit counts.
+
+>>> attribute = _attributes({"disparate_impact.race": Figure(0.9, 0.86, 0.94, probability=0.99, target=0.8)}, {})[0]
+>>> attribute.name, attribute.verdict, attribute.groups
+('race', 'pass', ())
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from workbench.evidence import Figure, Finding, Verdict
+from workbench.ledger import Entry, Ledger, ModelVersion
+from workbench.promotion import DECIDED, Stage, stage
+
+IMPACT = "disparate_impact"
+SHOWN: tuple[Stage, ...] = ("champion", "candidate")
+KNOWN = {field.name for field in fields(Figure)}
+
+
+@dataclass(frozen=True)
+class AuditedGroup:
+    """One group of an attribute, or of several crossed."""
+
+    name: str  # its values, joined
+    n: int  # cases
+    compared: bool  # False: too small, or unknown
+    rates: Mapping[str, Figure]  # by metric: "selection_rate", "tpr", "fpr", …
+
+
+@dataclass(frozen=True)
+class AuditedAttribute:
+    """One attribute, or several crossed."""
+
+    name: str  # "race", "race*sex"
+    impact: Figure  # lowest selection rate as a share of the highest
+    distances: Mapping[str, Figure]  # the other distances between its groups, by name
+    verdict: Verdict  # on the disparate impact
+    more_cases: int | None  # that would decide it; 0: decided; None: not known
+    groups: tuple[AuditedGroup, ...]
+
+    @property
+    def crossed(self) -> bool:
+        """Whether it is several attributes together."""
+        return "*" in self.name
+
+
+@dataclass(frozen=True)
+class Point:
+    """The disparate impact that one version of a model had."""
+
+    version: int
+    impact: Figure
+
+
+@dataclass(frozen=True)
+class AuditedVersion:
+    """A champion or a candidate with its last fairness audit."""
+
+    version: ModelVersion
+    stage: Stage
+    finding: Finding | None  # None: it was never audited
+    by: tuple[AuditedAttribute, ...]  # single attributes first
+    trend: Mapping[str, tuple[Point, ...]]  # by single attribute, over all versions of the model, the oldest first
+
+
+def audited(ledger: Ledger) -> list[AuditedVersion]:
+    """Every model's champion and candidates, by model, the newest version first.
+
+    Args:
+        ledger: Who is champion, and what was found.
+    """
+    models: dict[str, list[ModelVersion]] = {}
+    for version in ledger.versions():
+        models.setdefault(version.model, []).append(version)
+    return [one for versions in models.values() for one in _model(ledger, versions)]
+
+
+def last_findings(entries: Iterable[Entry], kind: str) -> dict[str, Finding]:
+    """The last finding of a kind, by its subject.
+
+    Args:
+        entries: Of the ledger, the oldest first.
+        kind: "fairness", "drift", …
+    """
+    told = [entry for entry in entries if entry.kind == "evidence.recorded" and entry.body["kind"] == kind]
+    return {entry.subject: Finding.from_body(entry.body) for entry in told}
+
+
+def _model(ledger: Ledger, versions: list[ModelVersion]) -> list[AuditedVersion]:
+    entries = ledger.entries(prefix=f"{versions[0].model}/", kind=(*DECIDED, "evidence.recorded"))
+    found = last_findings(entries, "fairness")
+    ordered = sorted(versions, key=lambda version: version.version)
+    trend: dict[str, list[Point]] = {}
+    for version in ordered:
+        figures = found[version.subject].figures if version.subject in found else {}
+        for name, figure in figures.items():
+            family, _, about = name.partition(".")
+            if family == IMPACT and "*" not in about:
+                trend.setdefault(about, []).append(Point(version.version, figure))
+    points = {name: tuple(of) for name, of in trend.items()}
+    told = []
+    for version in reversed(ordered):
+        standing = stage(version.model, version.version, entries)
+        if standing in SHOWN:
+            finding = found.get(version.subject)
+            by = _attributes(finding.figures, finding.details) if finding else ()
+            told.append(AuditedVersion(version, standing, finding, by, points))
+    return told
+
+
+def _attributes(figures: Mapping[str, Figure], details: Mapping[str, Any]) -> tuple[AuditedAttribute, ...]:
+    from workbench.audits.verdict import verdict_of
+
+    aggregates, groups = details.get("aggregates", {}), details.get("groups", ())
+    found = []
+    for figure, impact in figures.items():
+        family, _, name = figure.partition(".")
+        if family != IMPACT:
+            continue
+        told = aggregates.get(name, {})
+        found.append(
+            AuditedAttribute(
+                name=name,
+                impact=impact,
+                distances={key: _figure(of) for key, of in told.items() if isinstance(of, dict) and key != IMPACT},
+                verdict=told.get("verdict") or verdict_of(impact.probability),
+                more_cases=told.get("more_cases"),
+                groups=tuple(_group(group) for group in groups if group["by"] == name),
+            )
+        )
+    return tuple(sorted(found, key=lambda attribute: attribute.name.count("*")))
+
+
+def _group(told: Mapping[str, Any]) -> AuditedGroup:
+    rates = {metric: _figure(of) for metric, of in told["rates"].items()}
+    return AuditedGroup(", ".join(told["group"]), told["n"], told["compared"], rates)
+
+
+def _figure(told: Mapping[str, Any]) -> Figure:
+    return Figure(**{name: value for name, value in told.items() if name in KNOWN})

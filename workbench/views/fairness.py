@@ -1,0 +1,82 @@
+"""The page of fairness: each model's champion and candidates, how far their groups lie apart, and any closely.
+
+It is given versions with their last audits and a way to the threshold table that an audit kept. The explorer
+of thresholds moves in the browser; all else is drawn once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from workbench.views.audit_style import AUDIT_STYLE
+from workbench.views.evidence import folded
+from workbench.views.explorer import explorer
+from workbench.views.fairness_told import distances, groups, lead, line, particulars, trend
+from workbench.views.listing import Kind, Listing
+from workbench.views.words import figure_name, safe
+
+if TYPE_CHECKING:
+    from workbench.audits.thresholds import ThresholdCounts
+    from workbench.monitoring import AuditedVersion
+    from workbench.views.parts import Parts
+
+ThresholdsOf = Callable[["AuditedVersion"], "ThresholdCounts | None"]
+
+
+def fairness_listing(
+    refresh: Callable[[], Sequence[AuditedVersion]], *, thresholds_of: ThresholdsOf
+) -> Listing[AuditedVersion]:
+    """The page's parts.
+
+    Args:
+        refresh: Reads the versions, by model, the newest first.
+        thresholds_of: What every threshold would have brought in a version's audit; None where that was not kept.
+    """
+
+    def closely(parts: Parts, one: AuditedVersion, _: Sequence[AuditedVersion]) -> list[Any]:
+        return _closely(parts, one, thresholds_of)
+
+    kind: Kind[AuditedVersion] = Kind(
+        noun="version",
+        style=AUDIT_STYLE,
+        name=lambda one: f"{one.version.model} {one.version.version}",
+        key=lambda one: one.version.subject,
+        lead=lead,
+        line=line,
+        closely=closely,
+    )
+    return Listing(kind, refresh)
+
+
+def _closely(parts: Parts, one: AuditedVersion, thresholds_of: ThresholdsOf) -> list[Any]:
+    again = f"workbench run fairness_audit -p model={one.version.model} -p version={one.version.version}"
+    if one.finding is None:
+        return [parts.html(f"<p>Audit it: <code>{safe(again)}</code></p>"), parts.html(trend(one))]
+    single = "".join(_told(attribute) for attribute in one.by if not attribute.crossed)
+    crossed = "".join(folded(_heading(attribute), _told(attribute)) for attribute in one.by if attribute.crossed)
+    shown = [
+        parts.html(trend(one)),
+        parts.html(f"<h3>Groups</h3>{single}{crossed}"),
+        parts.html("<h3>What another threshold would bring</h3>"),
+    ]
+    table = thresholds_of(one)
+    if table is None:
+        words = "This audit kept no table of thresholds. Audit it again: "
+        shown.append(parts.html(f'<p class="wb-empty">{words}<code>{safe(again)}</code></p>'))
+    else:
+        limits = {attribute.name: attribute.impact.target for attribute in one.by}
+        limit = limits.get("*".join(table.attributes))
+        by = ", ".join(table.attributes)
+        about = f"By {by}, on the audit’s own cases. The slider moves here; nothing is decided by it."
+        shown.append(parts.html(f'<p class="wb-quiet">{safe(about)}</p>'))
+        shown.append(explorer(table, own=one.version.threshold, limit=limit))
+    return [*shown, parts.html(particulars(one))]
+
+
+def _told(attribute: Any) -> str:
+    return groups(attribute) + distances(attribute)
+
+
+def _heading(attribute: Any) -> str:
+    return f"Groups {figure_name(f'x.{attribute.name}').partition(' ')[2]}"
