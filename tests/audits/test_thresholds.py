@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from workbench.audits import explore
+from workbench.audits.thresholds import ThresholdCounts
 from workbench.data import ScoreCube
 from workbench.errors import Misuse
 
@@ -64,3 +65,28 @@ def test_tiny_and_unknown_groups_have_rates_but_no_threshold_of_their_own():
 def test_without_labels_there_is_nothing_to_explore():
     with pytest.raises(Misuse, match="no case has a label"):
         explore(ScoreCube.scan({"g": ["a"]}, score=[0.5]))
+
+
+def test_what_a_file_keeps_is_read_again_as_it_was():
+    table = explore(scored())
+    kept = ThresholdCounts.from_json(table.as_json(points=1000))
+    assert kept.thresholds == tuple(table.thresholds.round(6))
+    assert [one.group for one in kept.groups] == list(table.groups)
+    at = kept.thresholds.index(0.25)
+    assert [one.positives_below[at] for one in kept.groups] == table.counts[:, at, 1, 0].tolist()
+    assert kept.rules["equal_selection"]["cost"] == table.rules["equal_selection"].cost
+
+
+@pytest.mark.parametrize("damage", ["", "[]", '{"groups": 3}', "shorter", "rule", "word"])
+def test_a_file_that_is_no_such_table_is_refused(damage):
+    told = json.loads(explore(scored()).as_json())
+    if damage == "shorter":
+        told["groups"][0]["positives_below"].pop()
+    elif damage == "rule":
+        told["rules"]["common"]["thresholds"].pop()
+    elif damage == "word":
+        told["thresholds"][3] = "<script>"
+    text = json.dumps(told) if damage in {"shorter", "rule", "word"} else damage
+    with pytest.raises(Misuse, match="no table of thresholds") as refused:
+        ThresholdCounts.from_json(text)
+    assert refused.value.hint == "run the fairness audit again"

@@ -24,13 +24,17 @@ class Town:
         self.ledger, self.log, self.profiles = ledger, log, {}
         self.written = 0
 
-    def champion(self, model="lending", version=1, *, audited="pass"):
+    def registered(self, model="lending", version=1):
         known = ModelVersion(
             model=model, version=version, run_id="r", source="runs:/r/model", model_digest="m", data_digest="d",
             feature_set="loan-credit@1", notebook_digest="n", threshold=0.5, parameters={}, metrics={},
             registered_at=TRAINED.isoformat(), registered_by="analyst",
         )  # fmt: skip
         self.note("version.registered", known.subject, known.as_body())
+        return known
+
+    def champion(self, model="lending", version=1, *, audited="pass"):
+        known = self.registered(model, version)
         if audited:
             figures = {"disparate_impact.race": Figure(0.9, 0.86, 0.93, probability=1.0, target=0.8)}
             finding = Finding("fairness", known.subject, audited, f"The audit is a {audited}.", figures, "d", "r",

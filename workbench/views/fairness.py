@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from workbench.errors import WorkbenchError
+from workbench.views.acting import failed
 from workbench.views.audit_style import AUDIT_STYLE
 from workbench.views.evidence import folded
 from workbench.views.explorer import explorer
 from workbench.views.fairness_told import distances, groups, lead, line, particulars, trend
 from workbench.views.listing import Kind, Listing
-from workbench.views.words import figure_name, safe
+from workbench.views.words import figure_name, listed, safe
 
 if TYPE_CHECKING:
     from workbench.audits.thresholds import ThresholdCounts
     from workbench.monitoring import AuditedVersion
+    from workbench.monitoring.audited import AuditedAttribute
     from workbench.views.parts import Parts
 
 ThresholdsOf = Callable[["AuditedVersion"], "ThresholdCounts | None"]
@@ -55,28 +58,33 @@ def _closely(parts: Parts, one: AuditedVersion, thresholds_of: ThresholdsOf) -> 
         return [parts.html(f"<p>Audit it: <code>{safe(again)}</code></p>"), parts.html(trend(one))]
     single = "".join(_told(attribute) for attribute in one.by if not attribute.crossed)
     crossed = "".join(folded(_heading(attribute), _told(attribute)) for attribute in one.by if attribute.crossed)
-    shown = [
+    return [
         parts.html(trend(one)),
         parts.html(f"<h3>Groups</h3>{single}{crossed}"),
         parts.html("<h3>What another threshold would bring</h3>"),
+        *_explored(parts, one, thresholds_of, again),
+        parts.html(particulars(one)),
     ]
-    table = thresholds_of(one)
+
+
+def _explored(parts: Parts, one: AuditedVersion, thresholds_of: ThresholdsOf, again: str) -> list[Any]:
+    """The explorer, or why there is none; all else on the page stands without it."""
+    try:
+        table = thresholds_of(one)
+    except WorkbenchError as error:
+        return [parts.html(failed(error))]
     if table is None:
         words = "This audit kept no table of thresholds. Audit it again: "
-        shown.append(parts.html(f'<p class="wb-empty">{words}<code>{safe(again)}</code></p>'))
-    else:
-        limits = {attribute.name: attribute.impact.target for attribute in one.by}
-        limit = limits.get("*".join(table.attributes))
-        by = ", ".join(table.attributes)
-        about = f"By {by}, on the audit’s own cases. The slider moves here; nothing is decided by it."
-        shown.append(parts.html(f'<p class="wb-quiet">{safe(about)}</p>'))
-        shown.append(explorer(table, own=one.version.threshold, limit=limit))
-    return [*shown, parts.html(particulars(one))]
+        return [parts.html(f'<p class="wb-empty">{words}<code>{safe(again)}</code></p>')]
+    limits = {attribute.name: attribute.impact.target for attribute in one.by}
+    about = f"By {listed(list(table.attributes))}, on the audit’s own cases. The slider decides nothing."
+    shown = explorer(table, own=one.version.threshold, limit=limits.get("*".join(table.attributes)))
+    return [parts.html(f'<p class="wb-quiet">{safe(about)}</p>'), shown]
 
 
-def _told(attribute: Any) -> str:
+def _told(attribute: AuditedAttribute) -> str:
     return groups(attribute) + distances(attribute)
 
 
-def _heading(attribute: Any) -> str:
+def _heading(attribute: AuditedAttribute) -> str:
     return f"Groups {figure_name(f'x.{attribute.name}').partition(' ')[2]}"
