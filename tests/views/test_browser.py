@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import shutil
 import signal
 import socket
@@ -60,6 +61,25 @@ tried = runpy.run_path({str(Path(__file__).with_name("tried.py"))!r})
 pasts = [tried["past"](), tried["past"](tried["HOSTILE"], "fail", lesson="colour does nothing")]
 experiments_page(lambda: pasts, open_one=tried["Story"])
 """
+AUDITS = f"""
+told = runpy.run_path({str(Path(__file__).with_name("audits_told.py"))!r})
+"""
+FAIRNESS = f"""{AUDITS}
+from workbench.views import fairness_page
+versions = [told["audited"](), told["unaudited"](), told["unaudited"](7, "candidate", model=told["HOSTILE"])]
+fairness_page(lambda: versions, thresholds_of=lambda _: told["table"]())
+"""
+DRIFT = f"""{AUDITS}
+from workbench.views import drift_page
+drift_page(lambda: [told["looked"](), told["looked"](told["HOSTILE"], moved=False), told["overlooked"]()])
+"""
+PAGES = {
+    "promotions": PROMOTIONS,
+    "monitoring": MONITORING,
+    "experiments": EXPERIMENTS,
+    "fairness": FAIRNESS,
+    "drift": DRIFT,
+}
 
 
 class App:
@@ -70,6 +90,8 @@ class App:
         self.left: list[str] = []  # addresses that were asked for outside this machine
         self.errors: list[str] = []
         page.route("**/*", self._guard)
+        self.sent = 0  # messages to the kernel
+        page.on("websocket", lambda socket: socket.on("framesent", self._count))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def read(self) -> str:
@@ -80,6 +102,11 @@ class App:
 
     def wait_for(self, words: str) -> None:
         self.page.get_by_text(words).first.wait_for(timeout=30_000)
+
+    def rates(self, group: str) -> list[str]:
+        """A group's numbers in the explorer of thresholds."""
+        row = self.page.locator(".wb-explorer tr").filter(has=self.page.get_by_role("rowheader", name=group)).first
+        return row.locator("td.wb-number").all_inner_texts()
 
     def cut_off(self, width: int) -> list[str]:
         """What reaches beyond the right edge of a window of this width."""
@@ -93,6 +120,9 @@ class App:
                 break
             self.page.wait_for_timeout(100)
         return found
+
+    def _count(self, _) -> None:
+        self.sent += 1
 
     def _guard(self, route) -> None:
         address = route.request.url
@@ -119,7 +149,7 @@ def browser():
 def served_notebooks(tmp_path_factory):
     """Voila over the notebooks: its folder and its address."""
     folder = tmp_path_factory.mktemp("voila")
-    for name, code in (("promotions", PROMOTIONS), ("monitoring", MONITORING), ("experiments", EXPERIMENTS)):
+    for name, code in PAGES.items():
         (folder / f"{name}.ipynb").write_text(json.dumps(notebook(STORY + code)))
     server, address = serve(folder)
     yield folder, address
@@ -243,6 +273,62 @@ def test_a_slider_on_the_page_of_experiments_asks_again(app):
     page.page.get_by_label("Find an experiment").fill("colour")
     page.page.get_by_text("<script>alert(1)</script>").first.wait_for()
     assert page.page.locator(".wb-curves").count() == 0
+    assert "Traceback" not in page.read()
+    assert [address for address in page.left if STOCK not in address] == []
+    assert page.errors == []
+
+
+def test_the_threshold_explorer_moves_without_asking_the_kernel(app):
+    page = app("fairness")
+    assert "0 of 3 versions shown to be fair." in page.read()
+    slider = page.page.get_by_role("slider", name="A score of at least this gets a yes")
+    slider.wait_for(timeout=30_000)
+    assert [page.cut_off(width) for width in (820, 1280)] == [[], []]
+    assert (slider.get_attribute("aria-valuetext"), page.rates("of colour")) == ("0.6", rates("of colour", 0.6))
+
+    page.page.wait_for_timeout(500)  # until the page has settled
+    before = page.sent
+    slider.focus()
+    for _ in range(20):  # half a hundredth each
+        page.page.keyboard.press("ArrowLeft")
+    assert slider.get_attribute("aria-valuetext") == "0.5"
+    for group in ("of colour", "white"):
+        assert page.rates(group) == rates(group, 0.5) != rates(group, 0.6)
+    assert page.page.locator(".wb-explorer").get_by_role("status").inner_text().startswith("At 0.5: ")
+    page.press("This version’s own: 0.6")
+    assert page.rates("white") == rates("white", 0.6)
+    page.page.keyboard.press("Tab")
+    page.page.wait_for_timeout(300)
+    assert page.sent == before > 0, "nothing more was sent to the kernel"
+
+    assert "<script>document.title='broken'</script>" in page.read()
+    assert page.page.title() != "broken"
+    assert "Traceback" not in page.read()
+    assert [address for address in page.left if STOCK not in address] == []
+    assert page.errors == []
+
+
+def rates(group: str, threshold: float) -> list[str]:
+    """What the explorer is to show of a group, worked out from the people themselves."""
+    told = runpy.run_path(str(Path(__file__).with_name("audits_told.py")))
+    groups, score, label = told["applications"]()
+    own = groups["race"] == group
+    yes, label = score[own] >= threshold, label[own]
+    found = [yes.mean(), yes[label == 1].mean(), yes[label == 0].mean(), (yes == label).mean()]
+    return [f"{own.sum():,}", *(f"{100 * value:.1f} %" for value in found)]
+
+
+def test_the_page_of_drift_shows_the_worst_first(app):
+    page = app("drift")
+    assert "What lending is asked has drifted." in page.read()
+    page.page.get_by_role("img", name="0.610, chance alone reaches 0.050").wait_for()
+    assert page.page.get_by_role("img", name="share of columns that drifted, 3 looks").count() == 2
+    for _ in range(2):
+        page.page.get_by_role("button", name="Look").first.click()
+    page.wait_for("workbench run drift_check -p model=churn")
+    assert [page.cut_off(width) for width in (820, 1280)] == [[], []]
+    assert "<script>document.title='broken'</script>" in page.read()
+    assert page.page.title() != "broken"
     assert "Traceback" not in page.read()
     assert [address for address in page.left if STOCK not in address] == []
     assert page.errors == []

@@ -12,6 +12,7 @@ AUDIT_STYLE = """
 .wb-page .wb-impacts tbody th { width:22%; }
 .wb-page .wb-impacts .wb-plot { width:32%; min-width:120px; padding-right:22px; }
 .wb-page .wb-groups { margin-top:8px; }
+.wb-page :is(.wb-impacts,.wb-groups,.wb-thresholds) thead th { overflow-wrap:normal; }
 .wb-page .wb-groups tbody th { font-weight:600; width:22%; }
 .wb-page .wb-groups .wb-plot { width:24%; min-width:100px; padding-right:22px; }
 .wb-left-out :is(line,circle).wb-ours { stroke:#a9b4c0; }
@@ -20,9 +21,12 @@ AUDIT_STYLE = """
 .wb-trend { flex:0 1 240px; min-width:180px; font-size:14px; }
 .wb-trend svg { display:block; width:100%; height:auto; overflow:visible; margin-top:4px; }
 .wb-other { fill:#fff; stroke:var(--ours); stroke-width:2; }
-.wb-page .wb-numbers { display:flex; color:var(--quiet); font-size:12.5px; border-top:1px solid #b8c2cd; }
-.wb-numbers span { flex:1 1 0; text-align:center; }
+.wb-page .wb-numbers { display:flex; border-top:1px solid #b8c2cd; padding-top:3px; line-height:1.3; }
+.wb-numbers > span { flex:1 1 0; text-align:center; }
 .wb-looked { display:grid; grid-template-columns:minmax(0,1fr) 120px 84px; gap:4px 18px; align-items:center; }
+
+.wb-page :is(.wb-groups,.wb-thresholds) .wb-number { white-space:nowrap; }
+.wb-page .wb-thresholds thead span { display:block; font-weight:400; font-size:13px; }
 
 /* the explorer of thresholds */
 .wb-explorer { display:block; width:100%; min-width:0; }

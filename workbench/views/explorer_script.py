@@ -6,7 +6,7 @@ SCRIPT = """
 const SPACE = "http://www.w3.org/2000/svg";
 const PLOT = { width: 1000, height: 190 };
 const AIMS = { common: "One threshold for all", equal_selection: "Select all groups equally often",
-               equal_opportunity: "Find equally many of those who qualify" };
+               equal_opportunity: "Find equally many of the true yeses" };
 
 function make(tag, look, ...inside) {
   const made = document.createElement(tag);
@@ -81,7 +81,11 @@ function curves(groups, thresholds) {
 }
 
 function listing(heads, rows) {
-  const names = heads.map((words) => { const th = make("th", "", words); th.scope = "col"; return th; });
+  const names = heads.map(([words, called]) => {
+    const th = make("th", "", words, ...(called ? [make("span", "", called)] : []));
+    th.scope = "col";
+    return th;
+  });
   return make("table", "wb-thresholds", make("thead", "", make("tr", "", ...names)), make("tbody", "", ...rows));
 }
 
@@ -168,13 +172,15 @@ export default {
 
     el.classList.add("wb-explorer");
     el.append(said, make("div", "wb-slide", label, value, ...jumps), plot.svg,
-      make("p", "wb-axis", make("span", "", "0: everybody"), make("span", "", "share selected, by threshold"),
+      make("p", "wb-axis", make("span", "", "0: everybody"),
+        make("span", "", "share of a group that is selected, 0 to 100 %, by threshold"),
         make("span", "", "1: nobody")),
-      listing(["Group", "Cases", "", "Selected", "Of those who qualify", "Of those who do not", "Right"],
+      listing([["Group"], ["Cases"], [""], ["Selected", "of all"], ["Of true yeses", "true positive rate"],
+               ["Of true noes", "false positive rate"], ["Right", "accuracy"]],
         rows.map((each) => each.shown)));
     if (rules.length) {
       el.append(make("h4", "", "What equality would cost"),
-        listing(["Aim", "Thresholds", "Selected", "Right", "Against the threshold above"],
+        listing([["Aim"], ["Thresholds"], ["Selected"], ["Right"], ["Against the threshold above"]],
           rules.map((each) => each.shown)));
     }
     move(own === null ? nearest(table.thresholds, best ?? 0.5) : nearest(table.thresholds, own));

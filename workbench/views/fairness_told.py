@@ -20,14 +20,15 @@ LOOKS = {  # looks and words
     "not enough evidence": ("open", "Not shown"),
     "": ("open", "Not audited"),
 }
-RATES = {  # metrics beside the selection rate, with their heads
-    "tpr": "Of those who qualify",
-    "fpr": "Of those who do not",
-    "accuracy": "Right",
+RATES = {  # by metric, with what it is called by others
+    "selection_rate": ("Selected", "of all"),
+    "tpr": ("Of true yeses", "true positive rate"),
+    "fpr": ("Of true noes", "false positive rate"),
+    "accuracy": ("Right", "accuracy"),
 }
 DISTANCES = {
     "demographic_parity_difference": "Selection rates, highest less lowest",
-    "equal_opportunity_difference": "Selected of those who qualify, highest less lowest",
+    "equal_opportunity_difference": "Selected of true yeses, highest less lowest",
     "equalized_odds_difference": "Error rates, the larger of both gaps",
 }
 TREND = (240, 96)  # width and height of a trend, in pixels
@@ -47,7 +48,7 @@ def lead(versions: Sequence[AuditedVersion]) -> str:
         said = f"{verdicts.count('pass')} of {counted(len(versions), 'version')} shown to be fair."
     parts = [
         f"{len(unfair)} not fair" if unfair else "",
-        f"{verdicts.count('not enough evidence')} not shown" if "not enough evidence" in verdicts else "",
+        f"{verdicts.count('not enough evidence')} not shown to be" if "not enough evidence" in verdicts else "",
         f"{verdicts.count('')} not audited" if "" in verdicts else "",
     ]
     models = counted(len({one.version.model for one in versions}), "model")
@@ -95,7 +96,9 @@ def groups(attribute: AuditedAttribute) -> str:
         _group(group, scale, axis=place == len(attribute.groups) - 1) for place, group in enumerate(attribute.groups)
     )
     name = figure_name(f"x.{attribute.name}").partition(" by ")[2]
-    heads = "".join(f'<th scope="col">{words}</th>' for words in ("Selected", *RATES.values()))
+    heads = "".join(
+        f'<th scope="col">{words}<span class="wb-gloss">{called}</span></th>' for words, called in RATES.values()
+    )
     return (
         f'<table class="wb-groups"><thead><tr><th scope="col">{safe(name.capitalize())}</th>'
         f'<th scope="col">Cases</th><th scope="col" class="wb-plot"></th>{heads}</tr></thead>'
@@ -150,7 +153,7 @@ def _group(group: AuditedGroup, scale: Scale, *, axis: bool) -> str:
     selected = group.rates.get("selection_rate", undefined)
     note = "" if group.compared else '<span class="wb-gloss">not compared</span>'
     ends = f'<span class="wb-axis"><span>{share(scale.low)}</span><span>{share(scale.high)}</span></span>'
-    rates = "".join(f"<td>{_rate(group.rates.get(name, undefined))}</td>" for name in ("selection_rate", *RATES))
+    rates = "".join(f"<td class='wb-number'>{_rate(group.rates.get(name, undefined))}</td>" for name in RATES)
     look = "" if group.compared else ' class="wb-left-out"'
     return (
         f'<tr{look}><th scope="row">'
@@ -200,7 +203,10 @@ def _trend(name: str, points: Sequence[Point], scale: Scale, own: int) -> str:
             drawn.append(f'<circle class="{look}" cx="{x}" cy="{_up(figure.value, scale)}" r="5"/>')
     told = "; ".join(f"version {point.version}: {spoken(point.impact)}" for point in points)
     title = figure_name(f"x.{name}").partition(" ")[2]
-    marks = "".join(f"<span>{point.version}</span>" for point in points)
+    marks = "".join(
+        f'<span>{number(point.impact.value, 2)}<span class="wb-gloss">version {point.version}</span></span>'
+        for point in points
+    )
     return (
         f'<div class="wb-trend"><b>{safe(title.capitalize())}</b><svg role="img" viewBox="0 0 {width} {height}" '
         f'aria-label="{safe(f"Disparate impact {title}; {told}")}">{"".join(drawn)}</svg>'

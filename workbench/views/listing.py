@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ipywidgets import Widget
 
 PAGE = 20  # things shown at once; more on request
+FEW = 5  # things that are found without looking for them
 T = TypeVar("T")
 
 
@@ -99,7 +100,7 @@ class Listing(Generic[T]):
         left = max(0, len(found) - self._most)
         self.more.description = f"Show {min(PAGE, left)} more of {counted(left, self._kind.noun)}"
         show(self.more, shown=left > 0)
-        show(self.find, shown=len(self._things) > 1)
+        show(self.find, shown=len(self._things) > FEW)
         show(self.none, shown=bool(self._things) and not found)
 
     def _show_more(self) -> None:
