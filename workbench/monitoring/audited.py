@@ -10,12 +10,12 @@ audited again the last audit counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from workbench.evidence import Figure, Finding, Verdict
-from workbench.ledger import Entry, Ledger, ModelVersion
+from workbench.ledger import Ledger, ModelVersion
 from workbench.promotion import DECIDED, Stage, stage
 
 IMPACT = "disparate_impact"
@@ -81,20 +81,13 @@ def audited(ledger: Ledger) -> list[AuditedVersion]:
     return [one for versions in models.values() for one in _model(ledger, versions)]
 
 
-def last_findings(entries: Iterable[Entry], kind: str) -> dict[str, Finding]:
-    """The last finding of a kind, by its subject.
-
-    Args:
-        entries: Of the ledger, the oldest first.
-        kind: "fairness", "drift", …
-    """
-    told = [entry for entry in entries if entry.kind == "evidence.recorded" and entry.body["kind"] == kind]
-    return {entry.subject: Finding.from_body(entry.body) for entry in told}
-
-
 def _model(ledger: Ledger, versions: list[ModelVersion]) -> list[AuditedVersion]:
     entries = ledger.entries(prefix=f"{versions[0].model}/", kind=(*DECIDED, "evidence.recorded"))
-    found = last_findings(entries, "fairness")
+    found = {  # the last one counts
+        entry.subject: Finding.from_body(entry.body)
+        for entry in entries
+        if entry.kind == "evidence.recorded" and entry.body["kind"] == "fairness"
+    }
     ordered = sorted(versions, key=lambda version: version.version)
     trend: dict[str, list[Point]] = {}
     for version in ordered:
