@@ -12,6 +12,7 @@ import click
 from workbench import __version__
 from workbench.cli.ab import ab
 from workbench.cli.archive import archive
+from workbench.cli.audit import audit
 from workbench.cli.bandit import bandit, off_policy
 from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
@@ -63,6 +64,7 @@ for command in (
     bandit,
     off_policy,
     price,
+    audit,
     models,
     promote,
     reject,

@@ -28,7 +28,6 @@ ORDERS = 200  # random orders beyond
 DRAWS = 1000  # of the bootstrap
 CLUSTERS = 400  # of cases, that the bootstrap draws from
 BLOCK = 2_000_000  # numbers held at once
-REACH = 30.0  # beyond it a log-odds is as good as certain
 
 
 class Shares(NamedTuple):
@@ -97,7 +96,12 @@ def shapley(values: Floats) -> Floats:
 
 
 def shapley_shares(
-    value: Callable[[np.ndarray], Floats], players: int, *, rng: np.random.Generator, orders: int = ORDERS
+    value: Callable[[np.ndarray], Floats],
+    players: int,
+    *,
+    rng: np.random.Generator,
+    exact: int = EXACT,
+    orders: int = ORDERS,
 ) -> Shares:
     """Shapley values of a game that is asked for: exact for few players, from random orders beyond.
 
@@ -108,7 +112,8 @@ def shapley_shares(
             one value a subset.
         players: How many.
         rng: Source of the orders.
-        orders: How many, from 4, even.
+        exact: Players up to which every subset is looked at.
+        orders: How many beyond, from 4, even.
 
     Raises:
         ValueError: Orders are too few or odd.
@@ -117,7 +122,7 @@ def shapley_shares(
         Castro, Gómez & Tejada (2009), Computers & Operations Research 36; antithetic orders: Mitchell,
         Cooper, Frank & Holmes (2022), JMLR 23.
     """
-    if players <= EXACT:
+    if players <= exact:
         every = (np.arange(1 << players)[:, None] >> np.arange(players)) & 1
         values = shapley(value(every.astype(bool)))
         return Shares(values, np.zeros(players))
@@ -208,10 +213,11 @@ def _shaken(tilts: Tilts, loss_before: Floats, loss_now: Floats, rng: np.random.
     seed = int(rng.integers(1 << 32))  # the same orders for all
 
     def values(before: Floats, now: Floats) -> Floats:
-        sides = [_Side(tilt, loss, rng, 0) for tilt, loss in zip((before, -now), losses, strict=True)]
+        first, second = _Side(before, losses[0], rng, 0), _Side(-now, losses[1], rng, 0)
         same = np.random.default_rng(seed)
-        subsets = before.shape[1]
-        return shapley_shares(lambda s: _moved(sides[0], sides[1], s), subsets, rng=same, orders=20).values[0]
+        players = before.shape[1]
+        shares = shapley_shares(lambda s: _moved(first, second, s), players, rng=same, exact=5, orders=20)
+        return np.asarray(shares.values[0])
 
     fitted = values(tilts.before[tilts.picked_before], tilts.now[tilts.picked_now])
     drawn = [values(a, b) for a, b in zip(tilts.shaken_before, tilts.shaken_now, strict=True)]
@@ -246,7 +252,7 @@ class _Side:
         """How much each case counts among those shared, all columns tilted, in the cases' first order; mean 1."""
         found = np.empty(len(self.loss))
         found[self.order] = self._weigh(np.ones((1, self.tilt.shape[1]), dtype=bool))[:, 0]
-        return found / found.mean()
+        return np.asarray(found / found.mean())
 
     def effective(self) -> float:
         """Kish's effective share of the cases."""
@@ -258,10 +264,12 @@ class _Side:
         return np.asarray(above / (self.counts @ np.add.reduceat(weight, self.starts, axis=0)))
 
     def _weigh(self, subsets: np.ndarray) -> Floats:
-        """r / (1 + r), where r is the ratio of densities of mean 1 in the set: in proportion to q / (p + q)."""
-        logit = self.tilt @ subsets.T.astype(float)
-        logit -= special.logsumexp(logit, axis=0) - np.log(len(logit))
-        return np.asarray(special.expit(np.clip(logit, -REACH, REACH)))
+        """R / (1 + r), where r is the ratio of densities of mean 1 in the set: in proportion to q / (p + q)."""
+        ratio = self.tilt @ subsets.T.astype(float)
+        ratio -= ratio.max(axis=0)
+        np.exp(ratio, out=ratio)
+        ratio /= ratio.mean(axis=0)
+        return np.asarray(ratio / (1.0 + ratio))
 
     def _drawn(self, numbers: Floats) -> Floats:
         sums = self.counts @ np.add.reduceat(numbers, self.starts, axis=0)

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from workbench.stats.classification import Z, Estimate
+from workbench.stats.classification import Estimate, Z
 from workbench.stats.groups import Floats
 
 BINS = 10

@@ -180,7 +180,7 @@ def surprise(label: npt.ArrayLike, probability: npt.ArrayLike) -> Floats:
     if len(truth) != len(chance) or not len(truth):
         raise ValueError(f"there are {len(truth)} labels and {len(chance)} probabilities; each case needs both")
     kept = np.clip(chance, CLOSEST, 1.0 - CLOSEST)
-    return -np.where(truth == 1, np.log(kept), np.log1p(-kept))
+    return np.asarray(-np.where(truth == 1, np.log(kept), np.log1p(-kept)))
 
 
 def brier(label: npt.ArrayLike, probability: npt.ArrayLike) -> Estimate:

@@ -26,10 +26,10 @@ from workbench.stats.groups import Floats
 KNOTS = 8  # of a number's curve
 RIDGE = 1.0  # prior precision of a curve's values, on the log-odds
 STEPS = 25  # of Newton's method, at most
-MOST = 20_000  # cases a side that a classifier is fitted on
+MOST = 10_000  # cases a side that a classifier is fitted on
 FOLDS = 3
 SHAKEN = 40  # curves drawn from around the fitted ones
-PICKED = 2_000  # cases a side whose parts are drawn so
+PICKED = 1_000  # cases a side whose parts are drawn so
 
 
 class Column(NamedTuple):
@@ -51,9 +51,7 @@ class Tilts(NamedTuple):
     shaken_now: Floats
 
 
-def tilts(
-    columns: Sequence[Column], *, rng: np.random.Generator, folds: int = FOLDS, ridge: float = RIDGE
-) -> Tilts:
+def tilts(columns: Sequence[Column], *, rng: np.random.Generator, folds: int = FOLDS, ridge: float = RIDGE) -> Tilts:
     """Each case's log-odds of *now*, as one part a column; parts of unlike sizes of the sets are equalled out.
 
     Args:
@@ -82,10 +80,10 @@ def tilts(
         seen = _some(np.flatnonzero(fold != each), is_now, rng)
         curve, spread = _fitted(design[seen], is_now[seen], ridge)
         out, out_picked = fold == each, fold[both] == each
-        parts[out] = (design[out] * curve) @ member
+        parts[out] = design[out] @ (curve[:, None] * member)
         drawn = curve + (spread @ noise)[:-1].T
         for k, one in enumerate(drawn):
-            shaken[k, out_picked] = (design[both[out_picked]] * one) @ member
+            shaken[k, out_picked] = design[both[out_picked]] @ (one[:, None] * member)
     split = len(picked[0])
     return Tilts(parts[:n], parts[n:], picked[0], picked[1], shaken[:, :split], shaken[:, split:])
 
@@ -94,7 +92,7 @@ def basis(column: Column) -> tuple[Floats, Floats]:
     """A column as parts that add up to one where it is known: hats over quantiles, or one level a category."""
     if column.categories:
         levels = np.arange(column.categories)
-        return tuple((side[:, None] == levels).astype(float) for side in (column.before, column.now))  # type: ignore[return-value]
+        return tuple((side[:, None] == levels).astype(float) for side in (column.before, column.now))
     known = np.concatenate([side[np.isfinite(side)] for side in (column.before, column.now)])
     knots = np.unique(np.quantile(known, np.linspace(0.002, 0.998, KNOTS))) if known.size else np.zeros(1)
     return _hats(column.before, knots), _hats(column.now, knots)
@@ -130,7 +128,7 @@ def _fitted(design: Floats, is_now: np.ndarray, ridge: float) -> tuple[Floats, F
         bend[np.diag_indices_from(bend)] += penalty
         step = linalg.solve(bend, slope, assume_a="pos")
         beta += step * min(1.0, 4.0 / max(float(np.abs(step).max()), 1e-12))
-        if np.abs(step).max() < 1e-5:
+        if np.abs(step).max() < 1e-4:
             break
     rest = rows * (weight * (is_now - chance))[:, None]
     root = linalg.cholesky(rest.T @ rest + 1e-9 * np.eye(len(beta)), lower=True)

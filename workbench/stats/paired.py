@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from workbench.stats.classification import METRICS, Z, confusion_cells, components
+from workbench.stats.classification import METRICS, Z, components, confusion_cells
 from workbench.stats.groups import Floats
 
 DRAWS = 10_000
