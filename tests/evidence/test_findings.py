@@ -67,7 +67,16 @@ def test_a_performance_finding_has_the_policys_f1_and_the_yardstick():
     label = np.array([0, 1, 1, 1] * 50)
     audit = audit_performance(label, np.tile([0.2, 0.9, 0.8, 0.4], 50), 0.5, rng=np.random.default_rng(0))
     finding = same_again(performance_finding(audit, subject="lending", data_digest="d", run_id="r", at=AT))
-    assert set(finding.figures) == {"accuracy", "precision", "recall", "f1", "auc", "brier", "log_loss", "calibration_error"}
+    assert set(finding.figures) == {
+        "accuracy",
+        "precision",
+        "recall",
+        "f1",
+        "auc",
+        "brier",
+        "log_loss",
+        "calibration_error",
+    }
     assert finding.figures["f1"].low < finding.figures["f1"].value == 0.8
     assert finding.details["confusion"] == {"tn": 50, "fp": 0, "fn": 50, "tp": 100}
     assert finding.details["always_yes"]["accuracy"] == 0.75

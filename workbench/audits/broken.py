@@ -96,7 +96,8 @@ def _numbers(name: str, then: Floats, number: Floats, limit: float) -> list[Brok
         had = int((then == value).sum())
         was, share = had / len(then), count / len(number)
         is_it = number == value
-        fresh = share - was >= REPEATED and share >= 3 * was and not (outside & is_it).any()
+        second = int(np.partition(counts, -2)[-2]) if len(counts) > 1 else 0
+        fresh = share - was >= REPEATED and share >= 3 * was and count >= 3 * second and not (outside & is_it).any()
         if fresh and _grown(had, len(then), count, len(number)) < limit:
             found.append(Broken(name, "repeated value", was, share, (f"{value:g}",), is_it * (1.0 - was / share)))
     return found

@@ -130,7 +130,7 @@ def audit_cause(
         raise Misuse(str(error), hint="give more cases of both sets") from error
     parts = attribute(found, was, mended, rng=rng, extra=extra)
     timeline = Timeline.of(now, time)
-    causes = _causes(parts, players, faults, columns, kept, timeline, loss)
+    causes = _causes(parts, players, faults, columns, kept, timeline, mended)
     matters = tolerance if measure == "accuracy" else tolerance * parts.before
     verdict, more = _judged(parts.total, matters, certainty, min(len(was), len(loss)))
     segments = changed_segments(before, now, kept, was, mended, parts.weights_before, parts.weights_now)

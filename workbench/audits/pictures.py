@@ -39,7 +39,7 @@ def selection_rates(audit: FairnessAudit) -> Picture:
     for panel, each in zip(panels[:, 0], audit.by, strict=True):
         _rates(panel, each)
     panels[-1, 0].set_xlabel("selection rate, with 95 % interval", fontsize=9)
-    return _drawn(figure)
+    return drawn(figure)
 
 
 def drift_by_column(audit: DriftAudit, *, large: float = LARGE) -> Picture:
@@ -60,8 +60,8 @@ def drift_by_column(audit: DriftAudit, *, large: float = LARGE) -> Picture:
     panel.set_ylim(-0.7, len(shown) + 0.3)
     panel.set_xlim(left=-0.01 * max(large, max(each.high for each in shown)))
     panel.set_xlabel("population stability index, noise taken out, with 95 % interval   ( | the noise )", fontsize=9)
-    _bare(panel)
-    return _drawn(figure)
+    bare(panel)
+    return drawn(figure)
 
 
 def _rates(panel: Any, audit: AttributeAudit) -> None:
@@ -100,10 +100,11 @@ def _rates(panel: Any, audit: AttributeAudit) -> None:
     )
     panel.set_yticks(range(len(audit.groups)), [f"{group.name}  ({group.n:,})" for group in reversed(audit.groups)])
     panel.set_ylim(-0.6, len(audit.groups) - 0.2)
-    _bare(panel)
+    bare(panel)
 
 
-def _bare(panel: Any) -> None:
+def bare(panel: Any) -> None:
+    """Take away what shows nothing: frames and ticks; leave a faint grid."""
     panel.spines[["top", "right", "left"]].set_visible(False)
     panel.tick_params(axis="y", length=0)
     panel.tick_params(colors=INK)
@@ -111,7 +112,8 @@ def _bare(panel: Any) -> None:
     panel.set_axisbelow(True)
 
 
-def _drawn(figure: Any) -> Picture:
+def drawn(figure: Any) -> Picture:
+    """A figure as a picture."""
     out = io.BytesIO()
     figure.savefig(out, format="png")
     return Picture(out.getvalue())

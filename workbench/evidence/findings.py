@@ -18,7 +18,7 @@ from typing import Any
 from workbench.audits import DriftAudit, Estimate, FairnessAudit, PerformanceAudit
 from workbench.audits.calibration import CalibrationAudit
 from workbench.audits.cause import CauseAudit
-from workbench.audits.cause_json import calibration_json, cause_json, comparison_json, skew_json
+from workbench.audits.performance_json import calibration_json, cause_json, comparison_json, skew_json
 from workbench.audits.skew import SkewCheck
 from workbench.audits.versions import VersionComparison
 from workbench.evidence.finding import Figure, Finding

@@ -3,7 +3,8 @@
 Its log-odds are a sum of one curve a column: the logarithm of how much more frequent a value has become,
 all other columns held. A column that moved only because another one did has a flat curve. Numbers have
 curves of straight pieces over their quantiles, categories one level each; a value of nan (for a category
--1) says nothing and adds nothing. Each case is judged by a classifier that was fitted without it.
+-1) is not known: it counts as the mean of its set and tells nothing. Each case is judged by a classifier
+that was fitted without it.
 
 >>> rng = np.random.default_rng(0)
 >>> before, now = rng.normal(0, 1, (2000, 2)), rng.normal((1, 0), 1, (2000, 2))
@@ -89,13 +90,23 @@ def tilts(columns: Sequence[Column], *, rng: np.random.Generator, folds: int = F
 
 
 def basis(column: Column) -> tuple[Floats, Floats]:
-    """A column as parts that add up to one where it is known: hats over quantiles, or one level a category."""
+    """A column as parts that add up to one: hats over quantiles, or one level a category.
+
+    A value that is not known has the mean parts of its own set.
+    """
     if column.categories:
         levels = np.arange(column.categories)
-        return tuple((side[:, None] == levels).astype(float) for side in (column.before, column.now))
-    known = np.concatenate([side[np.isfinite(side)] for side in (column.before, column.now)])
-    knots = np.unique(np.quantile(known, np.linspace(0.002, 0.998, KNOTS))) if known.size else np.zeros(1)
-    return _hats(column.before, knots), _hats(column.now, knots)
+        first, second = ((side[:, None] == levels).astype(float) for side in (column.before, column.now))
+    else:
+        known = np.concatenate([side[np.isfinite(side)] for side in (column.before, column.now)])
+        knots = np.unique(np.quantile(known, np.linspace(0.002, 0.998, KNOTS))) if known.size else np.zeros(1)
+        first, second = _hats(column.before, knots), _hats(column.now, knots)
+    for side, other in ((first, second), (second, first)):
+        silent = side.sum(axis=1) == 0.0
+        if silent.any():
+            telling = other if silent.all() else side[~silent]
+            side[silent] = telling.mean(axis=0)
+    return first, second
 
 
 def _hats(values: Floats, knots: Floats) -> Floats:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from workbench.cli.options import json_option, print_json, print_table, workspace_option
+
+if TYPE_CHECKING:
+    from workbench.monitoring.upstream import Change
 
 SEED = 20260101  # of folds and draws: the same data get the same answer
 
@@ -46,8 +50,8 @@ def cause(
     import numpy as np
 
     from workbench.audits.cause import audit_cause
-    from workbench.audits.cause_json import cause_json
-    from workbench.audits.cause_tables import cause_table, segment_table
+    from workbench.audits.performance_json import cause_json
+    from workbench.audits.performance_tables import cause_table, segment_table
     from workbench.data.tables import columns_of, read_table
     from workbench.monitoring.upstream import changes, suspects
 
@@ -62,7 +66,7 @@ def cause(
         time=time,
         rng=np.random.default_rng(SEED),
     )
-    upstream = ()
+    upstream: tuple[Change, ...] = ()
     if model:
         from workbench import open_bench
 
@@ -70,7 +74,7 @@ def cause(
             upstream = changes(model, bench.ledger.entries())
     told = suspects(audit, upstream)
     if picture:
-        from workbench.audits.cause_pictures import waterfall
+        from workbench.audits.performance_pictures import waterfall
 
         picture.write_bytes(waterfall(audit).png)
     if as_json:

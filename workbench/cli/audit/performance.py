@@ -72,13 +72,13 @@ def performance(
 
 
 def _json(audit: PredictionAudit, comparison: VersionComparison | None) -> dict[str, Any]:
-    from workbench.audits.cause_json import comparison_json, prediction_json
+    from workbench.audits.performance_json import comparison_json, prediction_json
 
     return prediction_json(audit) | ({"against": comparison_json(comparison)} if comparison else {})
 
 
 def _print(audit: PredictionAudit, comparison: VersionComparison | None) -> None:
-    from workbench.audits.cause_tables import label_table, metric_table
+    from workbench.audits.performance_tables import label_table, metric_table
     from workbench.audits.versions import versions_table
 
     click.echo(f"{audit.verdict}: {audit.sentence}")

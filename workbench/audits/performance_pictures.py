@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workbench.audits.calibration import CalibrationAudit
 from workbench.audits.cause import Cause, CauseAudit
-from workbench.audits.pictures import COLOURS, INK, LINE, QUIET, Picture, _bare, _drawn
+from workbench.audits.pictures import COLOURS, INK, LINE, QUIET, Picture, bare, drawn
 
 MOST = 8  # causes with a bar of their own
 COST, HELPED = COLOURS["fail"], COLOURS["pass"]
@@ -26,9 +26,9 @@ def reliability_curve(audits: dict[str, CalibrationAudit]) -> Picture:
     panel.set_xlabel("probability that was given", fontsize=9)
     panel.set_ylabel("share that came true, with 95 % interval", fontsize=9)
     panel.legend(frameon=False, fontsize=9, loc="upper left")
-    _bare(panel)
+    bare(panel)
     panel.grid(axis="y", color="#eef1f4")
-    return _drawn(figure)
+    return drawn(figure)
 
 
 def waterfall(audit: CauseAudit) -> Picture:
@@ -63,8 +63,8 @@ def waterfall(audit: CauseAudit) -> Picture:
     panel.set_ylim(-0.6, rows + 0.6)
     panel.margins(x=0.12)
     panel.set_xlabel(f"{audit.measure}; grey: the 95 % interval reaches nothing at all", fontsize=9)
-    _bare(panel)
-    return _drawn(figure)
+    bare(panel)
+    return drawn(figure)
 
 
 def _steps(audit: CauseAudit) -> list[Cause]:
