@@ -11,7 +11,7 @@ shown by nothing here, but by what changed just before (`monitoring.upstream`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import NormalDist
@@ -300,5 +300,5 @@ def _sentence(
     return f"{told}. {first}.{place}{rare}"
 
 
-def _listed(names: object) -> str:
-    return ", ".join(map(str, names)) if names else "none"  # type: ignore[call-overload]
+def _listed(names: Iterable[object]) -> str:
+    return ", ".join(map(str, names)) or "none"

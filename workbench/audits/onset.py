@@ -39,7 +39,7 @@ class Timeline:
         if column not in frame.columns:
             raise Misuse(f"there is no column {column!r} of times", hint=f"there are {', '.join(map(str, frame))}")
         try:
-            times = pd.to_datetime(frame[column], utc=True)
+            times = pd.to_datetime(frame[column], utc=True, format="ISO8601")
         except (ValueError, TypeError) as error:
             raise Misuse(f"the column {column!r} holds no times: {error}", hint="write 2026-06-12T09:30") from error
         if times.isna().any():

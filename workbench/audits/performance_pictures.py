@@ -40,6 +40,7 @@ def waterfall(audit: CauseAudit) -> Picture:
     figure = Figure(figsize=(8.5, 0.42 * (len(steps) + 2) + 1.0), dpi=110, layout="constrained")
     panel = figure.subplots()
     at, rows = audit.before, len(steps) + 1
+    ends: list[float] = []
     panel.plot([at], [rows], "o", color=INK, ms=6)
     for place, cause in enumerate(steps):
         y, end = rows - 1 - place, at + sign * cause.value
@@ -48,7 +49,7 @@ def waterfall(audit: CauseAudit) -> Picture:
         panel.plot([at + sign * cause.low, at + sign * cause.high], [y, y], color=INK, lw=1)
         panel.plot([at, at], [y + 0.28, y + 1 - 0.28], color=LINE, lw=1)
         panel.annotate(
-            f"{sign * cause.value:+.4g}",
+            f"{sign * cause.value:+.4f}" if audit.measure == "accuracy" else f"{sign * cause.value:+.4g}",
             (max(at, end, at + sign * cause.low, at + sign * cause.high), y),
             xytext=(4, 0),
             textcoords="offset points",
@@ -56,13 +57,16 @@ def waterfall(audit: CauseAudit) -> Picture:
             va="center",
             color=INK,
         )
+        ends += [end, at + sign * cause.low, at + sign * cause.high]
         at = end
     panel.plot([audit.now], [0], "o", color=INK, ms=6)
     names = [f"before  {audit.before:.4g}", *map(_named, steps), f"now  {audit.now:.4g}"]
     panel.set_yticks(range(rows, -1, -1), names)
     panel.set_ylim(-0.6, rows + 0.6)
-    panel.margins(x=0.12)
-    panel.set_xlabel(f"{audit.measure}; grey: the 95 % interval reaches nothing at all", fontsize=9)
+    edges = [audit.before, audit.now, *ends]
+    room = 0.12 * (max(edges) - min(edges))
+    panel.set_xlim(min(edges) - room / 2, max(edges) + room)
+    panel.set_xlabel(f"{audit.measure}; lines: 95 % intervals, grey: reaching zero", fontsize=9)
     bare(panel)
     return drawn(figure)
 

@@ -134,8 +134,9 @@ def _column(
         largest = float(gap[known].max()) if known.any() else None
         how = _how(x, y, differs, known, null_b & ~null_a)
     else:
-        differs = (a.astype(str).to_numpy() != b.astype(str).to_numpy()) & ~(null_a & null_b) | (null_a != null_b)
         same_kind = pd.api.types.is_numeric_dtype(a) == pd.api.types.is_numeric_dtype(b)
+        differs = (a.astype(str).to_numpy() != b.astype(str).to_numpy()) | (not same_kind)
+        differs = (differs & ~(null_a & null_b)) | (null_a != null_b)
         how = "" if not differs.any() else "other values" if same_kind else "texts on one path, numbers on the other"
         if differs.any() and (differs == (null_b & ~null_a)).all():
             how = "missing where it was served"

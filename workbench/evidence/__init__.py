@@ -1,7 +1,7 @@
 """Evidence: findings frozen under a digest, and the dossier of a version that a policy is asked about.
 
 `fairness_finding`, `performance_finding`, `calibration_finding`, `comparison_finding`, `skew_finding`,
-`cause_finding`, `drift_finding`, `experiment_finding`, `segments_finding`, `prior_finding` and
+`prediction_finding`, `cause_finding`, `drift_finding`, `experiment_finding`, `segments_finding`, `prior_finding` and
 `review_finding` turn what audits and experiments return into findings; they are
 imported when they are asked for, since they bring numpy.
 """
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from workbench.evidence.findings import experiment_finding as experiment_finding
     from workbench.evidence.findings import fairness_finding as fairness_finding
     from workbench.evidence.findings import performance_finding as performance_finding
+    from workbench.evidence.findings import prediction_finding as prediction_finding
     from workbench.evidence.findings import prior_finding as prior_finding
     from workbench.evidence.findings import review_finding as review_finding
     from workbench.evidence.findings import segments_finding as segments_finding
@@ -34,6 +35,7 @@ CONVERSIONS = (
     "experiment_finding",
     "fairness_finding",
     "performance_finding",
+    "prediction_finding",
     "prior_finding",
     "review_finding",
     "segments_finding",
@@ -55,6 +57,7 @@ __all__ = [
     "fairness_finding",
     "metrics",
     "performance_finding",
+    "prediction_finding",
     "prior_finding",
     "review_finding",
     "segments_finding",

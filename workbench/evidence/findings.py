@@ -18,7 +18,8 @@ from typing import Any
 from workbench.audits import DriftAudit, Estimate, FairnessAudit, PerformanceAudit
 from workbench.audits.calibration import CalibrationAudit
 from workbench.audits.cause import CauseAudit
-from workbench.audits.performance_json import calibration_json, cause_json, comparison_json, skew_json
+from workbench.audits.performance_json import calibration_json, cause_json, comparison_json, prediction_json, skew_json
+from workbench.audits.predictions import PredictionAudit
 from workbench.audits.skew import SkewCheck
 from workbench.audits.versions import VersionComparison
 from workbench.evidence.finding import Figure, Finding
@@ -83,6 +84,21 @@ def performance_finding(
             "confusion": dict(zip(("tn", "fp", "fn", "tp"), audit.confusion, strict=True)),
             "always_yes": dict(audit.always_yes),
         },
+    )
+
+
+def prediction_finding(audit: PredictionAudit, *, subject: str, data_digest: str, run_id: str, at: datetime) -> Finding:
+    """The finding of an audit of given predictions, of the same kind as that of a scored version."""
+    return Finding(
+        kind="performance",
+        subject=subject,
+        verdict=audit.verdict,
+        sentence=audit.sentence,
+        figures={name: _figure(found) for name, found in audit.metrics.items()},
+        data_digest=data_digest,
+        run_id=run_id,
+        at=_moment(at),
+        details=prediction_json(audit),
     )
 
 
