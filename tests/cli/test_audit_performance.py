@@ -1,6 +1,7 @@
 """`workbench audit performance` and `workbench audit cause`, as a person runs them."""
 
 import json
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,8 @@ import pytest
 from click.testing import CliRunner
 from sklearn.metrics import f1_score
 
+from workbench import open_bench
+from workbench.bench import create
 from workbench.cli import main
 from workbench.data.drop_worlds import drop_world
 
@@ -61,3 +64,25 @@ def test_causes_are_ranked_in_words_and_drawn(tmp_path):
     told = json.loads(run("cause", *files, "--leave-out", "chance", "--leave-out", "at", "--json").stdout)
     assert told["causes"][0]["column"] == "income" and told["causes"][0]["kind"] == "data quality"
     assert sum(cause["value"] for cause in told["causes"]) == pytest.approx(told["drop"]["value"], abs=1e-12)
+
+
+def test_what_the_ledger_knows_of_the_day_is_set_beside_a_cause(tmp_path):
+    create(tmp_path / "w")
+    facts = [("version.registered", 1, "credit@2"), ("promotion.granted", 1, ""), ("version.registered", 2, "credit@3")]
+    with open_bench(tmp_path / "w") as bench:
+        for place, (kind, version, read) in enumerate([*facts, ("promotion.granted", 2, "")]):
+            bench.ledger.append(
+                kind,
+                subject=f"lending/{version}",
+                actor="ada",
+                why="w",
+                body={"feature_set": read, "data_digest": "d"},
+                now=datetime(2026, 6, 8 + place, 9, tzinfo=UTC),
+            )
+    for name, frame in zip(
+        ("may", "june"), drop_world("income stops", rows=1500, rng=np.random.default_rng(0)), strict=True
+    ):
+        frame.drop(columns="chance").to_csv(tmp_path / f"{name}.csv", index=False)
+    files = (tmp_path / "may.csv", tmp_path / "june.csv", "--label", "repaid", "--prediction", "answer")
+    done = run("cause", *files, "--time", "at", "--model", "lending", "--workspace", tmp_path / "w")
+    assert "feature set credit@3 was deployed in place of credit@2 on 11 June 2026" in done.output

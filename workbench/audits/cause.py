@@ -78,7 +78,8 @@ class CauseAudit:
     faults: Mapping[str, Sequence[Broken]]
     attribution: Attribution
     left_out: Mapping[str, str]  # columns with the reason
-    rows: tuple[int, int]
+    rows: tuple[int, int]  # before and now
+    begun: datetime | None  # the first of the cases now, where times are known
     more: int | None  # cases that would decide whether it dropped; 0: decided; None: no number within reach
     verdict: Verdict  # "fail": it dropped by more than what matters
     sentence: str
@@ -135,10 +136,22 @@ def audit_cause(
     verdict, more = _judged(parts.total, matters, certainty, min(len(was), len(loss)))
     segments = changed_segments(before, now, kept, was, mended, parts.weights_before, parts.weights_now)
     ends = (1 - parts.before, 1 - parts.now) if measure == "accuracy" else (parts.before, parts.now)
-    sentence = _sentence(measure, ends, parts, causes, segments, matters, verdict, more)
-    rows = (len(before), len(now))
     return CauseAudit(
-        measure, *ends, parts.total, matters, causes, segments, faults, parts, out, rows, more, verdict, sentence
+        measure=measure,
+        before=ends[0],
+        now=ends[1],
+        drop=parts.total,
+        tolerance=matters,
+        causes=causes,
+        segments=segments,
+        faults=faults,
+        attribution=parts,
+        left_out=out,
+        rows=(len(before), len(now)),
+        begun=timeline.times[0] if timeline.times else None,
+        more=more,
+        verdict=verdict,
+        sentence=_sentence(measure, ends, parts, causes, segments, matters, verdict, more),
     )
 
 

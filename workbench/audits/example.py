@@ -1,4 +1,4 @@
-"""The performance audit's example: the Boston loan applications as two models answer them, and as a client sends them."""
+"""The performance audit's example: loan applications as two models answer them, and as a client sends them."""
 
 from __future__ import annotations
 

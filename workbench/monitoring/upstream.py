@@ -6,7 +6,7 @@ before a cause began does not show that it is the reason; it is where to look fi
 
 >>> from workbench.ledger.entry import GENESIS, chained
 >>> entry = chained(seq=1, at=datetime(2026, 6, 12), kind="promotion.granted", subject="lending/3", actor="ada",
-...     why="better", body={"version": 3}, key=None, prev=GENESIS)
+...     why="better", body={}, key=None, prev=GENESIS)
 >>> changes("lending", [entry])[0].words
 'lending version 3 went live on 12 June 2026'
 """
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 What = Literal["deploy", "feature set", "training data", "source"]
 
 WINDOW = timedelta(days=7)  # before a cause began, in which a change is beside it
+SLACK = timedelta(days=1)  # after it, since a beginning is estimated
 ORDER: dict[What, int] = {"feature set": 0, "deploy": 1, "source": 2, "training data": 3}  # of one moment
 
 
@@ -45,7 +46,7 @@ class Suspect:
 
     cause: Cause
     changes: tuple[Change, ...]
-    words: str
+    words: str  # the cause, since when, what it cost, and the two changes that are nearest
 
 
 def changes(model: str, entries: Iterable[Entry]) -> tuple[Change, ...]:
@@ -60,7 +61,7 @@ def changes(model: str, entries: Iterable[Entry]) -> tuple[Change, ...]:
     sources: dict[str, str] = {}
     of_version: dict[int, str] = {}
     for entry in entries:
-        name, _, number = entry.subject.partition("/")
+        name, _, number = entry.subject.rpartition("/")
         if entry.kind == "run.finished":
             for source in entry.body.get("data", ()):
                 before = sources.get(source["name"])
@@ -75,7 +76,7 @@ def changes(model: str, entries: Iterable[Entry]) -> tuple[Change, ...]:
                 found.append(_change("training data", entry, f"{model} version {number} was trained on other data"))
             data = entry.body["data_digest"]
         elif entry.kind in {"promotion.granted", "rollback.granted"}:
-            version = int(entry.body["version"])
+            version = int(number)
             gone = "went live" if entry.kind == "promotion.granted" else "came back by rollback"
             found.append(_change("deploy", entry, f"{model} version {version} {gone}"))
             read = of_version.get(version, "")
@@ -87,39 +88,38 @@ def changes(model: str, entries: Iterable[Entry]) -> tuple[Change, ...]:
     return tuple(found)
 
 
-def suspects(
-    audit: CauseAudit, found: Sequence[Change], *, begun: datetime | None = None, window: timedelta = WINDOW
-) -> tuple[Suspect, ...]:
-    """The causes that are shown, dearest first, with what changed upstream in the time before each began.
+def suspects(audit: CauseAudit, found: Sequence[Change], *, window: timedelta = WINDOW) -> tuple[Suspect, ...]:
+    """The causes that are shown, dearest first, each with what changed upstream about when it began.
+
+    A cause of which it is not known since when it acts began with the cases now. Without times, nothing is
+    set beside a cause.
 
     Args:
         audit: The causes.
         found: From `changes`.
-        begun: When the cases now begin; taken for causes of which it is not known since when they act.
-        window: How far before a cause a change may lie.
+        window: How far before a cause a change may lie; it may come a day later, since a beginning is estimated.
     """
     told = []
     for cause in audit.causes:
-        if not cause.shown:
-            continue
-        since = cause.since or begun
-        near = [change for change in found if since is not None and since - window <= change.at <= since]
-        near.sort(
-            key=lambda change: (
-                (ORDER[change.what], -change.at.timestamp())
-                if since is None
-                else ((since - change.at).days, ORDER[change.what])
-            )
-        )
-        told.append(Suspect(cause, tuple(near), _words(cause, near, audit.measure)))
+        if cause.shown:
+            near = _near(cause.since or audit.begun, found, window)
+            told.append(Suspect(cause, near, _words(cause, near, audit.measure)))
     return tuple(told)
+
+
+def _near(since: datetime | None, found: Sequence[Change], window: timedelta) -> tuple[Change, ...]:
+    """Changes about a moment, nearest day first."""
+    if since is None:
+        return ()
+    near = [change for change in found if since - window <= change.at <= since + SLACK]
+    return tuple(sorted(near, key=lambda change: (abs((since - change.at).days), ORDER[change.what])))
 
 
 def _words(cause: Cause, near: Sequence[Change], measure: str) -> str:
     since = f", since {_day(cause.since)}" if cause.since else ""
     cost = f"{cause.value:.4f} of {measure}" if measure == "accuracy" else f"{cause.value:.4g} of {measure}"
-    before = f"; before that, {'; '.join(change.words for change in near[:2])}" if near else ""
-    return f"{cause.words}{since}: cost {cost}{before}."
+    about = f"; about then: {'; '.join(change.words for change in near[:2])}" if near else ""
+    return f"{cause.words}{since}: cost {cost}{about}."
 
 
 def _change(what: What, entry: Entry, words: str) -> Change:

@@ -16,8 +16,8 @@ SEED = 20260101  # of folds and draws: the same data get the same answer
 
 
 @click.command()
-@click.argument("reference", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.argument("current", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("reference", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("current", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--label", required=True, metavar="COL", help="Column of what happened: classes or numbers.")
 @click.option("--prediction", required=True, metavar="COL", help="Column of what was answered.")
 @click.option("--leave-out", multiple=True, metavar="COL", help="Column that is no cause, as a score; may be repeated.")
@@ -72,6 +72,8 @@ def cause(
 
         with open_bench(workspace) as bench:
             upstream = changes(model, bench.ledger.entries())
+        if audit.begun is None:
+            click.echo("without --time it is not known what changed just before", err=True)
     told = suspects(audit, upstream)
     if picture:
         from workbench.audits.performance_pictures import waterfall
