@@ -115,5 +115,5 @@ def test_other_files_are_divided_too(monkeypatch, tmp_path):
     hands = run(
         monkeypatch, "why_did_it_drop", reference=tmp_path / "a.parquet", current=tmp_path / "b.parquet", time=""
     )
-    assert "relation of inputs to label has changed" in hands.said["lesson"]
+    assert "the same inputs now have another outcome, most of all where region is south" in hands.said["lesson"]
     assert hands.findings["cause"].figures["relation"].probability == 1.0

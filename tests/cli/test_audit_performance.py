@@ -32,7 +32,11 @@ def answers(tmp_path):
 def test_performance_is_told_in_words_and_tables(answers):
     done = run("performance", answers[0], "--label", "y", "--prediction", "v1", "--score", "p", "--against", "v2")
     assert done.exit_code == 0, done.output
-    assert "pass: Right in" in done.output and "calibration pass" in done.output
+    assert (
+        "pass: Right in" in done.output
+        and "pass: Probabilities are off by" in done.output
+        and "Spiegelhalter" in done.output
+    )
     assert "fail: v2 has -" in done.output and "surely worse" in done.output
 
 

@@ -131,10 +131,10 @@ def audit_cause(
         raise Misuse(str(error), hint="give more cases of both sets") from error
     parts = attribute(found, was, mended, rng=rng, extra=extra)
     timeline = Timeline.of(now, time)
-    causes = _causes(parts, players, faults, columns, kept, timeline, mended)
     matters = tolerance if measure == "accuracy" else tolerance * parts.before
     verdict, more = _judged(parts.total, matters, certainty, min(len(was), len(loss)))
     segments = changed_segments(before, now, kept, was, mended, parts.weights_before, parts.weights_now)
+    causes = _causes(parts, players, faults, columns, kept, timeline, mended, segments)
     ends = (1 - parts.before, 1 - parts.now) if measure == "accuracy" else (parts.before, parts.now)
     return CauseAudit(
         measure=measure,
@@ -151,7 +151,7 @@ def audit_cause(
         begun=timeline.times[0] if timeline.times else None,
         more=more,
         verdict=verdict,
-        sentence=_sentence(measure, ends, parts, causes, segments, matters, verdict, more),
+        sentence=_sentence(measure, ends, parts, causes, matters, verdict, more),
     )
 
 
@@ -237,6 +237,7 @@ def _causes(
     names: Sequence[str],
     timeline: Timeline,
     loss: Floats,
+    segments: Sequence[SegmentChange],
 ) -> tuple[Cause, ...]:
     found = []
     for (name, broken), part in zip(faults.items(), parts.extra, strict=True):
@@ -246,7 +247,8 @@ def _causes(
     for name, part in zip(players, parts.columns, strict=True):
         since = timeline.since(known[name].now) if name in known and not known[name].categories else None
         found.append(_cause("inputs", name, part, _moved(name, known.get(name)), since))
-    words = "on the same inputs the outcome is another: the relation of inputs to label has changed"
+    where = next((f", most of all where {each.column} is {each.segment}" for each in segments if each.low > 0), "")
+    words = f"the same inputs now have another outcome{where}"
     found.append(_cause("relation", "", parts.relation, words, timeline.since(loss)))
     return tuple(sorted(found, key=lambda cause: -cause.value))
 
@@ -281,7 +283,6 @@ def _sentence(
     ends: tuple[float, float],
     parts: Attribution,
     causes: Sequence[Cause],
-    segments: Sequence[SegmentChange],
     matters: float,
     verdict: Verdict,
     more: int | None,
@@ -299,18 +300,12 @@ def _sentence(
     if not shown:
         return f"{told}. No single cause is shown."
     first = "; ".join(f"{cause.words} ({cause.value:+.4g})" for cause in shown[:3])
-    where = next((s for s in segments if s.low > 0), None)
-    place = (
-        f" Most of the change lies where {where.column} is {where.segment}."
-        if where and shown[0].kind == "relation"
-        else ""
-    )
     rare = (
         " The two sets hardly overlap, so that inputs and relation are told apart badly."
         if parts.overlap < OVERLAP
         else ""
     )
-    return f"{told}. {first}.{place}{rare}"
+    return f"{told}. {first[0].upper()}{first[1:]}.{rare}"
 
 
 def _listed(names: Iterable[object]) -> str:

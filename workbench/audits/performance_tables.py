@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from workbench.audits.calibration import CalibrationAudit
 from workbench.audits.cause import CauseAudit
 from workbench.audits.predictions import PredictionAudit
 from workbench.audits.skew import SkewCheck
 from workbench.audits.tables import _interval, _told
+from workbench.stats.calibration import HypothesisTest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +27,25 @@ def label_table(audit: PredictionAudit) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["label", "cases", "precision", "recall", "f1"]).set_index("label")
 
 
+def calibration_table(audits: Mapping[str, CalibrationAudit]) -> pd.DataFrame:
+    """One row an audit: how far probabilities are off, and the tests that every one of them is true."""
+    import pandas as pd
+
+    rows = [
+        {
+            "probability": name,
+            "error": _told(each.error),
+            "plain error": f"{each.plain.value:.3f}, {each.plain.floor:.3f} by chance",
+            "Hosmer-Lemeshow": _test(each.hosmer_lemeshow),
+            "Spiegelhalter's z": _test(each.spiegelhalter),
+            "verdict": each.verdict,
+        }
+        for name, each in audits.items()
+    ]
+    columns = ["probability", "error", "plain error", "Hosmer-Lemeshow", "Spiegelhalter's z", "verdict"]
+    return pd.DataFrame(rows, columns=columns).set_index("probability")
+
+
 def cause_table(audit: CauseAudit) -> pd.DataFrame:
     """One row a cause, dearest first: what it cost, with its interval, since when, and what happened."""
     import pandas as pd
@@ -32,7 +54,7 @@ def cause_table(audit: CauseAudit) -> pd.DataFrame:
         {
             "cause": cause.column or "changed relation",
             "kind": cause.kind,
-            "cost": f"{cause.value:+.4f} {_interval(cause.low, cause.high)}",
+            "cost": f"{cause.value:+.4f} [{cause.low:+.4f},\u00a0{cause.high:+.4f}]",
             "shown": "yes" if cause.shown else "no",
             "since": f"{cause.since:%Y-%m-%d}" if cause.since else "",
             "what happened": cause.words,
@@ -85,3 +107,7 @@ def metric_table(audit: PredictionAudit) -> pd.DataFrame:
 
     rows = [{"metric": name.replace("_", " "), "value": _told(found)} for name, found in audit.metrics.items()]
     return pd.DataFrame(rows).set_index("metric")
+
+
+def _test(found: HypothesisTest | None) -> str:
+    return "says nothing" if found is None else f"{found.statistic:.2f}, p {found.p_value:.3f}"

@@ -83,6 +83,7 @@ def performance_finding(
             "threshold": audit.threshold,
             "confusion": dict(zip(("tn", "fp", "fn", "tp"), audit.confusion, strict=True)),
             "always_yes": dict(audit.always_yes),
+            "more_cases": audit.more,
         },
     )
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from workbench.cli.options import json_option, print_json, print_table
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from workbench.audits.predictions import PredictionAudit
     from workbench.audits.versions import VersionComparison
 
@@ -66,28 +68,29 @@ def performance(
             names=(prediction, against),
         )
     if as_json:
-        print_json(_json(audit, comparison))
+        from workbench.audits.performance_json import comparison_json, prediction_json
+
+        beside = {"against": comparison_json(comparison)} if comparison else {}
+        print_json(prediction_json(audit) | beside)
         return
     _print(audit, comparison)
 
 
-def _json(audit: PredictionAudit, comparison: VersionComparison | None) -> dict[str, Any]:
-    from workbench.audits.performance_json import comparison_json, prediction_json
-
-    return prediction_json(audit) | ({"against": comparison_json(comparison)} if comparison else {})
-
-
 def _print(audit: PredictionAudit, comparison: VersionComparison | None) -> None:
-    from workbench.audits.performance_tables import label_table, metric_table
+    from workbench.audits.performance_tables import calibration_table, label_table, metric_table
     from workbench.audits.versions import versions_table
 
     click.echo(f"{audit.verdict}: {audit.sentence}")
+    _print_frame(metric_table(audit))
+    if audit.by_label:
+        _print_frame(label_table(audit))
     if audit.calibration:
-        click.echo(f"calibration {audit.calibration.verdict}: {audit.calibration.sentence}")
-    tables = [metric_table(audit), *([label_table(audit)] if audit.by_label else [])]
+        click.echo(f"{audit.calibration.verdict}: {audit.calibration.sentence}")
+        _print_frame(calibration_table({"score": audit.calibration}))
     if comparison:
-        tables.append(versions_table(comparison))
-    for table in tables:
-        if table is tables[-1] and comparison:
-            click.echo(f"{comparison.verdict}: {comparison.sentence}")
-        print_table([str(table.index.name), *table.columns], table.reset_index().to_numpy().tolist())
+        click.echo(f"{comparison.verdict}: {comparison.sentence}")
+        _print_frame(versions_table(comparison))
+
+
+def _print_frame(table: pd.DataFrame) -> None:
+    print_table([str(table.index.name), *map(str, table.columns)], table.reset_index().to_numpy().tolist())
