@@ -131,12 +131,12 @@ def test_on_known_densities_the_shared_cases_are_those_of_the_paper():
 
 @pytest.mark.slow
 def test_intervals_hold_the_truth_as_often_as_they_say():
-    """Twenty worlds in which nothing changed, and twenty in which one column moved and the relation did too."""
-    quiet = [attributed(np.random.default_rng(100 + k), n=1500) for k in range(20)]
+    """Eighty worlds in which nothing changed, and eighty in which one column moved and the relation did too."""
+    quiet = [attributed(np.random.default_rng(100 + k), n=1500) for k in range(80)]
     assert np.mean([p.low <= 0 <= p.high for each in quiet for p in (*each.columns, each.relation)]) > 0.92
     rng = np.random.default_rng(10)
-    truth = attributed(rng, n=80_000, shift=0.7, turned=1.0)
-    moved = [attributed(np.random.default_rng(200 + k), n=1500, shift=0.7, turned=1.0) for k in range(20)]
+    truth = attributed(rng, n=400_000, shift=0.7, turned=1.0)
+    moved = [attributed(np.random.default_rng(200 + k), n=1500, shift=0.7, turned=1.0) for k in range(80)]
     for part in ("inputs", "relation", "total"):
         true = getattr(truth, part).value
         assert np.mean([getattr(each, part).low <= true <= getattr(each, part).high for each in moved]) > 0.85
