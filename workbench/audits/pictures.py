@@ -104,7 +104,7 @@ def _rates(panel: Any, audit: AttributeAudit) -> None:
 
 
 def bare(panel: Any) -> None:
-    """Take away from a panel what shows nothing: frame, ticks beside names."""
+    """Take away what shows nothing: frames and ticks; leave a faint grid."""
     panel.spines[["top", "right", "left"]].set_visible(False)
     panel.tick_params(axis="y", length=0)
     panel.tick_params(colors=INK)
@@ -113,7 +113,7 @@ def bare(panel: Any) -> None:
 
 
 def drawn(figure: Any) -> Picture:
-    """The figure as PNG."""
+    """A figure as a picture."""
     out = io.BytesIO()
     figure.savefig(out, format="png")
     return Picture(out.getvalue())
