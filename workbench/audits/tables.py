@@ -134,6 +134,7 @@ def watch_table(watch: DriftWatch) -> pd.DataFrame:
 
 
 def told(found: Estimate) -> str:
+    """An estimate as a cell shows it."""
     if found.value is None:
         return UNDEFINED
     if found.low is None or found.high is None:
@@ -142,4 +143,5 @@ def told(found: Estimate) -> str:
 
 
 def interval(low: float, high: float) -> str:
+    """An interval as a cell shows it."""
     return f"[{low:.3f},\u00a0{high:.3f}]"  # a space that does not break the line
