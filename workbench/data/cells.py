@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import lru_cache
 from math import isfinite
 from typing import NamedTuple
 
@@ -31,7 +31,7 @@ class Series(NamedTuple):
     cumulative: tuple[Sample, ...]  # all units up to that day
 
 
-@cache
+@lru_cache(1 << 14)
 def day_order(day: str) -> tuple[int, float, str]:
     """What days are sorted by, everywhere: numbers by value, then ISO dates by date, then other texts as texts."""
     with suppress(ValueError):

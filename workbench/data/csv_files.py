@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import glob
 import gzip
+import shlex
 from collections.abc import Iterator, Sequence
 from io import BufferedReader
 from pathlib import Path
@@ -87,7 +88,7 @@ def _refuse_coding(path: Path, coding: str, why: str = "it is ") -> NoReturn:
     """
     raise Misuse(
         f"{path.name} is no text in UTF-8; {why}{coding}",
-        hint=f"save it as UTF-8: iconv -f {coding} -t UTF-8 '{path.name}' > new.csv",
+        hint=f"save it as UTF-8: iconv -f {coding} -t UTF-8 {shlex.quote(path.name)} > new.csv",
     )
 
 

@@ -79,8 +79,8 @@ def refuse_scale(plan: Plan, units: Moments, logs: Logs) -> None:
     for j, measure in enumerate(plan.measures):
         size, signed = float(sizes[j]), bool(logs.n[:, j].any())
         if not np.isfinite(size) or size > LARGEST or (size < SMALLEST and (size > 0 or signed)):
-            where = "too small to be squared" if size < SMALLEST else "too large to be squared"
-            raise Misuse(f"the numbers in {measure.column!r}, about {size:.2g}, are {where}", hint=RESCALE)
+            much = "small" if size < SMALLEST else "large"
+            raise Misuse(f"the numbers in {measure.column!r} are too {much} to be squared", hint=RESCALE)
 
 
 def _refuse_names(plan: Plan, answer: Answer, *, texts: bool) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import duckdb
 
 NO_NUMBER = re.compile(r"Could not convert string '(.*)' to (?:DOUBLE|FLOAT).* from source column (.*)", re.DOTALL)
-RESCALE = "divide the column by a power of ten first, and say so in the measure's name"
+RESCALE = "multiply or divide the column by a power of ten first, and say so in the measure's name"
 MISSING = {"", "-", "na", "n/a", "nan", "nil", "none", "null", "missing", "unknown"}
 SIGN = r"[$€£¥%]"
 
@@ -47,7 +47,7 @@ def told(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
 def reason_of(message: str) -> str:
     r"""DuckDB's reason as one line, without the settings and the query that it prints below.
 
-    >>> reason_of("Invalid Input Error: CSV Error on Line: 3\\nExpected Number of Columns: 2\\n\\nPossible fixes: …")
+    >>> reason_of("Invalid Input Error: CSV Error on Line: 3\nExpected Number of Columns: 2\n\nPossible fixes: …")
     'Invalid Input Error: CSV Error on Line: 3 Expected Number of Columns: 2'
     """
     return " ".join(message.strip().partition("\n\n")[0].split())
