@@ -79,7 +79,7 @@ def gathered(
         i = number[group]
         if len({cells[row].segment for row in part}) == 1:
             rows += part
-        elif own.units.n[part].sum() == round(across.n[i] * across.mean[i, SIZE]):
+        elif own.units.n[part].sum() == round(across.n[i] * across.mean[i, SIZE]):  # all of its units are here
             rows.append(len(cells) + i)
         else:
             raise Misuse(
