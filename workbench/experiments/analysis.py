@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.data.cells import in_order
 from workbench.data.moments import MomentCube
 from workbench.errors import Misuse
 from workbench.experiments import words
@@ -134,7 +135,7 @@ def _by_day(
         if cell.arm in planned:
             day = looks.setdefault(cell.day, {})
             day[cell.arm] = day.get(cell.arm, 0.0) + float(n)
-    days = tuple(sorted(looks, key=lambda day: day.zfill(20) if day.isdigit() else day))  # day 2 before day 10
+    days = in_order(looks)
     return days, sequential_sample_ratio([looks[day] for day in days], planned)
 
 

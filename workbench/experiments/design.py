@@ -189,6 +189,7 @@ class Design:
             segments=self.segments,
             day=self.day,
             arms=self.arms or None,
+            needed=self.arms or (self.control,),
             digest=digest,
         )
 
