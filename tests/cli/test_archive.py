@@ -51,13 +51,27 @@ def test_an_empty_archive_says_how_it_is_filled(empty):
 
 @pytest.mark.parametrize("command", [("archive",), ("archive", "search")])
 def test_what_names_no_command_is_searched_for(workspace, command):
-    found = json.loads(ask(*command, "FORM", "noticed", "--failed", "--json", "--workspace", workspace).stdout)
+    found = json.loads(ask(*command, "FORM", "noticed", "--json", "--workspace", workspace).stdout)
     assert found
-    assert all(past["lesson"] == "Nobody noticed" and past["failed"] for past in found)
+    assert all(past["lesson"] == "Nobody noticed" for past in found)
     shown = ask(*command, "fewer fields", "--workspace", workspace)
-    assert "Fewer fields help" in shown.stdout and "without a better arm" in shown.stderr
+    assert "Fewer fields help" in shown.stdout and "with a better arm" in shown.stderr
     none = ask(*command, "nothing of the kind", "--workspace", workspace)
     assert (none.exit_code, none.stdout) == (0, "") and "no experiment in the archive matches" in none.stderr
+
+
+def test_failed_is_the_verdict_and_unsettled_is_another(workspace):
+    listed = {
+        options: json.loads(ask("archive", *options, "--json", "--workspace", workspace).stdout)
+        for options in ((), ("--failed",), ("--unsettled",), ("--failed", "--unsettled"))
+    }
+    verdicts = {options: {past["verdict"] for past in found} for options, found in listed.items()}
+    assert verdicts[("--failed",)] == {"fail"} and verdicts[("--unsettled",)] == {"not enough evidence"}
+    both = len(listed[("--failed",)]) + len(listed[("--unsettled",)])
+    won = sum(past["verdict"] == "pass" for past in listed[()])
+    assert len(listed[("--failed", "--unsettled")]) == both == 40 - won
+    told = f"40 experiments: {won} with a better arm, {len(listed[('--failed',)])} failed, "
+    assert ask("archive", "--workspace", workspace).stderr.startswith(told)
 
 
 def test_days_and_metrics_narrow_the_list(workspace):

@@ -152,8 +152,35 @@ def test_two_hypotheses_under_one_name_are_two_experiments(look, ledger, tmp_pat
     look("experiment", hypothesis="Fewer fields help")
     look("experiment", days=1, hypothesis="A bigger button helps")
     archive = Archive.read(ledger, tmp_path)
-    assert [p.hypothesis for p in archive] == ["A bigger button helps", "Fewer fields help"]
-    assert archive.named("experiment").hypothesis == "A bigger button helps"
+    newer, older = archive
+    assert (newer.hypothesis, older.hypothesis) == ("A bigger button helps", "Fewer fields help")
+    for one in (newer, older):
+        assert archive.named(one.key) is archive.named(one.run_id) is one
+    with pytest.raises(Misuse, match="2 experiments are called 'experiment'") as refused:
+        archive.named("experiment")
+    assert all(part in str(refused.value) for part in (newer.key, older.key, "Fewer fields help"))
+
+
+def test_a_key_stands_through_further_looks_and_takes_the_decision_to_its_own(look, ledger, tmp_path):
+    look("experiment", hypothesis="Fewer fields help")
+    (first,) = Archive.read(ledger, tmp_path)
+    look("experiment", days=1, hypothesis="A bigger button helps")
+    look("experiment", days=2, hypothesis="Fewer fields help", seed=1)
+    found = Archive.read(ledger, tmp_path).named(first.key)
+    assert (found.looks, found.run_id != first.run_id) == (2, True)
+    decide(ledger, found, "stop", why="no gain", actor="ada", now=START + timedelta(days=3))
+    assert {p.hypothesis: p.decision for p in Archive.read(ledger, tmp_path)} == {
+        "Fewer fields help": "stop",
+        "A bigger button helps": "",
+    }
+
+
+def test_one_from_elsewhere_is_another_than_a_run_of_its_name(look, ledger, tmp_path):
+    look("form")
+    (own,) = Archive.read(ledger, tmp_path)
+    both = Archive((own, past(1, name="form")))
+    assert own.key != "form@elsewhere" and both.named("form@elsewhere") is both.pasts[1]
+    assert past(1, name="form@elsewhere").key != "form@elsewhere"
 
 
 def test_a_decision_may_come_later_and_outlives_another_look(look, ledger, tmp_path):
@@ -216,7 +243,6 @@ def test_all_words_must_stand_somewhere():
     )
     assert [p.name for p in archive.search("shipping margins")] == ["b"]
     assert [p.name for p in archive.search("free CONVERSION")] == ["b", "a"]
-    assert [p.name for p in archive.search("free", failed=True)] == ["b"]
     assert [p.name for p in archive.search(since=date(2026, 1, 7))] == ["b"]
     assert [p.name for p in archive.search(until=date(2026, 1, 7))] == ["a"]
     assert not archive.search(metric="revenue")
@@ -225,6 +251,17 @@ def test_all_words_must_stand_somewhere():
     with pytest.raises(Misuse, match="no experiment 'aa'") as refused:
         archive.named("aa")
     assert refused.value.hint == "did you mean a?"
+
+
+def test_what_failed_and_what_is_not_settled_are_two_things():
+    verdicts = ("pass", "fail", "not enough evidence", "fail")
+    archive = Archive(tuple(past(n, verdict=verdict) for n, verdict in enumerate(verdicts)))
+    assert [p.name for p in archive if p.failed] == ["e1", "e3"]
+    assert [p.name for p in archive if p.unsettled] == ["e2"]
+    assert [p.name for p in archive.search(verdicts=["fail"])] == ["e1", "e3"]
+    assert [p.name for p in archive.search(verdicts=["fail", "not enough evidence"])] == ["e1", "e2", "e3"]
+    assert archive.sentence == "4 experiments: 1 with a better arm, 2 failed, 1 not settled"
+    assert Archive(archive.pasts[:1]).sentence.startswith("1 experiment: ")
 
 
 # what it teaches

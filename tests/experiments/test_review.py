@@ -29,7 +29,8 @@ def test_every_experiment_of_the_span_is_counted_once(review):
     assert len(review.pasts) == 26
     assert review.won + review.lost + review.unsettled == 26
     assert sum(review.decisions.values()) == 26
-    assert len(review.table()) == 26 and len(review.failures()) == 26 - review.won
+    assert len(review.table()) == 26 and len(review.table("fail")) == review.lost
+    assert len(review.table("fail", "not enough evidence")) == 26 - review.won
 
 
 def test_claims_are_measured_by_experiments_outside_the_span(archive, review):

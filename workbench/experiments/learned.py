@@ -49,7 +49,7 @@ def learn_prior(
         metric: Its name, in any case; None for all metrics together.
         scale: On which the prior is stated.
         excluding: Experiments that must not be learned from, first of all the one that is to be judged: names,
-            or digests of designs or of data.
+            keys, or digests of designs or of data.
 
     Returns:
         The prior with what it was learned from; a stated weak one below ten experiments.
@@ -205,4 +205,4 @@ def _made_up(week: int, x: float, error: float, now: datetime) -> Past:
 def _others(archive: Archive, excluding: str | Iterable[str]) -> list[Past]:
     left_out = {excluding} if isinstance(excluding, str) else set(excluding)
     left_out.discard("")
-    return [p for p in archive if p.sound and not left_out & {p.name, p.design_digest, p.data_digest}]
+    return [p for p in archive if p.sound and not left_out & {p.name, p.key, p.design_digest, p.data_digest}]

@@ -19,6 +19,7 @@ import numpy as np
 from workbench.batch.folders import FILES, REPORT
 from workbench.data.moments import MomentCube
 from workbench.errors import EngineError
+from workbench.ledger import digest
 from workbench.stats.effects import Scale
 
 CUBES = ("moments.parquet", "moments.json")  # as notebooks name them
@@ -72,9 +73,24 @@ class Past:
     sound: bool = True  # False: its sample ratio failed, so that nothing is learned from its effects
 
     @property
+    def place(self) -> str | None:
+        """What tells it apart from others of its name: what was expected; None for one from elsewhere."""
+        return self.hypothesis if self.run_id else None
+
+    @property
+    def key(self) -> str:
+        """What names it among all experiments, however often it is looked at."""
+        return key_of(self.name, self.place)
+
+    @property
     def failed(self) -> bool:
-        """Whether the idea did not do what it was to do: no arm was shown to be better."""
-        return self.verdict != "pass"
+        """Whether the idea was shown not to do what it was to do: the verdict is "fail"."""
+        return self.verdict == "fail"
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether its data said neither yes nor no."""
+        return self.verdict == "not enough evidence"
 
     @property
     def decided(self) -> str:
@@ -139,8 +155,10 @@ class Past:
         told = ("name", "run_id", "owner", "hypothesis", "decision", "why", "lesson", "sentence", "verdict", "control")
         plain = {name: getattr(self, name) for name in (*told, "design_digest", "data_digest", "sound")}
         return plain | {
+            "key": self.key,
             "at": self.at.isoformat(),
             "failed": self.failed,
+            "unsettled": self.unsettled,
             "looks": self.looks,
             "metrics": {name: {arm: vars(e) for arm, e in arms.items()} for name, arms in self.metrics.items()},
             "report": None if self.report is None else str(self.report),
@@ -150,6 +168,19 @@ class Past:
     def _file(self, name: str) -> Path | None:
         path = None if self.folder is None else self.folder / name
         return path if path is not None and path.is_file() else None
+
+
+def key_of(name: str, place: str | None) -> str:
+    """The key of an experiment.
+
+    Args:
+        name: Its name.
+        place: What was expected, which tells two of one name apart; None for one from elsewhere.
+
+    >>> key_of("checkout", "Fewer fields help"), key_of("checkout", None)
+    ('checkout@e56cac6aafce', 'checkout@elsewhere')
+    """
+    return f"{name}@{'elsewhere' if place is None else digest(place)[:12]}"
 
 
 def _from_cube(cube: MomentCube, metric: str, arm: str, control: str) -> ArmEffect:

@@ -19,7 +19,8 @@ import numpy as np
 from workbench.errors import Misuse
 from workbench.experiments.archive import Archive
 from workbench.experiments.learned import learn_prior
-from workbench.experiments.past import Past
+from workbench.experiments.past import Past, Verdict
+from workbench.experiments.words import counted
 from workbench.stats.effects import effect_posterior
 from workbench.stats.learning import Learned, told
 from workbench.stats.proportions import beta_posterior
@@ -50,7 +51,7 @@ class Review:
     until: date  # the day after the last one
     pasts: tuple[Past, ...] = field(repr=False)  # newest first
     won: int  # experiments in which an arm was better
-    lost: int  # in which every arm was worse
+    lost: int  # that failed
     unsettled: int
     win_rate: tuple[float, float, float]  # share of all that won, with its 90 % interval, each share equally likely
     decisions: dict[str, int]  # how often each was told; "none told" where nobody did
@@ -73,9 +74,9 @@ class Review:
     def sentence(self) -> str:
         """The span in a few plain sentences."""
         share, low, high = self.win_rate
-        counted = f"{self.won} with a better arm, {self.lost} with worse ones only, {self.unsettled} not settled"
+        ends = f"{self.won} with a better arm, {self.lost} failed, {self.unsettled} not settled"
         said = [
-            f"{len(self.pasts)} experiments ended: {counted}; {share:.0%} won (90 % interval {low:.0%} to {high:.0%})."
+            f"{counted(len(self.pasts), 'experiment')} ended: {ends}; {share:.0%} won (90 % interval {low:.0%} to {high:.0%})."
         ]
         if self.claims:
             raw, kept = self.claimed
@@ -95,18 +96,16 @@ class Review:
         lacking = {"decision": untold, "lesson": len(self.no_lesson), "hypothesis": len(self.no_hypothesis)}
         for lacks, many in lacking.items():
             if many:
-                found.append(f"{many} of {len(self.pasts)} experiments have no {lacks} on record.")
-        if shipped := [p.name for p in self.pasts if p.failed and p.decision.casefold() == "ship"]:
+                found.append(
+                    f"{many} of {counted(len(self.pasts), 'experiment')} {'has' if many == 1 else 'have'} no {lacks} on record."
+                )
+        if shipped := [p.name for p in self.pasts if p.verdict != "pass" and p.decision.casefold() == "ship"]:
             found.append(f"Shipped without a better arm: {', '.join(shipped)}.")
         return found or ["Every experiment has a hypothesis, a decision and a lesson on record."]
 
-    def table(self) -> pd.DataFrame:
-        """One row an experiment, newest first."""
-        return Archive(self.pasts).table()
-
-    def failures(self) -> pd.DataFrame:
-        """Those in which no arm was shown to be better, with what they taught."""
-        return Archive(self.pasts).search(failed=True).table()
+    def table(self, *verdicts: Verdict) -> pd.DataFrame:
+        """One row an experiment, newest first; of those with one of the verdicts, where any is given."""
+        return Archive(self.pasts).search(verdicts=verdicts).table()
 
     def claims_table(self) -> pd.DataFrame:
         """What the winners claimed, the largest first, and what is left."""
@@ -144,7 +143,7 @@ def review_span(archive: Archive, *, since: date, until: date) -> Review:
     within = set(map(id, inside))
     learned = learn_prior(Archive(tuple(p for p in archive if id(p) not in within)), None)
     won = sum(p.verdict == "pass" for p in inside)
-    lost = sum(p.verdict == "fail" for p in inside)
+    lost = sum(p.failed for p in inside)
     rate = beta_posterior(won, len(inside))
     low, high = (float(rate.ppf(np.array(share))) for share in (0.05, 0.95))
     return Review(
@@ -167,7 +166,7 @@ def _claim(past: Past, learned: Learned) -> Claim | None:
     """The winning arm's relative effect on the first metric; None where none won or it is not known."""
     metric, arms = next(iter(past.metrics.items()), ("", {}))
     better = {arm: pair for arm, e in arms.items() if e.verdict == "better" and (pair := e.on("relative"))}
-    if past.failed or not better:
+    if past.verdict != "pass" or not better:
         return None
     arm, (raw, error) = max(better.items(), key=lambda item: abs(item[1][0]))
     return Claim(past.name, metric, arm, raw, error, effect_posterior(raw, error, learned.prior).mean)

@@ -74,6 +74,15 @@ def signed_share(value: float) -> str:
     return ("−" if value < 0 else "+") + share(value)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "experiment"), counted(1234, "experiment")
+    ('1 experiment', '1,234 experiments')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def arm_sentence(metric: Metric, result: ArmResult, control: str, prior: str = "") -> str:
     """What one arm did to one metric, its range and how sure that is; beside a prior, what the data alone has."""
     said = _arm_sentence(metric, result, control)
