@@ -45,7 +45,7 @@ def look(tmp_path, ledger):
     """Commits one look at an experiment, as a notebook's run does it; its result."""
     numbers = iter(range(1000))
 
-    def at(name, *, days=0, shares=None, hypothesis="", lift=0.0, n=400, seed=0, decision=None, lesson=""):
+    def at(name, *, days=0, shares=None, hypothesis="", lift=0.0, n=400, seed=0, simulated=False, **said):
         number = next(numbers)
         rng = np.random.default_rng(seed)
         rows = pd.DataFrame({"arm": np.repeat(["control", "new"], n)})
@@ -65,10 +65,11 @@ def look(tmp_path, ledger):
         record.file("moments.json", cube.as_json())
         record.sentence(analysis.sentence)
         record.finding(experiment_finding(analysis, run_id=run_id, at=now))
-        if decision:
-            record.decision(*decision)
-        if lesson:
-            record.lesson(lesson)
+        record.data("orders", cube.digest, cube.rows, simulated=simulated)
+        if "decision" in said:
+            record.decision(*said["decision"])
+        if "lesson" in said:
+            record.lesson(said["lesson"])
         record.close()
         commit_run(folder, state, tracking=Tracking(), ledger=ledger, actor="ada", now=now)
         return analysis
@@ -183,6 +184,20 @@ def test_one_from_elsewhere_is_another_than_a_run_of_its_name(look, ledger, tmp_
     assert past(1, name="form@elsewhere").key != "form@elsewhere"
 
 
+def test_an_experiment_on_made_up_data_says_so_and_is_no_look_at_the_real_one(look, ledger, tmp_path):
+    look("shop", n=100)
+    look("shop", days=1, lift=3.0, simulated=True)
+    made_up, real = Archive.read(ledger, tmp_path)
+    assert (made_up.simulated, made_up.outcome, made_up.looks) == (True, "pass (made-up data)", 1)
+    assert (real.simulated, real.outcome, real.looks) == (False, real.verdict, 1)
+    decide(ledger, made_up, "none", why="it was made up", actor="ada", now=START + timedelta(days=2))
+    archive = Archive.read(ledger, tmp_path)
+    assert [p.decision for p in archive] == ["none", ""] and list(archive.real) == [archive.pasts[1]]
+    assert archive.sentence.endswith("; 1 of them on made-up data")
+    assert archive.table()["verdict"].iloc[0] == "pass (made-up data)"
+    assert made_up.as_json()["simulated"] is True
+
+
 def test_a_decision_may_come_later_and_outlives_another_look(look, ledger, tmp_path):
     look("shorter-form")
     now = START + timedelta(days=1)
@@ -288,6 +303,14 @@ def test_no_experiment_is_judged_by_a_prior_that_knows_it(archive, named):
 def test_nothing_is_learned_from_an_experiment_whose_arms_could_not_be_compared(archive):
     broken = Archive((replace(archive.pasts[0], sound=False), *archive.pasts[1:]))
     assert learn_prior(broken, None).experiments == 29
+
+
+def test_nothing_is_learned_from_made_up_data(archive):
+    early = ({"conversion": {"new": ArmEffect(None, None, 0.5, 0.01, None, None, "")}},)
+    mixed = Archive((*archive, *(past(100 + n, 0.5, simulated=True, earlier=early) for n in range(30))))
+    found = learn_prior(mixed, "conversion")
+    assert found == learn_prior(archive, "conversion")
+    assert learned.learn_straying(mixed, "conversion", found) == learned.learn_straying(archive, "conversion", found)
 
 
 def test_excluding_nothing_excludes_nothing(archive):

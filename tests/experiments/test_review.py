@@ -1,5 +1,6 @@
 """A review of a quarter: what won, what failed, what is not on record, and how much of the claims was luck."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -31,6 +32,14 @@ def test_every_experiment_of_the_span_is_counted_once(review):
     assert sum(review.decisions.values()) == 26
     assert len(review.table()) == 26 and len(review.table("fail")) == review.lost
     assert len(review.table("fail", "not enough evidence")) == 26 - review.won
+
+
+def test_what_was_made_up_is_not_counted(archive, review):
+    made_up = [replace(past, name=f"{past.name}-again", simulated=True) for past in archive]
+    mixed = Archive(tuple(sorted((*archive, *made_up), key=lambda past: past.at, reverse=True)))
+    assert review_span(mixed, since=review.since, until=review.until) == review
+    with pytest.raises(Misuse, match="no experiment ended"):
+        review_span(Archive(tuple(made_up)), since=review.since, until=review.until)
 
 
 def test_claims_are_measured_by_experiments_outside_the_span(archive, review):

@@ -32,8 +32,9 @@ class Hands:
     def file(self, name, content):
         self.files[name] = content
 
-    def data(self, name, digest, rows):
+    def data(self, name, digest, rows, simulated=False):
         self.said["data"] = (name, digest, rows)
+        self.said["simulated"] = simulated
 
     def __getattr__(self, name):
         return lambda value=True: self.said.__setitem__(name, value)
@@ -59,7 +60,7 @@ def run(monkeypatch, notebook, **given):
 def test_the_made_up_shop_is_followed_to_its_stop(monkeypatch):
     hands = run(monkeypatch, "sequential_check")
     finding = hands.said["finding"]
-    assert finding.subject == "experiment/shop-test" and finding.verdict == "pass"
+    assert finding.subject == "experiment/shop-test" and finding.verdict == "pass" and hands.said["simulated"]
     figure = finding.figures["bought.effect"]
     assert 0 < figure.low < 0.06 < figure.high
     assert "corrected for having looked" in hands.said["sentence"]
@@ -96,6 +97,7 @@ def test_another_table_with_numbered_days_and_badly_filled_arms_is_no_evidence(m
     )
     finding = hands.said["finding"]
     assert finding.verdict == "not enough evidence" and "not filled as planned" in finding.sentence
+    assert not hands.said["simulated"]
     assert "b is better" in finding.sentence and finding.figures["wait.effect"].high < 0
 
 

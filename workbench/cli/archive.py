@@ -109,7 +109,7 @@ def show(name: str, workspace: Path | None, as_json: bool) -> None:
         ("owner", past.owner),
         ("hypothesis", past.hypothesis or "none was stated"),
         ("what came out", past.sentence),
-        ("verdict", past.verdict),
+        ("verdict", past.outcome),
         ("decision", past.decided or "none was told yet"),
         ("lesson", past.lesson or "none was told"),
         ("run", past.run_id or "brought in from elsewhere"),
@@ -238,7 +238,7 @@ def _row(past: Past) -> tuple[Any, ...]:
     told = ""
     if first is not None:
         told = f"{first[0]} " + ", ".join(f"{arm} {_numbers(e)[2] or _numbers(e)[0]}" for arm, e in first[1].items())
-    return f"{past.at:%Y-%m-%d}", past.name, told, past.verdict, past.decision, past.hypothesis, past.lesson
+    return f"{past.at:%Y-%m-%d}", past.name, told, past.outcome, past.decision, past.hypothesis, past.lesson
 
 
 def _numbers(e: ArmEffect) -> tuple[str, str, str, str]:

@@ -192,7 +192,8 @@ def _tell(outcome: Outcome) -> None:
     for model, version in outcome.versions:
         click.echo(f"registered: {model} {version}")
     for finding in outcome.findings:
-        click.echo(f"{finding['kind']} of {finding['subject']}: {finding['verdict']}")
+        made_up = " (made-up data: no evidence)" if (finding.get("details") or {}).get("simulated") else ""
+        click.echo(f"{finding['kind']} of {finding['subject']}: {finding['verdict']}{made_up}")
     click.echo(f"report: {outcome.report}")
 
 

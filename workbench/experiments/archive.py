@@ -81,7 +81,14 @@ class Archive:
         """How many experiments there are, and how they ended."""
         counts = Counter(past.verdict for past in self)
         ended = f"{counts['pass']} with a better arm, {counts['fail']} failed, {counts[UNSETTLED]} not settled"
-        return f"{words.counted(len(self), 'experiment')}: {ended}"
+        made_up = sum(past.simulated for past in self)
+        beside = f"; {made_up} of them on made-up data" if made_up else ""
+        return f"{words.counted(len(self), 'experiment')}: {ended}{beside}"
+
+    @property
+    def real(self) -> Archive:
+        """Those whose data was not made up: what is learned from, and counted."""
+        return Archive(tuple(past for past in self if not past.simulated))
 
     @property
     def metrics(self) -> dict[str, int]:
@@ -97,7 +104,7 @@ class Archive:
         import pandas as pd
 
         columns = ["ended", "experiment", "hypothesis", "what came out", "verdict", "decision", "lesson"]
-        rows = [(f"{p.at:%Y-%m-%d}", p.name, p.hypothesis, p.sentence, p.verdict, p.decided, p.lesson) for p in self]
+        rows = [(f"{p.at:%Y-%m-%d}", p.name, p.hypothesis, p.sentence, p.outcome, p.decided, p.lesson) for p in self]
         return pd.DataFrame(rows, columns=columns)
 
     def search(
@@ -162,6 +169,7 @@ def decide(
     if not (decision.strip() and why.strip()):
         raise Misuse("a decision needs its word and its reason", hint='e.g. ship --why "the gain pays for itself"')
     body = {"decision": decision.strip(), "why": why.strip(), "lesson": lesson.strip(), "place": past.place}
+    body |= {"simulated": True} if past.simulated else {}
     return ledger.append(DECIDED, subject=PREFIX + past.name, actor=actor, why=why.strip(), body=body, now=now)
 
 
@@ -171,7 +179,7 @@ def _text(past: Past) -> str:
 
 
 def _decide(found: dict[str, Past], entry: Entry) -> None:
-    key = key_of(entry.subject.removeprefix(PREFIX), entry.body["place"])
+    key = key_of(entry.subject.removeprefix(PREFIX), entry.body["place"], simulated=bool(entry.body.get("simulated")))
     if key in found:
         past, body = found[key], entry.body
         found[key] = replace(past, decision=body["decision"], why=body["why"], lesson=body.get("lesson") or past.lesson)
@@ -220,6 +228,7 @@ def _told(entry: Entry, finding: Mapping[str, Any], runs: Path) -> Past:
         design_digest=str(details.get("design_digest", "")),
         data_digest=finding["data_digest"],
         folder=runs / str(body["folder"]),
+        simulated=details.get("simulated") is True,
         sound=not metrics or (details.get("sample_ratio") or {}).get("passed") is not False,
     )
 

@@ -5,7 +5,7 @@
 
 An experiment is never judged by a prior that knows it: `excluding` names it, or gives the digest of
 its design or data, and whatever matches is left out before anything is learned. So is any whose
-sample ratio failed.
+sample ratio failed, and any whose data was made up.
 """
 
 from __future__ import annotations
@@ -205,4 +205,4 @@ def _made_up(week: int, x: float, error: float, now: datetime) -> Past:
 def _others(archive: Archive, excluding: str | Iterable[str]) -> list[Past]:
     left_out = {excluding} if isinstance(excluding, str) else set(excluding)
     left_out.discard("")
-    return [p for p in archive if p.sound and not left_out & {p.name, p.key, p.design_digest, p.data_digest}]
+    return [p for p in archive.real if p.sound and not left_out & {p.name, p.key, p.design_digest, p.data_digest}]

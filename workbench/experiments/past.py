@@ -70,6 +70,7 @@ class Past:
     design_digest: str  # empty where it had no design
     data_digest: str
     folder: Path | None  # of its last look; None for one from elsewhere
+    simulated: bool = False  # True: on made-up data, so that nothing is learned from it and no review counts it
     sound: bool = True  # False: its sample ratio failed, so that nothing is learned from its effects
 
     @property
@@ -80,7 +81,7 @@ class Past:
     @property
     def key(self) -> str:
         """What names it among all experiments, however often it is looked at."""
-        return key_of(self.name, self.place)
+        return key_of(self.name, self.place, simulated=self.simulated)
 
     @property
     def failed(self) -> bool:
@@ -91,6 +92,11 @@ class Past:
     def unsettled(self) -> bool:
         """Whether its data said neither yes nor no."""
         return self.verdict == "not enough evidence"
+
+    @property
+    def outcome(self) -> str:
+        """The verdict as lists show it: one on made-up data says so."""
+        return f"{self.verdict} (made-up data)" if self.simulated else self.verdict
 
     @property
     def decided(self) -> str:
@@ -153,7 +159,7 @@ class Past:
     def as_json(self) -> dict[str, Any]:
         """Plain JSON, numbers unrounded."""
         told = ("name", "run_id", "owner", "hypothesis", "decision", "why", "lesson", "sentence", "verdict", "control")
-        plain = {name: getattr(self, name) for name in (*told, "design_digest", "data_digest", "sound")}
+        plain = {name: getattr(self, name) for name in (*told, "design_digest", "data_digest", "sound", "simulated")}
         return plain | {
             "key": self.key,
             "at": self.at.isoformat(),
@@ -170,17 +176,18 @@ class Past:
         return path if path is not None and path.is_file() else None
 
 
-def key_of(name: str, place: str | None) -> str:
+def key_of(name: str, place: str | None, *, simulated: bool = False) -> str:
     """The key of an experiment.
 
     Args:
         name: Its name.
         place: What was expected, which tells two of one name apart; None for one from elsewhere.
+        simulated: Whether its data was made up; it is never a look at the real one of its name.
 
     >>> key_of("checkout", "Fewer fields help"), key_of("checkout", None)
     ('checkout@e56cac6aafce', 'checkout@elsewhere')
     """
-    return f"{name}@{'elsewhere' if place is None else digest(place)[:12]}"
+    return f"{name}@{'elsewhere' if place is None else digest(place)[:12]}{'-simulated' if simulated else ''}"
 
 
 def _from_cube(cube: MomentCube, metric: str, arm: str, control: str) -> ArmEffect:

@@ -75,9 +75,8 @@ class Review:
         """The span in a few plain sentences."""
         share, low, high = self.win_rate
         ends = f"{self.won} with a better arm, {self.lost} failed, {self.unsettled} not settled"
-        said = [
-            f"{counted(len(self.pasts), 'experiment')} ended: {ends}; {share:.0%} won (90 % interval {low:.0%} to {high:.0%})."
-        ]
+        many = counted(len(self.pasts), "experiment")
+        said = [f"{many} ended: {ends}; {share:.0%} won (90 % interval {low:.0%} to {high:.0%})."]
         if self.claims:
             raw, kept = self.claimed
             by = "under a weak prior" if self.learned.weak else f"after {self.learned.experiments} other past tests"
@@ -96,9 +95,8 @@ class Review:
         lacking = {"decision": untold, "lesson": len(self.no_lesson), "hypothesis": len(self.no_hypothesis)}
         for lacks, many in lacking.items():
             if many:
-                found.append(
-                    f"{many} of {counted(len(self.pasts), 'experiment')} {'has' if many == 1 else 'have'} no {lacks} on record."
-                )
+                of = f"{many} of {counted(len(self.pasts), 'experiment')}"
+                found.append(f"{of} {'has' if many == 1 else 'have'} no {lacks} on record.")
         if shipped := [p.name for p in self.pasts if p.verdict != "pass" and p.decision.casefold() == "ship"]:
             found.append(f"Shipped without a better arm: {', '.join(shipped)}.")
         return found or ["Every experiment has a hypothesis, a decision and a lesson on record."]
@@ -128,7 +126,8 @@ def review_span(archive: Archive, *, since: date, until: date) -> Review:
     """What the experiments that ended in a span say together.
 
     Args:
-        archive: All past experiments; those outside the span are what claims are measured by.
+        archive: All past experiments, of which those on made-up data do not count; those outside the span are
+            what claims are measured by.
         since: The first day.
         until: The day after the last one.
 
@@ -137,6 +136,7 @@ def review_span(archive: Archive, *, since: date, until: date) -> Review:
     """
     if since >= until:
         raise Misuse(f"the span from {since} to {until} has no day", hint="until is the day after the last one")
+    archive = archive.real
     inside = archive.search(since=since, until=until)
     if not inside:
         raise Misuse(f"no experiment ended from {since} to {until}", hint="workbench archive lists all with their days")
