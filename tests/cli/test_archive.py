@@ -103,17 +103,17 @@ def test_the_prior_is_told_shown_and_drawn(workspace, tmp_path):
     body = json.loads(
         ask("archive", "prior", "conversion", "--excluding", "form-3", "--json", "--workspace", workspace).stdout
     )
-    assert (body["experiments"], body["weak"], body["scale"]) == (39, False, "relative")
+    assert (body["experiments"], body["taught"], body["scale"]) == (39, True, "relative")
     assert sum(c["weight"] for c in body["components"]) == pytest.approx(1)
     unknown = ask("archive", "prior", "revenue", "--workspace", workspace)
     assert unknown.exit_code == 2 and "hint: it knows conversion" in unknown.stderr
 
 
-def test_below_ten_experiments_the_weak_prior_says_so(empty, tmp_path):
+def test_below_ten_experiments_the_cautious_prior_says_so(empty, tmp_path):
     (tmp_path / "few.csv").write_text("experiment,metric,effect,error\na,sales,0.1,0.1\n")
     ask("archive", "import", tmp_path / "few.csv", "--workspace", empty)
     told = ask("archive", "prior", "sales", "--workspace", empty).stdout
-    assert told.startswith("Only 1 of the 10 past tests of sales that learning needs. Instead: a weak prior")
+    assert told.startswith("Only 1 of the 10 past tests of sales that learning needs; instead: a cautious prior")
 
 
 def test_a_dry_run_and_a_second_import_add_nothing(workspace, tmp_path):

@@ -19,7 +19,7 @@ from workbench.experiments.archive import decide
 from workbench.experiments.past import ArmEffect, Past
 from workbench.ledger import Ledger
 from workbench.stats.effects import EffectPrior, effect_posterior
-from workbench.stats.learning import WEAK
+from workbench.stats.learning import CAUTIOUS
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
@@ -323,16 +323,21 @@ def test_the_shrinkage_is_said_in_words(archive):
     said = learned.shrinkage(0.061, 0.01, found)
     after = 100 * effect_posterior(0.061, 0.01, found.prior).mean
     assert said == f"raw +6.1 %, after 29 past tests {after:+.1f} %"
-    weak = learn_prior(archive, "revenue")
-    assert weak.weak and learned.shrinkage(0.061, 0.03, weak) == "raw +6.1 %, under a weak prior +5.5 %"
+    untaught = learn_prior(archive, "revenue")
+    assert not untaught.taught
+    assert learned.shrinkage(0.061, 0.03, untaught) == "raw +6.1 %, under a cautious prior +5.5 %"
 
 
 def test_a_prior_for_a_design_says_where_it_comes_from(archive):
     prior = learned.archive_prior(archive, "conversion")
     assert isinstance(prior, EffectPrior) and prior.scale == "relative"
-    assert prior.source.startswith("Learned from 30 past tests of conversion (30 effects): nine of ten")
-    weak = learned.archive_prior(archive, "revenue")
-    assert weak.components == WEAK.components and weak.source.startswith("None of the 10 past tests of revenue")
+    assert prior.source.startswith("learned from 30 past tests of conversion (30 effects): nine of ten")
+    untaught = learned.archive_prior(archive, "revenue")
+    assert untaught.components == CAUTIOUS.components
+    assert untaught.source == (
+        "none of the 10 past tests of revenue that learning needs; "
+        "instead: a cautious prior, effects mostly within ±30 %"
+    )
 
 
 def test_what_a_prior_is_learned_from_does_not_come_from_shrunk_numbers(look, ledger, tmp_path):

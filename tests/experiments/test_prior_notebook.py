@@ -18,11 +18,11 @@ def bench(tmp_path_factory):
         yield opened
 
 
-def test_without_an_archive_it_shows_the_weak_prior_and_a_made_up_example(bench):
+def test_without_an_archive_it_shows_the_cautious_prior_and_a_made_up_example(bench):
     outcome = bench.run("prior_from_archive")
     assert outcome.status == "finished", outcome.sentence
     assert outcome.sentence.startswith("None of the 10 past tests that learning needs.")
-    assert outcome.sentence.endswith("Raw +6.1 %, under a weak prior +5.5 %.")
+    assert outcome.sentence.endswith("Raw +6.1 %, under a cautious prior +5.5 %.")
     assert [(f["kind"], f["verdict"]) for f in outcome.findings] == [("prior", "not enough evidence")]
     assert "made-up archive" in outcome.report.read_text("utf-8")
 

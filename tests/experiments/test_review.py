@@ -61,9 +61,9 @@ def test_what_is_not_on_record_is_said(review):
     assert "26 of 26 experiments have no hypothesis on record." in review.lessons()
 
 
-def test_with_a_short_past_the_weak_prior_is_named(archive):
+def test_with_a_short_past_the_cautious_prior_is_named(archive):
     review = review_span(archive, since=date(2026, 2, 1), until=date(2027, 1, 1))
-    assert review.learned.weak and "under a weak prior" in review.sentence
+    assert not review.learned.taught and "under a cautious prior" in review.sentence
 
 
 def test_the_win_rate_has_its_uncertainty(archive):

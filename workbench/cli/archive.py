@@ -157,7 +157,7 @@ def prior(
         print_json(prior_json(learned))
     else:
         click.echo(learned.sentence)
-        if not learned.weak:
+        if learned.taught:
             click.echo(f"family: {learned.family}; {learned.why}")
         errors = [error for *_, error in past_effects(found, metric or None, scale=scale, excluding=excluding)]
         if learned.prior.components and errors:

@@ -79,7 +79,7 @@ class Review:
         said = [f"{many} ended: {ends}; {share:.0%} won (90 % interval {low:.0%} to {high:.0%})."]
         if self.claims:
             raw, kept = self.claimed
-            by = "under a weak prior" if self.learned.weak else f"after {self.learned.experiments} other past tests"
+            by = f"after {self.learned.experiments} other past tests" if self.learned.taught else self.learned.by
             many = "One winner" if len(self.claims) == 1 else f"{len(self.claims)} winners"
             whole, left = told(raw, "relative"), told(kept, "relative")
             said.append(f"{many} with a relative effect claimed {whole} in all; {by} {left} is left.")
