@@ -98,7 +98,7 @@ def test_the_prior_is_told_shown_and_drawn(workspace, tmp_path):
     picture = tmp_path / "prior.png"
     told = ask("archive", "prior", "conversion", "--png", picture, "--workspace", workspace)
     assert told.stdout.startswith("Learned from 40 past tests of conversion (40 effects): nine of ten true effects lie")
-    assert "raw, standard error 1.0 %" in told.stdout
+    assert "raw, standard error 1.0\u00a0%" in told.stdout
     assert picture.read_bytes().startswith(b"\x89PNG")
     body = json.loads(
         ask("archive", "prior", "conversion", "--excluding", "form-3", "--json", "--workspace", workspace).stdout

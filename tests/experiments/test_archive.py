@@ -322,10 +322,10 @@ def test_the_shrinkage_is_said_in_words(archive):
     found = learn_prior(archive, "conversion", excluding="e0")
     said = learned.shrinkage(0.061, 0.01, found)
     after = 100 * effect_posterior(0.061, 0.01, found.prior).mean
-    assert said == f"raw +6.1 %, after 29 past tests {after:+.1f} %"
+    assert said == f"raw +6.1\u00a0%, after 29 past tests {after:+.1f}\u00a0%"
     untaught = learn_prior(archive, "revenue")
     assert not untaught.taught
-    assert learned.shrinkage(0.061, 0.03, untaught) == "raw +6.1 %, under a cautious prior +5.5 %"
+    assert learned.shrinkage(0.061, 0.03, untaught) == "raw +6.1\u00a0%, under a cautious prior +5.5\u00a0%"
 
 
 def test_a_prior_for_a_design_says_where_it_comes_from(archive):
@@ -336,7 +336,7 @@ def test_a_prior_for_a_design_says_where_it_comes_from(archive):
     assert untaught.components == CAUTIOUS.components
     assert untaught.source == (
         "none of the 10 past tests of revenue that learning needs; "
-        "instead: a cautious prior, effects mostly within ±30 %"
+        "instead: a cautious prior, effects mostly within ±30\u00a0%"
     )
 
 

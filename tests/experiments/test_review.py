@@ -52,7 +52,7 @@ def test_claims_are_measured_by_experiments_outside_the_span(archive, review):
         assert 0 < claim.kept < claim.raw
     raw, kept = review.claimed
     assert raw == pytest.approx(sum(c.raw for c in review.claims))
-    assert f"{1 - kept / raw:.0%} of what the winners claimed was luck." in review.lessons()
+    assert f"{100 * (1 - kept / raw):.0f}\u00a0% of what the winners claimed was luck." in review.lessons()
     assert len(review.claims_table()) == review.won
 
 

@@ -105,7 +105,7 @@ def test_below_ten_experiments_the_cautious_prior_says_that_it_is_one():
     assert not learned.taught and learned.prior is CAUTIOUS
     assert learned.sentence == (
         "Only 9 of the 10 past tests of sales that learning needs; "
-        "instead: a cautious prior, effects mostly within ±30 %."
+        "instead: a cautious prior, effects mostly within ±30\u00a0%."
     )
     nothing = fit_prior([], [], [], scale="absolute")
     assert nothing.prior == EffectPrior.flat(scale="absolute") and nothing.sd == np.inf
@@ -159,8 +159,8 @@ def test_what_cannot_be_learned_from_is_refused(estimates, errors, more, said):
 
 
 def test_small_effects_keep_a_digit():
-    assert told(0.00043, "relative") == "+0.043 %"
-    assert told(0.0, "relative") == "+0 %"
+    assert told(0.00043, "relative") == "+0.043\u00a0%"
+    assert told(0.0, "relative") == "+0\u00a0%"
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.experiments import words
 from workbench.experiments.bandit_worlds import Simulation
 from workbench.experiments.off_policy import Evaluation
 from workbench.experiments.pictures import Picture
@@ -37,7 +38,8 @@ def estimators(evaluation: Evaluation, *, truth: float | None = None) -> Picture
         ax.axvline(truth, color=TRUE, lw=1.4, label="the truth")
     ax.set_yticks([-place for place in range(len(rows))], [name for name, _ in rows])
     ax.set_ylim(-len(rows) + 0.4, 0.6)
-    ax.set_title(f"Mean reward a decision under {evaluation.target} ({found.level:.0%})", fontsize=10, loc="left")
+    title = f"Mean reward a decision under {evaluation.target} ({words.share(found.level)})"
+    ax.set_title(title, fontsize=10, loc="left")
     ax.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return _drawn(figure, ax)
 

@@ -74,7 +74,7 @@ def _metric(ax: Any, result: MetricResult, control: str) -> None:
     ax.set_ylim(-0.1, len(others) - 0.1)
     ax.set_xlim(left, right)
     good = "less is better" if result.metric.better == "lower" else "more is better"
-    title = f"{result.metric.called}: difference from {control} ({good}), with {result.level:.0%} intervals"
+    title = f"{result.metric.called}: difference from {control} ({good}), with {words.share(result.level)} intervals"
     ax.set_title(title, fontsize=10, loc="left")
     for side in ("top", "right", "left"):
         ax.spines[side].set_visible(False)

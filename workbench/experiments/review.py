@@ -20,7 +20,7 @@ from workbench.errors import Misuse
 from workbench.experiments.archive import Archive
 from workbench.experiments.learned import learn_prior
 from workbench.experiments.past import Past, Verdict
-from workbench.experiments.words import counted
+from workbench.experiments.words import counted, share
 from workbench.stats.effects import effect_posterior
 from workbench.stats.learning import Learned, told
 from workbench.stats.proportions import beta_posterior
@@ -73,10 +73,10 @@ class Review:
     @property
     def sentence(self) -> str:
         """The span in a few plain sentences."""
-        share, low, high = self.win_rate
+        rate, low, high = map(share, self.win_rate)
         ends = f"{self.won} with a better arm, {self.lost} failed, {self.unsettled} not settled"
         many = counted(len(self.pasts), "experiment")
-        said = [f"{many} ended: {ends}; {share:.0%} won (90 % interval {low:.0%} to {high:.0%})."]
+        said = [f"{many} ended: {ends}; {rate} won (90\u00a0% interval {low} to {high})."]
         if self.claims:
             raw, kept = self.claimed
             by = f"after {self.learned.experiments} other past tests" if self.learned.taught else self.learned.by
@@ -90,7 +90,7 @@ class Review:
         found = []
         raw, kept = self.claimed
         if raw and kept < raw:
-            found.append(f"{(raw - kept) / raw:.0%} of what the winners claimed was luck.")
+            found.append(f"{share((raw - kept) / raw)} of what the winners claimed was luck.")
         untold = self.decisions.get(NONE_TOLD, 0)
         lacking = {"decision": untold, "lesson": len(self.no_lesson), "hypothesis": len(self.no_hypothesis)}
         for lacks, many in lacking.items():

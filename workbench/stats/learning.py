@@ -43,7 +43,9 @@ EIGHTHS = 8  # the weights of three components are multiples of one eighth, thos
 PLACES = np.array([-2.5, -1.25, 0.0, 1.25, 2.5])  # of the location, in its own standard deviations
 FAR = 12.0  # below the largest log posterior, where a grid need not reach
 LEAST = 1e-4  # weight below which a component is left out
-CAUTIOUS = EffectPrior.student(3.0, 0.0, 0.1, scale="relative", source="a cautious prior, effects mostly within ±30 %")
+CAUTIOUS = EffectPrior.student(
+    3.0, 0.0, 0.1, scale="relative", source="a cautious prior, effects mostly within ±30\u00a0%"
+)
 
 
 @dataclass(frozen=True)
@@ -167,10 +169,10 @@ def spread(prior: EffectPrior) -> EffectPosterior:
 def told(effect: float, scale: Scale) -> str:
     """An effect as people write it, signed.
 
-    >>> told(0.0244, "relative"), told(-0.0244, "absolute")
-    ('+2.4 %', '−0.0244')
+    >>> print(told(0.0244, "relative"), told(-0.0244, "absolute"), sep=", ")
+    +2.4\u00a0%, −0.0244
     """
-    text = f"{100 * effect:+.2g} %" if abs(effect) < 0.001 else f"{100 * effect:+.1f} %"
+    text = f"{100 * effect:+.2g}\u00a0%" if abs(effect) < 0.001 else f"{100 * effect:+.1f}\u00a0%"
     return (text if scale == "relative" else f"{effect:+.3g}").replace("-", "−")
 
 
