@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
 from typing import Any
 
 from workbench.audits.drift import LARGE, DriftAudit
 from workbench.audits.fairness import AttributeAudit, FairnessAudit
+from workbench.data.pictures import Picture, drawn
 
 INK, QUIET, LINE = "#1f2933", "#7b8794", "#c3cad2"
 COLOURS = {"pass": "#1b7f4d", "fail": "#b3261e", "not enough evidence": "#b7791f"}
 SIGNS = {"pass": "shown", "fail": "refuted", "not enough evidence": "not enough evidence"}
 MOST_COLUMNS = 20
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture as PNG, which a notebook shows and a record keeps."""
-
-    png: bytes
-
-    def _repr_png_(self) -> bytes:
-        return self.png
 
 
 def selection_rates(audit: FairnessAudit) -> Picture:
@@ -39,7 +28,7 @@ def selection_rates(audit: FairnessAudit) -> Picture:
     for panel, each in zip(panels[:, 0], audit.by, strict=True):
         _rates(panel, each)
     panels[-1, 0].set_xlabel("selection rate, with 95 % interval", fontsize=9)
-    return _drawn(figure)
+    return drawn(figure)
 
 
 def drift_by_column(audit: DriftAudit, *, large: float = LARGE) -> Picture:
@@ -61,7 +50,7 @@ def drift_by_column(audit: DriftAudit, *, large: float = LARGE) -> Picture:
     panel.set_xlim(left=-0.01 * max(large, max(each.high for each in shown)))
     panel.set_xlabel("population stability index, noise taken out, with 95 % interval   ( | the noise )", fontsize=9)
     _bare(panel)
-    return _drawn(figure)
+    return drawn(figure)
 
 
 def _rates(panel: Any, audit: AttributeAudit) -> None:
@@ -109,9 +98,3 @@ def _bare(panel: Any) -> None:
     panel.tick_params(colors=INK)
     panel.grid(axis="x", color="#eef1f4")
     panel.set_axisbelow(True)
-
-
-def _drawn(figure: Any) -> Picture:
-    out = io.BytesIO()
-    figure.savefig(out, format="png")
-    return Picture(out.getvalue())
