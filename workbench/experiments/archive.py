@@ -168,7 +168,12 @@ def decide(
     """
     if not (decision.strip() and why.strip()):
         raise Misuse("a decision needs its word and its reason", hint='e.g. ship --why "the gain pays for itself"')
-    body = {"decision": decision.strip(), "why": why.strip(), "lesson": lesson.strip(), "place": past.place}
+    body: dict[str, Any] = {
+        "decision": decision.strip(),
+        "why": why.strip(),
+        "lesson": lesson.strip(),
+        "place": past.place,
+    }
     body |= {"simulated": True} if past.simulated else {}
     return ledger.append(DECIDED, subject=PREFIX + past.name, actor=actor, why=why.strip(), body=body, now=now)
 
