@@ -112,7 +112,7 @@ def test_on_rand_it_tells_the_story(monkeypatch):
     hands = run(monkeypatch, second_engine=False)
     assert hands.said["data"][2] == 6822 + 4065 + 1401 + 3727
     assert hands.numbers["visits.95.effect"] == pytest.approx(-1.3204, abs=1e-4)
-    assert "visits a year lower by 1.32 (37 %), between 0.993 and 1.65" in hands.said["sentence"]
+    assert "visits a year lower by 1.32 (37\u00a0%), between 0.993 and 1.65" in hands.said["sentence"]
     assert "family" in hands.said["lesson"]
     assert hands.files["differences.png"].startswith(b"\x89PNG")
     assert {"design.json", "moments.json", "analysis.json", "differences.png"} == set(hands.files)

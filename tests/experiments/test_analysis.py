@@ -202,7 +202,7 @@ def test_segments_must_hold_both_arms():
 def test_lessons_say_what_the_precautions_changed(cube, rand):
     inside = {"visits": within_segments(cube, "visits", "0 %", ARMS[1:])}
     said = " ".join(words.lessons(rand, inside))
-    assert "respect family" in said and "21 % too small" in said
+    assert "respect family" in said and "21\u00a0% too small" in said
     assert "within them 50 % differs from 0 % by −1.35" in said
     assert "could not be checked. The arms agree" in said
     assert "For spend, plain means have intervals" in said

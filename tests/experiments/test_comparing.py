@@ -43,7 +43,10 @@ def test_a_relative_prior_shrinks_the_relative_effect_and_the_raw_one_stands_bes
     assert arm.effect == pytest.approx(expected.mean * a.mean, rel=1e-12)
     assert arm.chance_to_win == pytest.approx(expected.chance_above(0.0), rel=1e-12)
     assert (arm.raw.effect, arm.raw.chance_to_win) == (raw.effect, raw.chance_to_win)
-    assert "(the data alone: +15 %, with the prior +4.7 %" in arm.sentence and "prior: 43 past tests" in arm.sentence
+    assert (
+        "(the data alone: +15\u00a0%, with the prior +4.7\u00a0%" in arm.sentence
+        and "prior: 43 past tests" in arm.sentence
+    )
     assert found.metrics["minutes"].arms["b"].raw is None
     assert found.as_json()["metrics"]["yes"]["b"]["raw"]["effect"] == raw.effect
 
@@ -97,7 +100,7 @@ def test_the_region_that_matters_is_exact():
 def test_a_difference_too_small_to_matter_is_called_so():
     found = look(people(a=(4000, 40_000), b=(4010, 40_000)), rope=0.1)
     arm = found.metrics["yes"].arms["b"]
-    assert arm.verdict == "no difference that matters" and "within 10 %, too little to matter" in arm.sentence
+    assert arm.verdict == "no difference that matters" and "within 10\u00a0%, too little to matter" in arm.sentence
     assert found.verdict == "not enough evidence"
 
 

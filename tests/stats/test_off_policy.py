@@ -159,7 +159,10 @@ def test_predictions_come_from_the_other_folds():
 @pytest.mark.parametrize(
     ("log", "said"),
     [
-        (Logged(np.ones(500), np.full(500, 0.5), np.full(500, 0.5), unsupported=0.2), "gives 20% of its plays to arms"),
+        (
+            Logged(np.ones(500), np.full(500, 0.5), np.full(500, 0.5), unsupported=0.2),
+            "gives 20\u00a0% of its plays to arms",
+        ),
         (Logged(np.ones(50), np.full(50, 0.5), np.full(50, 0.5)), "worth 50 .* at least 100 .* about 2 times"),
         (Logged(np.ones(500), np.full(500, 0.5), np.full(500, 0.25)), "weights average 0.5"),
         (Logged(np.eye(1, 500)[0], np.full(500, 0.5), np.full(500, 0.5)), "other than zero are worth 1.0"),

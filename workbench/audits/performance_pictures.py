@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from workbench.audits.calibration import CalibrationAudit
 from workbench.audits.cause import Cause, CauseAudit
-from workbench.audits.pictures import COLOURS, INK, LINE, QUIET, Picture, bare, drawn
+from workbench.audits.pictures import COLOURS, INK, LINE, QUIET, bare
+from workbench.data.pictures import Picture, drawn
 
 MOST = 8  # causes with a bar of their own
 COST, HELPED = COLOURS["fail"], COLOURS["pass"]

@@ -81,7 +81,7 @@ def drift_table(audit: DriftAudit) -> pd.DataFrame:
             "KS": f"{each.distances['ks']:.3f}" if "ks" in each.distances else "",
             "Jensen-Shannon": f"{each.distances['jensen_shannon']:.3f}",
             "Wasserstein": f"{each.distances['wasserstein']:.3f}" if "wasserstein" in each.distances else "",
-            "nulls": f"{each.nulls_before:.1%}\u00a0→\u00a0{each.nulls_now:.1%}",
+            "nulls": f"{100 * each.nulls_before:.1f}\u00a0%\u00a0→\u00a0{100 * each.nulls_now:.1f}\u00a0%",
             "new": ", ".join(each.new_categories[:3]),
             "verdict": {"fail": "drifted", "pass": "no drift"}.get(each.verdict, each.verdict),
         }

@@ -242,7 +242,7 @@ def prior_finding(learned: Learned, *, metric: str, data_digest: str, run_id: st
     return Finding(
         kind="prior",
         subject=f"metric/{metric or 'all'}",
-        verdict="not enough evidence" if learned.weak else "pass",
+        verdict="pass" if learned.taught else "not enough evidence",
         sentence=learned.sentence,
         figures={"experiments": Figure(float(learned.experiments)), "effects": Figure(float(learned.effects))},
         data_digest=data_digest,

@@ -193,7 +193,7 @@ def _linear(cube: MomentCube, metric: Metric, arms: tuple[str, ...], design: Des
         note += " What is adjusted is compared by means."
     if noisy := [arm for arm, f in intervals.items() if f.noisy]:
         note += (
-            f" The denominator is known only to ±{100 * intervals[noisy[0]].noise:.0f} % in arm {noisy[0]!r}: "
+            f" The denominator is known only to ±{100 * intervals[noisy[0]].noise:.0f}\u00a0% in arm {noisy[0]!r}: "
             "look at Fieller's interval beside."
         )
     observed = {arm: s.mean for arm, s in before.items()}

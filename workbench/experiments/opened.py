@@ -153,7 +153,7 @@ class Opened:
     def expectations(self, metric: str) -> tuple[Expectation, ...]:
         """What past experiments teach of a metric; nothing where they are too few."""
         learned = learn_prior(self.others, metric, excluding=self.past.name)
-        return () if learned.weak else (Expectation(f"as {learned.experiments} past tests", learned.prior),)
+        return (Expectation(f"as {learned.experiments} past tests", learned.prior),) if learned.taught else ()
 
     def level(self, metric: str) -> float:
         """The control's mean, in the metric's unit; 1 where it is not known."""

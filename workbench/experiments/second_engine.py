@@ -5,16 +5,15 @@ certify_segments(result, Sampling(seed=1)).sentence
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from workbench.data.pictures import Picture, drawn
 from workbench.errors import Misuse
 from workbench.experiments import pymc_models
 from workbench.experiments.certificate import Certificate, Sampling, certify, quiet, sample
-from workbench.experiments.pictures import Picture
 from workbench.experiments.segments import SegmentResult
 from workbench.stats.hierarchy import SpreadPrior
 from workbench.stats.moments import Floats
@@ -132,9 +131,7 @@ def expected(build: Callable[[], Any], sampling: Sampling, *, before: bool) -> P
         f"Estimates that the model expects {'beforehand' if before else 'after all'}, and those seen", loc="left"
     )
     ax.set_xlabel("difference" if observed[0] == "seen" else "mean of the treated arm")
-    out = io.BytesIO()
-    figure.savefig(out, format="png")
-    return Picture(out.getvalue())
+    return drawn(figure)
 
 
 def _by_day(days: Floats, mean: Floats, sd: Floats) -> dict[str, tuple[float, float]]:

@@ -142,7 +142,7 @@ class SequentialResult:
         """A difference as people read it, on the result's scale."""
         if self.scale == "absolute":
             return words.number(value)
-        return f"{words.number(100 * value)} %"
+        return f"{words.number(100 * value)}\u00a0%"
 
 
 def check(

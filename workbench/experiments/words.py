@@ -1,4 +1,7 @@
-"""Results in plain words: numbers first, no jargon, never more certain than they are."""
+"""Results in plain words: numbers first, no jargon, never more certain than they are.
+
+Shares are told as "37 %", with a no-break space, so that no line ends between a number and its sign.
+"""
 
 from __future__ import annotations
 
@@ -44,34 +47,43 @@ def signed(value: float) -> str:
 def share(value: float) -> str:
     """The size of a share in per cent, short.
 
-    >>> share(-0.37), share(0.0321), share(0.0004)
-    ('37 %', '3.2 %', '0.04 %')
+    >>> print(share(-0.37), share(0.0321), share(0.0004), sep=", ")
+    37\u00a0%, 3.2\u00a0%, 0.04\u00a0%
     """
     size = 100 * abs(value)
-    return f"{size:.0f} %" if size >= 10 else f"{size:.1f} %" if size >= 0.1 else f"{size:.1g} %"
+    return f"{size:.0f}\u00a0%" if size >= 10 else f"{size:.1f}\u00a0%" if size >= 0.1 else f"{size:.1g}\u00a0%"
 
 
 def chance(probability: float) -> str:
     """A probability as people say it; never 0 or 100 %.
 
-    >>> chance(0.9999), chance(0.934), chance(0.00001)
-    ('over 99.9 %', '93 %', 'below 0.1 %')
+    >>> print(chance(0.9999), chance(0.934), chance(0.00001), sep=", ")
+    over 99.9\u00a0%, 93\u00a0%, below 0.1\u00a0%
     """
     if probability > 0.999:
-        return "over 99.9 %"
+        return "over 99.9\u00a0%"
     if probability < 0.001:
-        return "below 0.1 %"
+        return "below 0.1\u00a0%"
     share = 100 * probability
-    return f"{share:.1f} %" if share > 99 or share < 1 else f"{share:.0f} %"
+    return f"{share:.1f}\u00a0%" if share > 99 or share < 1 else f"{share:.0f}\u00a0%"
 
 
 def signed_share(value: float) -> str:
     """A share in per cent with its sign.
 
-    >>> signed_share(0.061), signed_share(-0.2)
-    ('+6.1 %', '−20 %')
+    >>> print(signed_share(0.061), signed_share(-0.2), sep=", ")
+    +6.1\u00a0%, −20\u00a0%
     """
     return ("−" if value < 0 else "+") + share(value)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "experiment"), counted(1234, "experiment")
+    ('1 experiment', '1,234 experiments')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def arm_sentence(metric: Metric, result: ArmResult, control: str, prior: str = "") -> str:
@@ -93,7 +105,7 @@ def _arm_sentence(metric: Metric, result: ArmResult, control: str) -> str:
     if result.verdict == "not enough evidence":
         return f"{opening}; not enough evidence to say which is better, {more(result.needed)}."
     if result.verdict == "no difference that matters" and result.rope is not None:
-        within = f"within {100 * result.rope.size:g} %"
+        within = f"within {100 * result.rope.size:g}\u00a0%"
         return f"{opening}; the chance that this is {within}, too little to matter, is {chance(result.rope.inside)}."
     sure = max(result.chance_to_win, 1 - result.chance_to_win)
     return f"{opening}; the chance that it is truly {side} is {chance(sure)}."
@@ -102,7 +114,7 @@ def _arm_sentence(metric: Metric, result: ArmResult, control: str) -> str:
 def guard_sentence(metric: Metric, guard: Guard, control: str) -> str:
     """Whether an arm keeps a guardrail."""
     side = "lower" if metric.better == "higher" else "higher"
-    harm = f"{metric.called} {side} than {control}'s by more than {100 * guard.margin:g} %"
+    harm = f"{metric.called} {side} than {control}'s by more than {100 * guard.margin:g}\u00a0%"
     if guard.passed:
         return f"{guard.arm} keeps the guardrail {metric.name}: the chance of {harm} is {chance(guard.chance_of_harm)}."
     if guard.broken:
@@ -122,8 +134,12 @@ def choice(result: MetricResult, threshold: float | None) -> list[str]:
     best = min(result.arms.values(), key=lambda r: r.expected_loss)
     cost = f"costs {number(best.expected_loss)} {result.metric.called} on average"
     if result.choice is None:
-        return [f"No arm can be chosen yet: even {best.arm} {cost}, more than {100 * threshold:g} % of the control's."]
-    return [f"{best.arm} can be chosen: being wrong about it {cost}, below {100 * threshold:g} % of the control's."]
+        return [
+            f"No arm can be chosen yet: even {best.arm} {cost}, more than {100 * threshold:g}\u00a0% of the control's."
+        ]
+    return [
+        f"{best.arm} can be chosen: being wrong about it {cost}, below {100 * threshold:g}\u00a0% of the control's."
+    ]
 
 
 def followed(kept: bool | None) -> list[str]:
@@ -168,7 +184,7 @@ def lessons(analysis: Analysis, within: Mapping[str, Sequence[Within]] | None = 
         widest = max(s.deff_mean for r in analysis.metrics.values() for s in r.samples.values())
         found.append(
             f"Errors respect {analysis.cluster} as what was drawn: taking each {analysis.unit} for itself would have "
-            f"made them up to {100 * (1 - widest**-0.5):.0f} % too small."
+            f"made them up to {100 * (1 - widest**-0.5):.0f}\u00a0% too small."
         )
     for name, result in analysis.metrics.items():
         found += _model_lesson(name, result) + _saved_lesson(name, result)
@@ -193,11 +209,12 @@ def _saved_lesson(name: str, result: MetricResult) -> list[str]:
         return []
     by = [f"adjusting for {', '.join(result.adjustment.covariates)}"] if result.adjustment.covariates else []
     by += [f"comparing {len(result.adjustment.strata)} strata each with itself"] if result.adjustment.strata else []
-    saved, more_units = 100 * result.adjustment.saved, 100 * result.adjustment.worth
-    if saved < 0.5:
-        grew = f": the variance grew by {-saved:.0f} %" if saved <= -0.5 else ""
+    saved, more_units = result.adjustment.saved, result.adjustment.worth
+    if saved < 0.005:
+        grew = f": the variance grew by {share(saved)}" if saved <= -0.005 else ""
         return [f"For {name}, {' and '.join(by)} saved nothing{grew}."]
-    return [f"For {name}, {' and '.join(by)} saved {saved:.0f} % of the variance, worth {more_units:.0f} % more units."]
+    gained = f"{share(saved)} of the variance, worth {share(more_units)} more units"
+    return [f"For {name}, {' and '.join(by)} saved {gained}."]
 
 
 def _model_lesson(name: str, result: MetricResult) -> list[str]:

@@ -329,8 +329,8 @@ def _refusal(log: Logged, raw: Floats, effective: float, events: float, lost: fl
     n, mean_weight = raw.size, float(raw.mean())
     if log.unsupported > SUPPORT:
         return (
-            f"The target policy gives {log.unsupported:.0%} of its plays to arms that the log never played there; "
-            "nothing in the log says what they earn. Log a policy that plays them, at least a little."
+            f"The target policy gives {100 * log.unsupported:.0f}\u00a0% of its plays to arms that the log never "
+            "played there; nothing in the log says what they earn. Log a policy that plays them, at least a little."
         )
     if effective < LEAST_EFFECTIVE:
         return (
@@ -340,8 +340,8 @@ def _refusal(log: Logged, raw: Floats, effective: float, events: float, lost: fl
         )
     if lost > MOST_LOST:
         return (
-            f"Cutting weights took away {lost:.0%} of the target policy's plays: what is left is another policy's "
-            "value. Cut higher, or evaluate a policy closer to the one that played."
+            f"Cutting weights took away {100 * lost:.0f}\u00a0% of the target policy's plays: what is left is another "
+            "policy's value. Cut higher, or evaluate a policy closer to the one that played."
         )
     if abs(mean_weight - (1 - log.unsupported)) > OFF * _mean_error(log, raw) + 1e-9:
         return (

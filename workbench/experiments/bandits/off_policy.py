@@ -58,7 +58,8 @@ class Evaluation:
         said = {"pass": "better", "fail": "worse", "not enough evidence": "not enough evidence to say which is better"}
         return (
             f"Under {self.target} a decision would have earned {words.number(best.value)} on average "
-            f"({found.level:.0%}: {_span(best.interval)}); what was played earned {words.number(found.logged)}. "
+            f"({words.share(found.level)}: {_span(best.interval)}); "
+            f"what was played earned {words.number(found.logged)}. "
             f"That is {words.number(abs(best.gain))} {'more' if best.gain > 0 else 'less'}, "
             f"{words.between(*best.gain_interval)}: {said[self.verdict]}."
         )
@@ -67,10 +68,11 @@ class Evaluation:
     def worth(self) -> str:
         """What the log is worth for the question, in plain words."""
         found = self.result
-        cut = f"; cutting weights took away {found.lost:.1%} of its plays" if found.clipped else ""
+        cut = f"; cutting weights took away {words.share(found.lost)} of its plays" if found.clipped else ""
         exact = ""
         if found.exact is not None:
-            exact = f" Whatever the rewards' shape, the value lies in {_span(found.exact)} ({found.level:.0%}, IPS)."
+            level = words.share(found.level)
+            exact = f" Whatever the rewards' shape, the value lies in {_span(found.exact)} ({level}, IPS)."
         return (
             f"{found.n:,} decisions for {found.units:,} units are worth {found.effective:,.0f} independent ones under "
             f"{self.target}, {found.events:,.0f} of them with a reward; "
