@@ -21,7 +21,7 @@ past, Story, HOSTILE = TRIED["past"], TRIED["Story"], TRIED["HOSTILE"]
 
 def row(board, name):
     """The row of an experiment."""
-    return next(row for (named, _), row in board._rows.items() if named == name)
+    return next(row for key, row in board._rows.items() if key.startswith(f"{name}@"))
 
 
 def opened(found):
@@ -148,6 +148,14 @@ def test_an_experiment_that_is_not_to_be_trusted_is_not_counted_as_won_or_lost()
     board.which.value = "better"
     assert board.rows.children == (row(board, "free-shipping").widget,)
     assert "Do not take it" in opened(pasts[0]).answer.value
+
+
+def test_made_up_data_is_said_to_be_made_up_and_counts_for_nothing():
+    pasts = [past("shop-test", simulated=True), past()]
+    board = Board(Story, lambda: pasts)
+    board.take(pasts)
+    assert "1 experiment: 1 found something better, 1 on made-up data besides." in board.lead.value
+    assert "made-up data" in row(board, "shop-test").line.value
 
 
 def test_the_plans_own_cost_is_where_the_slider_starts():
