@@ -58,7 +58,7 @@ def test_the_best_arm_is_looked_at_first_and_a_slider_asks_again():
     assert page.arm.value == "new"
     assert "Take it" in page.answer.value
     page.belief.index = len(page.belief.options) - 1  # effects are within ±1 %
-    assert "+0.52 %" in page.picture.value
+    assert "+0.52\u00a0%" in page.picture.value
     page.accepted.index = 0
     assert "Wait" in page.answer.value
     page.arm.value = "bold"
@@ -166,7 +166,7 @@ def test_the_plans_own_cost_is_where_the_slider_starts():
     board.take([past()])
     page = row(board, "free-shipping")._closely
     assert page.accepted.value == 0.003
-    assert "0.30 % that you accept" in page.answer.value
+    assert "0.30\u00a0% that you accept" in page.answer.value
 
 
 def test_an_empty_archive_names_the_way_to_the_first_experiment():

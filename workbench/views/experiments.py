@@ -187,7 +187,8 @@ def line(past: Past, *, brief: bool = False) -> str:
     came = "" if brief else f"<p>{safe(_first(past.sentence))}</p>{asked}"
     return (
         f'<div><span class="wb-name">{safe(past.name)}</span> '
-        f'<span class="wb-badge wb-{look}">{mark(past.verdict if past.sound else "fail")}{word}</span> {made_up}{decided}'
+        f'<span class="wb-badge wb-{look}">{mark(past.verdict if past.sound else "fail")}{word}</span> '
+        f"{made_up}{decided}"
         f'<span class="wb-quiet">{safe(moment(past.at))}</span>'
         f"{came}</div>"
     )
