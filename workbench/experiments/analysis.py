@@ -117,8 +117,13 @@ def _verdict(first: MetricResult, guarded: list[Guard], *, broken: bool) -> Verd
 
 
 def _ratio(clusters: Mapping[str, float], planned: Mapping[str, float] | None) -> SampleRatio:
+    """The check; an arm that was planned and is not in the data got nobody.
+
+    Raises:
+        Misuse: An arm that is compared has no planned share, or the shares are no shares.
+    """
     try:
-        return sample_ratio(clusters, planned)
+        return sample_ratio(dict.fromkeys(planned or (), 0.0) | dict(clusters), planned)
     except ValueError as error:
         raise Misuse(str(error), hint="state a share for each arm that is compared") from error
 
