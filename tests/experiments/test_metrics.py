@@ -212,3 +212,17 @@ def test_the_lesson_says_what_was_saved(shop):
     said = " ".join(words.lessons(found))
     assert "adjusting for before and comparing 3 strata each with itself saved" in said and "% more units" in said
     assert found.figures()["spend.variance_saved"] == found.metrics["spend"].adjustment.saved
+
+
+def test_strata_that_what_was_drawn_lies_across_are_refused():
+    """Their errors took a shop in five segments for five shops: three in ten null differences were found."""
+    shops = pd.DataFrame({"shop": np.repeat(range(40), 20), "place": list("vwxyz") * 160, "x": range(800)})
+    shops["visitor"] = range(800)
+    shops["arm"] = np.where(shops["shop"] % 2, "a", "b")
+    stated = {"unit": "visitor", "cluster": "shop", "segments": ("place",), "stratify": True}
+    plan = Design("s", arm="arm", control="a", metrics=parse_metrics("x=mean:x"), **stated)
+    with pytest.raises(Misuse, match="'shop' lies in several segments or days") as told:
+        analyse(plan.scan(shops), plan)
+    assert "leave out stratify" in told.value.hint
+    within = shops.assign(place=shops["shop"] % 3)
+    assert len(analyse(plan.scan(within), plan).metrics["x"].adjustment.strata) == 3

@@ -164,11 +164,17 @@ def _linear(cube: MomentCube, metric: Metric, arms: tuple[str, ...], design: Des
     """Ratios, and whatever is adjusted: means of a weighted sum of each unit's numbers.
 
     Raises:
-        Misuse: A denominator is zero, a covariate has no spread, or strata lack units.
+        Misuse: A denominator is zero, a covariate has no spread, strata lack units, or clusters span them.
     """
+    if design.stratify and cube.across is not None:
+        raise Misuse(
+            f"{cube.cluster!r} lies in several segments or days; strata take what was drawn as independent of each "
+            "other, and their errors would be too small",
+            hint=f"leave out stratify, or name segments that are constant within {cube.cluster!r}, and no day",
+        )
     own = [measure.name for measure in metric.measures]
     names = [*own, *design.adjust]
-    whole = {arm: Joint(*cube.moments(names, arm), cube.cluster_counts()[arm]) for arm in arms}
+    whole = _joint(cube, names, arms)
     parts: Mapping[str, Arm] = whole
     strata: tuple[str, ...] = ()
     try:
@@ -256,4 +262,14 @@ def _stratum(
     independent = part.cluster_counts()
     if any(independent.get(arm, 0.0) < 2 for arm in arms):
         return None
-    return {arm: Joint(*part.moments(names, arm), independent[arm]) for arm in arms}
+    return _joint(part, names, arms)
+
+
+def _joint(cube: MomentCube, names: list[str], arms: tuple[str, ...]) -> dict[str, Joint]:
+    """The arms' moments; where units came in clusters, also as they would be without."""
+    alone = None if cube.clusters is None else replace(cube, clusters=None, across=None)
+    independent = cube.cluster_counts()
+    return {
+        arm: Joint(*cube.moments(names, arm), independent[arm], None if alone is None else alone.moments(names, arm)[2])
+        for arm in arms
+    }
