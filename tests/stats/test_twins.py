@@ -74,6 +74,17 @@ def test_a_design_effect_widens_both():
     assert welch(wide, wide).df == pytest.approx(48)
 
 
+def test_shares_of_clusters_are_a_t_test_on_their_number():
+    """Three clusters an arm: taken for normal, it finds one null in seven."""
+    arm, control = (Sample(90, k / 90, k * (1 - k / 90), k, deff_share=3.0, clusters=3) for k in (50, 30))
+    found = shares(arm, control)
+    pooled = 80 / 180
+    z = (20 / 90) / np.sqrt(pooled * (1 - pooled) * 2 * 3 / 90)
+    assert found.df == pytest.approx(4, abs=0.02) and found.method == "t of two shares"
+    assert found.p == pytest.approx(2 * stats.t.sf(z, found.df), rel=1e-12)
+    assert found.high - found.effect == pytest.approx(stats.t.ppf(0.975, found.df) * found.error, rel=1e-12)
+
+
 def test_a_relative_change_is_right_by_simulation():
     rng = np.random.default_rng(2)
     change, error = relative_change(12.0, 0.3, 10.0, 0.2)

@@ -22,6 +22,7 @@ from workbench.stats.joint import Arm, Joint
 from workbench.stats.moments import Floats, Sample
 
 NOISY = 0.05  # error of the denominator's mean, as a share of it, from which the delta method is not left alone
+NEAR_ZERO = 1 / 3  # the same, from which the denominator may be zero
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Fieller:
     def noisy(self) -> bool:
         """Whether the denominator is known too little for the delta method alone."""
         return self.noise > NOISY
+
+    @property
+    def near_zero(self) -> bool:
+        """Whether the denominator lies within three errors of zero, so that the delta method says nothing."""
+        return self.noise > NEAR_ZERO
 
 
 def linear_weights(arm: Arm) -> Floats:
