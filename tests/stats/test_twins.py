@@ -67,6 +67,12 @@ def test_shares_are_statsmodels_own():
     assert (found.low, found.high) == pytest.approx((p - q - 1.959964 * error, p - q + 1.959964 * error), abs=1e-7)
 
 
+def test_all_against_none_is_tested_too():
+    found = shares(yes(5, 5), yes(0, 6))
+    assert found.p == pytest.approx(proportions_ztest([5, 0], [5, 6])[1], rel=1e-12)
+    assert (found.low, found.high, found.error) == (1.0, 1.0, 0.0)
+
+
 def test_a_design_effect_widens_both():
     simple, wide = (Sample(100, 0.5, 25.0, 50, deff_share=d, deff_mean=d, clusters=25) for d in (1.0, 4.0))
     assert shares(wide, wide).error == pytest.approx(2 * shares(simple, simple).error)

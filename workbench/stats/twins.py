@@ -86,10 +86,11 @@ def shares(arm: Sample, control: Sample, *, level: float = 0.95) -> Twin:
     effect = arm.share_positive - control.share_positive
     own = [s.share_positive * (1 - s.share_positive) * w for s, w in zip((arm, control), weight, strict=True)]
     clustered = any(s.clusters is not None for s in (arm, control))
-    df = _satterthwaite(own, arm, control) if clustered else np.inf
-    found = _tested("t of two shares" if clustered else "z of two shares", effect, float(np.sqrt(sum(own))), df, level)
-    alike = float(np.sqrt(pooled * (1 - pooled) * sum(weight)))
-    return replace(found, p=_tested("", effect, alike, df, level).p)
+    df = _satterthwaite([pooled * (1 - pooled) * w for w in weight], arm, control) if clustered else np.inf
+    alike, error = float(np.sqrt(pooled * (1 - pooled) * sum(weight))), float(np.sqrt(sum(own)))
+    found = _tested("t of two shares" if clustered else "z of two shares", effect, alike, df, level)
+    reach = (found.high - effect) * error / alike  # everybody in one arm may have done the same: p alone is pooled
+    return replace(found, error=error, low=effect - reach, high=effect + reach)
 
 
 def z_test(effect: float, error: float, *, method: str, level: float = 0.95) -> Twin:
