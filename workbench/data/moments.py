@@ -196,8 +196,7 @@ class MomentCube:
 
         Returns:
             Units; means; and the covariance matrix of one unit's numbers, so that it divided by the
-            units is that of the means. Where units come in clusters it is the clusters' (never below
-            the units' own variance, as in `Sample.error`).
+            units is that of the means. Where units come in clusters it is the clusters', as it is.
 
         Raises:
             Misuse: There is no such measure or arm.

@@ -9,6 +9,7 @@ every posterior. The frequentist twin stands beside, corrected for all compariso
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,6 @@ from workbench.experiments.results import (
     MetricResult,
     Verdict,
 )
-from workbench.stats.moments import Sample
 from workbench.stats.quantiles import OrderStatistics, ranks
 from workbench.stats.sample_ratio import (
     THRESHOLD,
@@ -118,8 +118,13 @@ def _verdict(first: MetricResult, guarded: list[Guard], *, broken: bool) -> Verd
 
 
 def _ratio(clusters: Mapping[str, float], planned: Mapping[str, float] | None) -> SampleRatio:
+    """The check; an arm that was planned and is not in the data got nobody.
+
+    Raises:
+        Misuse: An arm that is compared has no planned share, or the shares are no shares.
+    """
     try:
-        return sample_ratio(clusters, planned)
+        return sample_ratio(dict.fromkeys(planned or (), 0.0) | dict(clusters), planned)
     except ValueError as error:
         raise Misuse(str(error), hint="state a share for each arm that is compared") from error
 
@@ -176,7 +181,7 @@ def _sorted(
     """A quantile's order statistics, from the data itself; empty for every other kind.
 
     Raises:
-        Misuse: There is only the cube, units came in clusters, something is adjusted, or they are too few.
+        Misuse: There is only the cube, units came in clusters, or they are too few.
     """
     if metric.quantile is None:
         return {}
@@ -222,14 +227,10 @@ def _twin(belief: Belief, arm: str, design: Design) -> Twin | None:
         if belief.model == "Beta":
             return shares(one, other, level=level)
         if belief.model == "delta method":
-            return z_test(one.mean - other.mean, _error(one, other), method="delta method", level=level)
+            return replace(welch(one, other, level=level), method="delta method")
         if belief.model == "order statistics":
             a, b = belief.posteriors[arm], belief.posteriors[design.control]
             return z_test(a.mean - b.mean, float(np.hypot(a.sd, b.sd)), method="order statistics", level=level)
         return welch(one, other, level=level)
     except ValueError:  # nobody said yes in either arm: there is no test, only the posterior
         return None
-
-
-def _error(one: Sample, other: Sample) -> float:
-    return float(np.hypot(one.error, other.error))

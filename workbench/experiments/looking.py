@@ -141,7 +141,7 @@ def look(reading: Reading, prior: EffectPrior, *, accepted: float, trivial: floa
 
 
 def amount(value: float, scale: Scale) -> str:
-    """A size of an effect, without its sign.
+    r"""A size of an effect, without its sign.
 
     >>> amount(-0.0123, "relative"), amount(12.5, "absolute")
     ('1.2\xa0%', '12.5')
@@ -156,7 +156,7 @@ def amount(value: float, scale: Scale) -> str:
 
 
 def signed(value: float, scale: Scale) -> str:
-    """A size of an effect with its sign.
+    r"""A size of an effect with its sign.
 
     >>> signed(-0.0123, "relative"), signed(0.0, "relative")
     ('−1.2\xa0%', '0')

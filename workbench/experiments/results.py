@@ -19,7 +19,7 @@ from workbench.stats.sample_ratio import THRESHOLD, SampleRatio, SequentialRatio
 from workbench.stats.twins import Twin
 
 ArmVerdict = Literal["control", "better", "worse", "no difference that matters", "not enough evidence"]
-Model = Literal["Beta", "Student-t", "hurdle", "delta method", "order statistics"]
+Model = Literal["Beta", "Gamma", "Student-t", "hurdle", "delta method", "order statistics"]
 Verdict = Literal["pass", "fail", "not enough evidence"]
 
 
