@@ -123,6 +123,15 @@ def test_arms_that_share_a_control_are_those_of_the_joint_closed_form(errors):
     assert [found.expected_loss[arm] for arm in "abc"] == pytest.approx(loss, rel=0.01, abs=2e-5)
 
 
+def test_data_far_from_the_prior_are_weighed_as_they_are():
+    prior, means, errors = EffectPrior.normal(0, 1.0), np.array([100.0, 300.0, 301.0]), np.array([0.5, 0.5, 0.4])
+    arms = {name: StudentT(np.inf, m, s) for name, m, s in zip("abc", means, errors, strict=True)}
+    found = shrunken(arms, "a", prior)
+    _, (exact,), (spread,) = sure(means, errors, prior)
+    assert [found.absolute[arm].mean for arm in "bc"] == pytest.approx(exact[1:] - exact[0], rel=1e-6)
+    assert found.absolute["b"].sd == pytest.approx((spread[0, 0] + spread[1, 1] - 2 * spread[0, 1]) ** 0.5, rel=1e-5)
+
+
 def test_three_arms_that_are_alike_are_the_best_equally_often():
     found = shrunken({name: StudentT(999, 0.0, 1.0) for name in "abc"}, "a", EffectPrior.normal(0, 1000))
     assert list(found.chance_best.values()) == pytest.approx([1 / 3] * 3, abs=1e-6)

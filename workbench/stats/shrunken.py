@@ -189,7 +189,8 @@ class _Joint:
         ties the two closer than either is known.
         """
         model, arm = self.model, self.arms[i]
-        others = np.maximum(self.marginals.sum(axis=0) - self.marginals[i], -1e4).reshape(-1, NODES)
+        others = self.marginals.sum(axis=0) - self.marginals[i]
+        others = np.maximum(others - others.max(), -1e4).reshape(-1, NODES)
         places = _weighted_quantiles(self.base, self.mass)
         at = self.base[:, None]
         mass = self.mass[:, None] * self.given[i] * self.width
@@ -232,22 +233,23 @@ class _Joint:
         model, tied, passing = self.model, [], []
         control = _quantiles(model.control)
         level, spread = _bell(control)
-        known = spread**-2.0
-        for middle, sd in map(_bell, self.own):
-            sharpest = float("inf")
-            for c in model.prior.components:
-                grown = max(1 + c.mean, 1e-3) if model.relative else 1.0
-                ahead, width = (c.mean * level, c.sd * abs(level)) if model.relative else (c.mean, c.sd)
+        met = []
+        for c in model.prior.components:
+            grown = max(1 + c.mean, 1e-3) if model.relative else 1.0
+            ahead, width = (c.mean * level, c.sd * abs(level)) if model.relative else (c.mean, c.sd)
+            known, pull = spread**-2.0, level * spread**-2.0
+            for middle, sd in map(_bell, self.own):
+                centre = middle / grown if model.relative else middle - ahead
                 reach = np.hypot(sd, width) / grown
-                tied.append((middle / grown if model.relative else middle - ahead) + reach * _unit(np.inf))
-                sharpest = min(sharpest, float(reach))
+                tied.append(centre + reach * _unit(np.inf))
+                known, pull = known + reach**-2.0, pull + centre * reach**-2.0
                 bend = sd * np.hypot(1, sd / width)
                 passing.append((middle + ahead * (sd / width) ** 2 + bend * NEAR, bend))
-            known += sharpest**-2.0
-        finest = known**-0.5
+            met.append((pull / known + known**-0.5 * NEAR, known**-0.5))  # where all of them meet
+        finest = min(width for _, width in met)
         kept = [float(edge) for edge in control]
         inside = [(np.clip(edges, kept[0], kept[-1]), bend) for edges, bend in passing]
-        for edges, bend in [(_edges([control], tied), finest), *inside]:
+        for edges, bend in [*met, (_edges([control], tied), finest), *inside]:
             for edge in edges.tolist():
                 if min(abs(edge - other) for other in kept) > min(bend, finest) / 2:
                     kept.append(edge)
