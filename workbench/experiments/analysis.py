@@ -18,7 +18,7 @@ from workbench.data.cells import in_order
 from workbench.data.moments import MomentCube
 from workbench.errors import Misuse
 from workbench.experiments import words
-from workbench.experiments.comparing import compared, guards
+from workbench.experiments.comparing import chosen, compared, guards, unproven
 from workbench.experiments.design import Design, Metric
 from workbench.experiments.metrics import Belief, believe
 from workbench.experiments.results import (
@@ -69,17 +69,27 @@ def analyse(cube: MomentCube, design: Design, *, source: Any = None, registered:
     balance = tuple(_balance(cube, name, arms) for name in design.covariates)
     beliefs, metrics, guarded = {}, {}, []
     for metric in design.metrics:
-        belief = believe(cube, metric, arms, design, _sorted(cube, metric, arms, design, source))
+        try:
+            belief = believe(cube, metric, arms, design, _sorted(cube, metric, arms, design, source))
+        except Misuse as unusable:
+            if not metric.guardrail or not isinstance(unusable.__cause__, ValueError):
+                raise
+            guarded += [unproven(metric, arm, str(unusable.__cause__)) for arm in arms if arm != design.control]
+            continue
         beliefs[metric.name] = belief
         metrics[metric.name] = compared(metric, belief, design)
         guarded += guards(metrics[metric.name], design) if metric.guardrail else []
     broken = _broken(ratio, by_day, days, balance)
+    held = {guard.arm for guard in guarded if not guard.passed}
+    if not broken:
+        metrics = {name: replace(r, choice=chosen(r, design, held)) for name, r in metrics.items()}
+    first = next(iter(metrics.values()))
     followed = None if registered is None else registered == design.digest
     said = [
         *([broken] if broken else []),
         *(words.metric_sentence(r) for r in metrics.values() if not r.metric.guardrail),
         *(guard.sentence for guard in guarded),
-        *words.choice(next(iter(metrics.values())), design.loss_threshold),
+        *words.choice(first, design.loss_threshold, held, broken=bool(broken)),
         *words.followed(followed),
     ]
     return Analysis(
@@ -93,7 +103,7 @@ def analyse(cube: MomentCube, design: Design, *, source: Any = None, registered:
         balance=balance,
         metrics=metrics,
         sentence=" ".join(said),
-        verdict=_verdict(next(iter(metrics.values())), guarded, broken=bool(broken)),
+        verdict=_verdict(first, guarded, broken=bool(broken)),
         data_digest=cube.digest,
         design_digest=design.digest,
         sequential=by_day,

@@ -116,7 +116,7 @@ class Opened:
         if self.warning:
             return self.warning.replace("results below", "numbers")
         guards = () if self.analysis is None else [g for g in self.analysis.guardrails if g.arm == arm]
-        for guard in sorted(guards, key=lambda g: -g.chance_of_harm):
+        for guard in sorted(guards, key=lambda g: -(g.chance_of_harm or 0.0)):
             if not guard.passed:
                 said = "harms" if guard.broken else "may harm"
                 return f"{arm} {said} {guard.metric}, which must not get worse."

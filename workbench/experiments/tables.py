@@ -142,6 +142,6 @@ def _row(metric: str, r: ArmResult, told: str = "") -> dict[str, str]:
         "relative": "" if control or r.relative is None else words.signed_share(r.relative),
         "chance to be better": "" if control else words.chance(r.chance_to_win),
         "chance to be best": words.chance(r.chance_best),
-        "expected loss": words.number(r.expected_loss),
+        "expected loss": "without end" if r.expected_loss is None else words.number(r.expected_loss),
         "verdict": r.verdict,
     }

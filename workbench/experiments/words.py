@@ -9,11 +9,14 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from workbench.experiments.design import Metric
     from workbench.experiments.results import Analysis, ArmResult, Guard, MetricResult
     from workbench.experiments.strata import Within
+
+
+ENDLESS = "So few units leave what a wrong choice costs on average without end."
 
 
 def number(value: float) -> str:
@@ -112,34 +115,43 @@ def _arm_sentence(metric: Metric, result: ArmResult, control: str) -> str:
 
 
 def guard_sentence(metric: Metric, guard: Guard, control: str) -> str:
-    """Whether an arm keeps a guardrail."""
+    """Whether an arm keeps a guardrail, of which something can be said."""
     side = "lower" if metric.better == "higher" else "higher"
+    how = "keeps" if guard.passed else "breaks" if guard.broken else "is not shown to keep"
     harm = f"{metric.called} {side} than {control}'s by more than {100 * guard.margin:g}\u00a0%"
-    if guard.passed:
-        return f"{guard.arm} keeps the guardrail {metric.name}: the chance of {harm} is {chance(guard.chance_of_harm)}."
-    if guard.broken:
-        return (
-            f"{guard.arm} breaks the guardrail {metric.name}: the chance of {harm} is {chance(guard.chance_of_harm)}."
-        )
-    return (
-        f"{guard.arm} is not shown to keep the guardrail {metric.name}: "
-        f"the chance of {harm} is still {chance(guard.chance_of_harm)}."
-    )
+    still = "" if guard.passed or guard.broken else "still "
+    sure = chance(1.0 if guard.chance_of_harm is None else guard.chance_of_harm)
+    return f"Arm {guard.arm} {how} the guardrail {metric.name}: the chance of {harm} is {still}{sure}."
 
 
-def choice(result: MetricResult, threshold: float | None) -> list[str]:
-    """What the loss threshold lets one choose; nothing where none was stated."""
+def unproven(metric: Metric, arm: str, reason: str) -> str:
+    """That nothing can be said of a guardrail, and why."""
+    return f"Arm {arm} is not shown to keep the guardrail {metric.name}: {reason}, so that no harm can be told from it."
+
+
+def choice(result: MetricResult, threshold: float | None, held: Collection[str], *, broken: bool) -> list[str]:
+    """What the loss threshold and the guardrails let one choose; nothing where no threshold was stated.
+
+    Args:
+        result: The first metric, in all arms.
+        threshold: Of the expected loss, as a share of the control's mean.
+        held: Arms that a guardrail holds back.
+        broken: Whether a check says that nothing can be trusted.
+    """
     if threshold is None:
         return []
-    best = min(result.arms.values(), key=lambda r: r.expected_loss)
-    cost = f"costs {number(best.expected_loss)} {result.metric.called} on average"
+    if broken:
+        return ["No arm can be chosen while the check above fails."]
+    losses = {arm: r.expected_loss for arm, r in result.arms.items() if arm not in held and r.expected_loss is not None}
+    if not losses:
+        return [f"No arm can be chosen yet. {ENDLESS}"]
+    best = min(losses, key=losses.__getitem__)
+    cost = f"costs {number(losses[best])} {result.metric.called} on average"
+    limit = f"{100 * threshold:g}\u00a0% of the control's"
+    out = f" ({', '.join(sorted(held))} left out, for want of a guardrail)" if held else ""
     if result.choice is None:
-        return [
-            f"No arm can be chosen yet: even {best.arm} {cost}, more than {100 * threshold:g}\u00a0% of the control's."
-        ]
-    return [
-        f"{best.arm} can be chosen: being wrong about it {cost}, below {100 * threshold:g}\u00a0% of the control's."
-    ]
+        return [f"No arm can be chosen yet{out}: even {best} {cost}, more than {limit}."]
+    return [f"Arm {best} can be chosen{out}: being wrong about it {cost}, below {limit}."]
 
 
 def followed(kept: bool | None) -> list[str]:
