@@ -107,7 +107,10 @@ def test_a_design_is_registered_without_data_and_then_followed_or_not(visits, tm
     [
         (["--metric", "x=binary:nowhere"], "there is no column nowhere"),
         (["--metric", "x=binary:orders"], "'orders' is not 0 or 1 for every unit"),
-        (["--metric", "x=mean:note"], "Could not convert"),
+        (
+            ["--metric", "x=mean:note"],
+            "column 'note' holds text, 'text' for one; a number is needed in every row\nhint: name a column of",
+        ),
         (["--metric", "x"], "'x' is no metric"),
         (["--metric", "x=median:spend"], "of kind 'median'"),
         (["--metric", "x=mean:spend", "--lower", "y"], "lower names 'y'"),

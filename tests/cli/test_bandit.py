@@ -113,6 +113,11 @@ def test_a_small_log_is_refused_in_words(log, tmp_path):
     assert done.exit_code == 0 and done.stdout.startswith("This log cannot say what table would have earned.")
 
 
+def test_a_table_that_is_not_there_is_told_with_the_way_to_one(log, tmp_path):
+    done = run("off-policy", log, "--target", tmp_path / "none.json")
+    assert done.exit_code == 2 and "none.json cannot be read: No such file or directory\nhint: `workbench" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

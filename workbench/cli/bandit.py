@@ -74,7 +74,11 @@ def init(state: Path, arms: Sequence[str], lower: bool, leaves: Path | None, **d
 
     if state.exists():
         raise Misuse(f"{state} is there already", hint="give another file, or remove it")
-    found = leaves_from_json(_text(leaves)) if leaves else ()
+    found = (
+        leaves_from_json(_text(leaves, "give a JSON file of leaves, as `workbench bandit init --help` shows"))
+        if leaves
+        else ()
+    )
     plan = BanditDesign(arms=tuple(arms), better="lower" if lower else "higher", leaves=found, **design)
     write_state(state, BanditState.start(plan))
     click.echo(f"{state} is begun; next: workbench bandit update {state} LOG", err=True)
@@ -149,6 +153,9 @@ def table(state: Path, as_json: bool) -> None:
     _show(read_state(state), as_json)
 
 
+TARGET = "`workbench bandit table STATE --json > table.json` writes one; or name a column of the log"
+
+
 @click.command("off-policy")
 @click.argument("log", type=FILE)
 @click.option(
@@ -194,7 +201,7 @@ def off_policy(
     played = BanditLog.read(log, Columns(arm, reward, propensity, unit, leaf, target=None if is_table else target))
     found = evaluate(
         played,
-        DecisionTable.from_json(_text(Path(target))) if played.target is None else played.target,
+        DecisionTable.from_json(_text(Path(target), TARGET)) if played.target is None else played.target,
         name=Path(target).stem,
         better="lower" if lower else "higher",
         clip=clip,
@@ -233,8 +240,9 @@ def _show(state: BanditState, as_json: bool) -> None:
     click.echo(f"table {made.version}, from {state.rows:,} decisions up to {state.day or 'no day yet'}")
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, hint: str) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise Misuse(f"{path} cannot be read: {error}") from error
+        why = "it is no text" if isinstance(error, UnicodeDecodeError) else error.strerror
+        raise Misuse(f"{path} cannot be read: {why}", hint=hint) from error

@@ -12,6 +12,7 @@ Arrow tables and readers), with no copy of the table. Rules:
 from __future__ import annotations
 
 import glob
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
@@ -293,4 +294,11 @@ def _told(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         con.close()
-        raise Misuse(f"the data could not be scanned: {str(error).splitlines()[0]}") from error
+        said = str(error).splitlines()[0]
+        column = re.search(r"Could not convert string '(.*)' to \w+ when casting from source column (.*)$", said)
+        if column:
+            raise Misuse(
+                f"column {column[2]!r} holds text, {column[1]!r} for one; a number is needed in every row",
+                hint="name a column of numbers, or write the text as 0 and 1 first",
+            ) from error
+        raise Misuse(f"the data could not be scanned: {said}", hint="look at the columns that were named") from error
