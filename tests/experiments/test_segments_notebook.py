@@ -68,7 +68,7 @@ def test_on_rand_the_apparent_winner_shrinks(monkeypatch):
     hands = run(monkeypatch)
     assert hands.said["closed"] and hands.said["finding"].kind == "segments"
     assert "Nothing says that segments differ; the apparent winner '6, 0' (−59 %" in hands.said["sentence"]
-    assert "after seeing all, from −45 % to −33 %" in hands.said["lesson"]
+    assert "after seeing all, from −44 % to −31 %" in hands.said["lesson"]
     assert hands.files["segments.png"].startswith(b"\x89PNG")
     assert {"design.json", "moments.json", "segments.json", "segments.png"} == set(hands.files)
     assert len(json.loads(hands.files["segments.json"])["segments"]) == 12

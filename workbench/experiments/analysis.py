@@ -75,10 +75,10 @@ def analyse(cube: MomentCube, design: Design, *, source: Any = None, registered:
     broken = _broken(ratio, by_day, days, balance)
     followed = None if registered is None else registered == design.digest
     said = [
-        *([broken] if broken else []),
-        *(words.metric_sentence(r) for r in metrics.values() if not r.metric.guardrail),
+        *([broken, words.UNTRUSTED] if broken else []),
+        *words.metric_sentences([r for r in metrics.values() if not r.metric.guardrail]),
         *(guard.sentence for guard in guarded),
-        *words.choice(next(iter(metrics.values())), design.loss_threshold),
+        *([] if broken else words.choice(next(iter(metrics.values())), design.loss_threshold)),
         *words.followed(followed),
     ]
     return Analysis(

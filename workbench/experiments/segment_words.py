@@ -119,7 +119,7 @@ def note(
     parts.append("A segment's error comes from its mean over both arms and the scatter of all.")
     parts.append("Nothing is assumed of the mean." if mean is None else f"The mean: {mean.source}.")
     if exact:
-        how = "by their exact likelihood" if len(columns) == 1 else "by the middle and width of their exact likelihood"
+        how = "by their exact likelihood" if len(columns) == 1 else "by a normal that stands for their likelihood"
         few = "few events" + (" or a control mean that is not sharp" if scale == "relative" else "")
         parts.append(f"{exact} with {few} enter {how}.")
     return " ".join(parts)

@@ -44,7 +44,7 @@ def results(analysis: Analysis) -> pd.DataFrame:
 def rows(analysis: Analysis) -> list[dict[str, str]]:
     """The rows of `results`, without a frame; a difference that was adjusted says so, since means are as observed."""
     return [
-        _row(name, r, adjusted=result.adjustment is not None)
+        _row(name, r, adjusted=result.adjustment is not None, trusted=analysis.trusted)
         for name, result in analysis.metrics.items()
         for r in result.arms.values()
     ]
@@ -76,7 +76,9 @@ def tests(analysis: Analysis) -> pd.DataFrame:
 def plain_results(analysis: Analysis) -> pd.DataFrame:
     """The same from plain means, for the metrics that have another model."""
     metrics = analysis.metrics.items()
-    return _frame([_row(name, r) for name, result in metrics for r in (result.plain or {}).values()])
+    return _frame(
+        [_row(name, r, trusted=analysis.trusted) for name, result in metrics for r in (result.plain or {}).values()]
+    )
 
 
 def segments(within: Mapping[str, Sequence[Within]]) -> pd.DataFrame:
@@ -116,7 +118,7 @@ def _frame(rows: Sequence[Mapping[str, str]]) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index(["metric", "arm"]) if rows else pd.DataFrame()
 
 
-def _row(metric: str, r: ArmResult, *, adjusted: bool = False) -> dict[str, str]:
+def _row(metric: str, r: ArmResult, *, adjusted: bool = False, trusted: bool = True) -> dict[str, str]:
     control = r.verdict == "control"
     told = " adjusted" if adjusted else ""
     return {
@@ -129,5 +131,5 @@ def _row(metric: str, r: ArmResult, *, adjusted: bool = False) -> dict[str, str]
         "chance to be better": "" if control else words.chance(r.chance_to_win),
         "chance to be best": words.chance(r.chance_best),
         "expected loss": words.number(r.expected_loss),
-        "verdict": r.verdict,
+        "verdict": r.verdict if trusted or control else "not to be trusted",
     }

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from workbench.experiments.strata import Within
 
 
+UNTRUSTED = "No arm wins or loses by what follows; it only helps to find out what went wrong."
+
+
 def number(value: float) -> str:
     """A number to three significant digits, thousands grouped, no exponent where one can be avoided.
 
@@ -103,16 +106,10 @@ def guard_sentence(metric: Metric, guard: Guard, control: str) -> str:
     """Whether an arm keeps a guardrail."""
     side = "lower" if metric.better == "higher" else "higher"
     harm = f"{metric.called} {side} than {control}'s by more than {100 * guard.margin:g} %"
-    if guard.passed:
-        return f"{guard.arm} keeps the guardrail {metric.name}: the chance of {harm} is {chance(guard.chance_of_harm)}."
-    if guard.broken:
-        return (
-            f"{guard.arm} breaks the guardrail {metric.name}: the chance of {harm} is {chance(guard.chance_of_harm)}."
-        )
-    return (
-        f"{guard.arm} is not shown to keep the guardrail {metric.name}: "
-        f"the chance of {harm} is still {chance(guard.chance_of_harm)}."
-    )
+    does = "keeps" if guard.passed else "breaks" if guard.broken else "is not shown to keep"
+    is_ = "is" if guard.passed or guard.broken else "is still"
+    how = chance(guard.chance_of_harm)
+    return f"Arm {guard.arm} {does} the guardrail {metric.name}: the chance of {harm} {is_} {how}."
 
 
 def choice(result: MetricResult, threshold: float | None) -> list[str]:
@@ -123,7 +120,7 @@ def choice(result: MetricResult, threshold: float | None) -> list[str]:
     cost = f"costs {number(best.expected_loss)} {result.metric.called} on average"
     if result.choice is None:
         return [f"No arm can be chosen yet: even {best.arm} {cost}, more than {100 * threshold:g} % of the control's."]
-    return [f"{best.arm} can be chosen: being wrong about it {cost}, below {100 * threshold:g} % of the control's."]
+    return [f"Arm {best.arm} can be chosen: being wrong about it {cost}, below {100 * threshold:g} % of the control's."]
 
 
 def followed(kept: bool | None) -> list[str]:
@@ -133,6 +130,13 @@ def followed(kept: bool | None) -> list[str]:
     if kept:
         return ["The analysis follows the design that was registered before the data was read."]
     return ["The analysis does not follow the design that was registered before the data was read."]
+
+
+def metric_sentences(results: Sequence[MetricResult]) -> list[str]:
+    """What each metric says; several are told apart by their names."""
+    if len(results) == 1:
+        return [metric_sentence(results[0])]
+    return [f"For {result.metric.name}: {metric_sentence(result)}" for result in results]
 
 
 def metric_sentence(result: MetricResult) -> str:
