@@ -45,10 +45,10 @@ def compared(kind: str, scale: str, units: dict[str, int], runs: int) -> list[Se
 @pytest.mark.parametrize(
     ("kind", "scale", "units", "runs"),
     [
-        ("revenue", "absolute", {"a": 67, "b": 67}, 100),
-        ("revenue", "relative", {"a": 300, "b": 100}, 100),
-        ("binary", "relative", {"a": 200, "b": 200}, 40),
-        ("count", "relative", {"a": 67, "b": 67}, 40),
+        ("revenue", "absolute", {"a": 67, "b": 67}, 60),
+        ("revenue", "relative", {"a": 300, "b": 100}, 30),
+        ("binary", "relative", {"a": 200, "b": 200}, 20),
+        ("count", "relative", {"a": 67, "b": 67}, 20),
     ],
 )
 def test_where_nothing_happened_segments_lean_to_neither_arm(kind, scale, units, runs):

@@ -151,7 +151,8 @@ def test_the_delta_method_errs_in_ratios_and_the_exact_ratio_does_not():
         ).segments
         common = x1.sum() / x0.sum()  # errors from both arms together, which follow neither
         base = (x0 + x1) / (1 + common)
-        rows = zip(np.log(p1 / p0), np.sqrt(1 / base + 1 / (base * common) - 2 / 400), strict=True)
+        before, after = 1 / base - 1 / 400, 1 / (base * common) - 1 / 400
+        rows = zip(np.log(p1 / p0) + (after - before) / 2, np.sqrt(before + after), strict=True)
         ratio = pooled([Likelihood.log_ratio(*row) for row in rows], spread).segments
         delta = shrink(p1 / p0 - 1, np.hypot(e1, p1 / p0 * e0) / p0, spread).segments
         off, worse = (float(np.abs((m.mean - exact.mean) / exact.sd).max()) for m in (ratio, delta))

@@ -134,7 +134,7 @@ def _one(
     if min(control.error, treated.error) <= 0:
         return "every unit of an arm has the same value: its error is not known"
     if raw is None or (scale == "relative" and not _clear(control, treated, errors)):
-        return "the control's mean is below zero, or too near it to be relative to"
+        return "a mean is below zero, or too uncertain to be relative to"
     if scale == "absolute":
         return _normal(name, control, treated, raw, float(np.hypot(errors.control, errors.treated)), errors)
     if control.mean > SHARP * errors.control:
