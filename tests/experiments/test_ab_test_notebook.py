@@ -104,7 +104,7 @@ def test_it_answers_for_another_file(monkeypatch, tmp_path):
     assert finding.figures["bought.new.effect"].probability > 0.99
     assert hands.numbers["sample_ratio.p"] == 1.0
     assert json.loads(hands.files["analysis.json"])["sample_ratio"]["passed"] is True
-    assert hands.said["sentence"].startswith("new against old: bought higher by 0.0")
+    assert hands.said["sentence"].startswith("For bought: new against old: bought higher by 0.0")
     assert Finding.from_body(json.loads(json.dumps(finding.as_body()))).digest == finding.digest
 
 

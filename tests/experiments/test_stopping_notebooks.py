@@ -91,7 +91,7 @@ def test_another_table_with_numbered_days_and_badly_filled_arms_is_no_evidence(m
         control="a",
         treated="b",
         metric="wait=mean:wait",
-        lower=True,
+        less_is_better=True,
         unit="",
         day="when",
         days=10,
@@ -112,7 +112,7 @@ def test_a_plan_is_made_from_rand_and_from_stated_numbers(monkeypatch):
     assert hands.files["plan.png"].startswith(b"\x89PNG")
     assert "drawn together" in hands.said["lesson"]
     stated = run(
-        monkeypatch, "power", name="sign-ups", kind="binary", mean=0.1, lower=False, effect=0.03, per_day=20000.0,
-        rule="fixed", days=16,
+        monkeypatch, "power", name="sign-ups", kind="binary", mean=0.1, less_is_better=False, effect=0.03,
+        per_day=20000.0, rule="fixed", days=16,
     )  # fmt: skip
     assert stated.numbers["days_needed"] == 16 and "+3.00\u00a0% sign-ups needs 16 days" in stated.said["sentence"]

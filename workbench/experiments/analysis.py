@@ -86,8 +86,8 @@ def analyse(cube: MomentCube, design: Design, *, source: Any = None, registered:
     first = next(iter(metrics.values()))
     followed = None if registered is None else registered == design.digest
     said = [
-        *([broken] if broken else []),
-        *(words.metric_sentence(r) for r in metrics.values() if not r.metric.guardrail),
+        *([broken, words.UNTRUSTED] if broken else []),
+        *words.metric_sentences([r for r in metrics.values() if not r.metric.guardrail]),
         *(guard.sentence for guard in guarded),
         *words.choice(first, design.loss_threshold, held, broken=bool(broken)),
         *words.followed(followed),

@@ -20,6 +20,7 @@ from workbench.experiments.typed import bare, cut, listed
 from workbench.stats.comparison import Better
 from workbench.stats.effects import Component, EffectPrior
 
+REGISTERED = "registered_at"  # beside a design's fields in a file: when that was written
 MARGIN = 0.05  # of a guardrail that states none
 
 Kind = Literal["binary", "mean", "count", "revenue", "ratio", "quantile"]
@@ -163,6 +164,7 @@ class Design:
         """
         try:
             fields = json.loads(text)
+            fields.pop(REGISTERED, None)
             fields["metrics"] = tuple(Metric(**metric) for metric in fields["metrics"])
             fields["priors"] = {name: _prior(prior) for name, prior in fields.get("priors", {}).items()}
             lists = ("arms", "segments", "covariates", "adjust")
@@ -171,14 +173,14 @@ class Design:
             raise Misuse(f"this is no design: {error}", hint="workbench ab … --register FILE writes one") from error
 
     def differing(self, registered: str) -> tuple[str, ...]:
-        """Fields in which this design differs from one that was registered, as `as_json` wrote it.
+        """Fields in which this design differs from one that was registered, as `as_json` wrote it; the time is none.
 
         Raises:
             Misuse: The text is no design.
         """
         try:
             then, now = json.loads(registered), json.loads(self.as_json())
-            return tuple(name for name in {**now, **then} if then.get(name) != now.get(name))
+            return tuple(name for name in {**now, **then} if name != REGISTERED and then.get(name) != now.get(name))
         except (json.JSONDecodeError, AttributeError, TypeError) as error:
             raise Misuse("the registered design is no design", hint="workbench ab … --register FILE") from error
 

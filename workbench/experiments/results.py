@@ -164,6 +164,12 @@ class Analysis:
     twin: Mapping[str, Mapping[str, Corrected]] = field(default_factory=dict)  # by metric and arm
     followed: bool | None = None  # whether the design is the one that was registered; None: none was
 
+    @property
+    def trusted(self) -> bool:
+        """Whether the arms can be compared: filled as planned, every day too, and alike in what was known before."""
+        by_day = self.sequential is None or self.sequential.failed_at is None
+        return self.sample_ratio.passed is not False and by_day and all(b.passed for b in self.balance)
+
     def as_json(self) -> dict[str, Any]:
         """Plain JSON, numbers unrounded."""
         body: dict[str, Any] = {

@@ -54,7 +54,7 @@ def rows(analysis: Analysis) -> list[dict[str, str]]:
     for name, result in analysis.metrics.items():
         told = " adjusted" if result.adjustment is not None else " not adjusted" if some else ""
         for arm, r in result.arms.items():
-            row = _row(name, r, told)
+            row = _row(name, r, told, trusted=analysis.trusted)
             if arm in result.fieller and result.fieller[arm].near_zero:
                 row["mean"] += f" (Fieller: {_interval(result.fieller[arm])})"
             found.append(row)
@@ -87,7 +87,9 @@ def tests(analysis: Analysis) -> pd.DataFrame:
 def plain_results(analysis: Analysis) -> pd.DataFrame:
     """The same from plain means, for the metrics that have another model."""
     metrics = analysis.metrics.items()
-    return _frame([_row(name, r) for name, result in metrics for r in (result.plain or {}).values()])
+    return _frame(
+        [_row(name, r, trusted=analysis.trusted) for name, result in metrics for r in (result.plain or {}).values()]
+    )
 
 
 def segments(within: Mapping[str, Sequence[Within]]) -> pd.DataFrame:
@@ -131,7 +133,7 @@ def _interval(found: Fieller) -> str:
     return "anything" if math.isinf(found.low) else f"{words.number(found.low)} to {words.number(found.high)}"
 
 
-def _row(metric: str, r: ArmResult, told: str = "") -> dict[str, str]:
+def _row(metric: str, r: ArmResult, told: str = "", *, trusted: bool = True) -> dict[str, str]:
     control = r.verdict == "control"
     return {
         "metric": metric,
@@ -143,5 +145,5 @@ def _row(metric: str, r: ArmResult, told: str = "") -> dict[str, str]:
         "chance to be better": "" if control else words.chance(r.chance_to_win),
         "chance to be best": words.chance(r.chance_best),
         "expected loss": "without end" if r.expected_loss is None else words.number(r.expected_loss),
-        "verdict": r.verdict,
+        "verdict": r.verdict if trusted or control else "not to be trusted",
     }

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 ENDLESS = "So few units leave what a wrong choice costs on average without end."
+UNTRUSTED = "No arm wins or loses by what follows; it only helps to find out what went wrong."
 
 
 def number(value: float) -> str:
@@ -161,6 +162,13 @@ def followed(kept: bool | None) -> list[str]:
     if kept:
         return ["The analysis follows the design that was registered before the data was read."]
     return ["The analysis does not follow the design that was registered before the data was read."]
+
+
+def metric_sentences(results: Sequence[MetricResult]) -> list[str]:
+    """What each metric says; several are told apart by their names."""
+    if len(results) == 1:
+        return [metric_sentence(results[0])]
+    return [f"For {result.metric.name}: {metric_sentence(result)}" for result in results]
 
 
 def metric_sentence(result: MetricResult) -> str:

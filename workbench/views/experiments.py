@@ -53,9 +53,7 @@ class Board:
         self._open, self._refresh = open_one, refresh
         self._parts = parts = Inputs()
         self._pasts: Sequence[Past] = ()
-        self._rows: dict[
-            tuple[str, str], Row
-        ] = {}  # by name and what was expected: one idea may be tried under one name
+        self._rows: dict[str, Row] = {}  # by the experiment's key: two ideas may have one name
         self._most = PAGE
         self.lead = parts.html()
         self.again = parts.button("Refresh", tooltip="Read everything again", click=self._refreshed)

@@ -29,7 +29,8 @@ def estimators(evaluation: Evaluation, *, truth: float | None = None) -> Picture
     ax = figure.subplots()
     for place, (_, value) in enumerate(rows):
         colour = INK if value is found.best else PALE
-        ax.plot(value.interval, [-place, -place], color=colour, lw=2.2, solid_capstyle="round")
+        if value.interval is not None:
+            ax.plot(value.interval, [-place, -place], color=colour, lw=2.2, solid_capstyle="round")
         ax.plot([value.value], [-place], "o", color=colour, ms=6)
     ax.axvline(found.logged, color=PALE, lw=1, ls=":", label="what was played")
     if truth is not None:
