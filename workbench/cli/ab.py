@@ -108,7 +108,7 @@ def ab(
     """
     from workbench.experiments.learned import stated_prior
 
-    priors_of = partial(stated_prior, archive=partial(_archive, workspace), excluding=name or data.stem)
+    priors_of = partial(stated_prior, archive=partial(_archive, workspace), name=name or data.stem, data=data)
     design = _design(name or data.stem, shares, priors, priors_of, **stated)  # type: ignore[arg-type]
     if register is not None:
         click.echo(register_plan(design, register, workspace), err=True)

@@ -13,10 +13,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.data.digests import digest_file
 from workbench.experiments.archive import Archive
 from workbench.experiments.past import ArmEffect, Past
 from workbench.experiments.priors import parse_prior
@@ -85,20 +87,24 @@ def archive_prior(
     return EffectPrior(learned.prior.components, scale, source)
 
 
-def stated_prior(text: str, metric: str, archive: Callable[[], Archive], *, excluding: str) -> EffectPrior | None:
+def stated_prior(
+    text: str, metric: str, archive: Callable[[], Archive], *, name: str, data: Any = None
+) -> EffectPrior | None:
     """The prior that a text states for a metric, "archive" being what past experiments teach; None for the weak one.
 
     Args:
         text: As people type it.
         metric: Its name.
         archive: Reads the past experiments, if they are asked for.
-        excluding: The experiment itself, from which nothing is learned.
+        name: Of the experiment itself, from which nothing is learned, in any case.
+        data: The file of its data, by whose digest it is known under any other name; None: there is none.
 
     Raises:
         Misuse: The text is no prior.
     """
     if text.strip() == "archive":
-        return archive_prior(archive(), metric, excluding=excluding)
+        known = [digest_file(Path(data))] if data is not None and Path(data).is_file() else []
+        return archive_prior(archive(), metric, excluding=[name, *known])
     return parse_prior(text)
 
 
@@ -203,6 +209,10 @@ def _made_up(week: int, x: float, error: float, now: datetime) -> Past:
 
 
 def _others(archive: Archive, excluding: str | Iterable[str]) -> list[Past]:
-    left_out = {excluding} if isinstance(excluding, str) else set(excluding)
-    left_out.discard("")
-    return [p for p in archive.real if p.sound and not left_out & {p.name, p.key, p.design_digest, p.data_digest}]
+    given = [excluding] if isinstance(excluding, str) else excluding
+    left_out = {text.casefold() for text in given if text}
+    return [p for p in archive.real if p.sound and not left_out & {text.casefold() for text in _names(p)}]
+
+
+def _names(past: Past) -> tuple[str, ...]:
+    return past.name, past.key, past.design_digest, past.data_digest
