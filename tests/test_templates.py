@@ -57,7 +57,8 @@ def done(bench, template, **given):
 
 def test_an_experiment_says_which_arm_is_better(bench):
     given = {"metrics": "sales=binary:converted, spend=revenue:spend", "segments": "region", "covariates": "age"}
-    outcome = done(bench, "experiment", **given)
+    outcome = done(bench, "experiment", **given, decision="ship", why="it sells more")
+    assert bench.archive().named("experiment").decided == "ship: it sells more"
     assert "new against control: sales higher by" in outcome.sentence
     assert [(f["kind"], f["verdict"]) for f in outcome.findings] == [("experiment", "pass")]
 

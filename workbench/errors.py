@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from typing import Any
 
+HINT = "hint: "  # before the way out, wherever an error is told
+
 
 class WorkbenchError(Exception):
     """Anything the workbench says no to; `hint` is the way out, in one line."""
@@ -25,10 +27,12 @@ class WorkbenchError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint:
+            self.add_note(f"{HINT}{hint}")  # so that a notebook's traceback ends with the way out
 
     def told(self) -> str:
         """The message with its hint on a line of its own, as a person should read it."""
-        return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
+        return f"{self.message}\n{HINT}{self.hint}" if self.hint else self.message
 
 
 class Misuse(WorkbenchError, ValueError):

@@ -34,7 +34,7 @@ def test_a_clear_breach_fails_and_names_the_groups():
     audit = audited(cube(white=(900, 100), of_colour=(300, 200)))
     assert audit.verdict == "fail"
     assert (audit.by[0].lowest, audit.by[0].highest) == ("of colour", "white")
-    assert "of colour 60.0% selected, white 90.0%" in audit.sentence
+    assert "of colour 60.0\u00a0% selected, white 90.0\u00a0%" in audit.sentence
 
 
 def test_too_few_cases_are_not_enough_evidence_and_it_is_said_how_many_are_missing():

@@ -132,7 +132,14 @@ def test_a_failing_cell_is_told_with_its_number_and_the_outputs_so_far_are_kept(
     failure, notebook = execute("print('so far')", "1 / 0", "print('never')")
     assert failure == Failure("ZeroDivisionError", "division by zero", 2)
     assert failure.sentence == "cell 2 failed: ZeroDivisionError: division by zero"
+    assert failure.hint == ""
     assert printed(notebook) == "so far\n"
+
+
+def test_an_error_of_ours_in_a_cell_keeps_its_way_out(execute):
+    failure, _ = execute("from workbench.errors import Misuse", "raise Misuse('days is 0', hint='give at least 1')")
+    assert failure == Failure("Misuse", "days is 0", 2, hint="give at least 1")
+    assert failure.sentence == "cell 2 failed: days is 0"
 
 
 def test_a_message_without_end_is_cut(execute):

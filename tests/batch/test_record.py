@@ -47,6 +47,17 @@ def test_what_was_found_is_handed_over_at_the_end(record, folder, simulated):
     assert found["models"] == []
 
 
+def test_findings_of_a_run_that_read_made_up_data_are_marked_whichever_came_first(record, folder, simulated):
+    record.data("RAND", "d" * 64, 20_190)
+    record.finding(simulated.Finding("experiment/shop"))
+    record.data("a made-up shop", "e" * 64, 100, simulated=True)
+    record.close()
+    found = read_record(folder)
+    assert [data.get("simulated") for data in found["data"]] == [None, True]
+    (finding,) = found["findings"]
+    assert finding == simulated.Finding("experiment/shop").as_body() | {"details": {"simulated": True}}
+
+
 def test_a_design_is_registered_before_data_is_read(record, folder):
     record.design(PLAN)
     record.design(PLAN)  # the cell was run again

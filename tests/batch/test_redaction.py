@@ -177,6 +177,11 @@ def test_a_failure_is_told_without_the_secret(world):
     assert_nowhere(world.root)
 
 
+def test_a_hint_is_told_without_the_secret(world):
+    outcome = world(Lane(put_out(), Failure("Misuse", "no entry", 2, f"not {VALUE}")))
+    assert outcome.failure.hint == f"not {MARK}"
+
+
 def test_a_run_that_is_stopped_is_cleaned_too(world):
     def leave(job):
         put_out(stream(VALUE))(job)

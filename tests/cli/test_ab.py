@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from workbench import open_bench
 from workbench.cli import main
 from workbench.stats.comparison import compare
 from workbench.stats.proportions import beta_posterior
@@ -66,6 +67,9 @@ def test_arms_that_are_not_filled_equally_are_told_and_others_may_be_planned(tmp
     failed = ab(tmp_path / "x.parquet", *metric)
     assert json.loads(failed.stdout)["sample_ratio"]["passed"] is False
     assert "state others with --shares" in failed.stderr
+    assert json.loads(failed.stdout)["metrics"]["x"]["new"]["verdict"] in {"better", "worse", "not enough evidence"}
+    told = ab(tmp_path / "x.parquet", "--metric", "x=mean:x").stdout
+    assert "not to be trusted" in told and "No arm wins or loses by what follows" in told.splitlines()[0]
     planned = json.loads(ab(tmp_path / "x.parquet", *metric, "--shares", "old=2,new=1").stdout)
     assert planned["sample_ratio"] == {"p": 1.0, "passed": True}
     unknown = json.loads(ab(tmp_path / "x.parquet", *metric, "--shares", "unknown").stdout)
@@ -102,12 +106,66 @@ def test_a_design_is_registered_without_data_and_then_followed_or_not(visits, tm
     assert broken.stderr.strip().endswith("in: certainty")
 
 
+def test_a_registered_design_is_not_overwritten_and_has_its_time(visits, tmp_path):
+    plan, metric = tmp_path / "plan.json", ("--metric", "signed=binary:signed")
+    digest = ab(visits, *metric, "--register", str(plan)).stderr.partition("digest ")[2][:12]
+    kept = plan.read_text("utf-8")
+    at = json.loads(kept)["registered_at"]
+    again = ab(visits, *metric, "--register", str(plan))
+    assert f"digest {digest}, registered at {at}" in again.stderr and plan.read_text("utf-8") == kept
+    other = ab(visits, *metric, "--certainty", "0.8", "--register", str(plan))
+    assert other.exit_code == 2 and "holds another design, which differs in certainty" in other.stderr
+    assert plan.read_text("utf-8") == kept
+    used = json.loads(ab(visits, *metric, "--registered", str(plan), "--json").stdout)
+    assert (used["followed"], used["registered_at"], used["design_digest"][:12]) == (True, at, digest)
+    assert f"The design was registered at {at}." in ab(visits, *metric, "--registered", str(plan)).stdout
+    foreign = tmp_path / "letter.txt"
+    foreign.write_text("dear reader", "utf-8")
+    assert "no design" in ab(visits, *metric, "--register", str(foreign)).stderr
+    assert foreign.read_text("utf-8") == "dear reader"
+
+
+def test_in_a_workspace_a_registration_is_told_to_the_ledger_once(visits, tmp_path):
+    assert CliRunner().invoke(main, ["init", str(tmp_path / "ws")]).exit_code == 0
+    words = ("--metric", "signed=binary:signed", "--name", "button", "--workspace", str(tmp_path / "ws"))
+    for file in ("one.json", "two.json"):
+        done = ab(visits, *words, "--register", str(tmp_path / file))
+    assert "and in the ledger" in done.stderr
+    with open_bench(tmp_path / "ws") as bench:
+        (entry,) = bench.ledger.entries(kind="design.registered")
+    assert (entry.subject, entry.actor, entry.body["name"]) == ("experiment/button", bench.actor, "button")
+    assert entry.body["digest"][:12] in done.stderr
+
+
+def test_a_rule_speaks_first_and_the_days_say_whether_it_fades(visits):
+    words = ("--metric", "signed=binary:signed", "--day", "day", "--unit", "visitor")
+    told = ab(visits, *words, "--rule", "obrien-fleming:5", "--days", "10")
+    assert told.stdout.startswith(("Stopped at look", "The plan ends with look", "No answer yet after look"))
+    assert "corrected for having looked, it is" in told.stdout.splitlines()[0]
+    assert "new against old, signed: " in told.stdout and "fade" in told.stdout
+    body = json.loads(ab(visits, *words, "--rule", "obrien-fleming:5", "--json").stdout)
+    (found,) = body["sequential"]
+    assert found["arm"] == "new" and found["scale"] == "relative" and found["sentence"] in told.stdout
+    assert body["novelty"]["new"]["sentence"] in told.stdout
+    (half,) = json.loads(ab(visits, *words, "--rule", "pocock:2", "--days", "18", "--json").stdout)["sequential"]
+    assert len(half["steps"]) == 1 and half["day"] == "9"
+    early = ab(visits, *words, "--rule", "pocock:2", "--days", "40")
+    assert early.exit_code == 2 and "the data has 10 days, and pocock:2 looks first on day 20" in early.stderr
+    assert "sequential" not in json.loads(ab(visits, *words, "--json").stdout)
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
+        (["--metric", "x=mean:spend", "--rule", "pocock:5"], "the rule pocock:5 needs the days"),
+        (["--metric", "x=mean:spend", "--rule", "now", "--day", "day"], "'now' is no stopping rule"),
+        (["--metric", "x=ratio:spend/orders", "--rule", "fixed", "--day", "day"], "a rule looks at means"),
         (["--metric", "x=binary:nowhere"], "there is no column nowhere"),
         (["--metric", "x=binary:orders"], "'orders' is not 0 or 1 for every unit"),
-        (["--metric", "x=mean:note"], "Could not convert"),
+        (
+            ["--metric", "x=mean:note"],
+            "'text', which is no number",
+        ),
         (["--metric", "x"], "'x' is no metric"),
         (["--metric", "x=median:spend"], "of kind 'median'"),
         (["--metric", "x=mean:spend", "--lower", "y"], "lower names 'y'"),

@@ -51,13 +51,27 @@ def test_an_empty_archive_says_how_it_is_filled(empty):
 
 @pytest.mark.parametrize("command", [("archive",), ("archive", "search")])
 def test_what_names_no_command_is_searched_for(workspace, command):
-    found = json.loads(ask(*command, "FORM", "noticed", "--failed", "--json", "--workspace", workspace).stdout)
+    found = json.loads(ask(*command, "FORM", "noticed", "--json", "--workspace", workspace).stdout)
     assert found
-    assert all(past["lesson"] == "Nobody noticed" and past["failed"] for past in found)
+    assert all(past["lesson"] == "Nobody noticed" for past in found)
     shown = ask(*command, "fewer fields", "--workspace", workspace)
-    assert "Fewer fields help" in shown.stdout and "without a better arm" in shown.stderr
+    assert "Fewer fields help" in shown.stdout and "with a better arm" in shown.stderr
     none = ask(*command, "nothing of the kind", "--workspace", workspace)
     assert (none.exit_code, none.stdout) == (0, "") and "no experiment in the archive matches" in none.stderr
+
+
+def test_failed_is_the_verdict_and_unsettled_is_another(workspace):
+    listed = {
+        options: json.loads(ask("archive", *options, "--json", "--workspace", workspace).stdout)
+        for options in ((), ("--failed",), ("--unsettled",), ("--failed", "--unsettled"))
+    }
+    verdicts = {options: {past["verdict"] for past in found} for options, found in listed.items()}
+    assert verdicts[("--failed",)] == {"fail"} and verdicts[("--unsettled",)] == {"not enough evidence"}
+    both = len(listed[("--failed",)]) + len(listed[("--unsettled",)])
+    won = sum(past["verdict"] == "pass" for past in listed[()])
+    assert len(listed[("--failed", "--unsettled")]) == both == 40 - won
+    told = f"40 experiments: {won} with a better arm, {len(listed[('--failed',)])} failed, "
+    assert ask("archive", "--workspace", workspace).stderr.startswith(told)
 
 
 def test_days_and_metrics_narrow_the_list(workspace):
@@ -84,22 +98,22 @@ def test_the_prior_is_told_shown_and_drawn(workspace, tmp_path):
     picture = tmp_path / "prior.png"
     told = ask("archive", "prior", "conversion", "--png", picture, "--workspace", workspace)
     assert told.stdout.startswith("Learned from 40 past tests of conversion (40 effects): nine of ten true effects lie")
-    assert "raw, standard error 1.0 %" in told.stdout
+    assert "raw, standard error 1.0\u00a0%" in told.stdout
     assert picture.read_bytes().startswith(b"\x89PNG")
     body = json.loads(
         ask("archive", "prior", "conversion", "--excluding", "form-3", "--json", "--workspace", workspace).stdout
     )
-    assert (body["experiments"], body["weak"], body["scale"]) == (39, False, "relative")
+    assert (body["experiments"], body["taught"], body["scale"]) == (39, True, "relative")
     assert sum(c["weight"] for c in body["components"]) == pytest.approx(1)
     unknown = ask("archive", "prior", "revenue", "--workspace", workspace)
     assert unknown.exit_code == 2 and "hint: it knows conversion" in unknown.stderr
 
 
-def test_below_ten_experiments_the_weak_prior_says_so(empty, tmp_path):
+def test_below_ten_experiments_the_cautious_prior_says_so(empty, tmp_path):
     (tmp_path / "few.csv").write_text("experiment,metric,effect,error\na,sales,0.1,0.1\n")
     ask("archive", "import", tmp_path / "few.csv", "--workspace", empty)
     told = ask("archive", "prior", "sales", "--workspace", empty).stdout
-    assert told.startswith("Only 1 of the 10 past tests of sales that learning needs. Instead: a weak prior")
+    assert told.startswith("Only 1 of the 10 past tests of sales that learning needs; instead: a cautious prior")
 
 
 def test_a_dry_run_and_a_second_import_add_nothing(workspace, tmp_path):

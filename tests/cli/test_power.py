@@ -38,7 +38,10 @@ def test_a_rule_is_described_at_this_traffic():
 def test_a_fall_is_told_as_one():
     assert told("--effect", -0.03, "--days", 14)["effect"] == -0.03
     done = power("--baseline", 0.1, "--per-day", 20_000, "--effect", -0.03)
-    assert "find a change by −3.00 % with a chance of 80 %" in done.output and "ships a change that does" in done.output
+    assert (
+        "find a change by −3.00\u00a0% with a chance of 80\u00a0%" in done.output
+        and "ships a change that does" in done.output
+    )
 
 
 def test_other_kinds_arms_clusters_and_covariates_are_counted():
@@ -58,7 +61,8 @@ def test_other_kinds_arms_clusters_and_covariates_are_counted():
         (("--effect", 0.03, "--rule", "pocock"), "write pocock:5"),
         (("--effect", 0.03, "--kind", "mean"), "needs the variance"),
         (("--effect", 0.03, "--variance", 3), "follows from the share"),
-        (("--effect", 0.03, "--shares", "1,x"), "examples"),
+        (("--effect", 0.03, "--shares", "1,x"), "shares are '1,x'; each must be a number\nhint: name no arms"),
+        (("--effect", 0.03, "--correlation", 2), "correlation is 2; it must lie in (-1, 1)"),
         (("--effect", 0.03, "--arms", 1), "at least 2"),
         (("--effect", 12), "relative"),
         (("--effect", 0.03, "--power", 0.3), "power is 0.3"),

@@ -209,3 +209,12 @@ def test_a_run_that_fails_says_why_and_how_far_it_came(tmp_path, workspace, flag
         assert json.loads(result.stdout)["status"] == "failed"
     else:
         assert result.stdout == ""
+
+
+@pytest.mark.slow
+def test_an_error_of_ours_in_a_cell_is_told_with_its_hint(workspace, tmp_path):
+    raises = "from workbench.errors import Misuse\nraise Misuse(f'n is {n}; at least 5 are needed', hint='-p n=5')"
+    path = write_notebook(tmp_path / "few.ipynb", READS, raises)
+    result = ask("run", path, "--workspace", workspace)
+    assert result.exit_code == 1
+    assert "few failed: cell 3 failed: n is 3; at least 5 are needed\nhint: -p n=5\n" in result.stderr

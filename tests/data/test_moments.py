@@ -185,7 +185,8 @@ def test_errors_respect_clusters_as_statsmodels_does():
 def test_clusters_add_exactly_over_shards_and_segments():
     frames = [families(seed) for seed in (1, 2, 3)]
     whole = clustered(pd.concat(frames))
-    added = clustered(frames[0]) + (clustered(frames[1]) + clustered(frames[2]))
+    rest = clustered(frames[1]).plus(clustered(frames[2]), disjoint_clusters=True)
+    added = clustered(frames[0]).plus(rest, disjoint_clusters=True)
     cut = clustered(pd.concat(frames), segments=["place"])
     for other in (added, cut.by_arm):
         for arm in "ab":
@@ -282,7 +283,7 @@ def test_an_arms_value_is_never_sql():
 
 
 def test_it_comes_back_from_json_and_parquet_to_the_last_bit(tmp_path):
-    for cube in (SHARDS[3], clustered(families(1)) + clustered(families(2))):
+    for cube in (SHARDS[3], clustered(families(1)).plus(clustered(families(2)), disjoint_clusters=True)):
         text = cube.as_json()
         assert MomentCube.from_json(text).as_json() == text
         cube.to_parquet(tmp_path / "cube.parquet")
@@ -317,10 +318,10 @@ def test_cubes_of_different_things_do_not_add():
 FAULTY = {
     "a missing column": ({"measures": [Measure("x", "lost")]}, "no column lost"),
     "a text for a number": ({"measures": [Measure("x", "text")]}, "could not be scanned"),
-    "a missing number": ({"measures": [Measure("x", "holes")]}, "1 rows have no finite number in 'holes'"),
+    "a missing number": ({"measures": [Measure("x", "holes")]}, "1 row has no finite number in 'holes'"),
     "an infinite number": ({"measures": [Measure("x", "endless")]}, "no finite number"),
-    "a unit in two arms": ({"measures": [Measure("x", "x")], "unit": "who"}, "1 units are in more than one arm"),
-    "no arm": ({"measures": [Measure("x", "x")], "arm": "gaps"}, "1 rows have no arm"),
+    "a unit in two arms": ({"measures": [Measure("x", "x")], "unit": "who"}, "1 unit is in more than one arm"),
+    "no arm": ({"measures": [Measure("x", "x")], "arm": "gaps"}, "1 row has no arm"),
     "no row in the arms": ({"measures": [Measure("x", "x")], "arms": ["z"]}, "no row in these arms"),
     "a cluster without units": ({"measures": [Measure("x", "x")], "cluster": "who"}, "without a unit"),
     "a measure twice": ({"measures": [Measure("x", "x"), Measure("x", "x")]}, "none twice"),
@@ -329,7 +330,7 @@ FAULTY = {
     "no arms at all": ({"measures": [Measure("x", "x")], "arms": []}, "list of arms is empty"),
     "a cluster in two arms": (
         {"measures": [Measure("x", "x")], "unit": "id", "cluster": "home"},
-        "clusters lie in more than one arm",
+        "cluster lies in more than one arm",
     ),
 }
 
@@ -372,7 +373,7 @@ def test_a_cap_is_a_quantile_of_the_units_numbers_over_all_arms():
 
 @pytest.mark.parametrize(
     ("column", "share", "said"),
-    [("spend", 1.0, "share is 1.0"), ("lost", 0.9, "no column lost"), ("gap", 0.9, "1 rows")],
+    [("spend", 1.0, "share is 1.0"), ("lost", 0.9, "no column lost"), ("gap", 0.9, "1 row has")],
 )
 def test_a_cap_that_cannot_be_had_is_refused(column, share, said):
     frame = families(1).assign(gap=[np.nan, *[1.0] * (len(families(1)) - 1)])
@@ -431,7 +432,7 @@ def test_few_whole_numbers_are_counted_and_give_the_same_cube(tmp_path):
 
 def test_a_missing_whole_number_is_refused_too(tmp_path):
     pd.DataFrame({"arm": ["a", "a"], "x": pd.array([1, None], dtype="Int64")}).to_parquet(tmp_path / "it.parquet")
-    with pytest.raises(Misuse, match="1 rows have no finite number in 'x'"):
+    with pytest.raises(Misuse, match="1 row has no finite number in 'x'"):
         MomentCube.scan(tmp_path / "it.parquet", arm="arm", measures=[Measure("x", "x")])
 
 

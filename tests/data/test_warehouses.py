@@ -91,6 +91,7 @@ PLANS = {
     "segments and days": {"segments": ["place"], "day": "day"},
     "units": {"unit": "who", "segments": ["place"], "day": "day"},
     "clusters": {"unit": "who", "cluster": "home", "segments": ["place"]},
+    "clusters and days": {"unit": "who", "cluster": "home", "segments": ["place"], "day": "day"},
     "one arm": {"unit": "who", "arms": ["it's b"]},
 }
 
@@ -113,6 +114,26 @@ def test_postgresql_gives_the_cube_that_duckdb_gives(connection, name):
                 assert getattr(other, field) == pytest.approx(getattr(one, field), rel=rough), (measure.name, field)
         names = ["spend", "visits", "bought"]
         np.testing.assert_allclose(there.moments(names, arm)[2], here.moments(names, arm)[2], rtol=1e-9, atol=1e-12)
+        for one, other in zip(here.series("spend", arm).cumulative, there.series("spend", arm).cumulative, strict=True):
+            assert (other.n, other.error) == (one.n, pytest.approx(one.error, rel=1e-10))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("early", "late", "first"),
+    [
+        ("2", "10", "2"),
+        ("'2026-09-30'::date", "'2026-10-01'::date", "2026-09-30"),
+        ("'2026-01-31 23:30'::timestamp", "'2026-02-01 00:30'::timestamp", "2026-01-31"),
+        ("'2026-02-01 00:30+01'::timestamptz", "'2026-02-01 02:30+01'::timestamptz", "2026-01-31"),
+    ],
+)
+@pytest.mark.parametrize("cluster", [None, "home"])
+def test_a_units_day_is_its_first_or_its_clusters_first_there_too(connection, early, late, first, cluster):
+    query = f"SELECT * FROM (VALUES ('a', 1, 1, 1.0, {late}), ('a', 1, 1, 2.0, {early}), ('a', 2, 1, 2.0, {late}))"
+    source = Warehouse(connection, f"{query} AS t (arm, who, home, x, day)", "postgres")
+    cube = MomentCube.scan(source, arm="arm", measures=[Measure("x", "x")], unit="who", cluster=cluster, day="day")
+    assert cube.days[0] == first and list(cube.by_day.units.n) == ([2] if cluster else [1, 1])
 
 
 @pytest.mark.slow
@@ -193,16 +214,16 @@ def test_an_arm_with_a_backslash_is_refused():
 
 FAULTY = {
     "a missing column": ({"measures": [Measure("x", "lost")]}, Misuse, "no column lost"),
-    "a missing number": ({"measures": [Measure("x", "holes")]}, Misuse, "1 rows have no finite number in 'holes'"),
+    "a missing number": ({"measures": [Measure("x", "holes")]}, Misuse, "1 row has no finite number in 'holes'"),
     "an infinite number": ({"measures": [Measure("x", "endless")]}, Misuse, "2 rows have no finite number"),
     "a unit in two arms": ({"measures": [Measure("x", "x")], "unit": "who"}, Misuse, "more than one arm"),
-    "no arm": ({"measures": [Measure("x", "x")], "arm": "gaps"}, Misuse, "1 rows have no arm"),
+    "no arm": ({"measures": [Measure("x", "x")], "arm": "gaps"}, Misuse, "1 row has no arm"),
     "no row in the arms": ({"measures": [Measure("x", "x")], "arms": ["z"]}, Misuse, "no row in these arms"),
     "a text for a number": ({"measures": [Measure("x", "gaps")]}, EngineError, "refused the scan"),
     "a cluster in two arms": (
         {"measures": [Measure("x", "x")], "unit": "id", "cluster": "home"},
         Misuse,
-        "1 clusters lie in more than one arm",
+        "1 cluster lies in more than one arm",
     ),
 }
 

@@ -79,6 +79,19 @@ def test_of_each_kind_the_finding_recorded_last_counts(ledger):
     assert dossier(ledger, "lending", 2).findings == {"performance": new, "drift": other}
 
 
+def test_a_policy_is_never_told_of_what_rests_on_made_up_data(ledger):
+    real, made_up = finding(f1=Figure(0.7)), replace(finding(f1=Figure(0.99)), details={"simulated": True})
+    for found in (real, made_up, replace(finding("fairness"), details={"simulated": True})):
+        record(ledger, found)
+    assert Finding.from_body(made_up.as_body()).simulated and not real.simulated
+    known_of = dossier(ledger, "lending", 2)
+    assert known_of.findings == {"performance": real}
+    asked = as_input(
+        known_of, action="promote", champion=None, was_champion=False, now=START, actor="analyst", why="better"
+    )
+    assert asked["metrics"] == {"f1": 0.7} and set(asked["evidence"]) == {"performance"}
+
+
 def test_recorded_last_counts_even_where_it_was_found_earlier(ledger):
     late, early = finding(at=START + timedelta(days=9), f1=Figure(0.7)), finding(at=START, f1=Figure(0.8))
     record(ledger, late)

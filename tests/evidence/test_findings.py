@@ -6,14 +6,25 @@ import numpy as np
 import pandas as pd
 
 from workbench.audits import Expectations, audit_drift, audit_fairness, audit_performance, audit_quality
+from workbench.audits.calibration import audit_calibration
+from workbench.audits.cause import audit_cause
+from workbench.audits.predictions import audit_predictions
+from workbench.audits.skew import check_skew
+from workbench.audits.versions import compare_versions
 from workbench.data import CountCube, Profile
+from workbench.data.drop_worlds import drop_world
 from workbench.evidence import (
     Finding,
+    calibration_finding,
+    cause_finding,
+    comparison_finding,
     drift_finding,
     experiment_finding,
     fairness_finding,
     performance_finding,
+    prediction_finding,
     quality_finding,
+    skew_finding,
 )
 from workbench.experiments import Design, Metric, analyse, parse_metrics
 from workbench.ledger import canonical
@@ -74,7 +85,16 @@ def test_a_performance_finding_has_the_policys_f1_and_the_yardstick():
     label = np.array([0, 1, 1, 1] * 50)
     audit = audit_performance(label, np.tile([0.2, 0.9, 0.8, 0.4], 50), 0.5, rng=np.random.default_rng(0))
     finding = same_again(performance_finding(audit, subject="lending", data_digest="d", run_id="r", at=AT))
-    assert set(finding.figures) == {"accuracy", "precision", "recall", "f1", "auc", "brier"}
+    assert set(finding.figures) == {
+        "accuracy",
+        "precision",
+        "recall",
+        "f1",
+        "auc",
+        "brier",
+        "log_loss",
+        "calibration_error",
+    }
     assert finding.figures["f1"].low < finding.figures["f1"].value == 0.8
     assert finding.details["confusion"] == {"tn": 50, "fp": 0, "fn": 50, "tp": 100}
     assert finding.details["always_yes"]["accuracy"] == 0.75
@@ -127,3 +147,35 @@ def test_an_experiments_finding_has_an_effect_for_each_arm_but_the_control():
     (figure,) = finding.figures.values()
     assert figure.low < figure.value < figure.high
     assert 0 < figure.probability < 1
+
+
+def test_a_comparison_carries_the_chance_that_the_challenger_is_better():
+    label, old = np.tile([0, 1], 200), np.tile([0, 1, 1, 1], 100)
+    found = compare_versions(label, old, label, rng=np.random.default_rng(0))
+    finding = same_again(comparison_finding(found, subject="lending", data_digest="d", run_id="r", at=AT))
+    assert (finding.kind, finding.verdict) == ("comparison", "pass")
+    assert finding.figures["gain.accuracy"].value == 0.25
+    assert finding.figures["gain.accuracy"].probability > 0.999
+
+
+def test_calibration_and_given_predictions_carry_their_figures():
+    rng = np.random.default_rng(0)
+    chance = rng.beta(2, 2, 2000)
+    label = (rng.random(2000) < chance).astype(int)
+    about = {"subject": "lending", "data_digest": "d", "run_id": "r", "at": AT}
+    calibrated = same_again(calibration_finding(audit_calibration(label, chance), **about))
+    assert calibrated.figures["calibration_error"].target == 0.05
+    given = same_again(prediction_finding(audit_predictions(label, chance > 0.5, chance, rng=rng), **about))
+    assert given.kind == "performance" and given.figures["accuracy"].probability > 0.99
+
+
+def test_skew_and_causes_carry_what_differs_and_what_it_cost():
+    frame = pd.DataFrame({"income": np.arange(100.0)})
+    about = {"subject": "lending", "data_digest": "d", "run_id": "r", "at": AT}
+    skew = same_again(skew_finding(check_skew(frame, frame * 12), **about))
+    assert skew.verdict == "fail" and skew.figures["differing.income"].value == 0.99
+    before, now = drop_world("income stops", rows=600, rng=np.random.default_rng(0))
+    audit = audit_cause(before, now, label="repaid", prediction="answer", rng=np.random.default_rng(0))
+    causes = same_again(cause_finding(audit, **about))
+    assert causes.figures["data_quality.income"].low > 0
+    assert {"drop", "relation", "inputs.age"} <= set(causes.figures)

@@ -104,7 +104,7 @@ def test_it_answers_for_another_file(monkeypatch, tmp_path):
     assert finding.figures["bought.new.effect"].probability > 0.99
     assert hands.numbers["sample_ratio.p"] == 1.0
     assert json.loads(hands.files["analysis.json"])["sample_ratio"]["passed"] is True
-    assert hands.said["sentence"].startswith("new against old: bought higher by 0.0")
+    assert hands.said["sentence"].startswith("For bought: new against old: bought higher by 0.0")
     assert Finding.from_body(json.loads(json.dumps(finding.as_body()))).digest == finding.digest
 
 
@@ -112,7 +112,7 @@ def test_on_rand_it_tells_the_story(monkeypatch):
     hands = run(monkeypatch, second_engine=False)
     assert hands.said["data"][2] == 6822 + 4065 + 1401 + 3727
     assert hands.numbers["visits.95.effect"] == pytest.approx(-1.3204, abs=1e-4)
-    assert "visits a year lower by 1.32 (37 %), between 0.993 and 1.65" in hands.said["sentence"]
+    assert "visits a year lower by 1.32 (37\u00a0%), between 0.993 and 1.65" in hands.said["sentence"]
     assert "family" in hands.said["lesson"]
     assert hands.files["differences.png"].startswith(b"\x89PNG")
     assert {"design.json", "moments.json", "analysis.json", "differences.png"} == set(hands.files)

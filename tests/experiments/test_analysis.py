@@ -78,6 +78,24 @@ def test_a_failed_filling_stands_first_and_fails():
     assert found.metrics["sign-up"].arms["b"].verdict == "better"
 
 
+def test_a_planned_arm_that_got_nobody_fails_the_check():
+    design = dataclasses.replace(PLAIN, shares={"a": 1, "b": 1, "c": 1})
+    found = analyse(design.scan(binary((10, 200), (20, 200))), design)
+    assert found.sample_ratio.passed is False and found.sample_ratio.observed == {"a": 200, "b": 200, "c": 0}
+    assert found.sentence.startswith("The arms were not filled as planned") and found.verdict == "fail"
+
+
+def test_an_arm_that_was_to_get_nobody_may_be_absent():
+    design = dataclasses.replace(PLAIN, shares={"a": 1, "b": 1, "never": 0})
+    assert analyse(design.scan(binary((10, 200), (20, 210))), design).sample_ratio.passed is True
+
+
+def test_shares_of_arms_that_are_not_compared_do_not_matter():
+    frame = pd.concat([binary((10, 200), (20, 200)), pd.DataFrame({"arm": ["c"] * 50, "signed": [0] * 50})])
+    design = dataclasses.replace(PLAIN, arms=("a", "b"), shares={"a": 1, "b": 1, "c": 4})
+    assert analyse(design.scan(frame), design).sample_ratio.passed is True
+
+
 def test_arms_that_differed_beforehand_stand_first_and_fail():
     rng = np.random.default_rng(1)
     frame = pd.DataFrame({"arm": np.repeat(["a", "b"], 300), "signed": rng.integers(0, 2, 600)})
@@ -202,7 +220,7 @@ def test_segments_must_hold_both_arms():
 def test_lessons_say_what_the_precautions_changed(cube, rand):
     inside = {"visits": within_segments(cube, "visits", "0 %", ARMS[1:])}
     said = " ".join(words.lessons(rand, inside))
-    assert "respect family" in said and "21 % too small" in said
+    assert "respect family" in said and "21\u00a0% too small" in said
     assert "within them 50 % differs from 0 % by −1.35" in said
     assert "could not be checked. The arms agree" in said
     assert "For spend, plain means have intervals" in said

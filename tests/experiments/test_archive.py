@@ -19,7 +19,7 @@ from workbench.experiments.archive import decide
 from workbench.experiments.past import ArmEffect, Past
 from workbench.ledger import Ledger
 from workbench.stats.effects import EffectPrior, effect_posterior
-from workbench.stats.learning import WEAK
+from workbench.stats.learning import CAUTIOUS
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
@@ -45,7 +45,7 @@ def look(tmp_path, ledger):
     """Commits one look at an experiment, as a notebook's run does it; its result."""
     numbers = iter(range(1000))
 
-    def at(name, *, days=0, shares=None, hypothesis="", lift=0.0, n=400, seed=0, decision=None, lesson=""):
+    def at(name, *, days=0, shares=None, hypothesis="", lift=0.0, n=400, seed=0, simulated=False, **said):
         number = next(numbers)
         rng = np.random.default_rng(seed)
         rows = pd.DataFrame({"arm": np.repeat(["control", "new"], n)})
@@ -65,10 +65,11 @@ def look(tmp_path, ledger):
         record.file("moments.json", cube.as_json())
         record.sentence(analysis.sentence)
         record.finding(experiment_finding(analysis, run_id=run_id, at=now))
-        if decision:
-            record.decision(*decision)
-        if lesson:
-            record.lesson(lesson)
+        record.data("orders", cube.digest, cube.rows, simulated=simulated)
+        if "decision" in said:
+            record.decision(*said["decision"])
+        if "lesson" in said:
+            record.lesson(said["lesson"])
         record.close()
         commit_run(folder, state, tracking=Tracking(), ledger=ledger, actor="ada", now=now)
         return analysis
@@ -152,8 +153,49 @@ def test_two_hypotheses_under_one_name_are_two_experiments(look, ledger, tmp_pat
     look("experiment", hypothesis="Fewer fields help")
     look("experiment", days=1, hypothesis="A bigger button helps")
     archive = Archive.read(ledger, tmp_path)
-    assert [p.hypothesis for p in archive] == ["A bigger button helps", "Fewer fields help"]
-    assert archive.named("experiment").hypothesis == "A bigger button helps"
+    newer, older = archive
+    assert (newer.hypothesis, older.hypothesis) == ("A bigger button helps", "Fewer fields help")
+    for one in (newer, older):
+        assert archive.named(one.key) is archive.named(one.run_id) is one
+    with pytest.raises(Misuse, match="2 experiments are called 'experiment'") as refused:
+        archive.named("experiment")
+    assert all(part in str(refused.value) for part in (newer.key, older.key, "Fewer fields help"))
+
+
+def test_a_key_stands_through_further_looks_and_takes_the_decision_to_its_own(look, ledger, tmp_path):
+    look("experiment", hypothesis="Fewer fields help")
+    (first,) = Archive.read(ledger, tmp_path)
+    look("experiment", days=1, hypothesis="A bigger button helps")
+    look("experiment", days=2, hypothesis="Fewer fields help", seed=1)
+    found = Archive.read(ledger, tmp_path).named(first.key)
+    assert (found.looks, found.run_id != first.run_id) == (2, True)
+    decide(ledger, found, "stop", why="no gain", actor="ada", now=START + timedelta(days=3))
+    assert {p.hypothesis: p.decision for p in Archive.read(ledger, tmp_path)} == {
+        "Fewer fields help": "stop",
+        "A bigger button helps": "",
+    }
+
+
+def test_one_from_elsewhere_is_another_than_a_run_of_its_name(look, ledger, tmp_path):
+    look("form")
+    (own,) = Archive.read(ledger, tmp_path)
+    both = Archive((own, past(1, name="form")))
+    assert own.key != "form@elsewhere" and both.named("form@elsewhere") is both.pasts[1]
+    assert past(1, name="form@elsewhere").key != "form@elsewhere"
+
+
+def test_an_experiment_on_made_up_data_says_so_and_is_no_look_at_the_real_one(look, ledger, tmp_path):
+    look("shop", n=100)
+    look("shop", days=1, lift=3.0, simulated=True)
+    made_up, real = Archive.read(ledger, tmp_path)
+    assert (made_up.simulated, made_up.outcome, made_up.looks) == (True, "pass (made-up data)", 1)
+    assert (real.simulated, real.outcome, real.looks) == (False, real.verdict, 1)
+    decide(ledger, made_up, "none", why="it was made up", actor="ada", now=START + timedelta(days=2))
+    archive = Archive.read(ledger, tmp_path)
+    assert [p.decision for p in archive] == ["none", ""] and list(archive.real) == [archive.pasts[1]]
+    assert archive.sentence.endswith("; 1 of them on made-up data")
+    assert archive.table()["verdict"].iloc[0] == "pass (made-up data)"
+    assert made_up.as_json()["simulated"] is True
 
 
 def test_a_decision_may_come_later_and_outlives_another_look(look, ledger, tmp_path):
@@ -216,7 +258,6 @@ def test_all_words_must_stand_somewhere():
     )
     assert [p.name for p in archive.search("shipping margins")] == ["b"]
     assert [p.name for p in archive.search("free CONVERSION")] == ["b", "a"]
-    assert [p.name for p in archive.search("free", failed=True)] == ["b"]
     assert [p.name for p in archive.search(since=date(2026, 1, 7))] == ["b"]
     assert [p.name for p in archive.search(until=date(2026, 1, 7))] == ["a"]
     assert not archive.search(metric="revenue")
@@ -225,6 +266,17 @@ def test_all_words_must_stand_somewhere():
     with pytest.raises(Misuse, match="no experiment 'aa'") as refused:
         archive.named("aa")
     assert refused.value.hint == "did you mean a?"
+
+
+def test_what_failed_and_what_is_not_settled_are_two_things():
+    verdicts = ("pass", "fail", "not enough evidence", "fail")
+    archive = Archive(tuple(past(n, verdict=verdict) for n, verdict in enumerate(verdicts)))
+    assert [p.name for p in archive if p.failed] == ["e1", "e3"]
+    assert [p.name for p in archive if p.unsettled] == ["e2"]
+    assert [p.name for p in archive.search(verdicts=["fail"])] == ["e1", "e3"]
+    assert [p.name for p in archive.search(verdicts=["fail", "not enough evidence"])] == ["e1", "e2", "e3"]
+    assert archive.sentence == "4 experiments: 1 with a better arm, 2 failed, 1 not settled"
+    assert Archive(archive.pasts[:1]).sentence.startswith("1 experiment: ")
 
 
 # what it teaches
@@ -253,6 +305,14 @@ def test_nothing_is_learned_from_an_experiment_whose_arms_could_not_be_compared(
     assert learn_prior(broken, None).experiments == 29
 
 
+def test_nothing_is_learned_from_made_up_data(archive):
+    early = ({"conversion": {"new": ArmEffect(None, None, 0.5, 0.01, None, None, "")}},)
+    mixed = Archive((*archive, *(past(100 + n, 0.5, simulated=True, earlier=early) for n in range(30))))
+    found = learn_prior(mixed, "conversion")
+    assert found == learn_prior(archive, "conversion")
+    assert learned.learn_straying(mixed, "conversion", found) == learned.learn_straying(archive, "conversion", found)
+
+
 def test_excluding_nothing_excludes_nothing(archive):
     nameless = Archive(tuple(past(i, 0.01, design_digest="", data_digest="") for i in range(12)))
     assert learn_prior(nameless, None, excluding="").experiments == 12
@@ -262,17 +322,22 @@ def test_the_shrinkage_is_said_in_words(archive):
     found = learn_prior(archive, "conversion", excluding="e0")
     said = learned.shrinkage(0.061, 0.01, found)
     after = 100 * effect_posterior(0.061, 0.01, found.prior).mean
-    assert said == f"raw +6.1 %, after 29 past tests {after:+.1f} %"
-    weak = learn_prior(archive, "revenue")
-    assert weak.weak and learned.shrinkage(0.061, 0.03, weak) == "raw +6.1 %, under a weak prior +5.5 %"
+    assert said == f"raw +6.1\u00a0%, after 29 past tests {after:+.1f}\u00a0%"
+    untaught = learn_prior(archive, "revenue")
+    assert not untaught.taught
+    assert learned.shrinkage(0.061, 0.03, untaught) == "raw +6.1\u00a0%, under a cautious prior +5.5\u00a0%"
 
 
 def test_a_prior_for_a_design_says_where_it_comes_from(archive):
     prior = learned.archive_prior(archive, "conversion")
     assert isinstance(prior, EffectPrior) and prior.scale == "relative"
-    assert prior.source.startswith("Learned from 30 past tests of conversion (30 effects): nine of ten")
-    weak = learned.archive_prior(archive, "revenue")
-    assert weak.components == WEAK.components and weak.source.startswith("None of the 10 past tests of revenue")
+    assert prior.source.startswith("learned from 30 past tests of conversion (30 effects): nine of ten")
+    untaught = learned.archive_prior(archive, "revenue")
+    assert untaught.components == CAUTIOUS.components
+    assert untaught.source == (
+        "none of the 10 past tests of revenue that learning needs; "
+        "instead: a cautious prior, effects mostly within ±30\u00a0%"
+    )
 
 
 def test_what_a_prior_is_learned_from_does_not_come_from_shrunk_numbers(look, ledger, tmp_path):

@@ -6,13 +6,13 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from workbench.errors import Misuse
 from workbench.experiments import Design, analyse, parse_metrics
 from workbench.stats.comparison import chance_above
-from workbench.stats.effects import EffectPrior, effect_posterior
+from workbench.stats.effects import EffectPrior
 from workbench.stats.proportions import beta_posterior
-from workbench.stats.twins import relative_change
 
 
 def people(**counts: tuple[int, int]) -> pd.DataFrame:
@@ -32,18 +32,38 @@ def look(frame: pd.DataFrame = TWO, **options):
     return analyse(plan.scan(frame), plan)
 
 
+def weighed(counts: dict[str, tuple[int, int]], sd: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draws of the control's share and of the others' relative effects under a normal prior, and their weights."""
+    rng = np.random.default_rng(7)
+    (x, n), *others = counts.values()
+    control = rng.beta(x + 1, n - x + 1, 1_000_000)
+    change = rng.normal(0, sd, (len(others), len(control)))
+    log = sum(
+        k * np.log(control * (1 + c)) + (m - k) * np.log1p(-control * (1 + c))
+        for (k, m), c in zip(others, change, strict=True)
+    )
+    weight = np.exp(log - log.max())
+    return control, change, weight / weight.sum()
+
+
 def test_a_relative_prior_shrinks_the_relative_effect_and_the_raw_one_stands_beside():
     prior = EffectPrior.normal(0, 0.05, scale="relative", source="43 past tests")
     found = look(priors={"yes": prior})
     arm, raw = found.metrics["yes"].arms["b"], look().metrics["yes"].arms["b"]
-    a, b = beta_posterior(400, 4000), beta_posterior(460, 4000)
-    expected = effect_posterior(*relative_change(b.mean, b.sd, a.mean, a.sd), prior)
-    assert arm.relative == pytest.approx(expected.mean, rel=1e-12)
-    assert (arm.relative_low, arm.relative_high) == pytest.approx(expected.interval(0.95), rel=1e-9)
-    assert arm.effect == pytest.approx(expected.mean * a.mean, rel=1e-12)
-    assert arm.chance_to_win == pytest.approx(expected.chance_above(0.0), rel=1e-12)
+    control, change, weight = weighed({"a": (400, 4000), "b": (460, 4000)}, 0.05)
+    order = np.argsort(change[0])
+    ends = np.interp([0.025, 0.975], np.cumsum(weight[order]), change[0][order])
+    effect = weight @ (control * change[0])
+    assert arm.effect == pytest.approx(effect, rel=5e-3)
+    assert arm.estimate == pytest.approx(weight @ (control * (1 + change[0])), rel=1e-3)
+    assert arm.relative == pytest.approx(effect / (weight @ control), rel=5e-3)
+    assert (arm.relative_low, arm.relative_high) == pytest.approx(ends, abs=1e-3)
+    assert arm.chance_to_win == pytest.approx(weight[change[0] > 0].sum(), abs=2e-3)
     assert (arm.raw.effect, arm.raw.chance_to_win) == (raw.effect, raw.chance_to_win)
-    assert "(the data alone: +15 %, with the prior +4.7 %" in arm.sentence and "prior: 43 past tests" in arm.sentence
+    assert (
+        "(the data alone: +15\u00a0%, with the prior +5.1\u00a0%" in arm.sentence
+        and "prior: 43 past tests" in arm.sentence
+    )
     assert found.metrics["minutes"].arms["b"].raw is None
     assert found.as_json()["metrics"]["yes"]["b"]["raw"]["effect"] == raw.effect
 
@@ -52,27 +72,49 @@ def test_an_absolute_prior_is_applied_in_units():
     prior = EffectPrior.student(3, 0, 0.5)
     found = look(priors={"minutes": prior}).metrics["minutes"]
     a, b = found.posteriors["a"], found.posteriors["b"]
-    expected = effect_posterior(b.mean - a.mean, np.hypot(a.sd, b.sd), prior)
-    assert found.arms["b"].effect == pytest.approx(expected.mean, rel=1e-12)
-    assert found.arms["b"].relative == pytest.approx(expected.mean / a.mean, rel=1e-12)
+    rest = np.linspace(a.mean - 8 * a.sd, a.mean + 8 * a.sd, 2001)
+    gap = np.linspace(-8, 8, 2001)[:, None] * np.hypot(a.sd, b.sd)
+    mass = stats.t.pdf(gap / 0.5, 3) * a.density(rest) * b.density(rest + gap)
+    expected = (mass * gap).sum() / mass.sum()
+    assert found.arms["b"].effect == pytest.approx(expected, rel=1e-7)
+    assert found.arms["b"].relative == pytest.approx(expected * mass.sum() / (mass @ rest).sum(), rel=1e-7)
 
 
-def test_a_flat_prior_leaves_a_large_sample_as_it_was():
-    flat = look(priors={"minutes": EffectPrior.flat()}).metrics["minutes"].arms["b"]
-    plain = look().metrics["minutes"].arms["b"]
-    for name in ("effect", "low", "high", "chance_to_win", "chance_best", "expected_loss"):
-        assert getattr(flat, name) == pytest.approx(getattr(plain, name), rel=2e-3)
+@pytest.mark.parametrize("scale", ["absolute", "relative"])
+def test_a_flat_prior_leaves_everything_as_it_was(scale):
+    few = people(a=(1, 200), b=(5, 200))
+    flat = look(few, priors={"yes": EffectPrior.flat(scale=scale)}).metrics["yes"].arms
+    assert flat == look(few).metrics["yes"].arms
+    assert flat["b"].chance_to_win == pytest.approx(0.93914, abs=5e-6)
+
+
+@pytest.mark.parametrize("scale", ["absolute", "relative"])
+def test_a_wide_prior_leaves_exact_shares_exact(scale):
+    few = people(a=(1, 200), b=(5, 200))
+    wide = look(few, priors={"yes": EffectPrior.normal(0, 1e7, scale=scale)}).metrics["yes"].arms
+    plain = look(few).metrics["yes"].arms
+    for name in ("low", "high", "chance_to_win", "chance_best", "expected_loss"):
+        assert getattr(wide["b"], name) == pytest.approx(getattr(plain["b"], name), abs=1e-6)
+    assert wide["b"].relative_low == pytest.approx(plain["b"].relative_low, abs=1e-6)
 
 
 def test_with_a_prior_chances_and_losses_of_many_arms_are_those_of_draws():
-    frame = people(a=(400, 4000), b=(430, 4000), c=(440, 4000))
-    found = look(frame, priors={"yes": EffectPrior.normal(0, 0.04, scale="relative")}).metrics["yes"]
-    rng = np.random.default_rng(1)
-    drawn = np.column_stack([np.zeros(400_000), *(found.effects[arm].draw(rng, 400_000) for arm in "bc")])
-    best = np.bincount(drawn.argmax(axis=1), minlength=3) / len(drawn)
-    loss = (drawn.max(axis=1)[:, None] - drawn).mean(axis=0)
+    counts = {"a": (400, 4000), "b": (430, 4000), "c": (440, 4000)}
+    found = look(people(**counts), priors={"yes": EffectPrior.normal(0, 0.04, scale="relative")}).metrics["yes"]
+    control, change, weight = weighed(counts, 0.04)
+    means = control * np.vstack([np.ones(len(control)), 1 + change])
+    best = np.bincount(means.argmax(axis=0), weights=weight, minlength=3)
+    loss = (means.max(axis=0) - means) @ weight
     assert [found.arms[arm].chance_best for arm in "abc"] == pytest.approx(list(best), abs=4e-3)
     assert [found.arms[arm].expected_loss for arm in "abc"] == pytest.approx(list(loss), rel=0.02)
+
+
+def test_with_a_prior_arms_that_are_alike_share_the_chance_to_be_best():
+    found = look(
+        pd.concat([people(a=(400, 4000)).assign(arm=arm) for arm in "abc"]),
+        priors={"yes": EffectPrior.normal(0, 1000)},
+    ).metrics["yes"]
+    assert [arm.chance_best for arm in found.arms.values()] == pytest.approx([1 / 3] * 3, abs=1e-6)
 
 
 def test_a_relative_prior_needs_a_control_above_zero():
@@ -97,15 +139,17 @@ def test_the_region_that_matters_is_exact():
 def test_a_difference_too_small_to_matter_is_called_so():
     found = look(people(a=(4000, 40_000), b=(4010, 40_000)), rope=0.1)
     arm = found.metrics["yes"].arms["b"]
-    assert arm.verdict == "no difference that matters" and "within 10 %, too little to matter" in arm.sentence
+    assert arm.verdict == "no difference that matters" and "within 10\u00a0%, too little to matter" in arm.sentence
     assert found.verdict == "not enough evidence"
 
 
 def test_with_a_prior_the_region_is_the_shrunk_effects():
     prior = EffectPrior.normal(0, 0.02, scale="relative")
     found = look(rope=0.01, priors={"yes": prior}).metrics["yes"]
-    effect, base = found.effects["b"], found.posteriors["a"].mean
-    assert found.arms["b"].rope.inside == pytest.approx(effect.chance_within(-0.01 * base, 0.01 * base))
+    _, (change,), weight = weighed({"a": (400, 4000), "b": (460, 4000)}, 0.02)
+    rope = found.arms["b"].rope
+    assert rope.inside == pytest.approx(weight[abs(change) < 0.01].sum(), abs=3e-3)
+    assert rope.below + rope.inside + rope.above == pytest.approx(1, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -148,10 +192,55 @@ def test_guardrails_hold_back_a_harmful_arm_as_often_as_they_say():
     assert np.mean(kept) == pytest.approx(0.05, abs=0.03)
 
 
-def test_a_guardrail_needs_a_control_above_zero():
-    frame = TWO.assign(minutes=TWO["minutes"] - TWO["minutes"].mean())
-    with pytest.raises(Misuse, match="not surely above zero"):
-        look(frame, metrics=parse_metrics("yes=binary:yes, minutes=mean:minutes", guardrails="minutes"))
+@pytest.mark.parametrize(
+    ("minutes", "reason"),
+    [
+        (TWO["minutes"] - TWO["minutes"].mean(), "its mean in a is not surely above zero"),
+        (0.0, "all 4000 values are equal; their spread is not known"),
+    ],
+)
+def test_a_guardrail_that_cannot_be_told_is_not_proven_and_the_rest_goes_on(minutes, reason):
+    metrics = parse_metrics("yes=binary:yes, minutes=mean:minutes", guardrails="minutes")
+    found = look(TWO.assign(minutes=minutes), metrics=metrics, loss_threshold=0.01)
+    (guard,) = found.guardrails
+    assert (guard.chance_of_harm, guard.passed, guard.broken) == (None, False, False)
+    assert f"b is not shown to keep the guardrail minutes: {reason}" in found.sentence
+    assert found.verdict == "not enough evidence" and found.metrics["yes"].arms["b"].verdict == "better"
+    assert found.metrics["yes"].choice is None
+    assert "minutes.b.harm" not in found.evidence() and "minutes.b.harm" not in found.figures()
+    json.loads(found.as_text())
+
+
+def test_another_mistake_in_a_guardrail_is_still_refused():
+    metrics = parse_metrics("yes=binary:yes, minutes=binary:minutes", guardrails="minutes")
+    with pytest.raises(Misuse, match="is not 0 or 1"):
+        look(metrics=metrics)
+
+
+def test_no_arm_is_chosen_that_breaks_a_guardrail():
+    frame = TWO.assign(minutes=np.where(TWO["arm"] == "b", 0.8, 1.0) * TWO["minutes"])
+    metrics = parse_metrics("yes=binary:yes, minutes=mean:minutes", guardrails="minutes=0.05")
+    found = look(frame, metrics=metrics, loss_threshold=0.01)
+    assert found.verdict == "fail" and found.metrics["yes"].choice is None
+    assert "Arm b breaks" in found.sentence
+    assert "No arm can be chosen yet (b left out, for want of a guardrail): even a costs" in found.sentence
+    assert "can be chosen:" not in found.sentence and "choice" not in found.as_json()["models"]["yes"]
+
+
+def test_no_arm_is_chosen_while_a_check_fails():
+    found = look(people(a=(400, 4000), b=(560, 5000)), loss_threshold=0.5, shares="equal")
+    assert found.sample_ratio.passed is False and found.metrics["yes"].choice is None
+    assert found.sentence.endswith("No arm can be chosen while the check above fails.")
+
+
+def test_two_units_an_arm_have_no_expected_loss():
+    frame = pd.DataFrame({"arm": ["a", "a", "b", "b"], "minutes": [1.0, 2.0, 4.0, 6.0]})
+    found = look(frame, metrics=parse_metrics("minutes=mean:minutes"), loss_threshold=0.01)
+    arm = found.metrics["minutes"].arms["b"]
+    assert arm.expected_loss is None and found.as_json()["metrics"]["minutes"]["b"]["expected_loss"] is None
+    assert arm.chance_best == arm.chance_to_win
+    assert "without end" in found.sentence and "without end" in found.metrics["minutes"].note
+    assert not any(name.endswith("expected_loss") for name in found.figures())
 
 
 def test_an_arm_is_chosen_where_being_wrong_costs_little():

@@ -122,6 +122,12 @@ def test_a_design_says_in_what_it_differs_from_the_registered_one():
             design.differing(text)
 
 
+@pytest.mark.parametrize("text", ["a=nan, b=1", "a=1, b=inf"])
+def test_a_share_that_is_not_finite_is_refused(text):
+    with pytest.raises(Misuse, match="is not finite"):
+        parse_shares(text)
+
+
 def test_equal_shares_are_a_word():
     assert parse_shares("equal") == "equal"
 

@@ -69,9 +69,9 @@ def test_a_belief_on_another_scale_and_a_cost_of_nothing_are_refused():
 
 def test_sizes_keep_two_digits_and_never_vanish():
     assert [amount(v, "relative") for v in (0.5, 0.05, 0.005, 0.0005, 1e-7)] == [
-        "50 %",
-        "5.0 %",
-        "0.50 %",
-        "0.050 %",
-        "under 0.001 %",
+        "50\u00a0%",
+        "5.0\u00a0%",
+        "0.50\u00a0%",
+        "0.050\u00a0%",
+        "under 0.001\u00a0%",
     ]

@@ -9,7 +9,9 @@ import pytest
 from workbench.errors import Misuse
 from workbench.experiments import Design, analyse, parse_metrics, words
 from workbench.experiments.tables import rows
+from workbench.stats.joint import Joint
 from workbench.stats.moments import Sample
+from workbench.stats.ratio import ratio_of
 from workbench.stats.twins import welch
 
 
@@ -66,8 +68,30 @@ def test_a_noisy_denominator_asks_to_look_at_fieller():
     rows = pd.DataFrame({"arm": ["a", "b"] * 60, "x": rng.gamma(1, 1, 120), "y": rng.gamma(0.2, 1, 120)})
     plan = Design("noisy", arm="arm", control="a", metrics=parse_metrics("r=ratio:x/y"))
     found = analyse(plan.scan(rows), plan)
-    assert "look at Fieller's interval" in found.metrics["r"].note
+    assert "look at Fieller's interval of its ratio" in found.metrics["r"].note
     assert found.as_json()["models"]["r"]["fieller"]["a"][0] < found.metrics["r"].arms["a"].mean
+
+
+def test_a_denominator_that_may_be_zero_is_seen_in_the_table():
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame({"arm": ["a", "b"] * 40, "x": rng.normal(5, 1, 80), "y": rng.normal(0.1, 1, 80)})
+    plan = Design("noisy", arm="arm", control="a", metrics=parse_metrics("r=ratio:x/y"))
+    found = analyse(plan.scan(frame), plan)
+    assert found.metrics["r"].note.count("lies within 3 errors of zero") == 2
+    assert "Fieller's interval of its ratio, anything" in found.metrics["r"].note
+    assert rows(found)[0]["mean"].endswith("(Fieller: anything)")
+
+
+def test_a_ratios_twin_errs_as_seldom_with_five_units_as_with_many():
+    """It was taken for normal at any number: one null in ten was found."""
+    rng = np.random.default_rng(3)
+    numbers = np.stack([rng.normal(size=(1000, 2, 5)), 2 + rng.poisson(1, (1000, 2, 5))], axis=-1)
+    tests = [welch(*(ratio_of(Joint.of(arm)) for arm in pair)) for pair in numbers]
+    assert np.mean([test.p < 0.05 for test in tests]) <= 0.06
+    frame = pd.DataFrame(numbers[0].reshape(10, 2), columns=["x", "y"]).assign(arm=["b"] * 5 + ["a"] * 5)
+    plan = Design("five", arm="arm", control="a", metrics=parse_metrics("r=ratio:x/y"))
+    test = analyse(plan.scan(frame), plan).twin["r"]["b"].test
+    assert test.method == "delta method" and (test.p, test.df) == pytest.approx((tests[0].p, tests[0].df), rel=1e-9)
 
 
 def test_adjustment_is_the_one_of_the_rows_and_says_what_it_saved(shop, visitors):
@@ -212,3 +236,17 @@ def test_the_lesson_says_what_was_saved(shop):
     said = " ".join(words.lessons(found))
     assert "adjusting for before and comparing 3 strata each with itself saved" in said and "% more units" in said
     assert found.figures()["spend.variance_saved"] == found.metrics["spend"].adjustment.saved
+
+
+def test_strata_that_what_was_drawn_lies_across_are_refused():
+    """Their errors took a shop in five segments for five shops: three in ten null differences were found."""
+    shops = pd.DataFrame({"shop": np.repeat(range(40), 20), "place": list("vwxyz") * 160, "x": range(800)})
+    shops["visitor"] = range(800)
+    shops["arm"] = np.where(shops["shop"] % 2, "a", "b")
+    stated = {"unit": "visitor", "cluster": "shop", "segments": ("place",), "stratify": True}
+    plan = Design("s", arm="arm", control="a", metrics=parse_metrics("x=mean:x"), **stated)
+    with pytest.raises(Misuse, match="'shop' lies in several segments or days") as told:
+        analyse(plan.scan(shops), plan)
+    assert "leave out stratify" in told.value.hint
+    within = shops.assign(place=shops["shop"] % 3)
+    assert len(analyse(plan.scan(within), plan).metrics["x"].adjustment.strata) == 3

@@ -69,7 +69,9 @@ def test_a_rule_of_error_ships_a_change_that_does_nothing_as_often_as_agreed_and
     found = characteristics(parse_rule("obrien-fleming:5"), SHOP, 14, [0.03, 0.05], rng=np.random.default_rng(2))
     assert found.nothing.better == pytest.approx(0.025, abs=0.004)
     assert found.sentence.startswith("This rule, at 20,000 units a day, ships a change that does nothing 2.")
-    assert "finds +3.00 % 7" in found.sentence and "of 14 days on average and finds +5.00 % " in found.sentence
+    assert (
+        "finds +3.00\u00a0% 7" in found.sentence and "of 14 days on average and finds +5.00\u00a0% " in found.sentence
+    )
     body = json.loads(json.dumps(found.as_json(), allow_nan=False))
     assert [row["effect"] for row in body["rows"]] == [0.0, 0.03, 0.05] and body["look_days"] == [3, 6, 9, 12, 14]
 
@@ -79,7 +81,7 @@ def test_a_fall_that_is_hoped_for_is_found_like_a_rise():
     rise = Traffic(Baseline(-100.0, 400.0), 500, Split.equal(2))
     assert days_for(churn, FIXED, 0.01) == days_for(rise, FIXED, 0.01)
     found = characteristics(FIXED, churn, 14, [0.02], rng=np.random.default_rng(1))
-    assert "finds −2.00 %" in found.sentence
+    assert "finds −2.00\u00a0%" in found.sentence
 
 
 def test_more_looks_than_days_become_one_a_day():

@@ -1,5 +1,6 @@
 """A review of a quarter: what won, what failed, what is not on record, and how much of the claims was luck."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -29,7 +30,16 @@ def test_every_experiment_of_the_span_is_counted_once(review):
     assert len(review.pasts) == 26
     assert review.won + review.lost + review.unsettled == 26
     assert sum(review.decisions.values()) == 26
-    assert len(review.table()) == 26 and len(review.failures()) == 26 - review.won
+    assert len(review.table()) == 26 and len(review.table("fail")) == review.lost
+    assert len(review.table("fail", "not enough evidence")) == 26 - review.won
+
+
+def test_what_was_made_up_is_not_counted(archive, review):
+    made_up = [replace(past, name=f"{past.name}-again", simulated=True) for past in archive]
+    mixed = Archive(tuple(sorted((*archive, *made_up), key=lambda past: past.at, reverse=True)))
+    assert review_span(mixed, since=review.since, until=review.until) == review
+    with pytest.raises(Misuse, match="no experiment ended"):
+        review_span(Archive(tuple(made_up)), since=review.since, until=review.until)
 
 
 def test_claims_are_measured_by_experiments_outside_the_span(archive, review):
@@ -42,7 +52,7 @@ def test_claims_are_measured_by_experiments_outside_the_span(archive, review):
         assert 0 < claim.kept < claim.raw
     raw, kept = review.claimed
     assert raw == pytest.approx(sum(c.raw for c in review.claims))
-    assert f"{1 - kept / raw:.0%} of what the winners claimed was luck." in review.lessons()
+    assert f"{100 * (1 - kept / raw):.0f}\u00a0% of what the winners claimed was luck." in review.lessons()
     assert len(review.claims_table()) == review.won
 
 
@@ -51,9 +61,9 @@ def test_what_is_not_on_record_is_said(review):
     assert "26 of 26 experiments have no hypothesis on record." in review.lessons()
 
 
-def test_with_a_short_past_the_weak_prior_is_named(archive):
+def test_with_a_short_past_the_cautious_prior_is_named(archive):
     review = review_span(archive, since=date(2026, 2, 1), until=date(2027, 1, 1))
-    assert review.learned.weak and "under a weak prior" in review.sentence
+    assert not review.learned.taught and "under a cautious prior" in review.sentence
 
 
 def test_the_win_rate_has_its_uncertainty(archive):

@@ -47,7 +47,7 @@ def test_at_the_boundary_of_few_events_the_exact_path_agrees_with_pymc():
     spread, mean = SpreadPrior(0.15), EffectPrior.normal(0, 0.2, scale="relative")
     found = shrunken_segments(cube, metric, "a", "b", scale="relative", spread=spread, mean=mean)
     assert {s.called[:2].strip(): s.form for s in found.segments} == dict.fromkeys(["3", "8", "12"], "counts") | {
-        "30": "ratio"
+        "30": "log ratio"
     }
     told = certify_segments(found, SAMPLING)
     assert told.agreed and told.largest < 0.06, told.sentence

@@ -89,7 +89,7 @@ def test_a_rule_of_belief_reports_its_posterior():
     found = check(rule, looks(1.0, 3.0), scale="relative")
     posterior = effect_posterior(found.plain, found.steps[1].error, rule.prior)
     assert found.estimate == posterior.mean and (found.low, found.high) == posterior.interval(0.95)
-    assert found.p is None and "what was believed before" in found.sentence and " %" in found.sentence
+    assert found.p is None and "what was believed before" in found.sentence and "\u00a0%" in found.sentence
 
 
 def test_the_result_is_plain_json():

@@ -32,8 +32,9 @@ class Hands:
     def file(self, name, content):
         self.files[name] = content
 
-    def data(self, name, digest, rows):
+    def data(self, name, digest, rows, simulated=False):
         self.said["data"] = (name, digest, rows)
+        self.said["simulated"] = simulated
 
     def __getattr__(self, name):
         return lambda value=True: self.said.__setitem__(name, value)
@@ -59,10 +60,14 @@ def run(monkeypatch, notebook, **given):
 def test_the_made_up_shop_is_followed_to_its_stop(monkeypatch):
     hands = run(monkeypatch, "sequential_check")
     finding = hands.said["finding"]
-    assert finding.subject == "experiment/shop-test" and finding.verdict == "pass"
+    assert finding.subject == "experiment/shop-test" and finding.verdict == "pass" and hands.said["simulated"]
     figure = finding.figures["bought.effect"]
     assert 0 < figure.low < 0.06 < figure.high
     assert "corrected for having looked" in hands.said["sentence"]
+    title = json.loads((NOTEBOOKS / "sequential_check.ipynb").read_text("utf-8"))["cells"][0]["source"]
+    assert "ships 14 % of all changes that do nothing, and gives up as many as worse" in "".join(title)
+    peeking = "peeking every day would ship it 14\u00a0% of the time, and call it worse 14\u00a0% of the time."
+    assert peeking in hands.said["lesson"]
     assert hands.numbers["false_ships"] == pytest.approx(0.022, abs=0.004)
     assert hands.files["days.png"].startswith(b"\x89PNG")
     assert StoppingRule.from_json(hands.files["rule.json"]).text == "obrien-fleming:5, futility:0.8"
@@ -86,7 +91,7 @@ def test_another_table_with_numbered_days_and_badly_filled_arms_is_no_evidence(m
         control="a",
         treated="b",
         metric="wait=mean:wait",
-        lower=True,
+        less_is_better=True,
         unit="",
         day="when",
         days=10,
@@ -96,17 +101,18 @@ def test_another_table_with_numbered_days_and_badly_filled_arms_is_no_evidence(m
     )
     finding = hands.said["finding"]
     assert finding.verdict == "not enough evidence" and "not filled as planned" in finding.sentence
+    assert not hands.said["simulated"]
     assert "b is better" in finding.sentence and finding.figures["wait.effect"].high < 0
 
 
 @pytest.mark.slow
 def test_a_plan_is_made_from_rand_and_from_stated_numbers(monkeypatch):
     hands = run(monkeypatch, "power")
-    assert "−5.00 % visits needs" in hands.said["sentence"]
+    assert "−5.00\u00a0% visits needs" in hands.said["sentence"]
     assert hands.files["plan.png"].startswith(b"\x89PNG")
     assert "drawn together" in hands.said["lesson"]
     stated = run(
-        monkeypatch, "power", name="sign-ups", kind="binary", mean=0.1, lower=False, effect=0.03, per_day=20000.0,
-        rule="fixed", days=16,
+        monkeypatch, "power", name="sign-ups", kind="binary", mean=0.1, less_is_better=False, effect=0.03,
+        per_day=20000.0, rule="fixed", days=16,
     )  # fmt: skip
-    assert stated.numbers["days_needed"] == 16 and "+3.00 % sign-ups needs 16 days" in stated.said["sentence"]
+    assert stated.numbers["days_needed"] == 16 and "+3.00\u00a0% sign-ups needs 16 days" in stated.said["sentence"]

@@ -25,8 +25,8 @@ def test_rules_stand_beside_each_other():
     found = [characteristics(each, SHOP, 14, [0.03], rng=np.random.default_rng(1), runs=2000) for each in rules]
     table = stopping_tables.rules(found)
     assert list(table.index) == ["fixed", "peeking:14"]
-    assert table["days at +3.00 %"]["fixed"] == "14.0"
-    assert table["+3.00 % is then shown as"]["peeking:14"].startswith("+5.")
+    assert table["days at +3.00\u00a0%"]["fixed"] == "14.0"
+    assert table["+3.00\u00a0% is then shown as"]["peeking:14"].startswith("+5.")
 
 
 def test_a_plan_names_the_direction_and_what_cannot_be_found():

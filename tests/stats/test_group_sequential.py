@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from workbench.stats.crossing import Boundaries, Ranking, crossing
 from workbench.stats.group_sequential import (
@@ -71,6 +71,26 @@ def test_earlier_boundaries_do_not_change_when_a_look_is_added():
     whole = spending_boundaries((10, 22, 30, 41, 50), 0.05, OBF, plan=plan)
     so_far = spending_boundaries((10, 22, 30), 0.05, OBF, plan=plan[:3])
     assert so_far.upper == pytest.approx(whole.upper[:3], abs=1e-9)
+
+
+@pytest.mark.parametrize("grown", [1e-4, 3e-5, 1e-6, 1e-7, 1e-12])
+def test_a_look_at_which_information_stood_still_changes_nothing_after_it(grown):
+    """The last value was 2.130 after a step of a millionth, and nothing at all after a tenth of that."""
+    once = spending_boundaries([1, 2], 0.05, pocock_spending)
+    twice = spending_boundaries([1, 1 + grown, 2], 0.05, pocock_spending)
+    assert twice.upper[::2] == pytest.approx(once.upper, abs=5e-4)
+    assert crossing(twice).total == pytest.approx(0.05, abs=1e-6)
+    best, bad = (corrected(twice, z * 0.1, 0.1) for z in (2.5, -1.0))
+    assert (best.estimate, best.p) == pytest.approx(
+        (corrected(once, 0.25, 0.1).estimate, corrected(once, 0.25, 0.1).p), abs=2e-4
+    )
+    assert bad.low == pytest.approx(corrected(once, -0.1, 0.1).low, abs=2e-4)
+
+
+def test_more_error_spent_where_information_stands_still_is_spent_there():
+    """Twice the same data at half of alpha and at all of it is the ordinary test."""
+    found = spending_boundaries([1, 1 + 1e-9], 0.05, power_spending(1), plan=[0.5, 1.0])
+    assert found.upper == pytest.approx([special.ndtri(1 - 0.0125), special.ndtri(0.975)], abs=1e-6)
 
 
 @pytest.mark.parametrize("power", [0.8, 0.9])

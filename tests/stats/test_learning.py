@@ -6,7 +6,7 @@ from scipy import stats
 
 from workbench.stats import learning
 from workbench.stats.effects import EffectPrior, effect_posterior
-from workbench.stats.learning import FAMILIES, FEWEST, WEAK, fit_prior, spread, told
+from workbench.stats.learning import CAUTIOUS, FAMILIES, FEWEST, fit_prior, spread, told
 
 
 def world(seed, truth, errors):
@@ -100,15 +100,17 @@ def test_its_probabilities_are_right_in_the_world_it_learned_from(wide):
     assert np.mean(inside) == pytest.approx(0.9, abs=0.025)
 
 
-def test_below_ten_experiments_the_weak_prior_says_that_it_is_one():
+def test_below_ten_experiments_the_cautious_prior_says_that_it_is_one():
     learned = fit_prior([0.1] * 30, [0.01] * 30, [i % (FEWEST - 1) for i in range(30)], what="past tests of sales")
-    assert learned.weak and learned.prior is WEAK
+    assert not learned.taught and learned.prior is CAUTIOUS
     assert learned.sentence == (
-        "Only 9 of the 10 past tests of sales that learning needs. Instead: a weak prior: most effects within ±30 %."
+        "Only 9 of the 10 past tests of sales that learning needs; "
+        "instead: a cautious prior, effects mostly within ±30\u00a0%."
     )
     nothing = fit_prior([], [], [], scale="absolute")
     assert nothing.prior == EffectPrior.flat(scale="absolute") and nothing.sd == np.inf
-    assert nothing.sentence == "None of the 10 past tests that learning needs. Instead: nothing assumed."
+    assert (learned.by, nothing.by) == ("under a cautious prior", "with nothing assumed")
+    assert nothing.sentence == "None of the 10 past tests that learning needs; instead: nothing assumed."
 
 
 def test_an_experiment_counts_once_however_many_arms_it_brings():
@@ -138,8 +140,8 @@ def test_one_mad_effect_leaves_the_rest_believable():
     assert 0 < effect_posterior(0.02, 0.01, learned.prior).mean < 0.018
 
 
-def test_experiments_without_any_effect_give_the_weak_prior():
-    assert fit_prior([0.0] * 12, [0.01] * 12, range(12)).weak
+def test_experiments_without_any_effect_give_the_cautious_prior():
+    assert fit_prior([0.0] * 12, [0.01] * 12, range(12)).family == "cautious"
 
 
 @pytest.mark.parametrize(
@@ -157,8 +159,8 @@ def test_what_cannot_be_learned_from_is_refused(estimates, errors, more, said):
 
 
 def test_small_effects_keep_a_digit():
-    assert told(0.00043, "relative") == "+0.043 %"
-    assert told(0.0, "relative") == "+0 %"
+    assert told(0.00043, "relative") == "+0.043\u00a0%"
+    assert told(0.0, "relative") == "+0\u00a0%"
 
 
 @pytest.mark.slow

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from workbench.stats.rates import Gamma, rate_posterior
+from workbench.stats.moments import Sample
+from workbench.stats.rates import Gamma, pooled_dispersion, rate_posterior, rate_posteriors, spreads_as_poisson
 
 
 def test_it_is_scipys_gamma():
@@ -48,3 +49,27 @@ def test_intervals_cover_the_rate_of_counts_that_spread_wider_than_poissons():
 def test_what_is_no_rate_is_refused(call, said):
     with pytest.raises(ValueError, match=said):
         call()
+
+
+def test_a_poissons_counts_are_taken_for_others_one_time_in_a_hundred():
+    rng = np.random.default_rng(4)
+    for mean in (0.3, 5.0):
+        taken = [spreads_as_poisson([Sample.of(row) for row in rng.poisson(mean, (2, 300))]) for _ in range(1000)]
+        assert 0.975 <= np.mean(taken) <= 1.0
+    for wide in (rng.negative_binomial(2, 0.4, (2, 300)), rng.binomial(10, 0.9, (2, 300))):
+        assert not spreads_as_poisson([Sample.of(row) for row in wide])
+
+
+def test_arms_share_one_dispersion_and_the_largest_design_effect():
+    one, two = Sample.of([0.0, 6.0, 0.0, 2.0]), Sample.of([0.0, 0.0, 0.0, 0.0])
+    phi = one.m2 / (3 * one.mean)
+    assert pooled_dispersion([one, two]) == pytest.approx(phi)
+    wide = Sample(4.0, 0.0, 0.0, clusters=4.0, deff_mean=2.0)
+    first, second = rate_posteriors([one, wide])
+    assert (first.shape, first.exposure) == pytest.approx((1 + 8 / (2 * phi), 4 / (2 * phi)))
+    assert (second.shape, second.exposure) == pytest.approx((1, 4 / (2 * phi)))
+
+
+def test_values_below_zero_are_no_rate():
+    with pytest.raises(ValueError, match="1 values are negative"):
+        rate_posteriors([Sample.of([-1.0, 2.0])])

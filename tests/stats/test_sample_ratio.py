@@ -48,6 +48,21 @@ def test_an_impossible_plan_is_refused(observed, planned):
         sample_ratio(observed, planned)
 
 
+@pytest.mark.parametrize(
+    ("observed", "planned"),
+    [
+        ({"a": np.nan, "b": 1}, {"a": 1, "b": 1}),
+        ({"a": 10, "b": 1}, {"a": 1, "b": np.nan}),
+        ({"a": 10, "b": 1}, {"a": 1, "b": np.inf}),
+        ({"a": -1, "b": 10}, {"a": 1, "b": 1}),
+    ],
+)
+def test_numbers_that_are_none_are_refused(observed, planned):
+    """A NaN once read as a filling that had failed."""
+    with pytest.raises(ValueError, match="must be finite"):
+        sample_ratio(observed, planned)
+
+
 def test_equal_means_of_two_arms_is_the_z_test():
     p = equal_means({"a": 1.0, "b": 1.5}, {"a": 0.2, "b": 0.15})
     assert p == pytest.approx(2 * stats.norm.sf(0.5 / 0.25), rel=1e-12)

@@ -28,10 +28,10 @@ def test_a_count_alone_is_the_difference_of_two_gammas():
 
 
 def test_a_ratio_of_counts_has_its_closed_form():
-    """Integrated over a flat rate, (1 + r)^x₁ / (n₀ + n₁(1 + r))^(x₀ + x₁ + 1)."""
+    """Integrated over a rate whose logarithm is flat: (1 + r)^x₁ / (n₀ + n₁(1 + r))^(x₀ + x₁)."""
     few = likelihood("count", "relative", control=(4, 100), treated=(9, 80)).posterior
     u = np.linspace(-6, 6, 200_001)
-    log = 9 * u - 14 * np.log(100 + 80 * np.exp(u)) + u
+    log = 9 * u - 13 * np.log(100 + 80 * np.exp(u))
     w = np.exp(log - log.max())
     for r in (-0.2, 0.5, 2.0):
         assert few.sf(r)[0] == pytest.approx(w[np.expm1(u) > r].sum() / w.sum(), abs=2e-3)
@@ -45,6 +45,26 @@ def test_a_ratio_of_means_is_fiellers():
     drawn, weight = rng.normal(1.2, 0.15, base.size) / base - 1, 1 / base  # flat in the ratio, not in the treated mean
     for r in (0.0, 0.2, 0.5):
         assert few.sf(r)[0] == pytest.approx(weight[drawn > r].sum() / weight.sum(), abs=3e-3)
+
+
+def test_a_normal_logarithm_is_itself_and_leans_to_neither_arm():
+    """Alone a log-normal; pooled, turning the arms round turns the ratio round."""
+    alone = Likelihood.log_ratio(0.2, 0.3).posterior
+    for r in (-0.3, 0.0, 0.5, 1.0):
+        assert alone.sf(r)[0] == pytest.approx(1 - special.ndtr((np.log1p(r) - 0.2) / 0.3), abs=2e-3)
+    logs, spread = [(0.4, 0.2), (-0.1, 0.3), (0.2, 0.1)], SpreadPrior(1e-4)
+    one = pooled([Likelihood.log_ratio(u, s) for u, s in logs], spread).whole
+    known = np.array([[u / s**2, 1 / s**2] for u, s in logs]).sum(axis=0)
+    assert one.cdf(np.expm1(known[0] / known[1]))[0] == pytest.approx(0.5, abs=8e-3)
+    other = pooled([Likelihood.log_ratio(-u, s) for u, s in logs], spread).whole
+    for r in (-0.2, 0.1, 0.3):
+        assert one.sf(r)[0] == pytest.approx(other.cdf(1 / (1 + r) - 1)[0], abs=0.012)
+
+
+def test_without_an_event_there_is_no_ratio():
+    cells = [likelihood("count", "relative", control=(x, 100), treated=(y, 100)) for x, y in ((30, 40), (0, 0))]
+    alone, both = (pooled(part, SpreadPrior(0.1)).whole for part in (cells[:1], cells))
+    assert both.mean[0] == pytest.approx(alone.mean[0], abs=0.05 * alone.sd[0])
 
 
 def test_normal_likelihoods_give_the_normal_hierarchy():
@@ -129,8 +149,11 @@ def test_the_delta_method_errs_in_ratios_and_the_exact_ratio_does_not():
             [likelihood("share", "relative", control=(a, 400), treated=(b, 400)) for a, b in zip(x0, x1, strict=True)],
             spread,
         ).segments
-        rows = zip(p0, e0, p1, e1, strict=True)
-        ratio = pooled([Likelihood.ratio((a, b), (c, d)) for a, b, c, d in rows], spread).segments
+        common = x1.sum() / x0.sum()  # errors from both arms together, which follow neither
+        base = (x0 + x1) / (1 + common)
+        before, after = 1 / base - 1 / 400, 1 / (base * common) - 1 / 400
+        rows = zip(np.log(p1 / p0) + (after - before) / 2, np.sqrt(before + after), strict=True)
+        ratio = pooled([Likelihood.log_ratio(*row) for row in rows], spread).segments
         delta = shrink(p1 / p0 - 1, np.hypot(e1, p1 / p0 * e0) / p0, spread).segments
         off, worse = (float(np.abs((m.mean - exact.mean) / exact.sd).max()) for m in (ratio, delta))
         assert off < allowed and worse > 2 * off, (events, off, worse)

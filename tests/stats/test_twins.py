@@ -67,11 +67,28 @@ def test_shares_are_statsmodels_own():
     assert (found.low, found.high) == pytest.approx((p - q - 1.959964 * error, p - q + 1.959964 * error), abs=1e-7)
 
 
+def test_all_against_none_is_tested_too():
+    found = shares(yes(5, 5), yes(0, 6))
+    assert found.p == pytest.approx(proportions_ztest([5, 0], [5, 6])[1], rel=1e-12)
+    assert (found.low, found.high, found.error) == (1.0, 1.0, 0.0)
+
+
 def test_a_design_effect_widens_both():
     simple, wide = (Sample(100, 0.5, 25.0, 50, deff_share=d, deff_mean=d, clusters=25) for d in (1.0, 4.0))
     assert shares(wide, wide).error == pytest.approx(2 * shares(simple, simple).error)
     assert welch(wide, wide).error == pytest.approx(2 * welch(simple, simple).error)
     assert welch(wide, wide).df == pytest.approx(48)
+
+
+def test_shares_of_clusters_are_a_t_test_on_their_number():
+    """Three clusters an arm: taken for normal, it finds one null in seven."""
+    arm, control = (Sample(90, k / 90, k * (1 - k / 90), k, deff_share=3.0, clusters=3) for k in (50, 30))
+    found = shares(arm, control)
+    pooled = 80 / 180
+    z = (20 / 90) / np.sqrt(pooled * (1 - pooled) * 2 * 3 / 90)
+    assert found.df == pytest.approx(4, abs=0.02) and found.method == "t of two shares"
+    assert found.p == pytest.approx(2 * stats.t.sf(z, found.df), rel=1e-12)
+    assert found.high - found.effect == pytest.approx(stats.t.ppf(0.975, found.df) * found.error, rel=1e-12)
 
 
 def test_a_relative_change_is_right_by_simulation():

@@ -262,13 +262,13 @@ def test_a_slider_on_the_page_of_experiments_asks_again(app):
     page.wait_for("Take it")
     assert [page.cut_off(width) for width in (820, 1280)] == [[], []]
     curve = page.page.get_by_role("img", name="How likely each size of the effect of new on orders is")
-    assert "most likely about +3.4 %" in curve.get_attribute("aria-label")
+    assert "most likely about +3.4\u00a0%" in curve.get_attribute("aria-label")
 
     slider = page.page.get_by_role("slider").first
     slider.focus()
     for _ in range(6):  # effects are within ±1 %
         page.page.keyboard.press("ArrowRight")
-    page.page.locator(".wb-curves[aria-label*='most likely about +0.52 %']").wait_for(timeout=30_000)
+    page.page.locator(".wb-curves[aria-label*='most likely about +0.52\u00a0%']").wait_for(timeout=30_000)
 
     page.page.get_by_label("Find an experiment").fill("colour")
     page.page.get_by_text("<script>alert(1)</script>").first.wait_for()

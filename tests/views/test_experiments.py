@@ -21,7 +21,7 @@ past, Story, HOSTILE = TRIED["past"], TRIED["Story"], TRIED["HOSTILE"]
 
 def row(board, name):
     """The row of an experiment."""
-    return next(row for (named, _), row in board._rows.items() if named == name)
+    return next(row for key, row in board._rows.items() if key.startswith(f"{name}@"))
 
 
 def opened(found):
@@ -58,7 +58,7 @@ def test_the_best_arm_is_looked_at_first_and_a_slider_asks_again():
     assert page.arm.value == "new"
     assert "Take it" in page.answer.value
     page.belief.index = len(page.belief.options) - 1  # effects are within ±1 %
-    assert "+0.52 %" in page.picture.value
+    assert "+0.52\u00a0%" in page.picture.value
     page.accepted.index = 0
     assert "Wait" in page.answer.value
     page.arm.value = "bold"
@@ -150,6 +150,14 @@ def test_an_experiment_that_is_not_to_be_trusted_is_not_counted_as_won_or_lost()
     assert "Do not take it" in opened(pasts[0]).answer.value
 
 
+def test_made_up_data_is_said_to_be_made_up_and_counts_for_nothing():
+    pasts = [past("shop-test", simulated=True), past()]
+    board = Board(Story, lambda: pasts)
+    board.take(pasts)
+    assert "1 experiment: 1 found something better, 1 on made-up data besides." in board.lead.value
+    assert "made-up data" in row(board, "shop-test").line.value
+
+
 def test_the_plans_own_cost_is_where_the_slider_starts():
     class Planned(Story):
         accepted = 0.003
@@ -158,7 +166,7 @@ def test_the_plans_own_cost_is_where_the_slider_starts():
     board.take([past()])
     page = row(board, "free-shipping")._closely
     assert page.accepted.value == 0.003
-    assert "0.30 % that you accept" in page.answer.value
+    assert "0.30\u00a0% that you accept" in page.answer.value
 
 
 def test_an_empty_archive_names_the_way_to_the_first_experiment():

@@ -229,9 +229,10 @@ def _told(audit: AttributeAudit) -> str:
     impact = audit.disparate_impact
     if impact.value is None or impact.target is None:
         return "there are no two groups to compare, or nobody was selected."
-    selected = {group.name: group.rates["selection_rate"].value for group in audit.groups}
+    selected = {group.name: group.rates["selection_rate"].value or 0.0 for group in audit.groups}
     return (
-        f"{audit.lowest} {selected[audit.lowest]:.1%} selected, {audit.highest} {selected[audit.highest]:.1%}; "
+        f"{audit.lowest} {100 * selected[audit.lowest]:.1f}\u00a0% selected, "
+        f"{audit.highest} {100 * selected[audit.highest]:.1f}\u00a0%; "
         f"disparate impact {impact.value:.3f} [{impact.low:.3f}, {impact.high:.3f}], "
         f"{impact.target:g} or more with probability {impact.probability:.2f}."
     )

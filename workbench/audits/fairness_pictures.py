@@ -12,9 +12,10 @@ import numpy as np
 
 from workbench.audits.by_score import ScoreAudit
 from workbench.audits.lattice import CALLED, Lattice
-from workbench.audits.pictures import COLOURS, INK, LINE, QUIET, Picture, bare, drawn
+from workbench.audits.pictures import COLOURS, INK, LINE, QUIET, bare
 from workbench.audits.slices import SliceAudit
 from workbench.audits.thresholds import ThresholdTable
+from workbench.data.pictures import Picture, drawn
 
 PALETTE = ("#1f5fa8", "#b3261e", "#1b7f4d", "#b7791f", "#6b3fa0", "#0f7c86", "#8a4b2a", "#52606d")
 MOST = 12  # rows of a picture

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from workbench.audits.verdict import CERTAINTY, Estimate, Verdict, verdict_of
+from workbench.audits.verdict import CERTAINTY, Estimate, Verdict, more_cases, verdict_of
 from workbench.errors import Misuse
 from workbench.stats import classification as exact
+from workbench.stats.calibration import calibration_error, reliability
 
 LEAST_F1 = 0.8  # what the verdict asks for; the gate's own limit stands in the policy
 
@@ -24,13 +25,14 @@ LEAST_F1 = 0.8  # what the verdict asks for; the gate's own limit stands in the 
 class PerformanceAudit:
     """Metrics of one version on labelled cases."""
 
-    metrics: Mapping[str, Estimate]  # accuracy, precision, recall, f1, auc, brier
+    metrics: Mapping[str, Estimate]  # accuracy, precision, recall, f1, auc, brier, log_loss, calibration_error
     confusion: tuple[int, int, int, int]  # true negatives, false positives, false negatives, true positives
     always_yes: Mapping[str, float]  # accuracy and f1 of approving every case
     verdict: Verdict  # on F1
     sentence: str
     threshold: float
     n: int
+    more: int | None  # cases that would decide; 0: decided; None: no number within reach
 
 
 def audit_performance(
@@ -61,7 +63,12 @@ def audit_performance(
     try:
         counts = exact.confusion(label, scores >= threshold)
         metrics = {name: _estimate(counts, name, rng) for name in exact.METRICS}
-        for name, found in (("auc", exact.auc(label, scores)), ("brier", exact.brier(label, scores))):
+        for name, found in (
+            ("auc", exact.auc(label, scores)),
+            ("brier", exact.brier(label, scores)),
+            ("log_loss", exact.log_loss(label, scores)),
+            ("calibration_error", calibration_error(reliability(label, scores))),
+        ):
             metrics[name] = Estimate(found.value, found.low, found.high, n=len(scores))
     except ValueError as error:
         raise Misuse(str(error), hint="give one label, 0 or 1, and one score for each case") from error
@@ -71,12 +78,17 @@ def audit_performance(
         chance = float((draws[~np.isnan(draws)] >= least_f1).mean())
         needed = least_f1 + f1.value - f1.low
         metrics["f1"] = Estimate(f1.value, f1.low, f1.high, chance, least_f1, needed if needed <= 1 else None, f1.n)
-    verdict = verdict_of(metrics["f1"].probability, certainty)
+    f1 = metrics["f1"]
+    verdict = verdict_of(f1.probability, certainty)
+    more: int | None = 0
+    if verdict == "not enough evidence":
+        known = f1.value is not None and f1.low is not None
+        more = more_cases(f1.value - least_f1, f1.value - f1.low, len(scores)) if known else None  # type: ignore[operator]
     positive = float(counts[1].sum() / counts.sum())
     always = {"accuracy": positive, "f1": 2 * positive / (1 + positive)}
     tn, fp, fn, tp = (int(count) for count in counts.ravel())
     sentence = _sentence(metrics, always, threshold, len(scores))
-    return PerformanceAudit(metrics, (tn, fp, fn, tp), always, verdict, sentence, threshold, len(scores))
+    return PerformanceAudit(metrics, (tn, fp, fn, tp), always, verdict, sentence, threshold, len(scores), more)
 
 
 def _estimate(counts: npt.NDArray[np.int64], name: str, rng: np.random.Generator) -> Estimate:

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
 from typing import Any
 
 from workbench.audits.drift import LARGE, DriftAudit
 from workbench.audits.fairness import AttributeAudit, FairnessAudit
+from workbench.data.pictures import Picture, drawn
 
 INK, QUIET, LINE = "#1f2933", "#7b8794", "#c3cad2"
 COLOURS = {"pass": "#1b7f4d", "fail": "#b3261e", "not enough evidence": "#b7791f"}
 SIGNS = {"pass": "shown", "fail": "refuted", "not enough evidence": "not enough evidence"}
 MOST_COLUMNS = 20
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture as PNG, which a notebook shows and a record keeps."""
-
-    png: bytes
-
-    def _repr_png_(self) -> bytes:
-        return self.png
 
 
 def selection_rates(audit: FairnessAudit) -> Picture:
@@ -104,16 +93,9 @@ def _rates(panel: Any, audit: AttributeAudit) -> None:
 
 
 def bare(panel: Any) -> None:
-    """Take away from a panel what shows nothing: frame, ticks beside names."""
+    """Take away what shows nothing: frames and ticks; leave a faint grid."""
     panel.spines[["top", "right", "left"]].set_visible(False)
     panel.tick_params(axis="y", length=0)
     panel.tick_params(colors=INK)
     panel.grid(axis="x", color="#eef1f4")
     panel.set_axisbelow(True)
-
-
-def drawn(figure: Any) -> Picture:
-    """The figure as PNG."""
-    out = io.BytesIO()
-    figure.savefig(out, format="png")
-    return Picture(out.getvalue())

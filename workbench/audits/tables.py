@@ -29,7 +29,7 @@ def rates_table(audit: FairnessAudit) -> pd.DataFrame:
 
     rows = [
         {"by": each.name, "group": group.name, "cases": f"{group.n:,}" + ("" if group.compared else ", not compared")}
-        | {called: _told(group.rates[metric]) for metric, called in RATES.items()}
+        | {called: told(group.rates[metric]) for metric, called in RATES.items()}
         for each in audit.by
         for group in each.groups
     ]
@@ -44,7 +44,7 @@ def distances_table(audit: FairnessAudit) -> pd.DataFrame:
         {
             "by": each.name,
             "distance": name.replace("_", " "),
-            "value": _told(found),
+            "value": told(found),
             "target": f"{'≥' if name == 'disparate_impact' else '≤'} {found.target:g}" if found.target else "",
             "probability": UNDEFINED if found.probability is None else f"{found.probability:.3f}",
             "would do": f"{found.needed:.3f}" if found.needed is not None else "",
@@ -60,7 +60,7 @@ def performance_table(audits: dict[str, PerformanceAudit]) -> pd.DataFrame:
     """One row a metric, one column an audit, and what saying always yes reaches."""
     import pandas as pd
 
-    columns = {name: {metric: _told(found) for metric, found in each.metrics.items()} for name, each in audits.items()}
+    columns = {name: {metric: told(found) for metric, found in each.metrics.items()} for name, each in audits.items()}
     frame = pd.DataFrame(columns)
     always = next(iter(audits.values())).always_yes
     frame["always yes"] = [f"{always[metric]:.3f}" if metric in always else "" for metric in frame.index]
@@ -76,12 +76,12 @@ def drift_table(audit: DriftAudit) -> pd.DataFrame:
             "column": each.column,
             "PSI": f"{each.psi:.3f}",
             "noise": f"{each.noise:.3f}",
-            "true PSI": _interval(each.low, each.high),
+            "true PSI": interval(each.low, each.high),
             "p, adjusted": f"{each.p:.3f}",
             "KS": f"{each.distances['ks']:.3f}" if "ks" in each.distances else "",
             "Jensen-Shannon": f"{each.distances['jensen_shannon']:.3f}",
             "Wasserstein": f"{each.distances['wasserstein']:.3f}" if "wasserstein" in each.distances else "",
-            "nulls": f"{each.nulls_before:.1%}\u00a0→\u00a0{each.nulls_now:.1%}",
+            "nulls": f"{100 * each.nulls_before:.1f}\u00a0%\u00a0→\u00a0{100 * each.nulls_now:.1f}\u00a0%",
             "new": ", ".join(each.new_categories[:3]),
             "verdict": {"fail": "drifted", "pass": "no drift"}.get(each.verdict, each.verdict),
         }
@@ -133,13 +133,15 @@ def watch_table(watch: DriftWatch) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("window")
 
 
-def _told(found: Estimate) -> str:
+def told(found: Estimate) -> str:
+    """An estimate as a cell shows it."""
     if found.value is None:
         return UNDEFINED
     if found.low is None or found.high is None:
         return f"{found.value:.3f}"
-    return f"{found.value:.3f} {_interval(found.low, found.high)}"
+    return f"{found.value:.3f} {interval(found.low, found.high)}"
 
 
-def _interval(low: float, high: float) -> str:
+def interval(low: float, high: float) -> str:
+    """An interval as a cell shows it."""
     return f"[{low:.3f},\u00a0{high:.3f}]"  # a space that does not break the line

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 Verdict = Literal["pass", "fail", "not enough evidence"]
 
 CERTAINTY = 0.95  # probability from which a thing counts as shown
+MOST = 1000  # times the cases now, beyond which no more are asked for
 
 
 @dataclass(frozen=True)
@@ -44,3 +46,24 @@ def worst(verdicts: list[Verdict]) -> Verdict:
         if verdict in verdicts:
             return verdict
     return "pass" if verdicts else "not enough evidence"
+
+
+def more_cases(distance: float, reach: float, n: int) -> int | None:
+    """Cases to add until an interval that shrinks with the root of n no longer reaches the target.
+
+    Args:
+        distance: Of the value from the target.
+        reach: From the value to the end of its interval, on the target's side.
+        n: Cases now.
+
+    Returns:
+        0: none are lacking; None: no number that is within reach (a thousand times those now).
+
+    >>> more_cases(0.01, 0.02, 100), more_cases(0.02, 0.01, 100), more_cases(0.0, 0.1, 100)
+    (300, 0, None)
+    """
+    if abs(distance) >= reach:
+        return 0
+    if abs(distance) * MOST**0.5 < reach:
+        return None
+    return math.ceil(n * (reach / distance) ** 2) - n

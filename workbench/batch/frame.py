@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from workbench.batch.lanes import Ended, Failure, Job, OnCell, Stopped, told
+from workbench.batch.lanes import Ended, Failure, Job, OnCell, Stopped, hint_of, told
 from workbench.batch.watching import Watch
 
 ENGINE = "workbench-frame"  # papermill's name of it
@@ -62,7 +62,8 @@ def framed(job: Job, on_cell: OnCell | None, kernel: Kernel, lane: str) -> Ended
             watched=watched,
         )
     except PapermillExecutionError as error:
-        failure = Failure(str(error.ename), told(str(error.evalue)), error.exec_count)
+        name = str(error.ename)
+        failure = Failure(name, told(str(error.evalue)), error.exec_count, hint_of(name, error.traceback or ()))
     except CellTimeoutError:
         failure = watched.timed_out()
     except DeadKernelError:

@@ -8,13 +8,14 @@ and the contract suite know one shape only.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import Protocol
 
 from workbench.batch.secrets import variables
+from workbench.errors import HINT, Denied, EngineError, Misuse
 
 INHERITED = (
     "HOME",
@@ -52,6 +53,7 @@ FIXED = {
     "PYTHONWARNINGS": "ignore::DeprecationWarning,ignore::FutureWarning",
 }
 LONGEST = 2000  # characters of an error's message that are kept
+OURS = frozenset(kind.__name__ for kind in (Misuse, Denied, EngineError))
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 OnCell = Callable[[int, int], None]  # called with (cells done, cells in all)
 
@@ -67,13 +69,15 @@ class Failure:
     error: str  # the exception's name, or "KernelDied", "KernelNotStarted", "CellTimeout", "RunTimeout", "OutOfMemory"
     message: str
     cell: int | None = None  # as the notebook counts: the 3 of In [3]
+    hint: str = ""  # the way out, where the error is one of ours and has one
 
     @property
     def sentence(self) -> str:
         """What went wrong, in words."""
         if self.cell is None:
             return self.message
-        return f"cell {self.cell} failed: {self.error}: {self.message}".removesuffix(": ")
+        named = "" if self.hint else f"{self.error}: "  # ours say all in their message
+        return f"cell {self.cell} failed: {named}{self.message}".removesuffix(": ")
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,24 @@ def kernel_environment(job: Job) -> dict[str, str]:
         "WORKBENCH_WORKSPACE": str(job.workspace),
         "WORKBENCH_RUN": str(job.run_folder),
     }
+
+
+def hint_of(error: str, traceback: Sequence[str]) -> str:
+    """The hint with which a traceback ends, where the error is one of ours; else empty.
+
+    Args:
+        error: The exception's name.
+        traceback: As the kernel told it.
+
+    >>> hint_of("Misuse", ["…", "Misuse: days is 0", "hint: give at least 1"])
+    'give at least 1'
+    >>> hint_of("KeyError", ["hint: none of ours"])
+    ''
+    """
+    if error not in OURS:
+        return ""
+    lines = ANSI.sub("", "\n".join(traceback)).splitlines()
+    return told(next((line.removeprefix(HINT) for line in reversed(lines) if line.startswith(HINT)), ""))
 
 
 def told(text: str) -> str:

@@ -166,9 +166,18 @@ class Record:
         content["design"] = plan.digest
         return plan.digest
 
-    def data(self, name: str, digest: str, rows: int) -> None:
-        """What was read: its name, full-content digest and number of rows."""
-        self._open()["data"].append({"name": str(name), "digest": str(digest), "rows": int(rows)})
+    def data(self, name: str, digest: str, rows: int, *, simulated: bool = False) -> None:
+        """What was read.
+
+        Args:
+            name: What it is called.
+            digest: Of its full content.
+            rows: How many.
+            simulated: Whether it was made up; then every finding of the run is marked so, no policy is told of it,
+                and no later experiment learns from it.
+        """
+        told = {"name": str(name), "digest": str(digest), "rows": int(rows)}
+        self._open()["data"].append(told | ({"simulated": True} if simulated else {}))
 
     def input(self, path: str | Path) -> Path:
         """A further file or folder that is read, so that the run is used again only while it is unchanged.
@@ -267,6 +276,9 @@ class Record:
             EngineError: The run's folder cannot be written.
         """
         if not self._closed:
+            if any(data.get("simulated") for data in self._content["data"]):
+                for finding in self._content["findings"]:
+                    finding["details"] = {**(finding.get("details") or {}), "simulated": True}
             try:
                 write_whole(self.folder / RECORD, json.dumps(self._content, indent=1, allow_nan=False))
             except OSError as error:

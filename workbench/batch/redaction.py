@@ -80,8 +80,9 @@ class Redaction:
         if leaks:
             return replace(ended, failure=Failure(LEAKED, _told(leaks)))
         if ended.failure:
-            error, message = self.text(ended.failure.error), self.text(ended.failure.message)
-            return replace(ended, failure=replace(ended.failure, error=error, message=message))
+            told = ended.failure
+            error, message, hint = (self.text(part) for part in (told.error, told.message, told.hint))
+            return replace(ended, failure=replace(told, error=error, message=message, hint=hint))
         return ended
 
     def text(self, text: str) -> str:

@@ -70,7 +70,6 @@ for command in (
     reject,
     rollback,
     reconcile,
-    audit,
     policy,
     ledger,
     serve,

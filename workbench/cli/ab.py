@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from workbench.cli.options import json_option, print_json, print_table, workspace_option
+from workbench.cli.plans import compared, register_plan
 from workbench.errors import EngineError, Misuse
 
 if TYPE_CHECKING:
@@ -37,7 +38,15 @@ SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 @click.option("--cluster", metavar="COL", help="Column of what was drawn, where that is larger than the unit.")
 @click.option("--segment", "segments", multiple=True, metavar="COL", help="Column that cuts units into groups.")
 @click.option("--stratify", is_flag=True, help="Compare each segment with itself (post-stratification).")
-@click.option("--day", metavar="COL", help="Column of the day; the sample ratio is then checked day by day too.")
+@click.option(
+    "--day", metavar="COL",
+    help="Column of the day: the sample ratio is checked day by day too, and whether the effect fades.",
+)  # fmt: skip
+@click.option(
+    "--rule", metavar="RULE",
+    help="When it may stop, as in `workbench power`: obrien-fleming:5, always-valid, chance:0.95; needs --day.",
+)  # fmt: skip
+@click.option("--days", type=click.IntRange(min=1), help="Days that the rule planned; default: those in the data.")
 @click.option(
     "--covariate", "covariates", multiple=True, metavar="COL",
     help="Number known before arms were drawn: arms must agree on it, and it is adjusted for (CUPED).",
@@ -63,7 +72,7 @@ SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
     help="Probability from which an answer is one.",
 )  # fmt: skip
 @click.option("--name", help="Name of the experiment; default: the file's.")
-@click.option("--register", type=FILE, help="Write the design to this file and stop; the data is not read.")
+@click.option("--register", type=FILE, help="Keep the design in this new file and stop; the data is not read.")
 @click.option("--registered", type=FILE, help="A design written by --register: say whether it was followed.")
 @click.option("--twin", is_flag=True, help="Show the frequentist tests beside, corrected for their number.")
 @click.option("--html", type=FILE, help="Write a page with the picture to this file too.")
@@ -73,6 +82,8 @@ def ab(
     data: Path,
     priors: Sequence[str],
     shares: str,
+    rule: str | None,
+    days: int | None,
     name: str | None,
     register: Path | None,
     registered: Path | None,
@@ -91,35 +102,52 @@ def ab(
           --metric price=ratio:amount/items --metric slow=quantile:seconds@0.9 --lower slow --guardrail slow=0.02
       workbench ab visits.csv --variant group --control old --metric spend=mean:spend --covariate spend_before \\
           --prior "normal(0,0.02)" --rope 0.01 --json
+      workbench ab visits.csv --variant group --control old --metric s=binary:s --day day --rule obrien-fleming:5
       workbench ab visits.csv --variant group --control old --metric s=binary:s --register plan.json
       workbench ab visits.csv --variant group --control old --metric s=binary:s --registered plan.json
     """
     from workbench.experiments.learned import stated_prior
 
-    priors_of = partial(stated_prior, archive=partial(_archive, workspace), excluding=name or data.stem)
+    priors_of = partial(stated_prior, archive=partial(_archive, workspace), name=name or data.stem, data=data)
     design = _design(name or data.stem, shares, priors, priors_of, **stated)  # type: ignore[arg-type]
     if register is not None:
-        _write(register, design.as_json())
-        click.echo(f"the design is kept in {register}, digest {design.digest[:12]}; the data was not read", err=True)
+        click.echo(register_plan(design, register, workspace), err=True)
         return
     from workbench.experiments import analyse
+    from workbench.experiments.by_day import fading, followed_rule
+    from workbench.experiments.stopping import parse_rule
 
-    differing, digest = _compared(design, registered)
+    agreed = None if rule is None else parse_rule(rule)
+    if agreed is not None and design.day is None:
+        raise Misuse(f"the rule {agreed.text} needs the days", hint="name their column: --day COL")
+    plan = compared(design, registered)
     cube = design.scan(data)
     source = data if any(metric.kind == "quantile" for metric in design.metrics) else None
-    analysis = analyse(cube, design, source=source, registered=digest)
+    analysis = analyse(cube, design, source=source, registered=plan.digest)
     if html is not None:
         from workbench.experiments.page import page
 
         _write(html, page(analysis))
     segments = _segments(cube, design, analysis)
+    looked = [] if agreed is None else followed_rule(cube, design, analysis, agreed, days=days)
+    fades = fading(cube, design, analysis)
     if as_json:
-        more = {"segments": [found.as_json() for found in segments]} if design.segments else {}
-        print_json(analysis.as_json() | more | ({"differing": list(differing)} if registered else {}))
+        more: dict[str, object] = {"segments": [found.as_json() for found in segments]} if design.segments else {}
+        more |= {"sequential": [found.as_json() for found in looked]} if looked else {}
+        more |= (
+            {"novelty": {arm: f if isinstance(f, str) else f.as_json() for arm, f in fades.items()}} if fades else {}
+        )
+        print_json(analysis.as_json() | more | plan.as_json())
     else:
+        for found in looked:
+            click.echo(f"{found.sentence}\n")
         _tell(analysis, segments, twin=twin)
-    if differing:
-        click.echo(f"it differs from {registered} in: {', '.join(differing)}", err=True)
+        for arm, f in fades.items():
+            click.echo(f"Whether the effect of {arm} fades cannot be said: {f}." if isinstance(f, str) else f.sentence)
+        if plan.at:
+            click.echo(f"The design was registered at {plan.at}.")
+    if plan.differing:
+        click.echo(f"it differs from {registered} in: {', '.join(plan.differing)}", err=True)
     if design.shares == "equal" and analysis.sample_ratio.passed is False:
         click.echo("equal shares were taken for planned; state others with --shares a=2,b=1", err=True)
 
@@ -180,20 +208,6 @@ def _design(
         priors=parse_priors(priors, [metric.name for metric in parsed], priors_of),
         **options,  # type: ignore[arg-type]  # named as the design's fields
     )
-
-
-def _compared(design: Design, registered: Path | None) -> tuple[tuple[str, ...], str | None]:
-    """In what a design differs from the registered one, and that one's digest."""
-    if registered is None:
-        return (), None
-    import hashlib
-
-    try:
-        text = registered.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misuse(f"the registered design {registered} cannot be read", hint="workbench ab … --register") from error
-    differing = design.differing(text)
-    return differing, hashlib.sha256(text.encode()).hexdigest() if differing else design.digest
 
 
 def _write(path: Path, text: str) -> None:

@@ -13,6 +13,7 @@ from workbench.errors import EngineError, Misuse
 
 if TYPE_CHECKING:
     from workbench.experiments.archive import Archive, ArmEffect, Past
+    from workbench.experiments.past import Verdict
 
 DAY = click.DateTime(["%Y-%m-%d"])
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -38,13 +39,20 @@ def archive() -> None:
 
 @archive.command()
 @click.argument("text", nargs=-1)
-@click.option("--failed", is_flag=True, help="Only those in which no arm was shown to be better.")
+@click.option("--failed", is_flag=True, help="Only those that failed: every arm was worse, or harmed a guardrail.")
+@click.option("--unsettled", is_flag=True, help="Only those without enough evidence; with --failed, both.")
 @click.option("--since", type=DAY, help="Only those told on this day or later.")
 @click.option("--metric", default="", help="Only those that measured this metric.")
 @workspace_option
 @json_option
 def search(
-    text: tuple[str, ...], failed: bool, since: datetime | None, metric: str, workspace: Path | None, as_json: bool
+    text: tuple[str, ...],
+    failed: bool,
+    unsettled: bool,
+    since: datetime | None,
+    metric: str,
+    workspace: Path | None,
+    as_json: bool,
 ) -> None:
     """List the experiments in whose hypothesis, lesson, name, decision or metrics all words of TEXT stand.
 
@@ -54,8 +62,12 @@ def search(
       workbench archive search free shipping --failed
       workbench archive search --metric conversion --since 2026-01-01 --json
     """
+    wanted: dict[Verdict, bool] = {"fail": failed, "not enough evidence": unsettled}
     found = _archive(workspace).search(
-        " ".join(text), failed=failed, since=None if since is None else since.date(), metric=metric
+        " ".join(text),
+        verdicts=[verdict for verdict, asked in wanted.items() if asked],
+        since=None if since is None else since.date(),
+        metric=metric,
     )
     if as_json:
         print_json([past.as_json() for past in found])
@@ -64,9 +76,8 @@ def search(
             ["when", "experiment", "first metric", "verdict", "decision", "hypothesis", "lesson"],
             [_row(past) for past in found],
         )
-        failures = sum(past.failed for past in found)
-        click.echo(f"{len(found)} experiments, {failures} without a better arm", err=True)
-    elif text or failed or since or metric:
+        click.echo(found.sentence, err=True)
+    elif text or failed or unsettled or since or metric:
         click.echo("no experiment in the archive matches; workbench archive lists all", err=True)
     else:
         click.echo("the archive is empty: an experiment enters it with its first run", err=True)
@@ -80,9 +91,12 @@ def search(
 def show(name: str, workspace: Path | None, as_json: bool) -> None:
     """Show the experiment NAME: hypothesis, what came out, decision, lesson, and where its report lies.
 
+    Two of one name are told apart by their keys, or by the runs that looked at them last.
+
     \b
-    Example:
+    Examples:
       workbench archive show rand-hie
+      workbench archive show rand-hie@7d9f3a51c024
     """
     past = _archive(workspace).named(name)
     if as_json:
@@ -90,11 +104,12 @@ def show(name: str, workspace: Path | None, as_json: bool) -> None:
         return
     lines = [
         ("experiment", past.name),
+        ("key", past.key),
         ("ended (UTC)", f"{past.at:%Y-%m-%d %H:%M}, {past.looks} look{'s' if past.looks > 1 else ''}"),
         ("owner", past.owner),
         ("hypothesis", past.hypothesis or "none was stated"),
         ("what came out", past.sentence),
-        ("verdict", past.verdict),
+        ("verdict", past.outcome),
         ("decision", past.decided or "none was told yet"),
         ("lesson", past.lesson or "none was told"),
         ("run", past.run_id or "brought in from elsewhere"),
@@ -142,7 +157,7 @@ def prior(
         print_json(prior_json(learned))
     else:
         click.echo(learned.sentence)
-        if not learned.weak:
+        if learned.taught:
             click.echo(f"family: {learned.family}; {learned.why}")
         errors = [error for *_, error in past_effects(found, metric or None, scale=scale, excluding=excluding)]
         if learned.prior.components and errors:
@@ -180,8 +195,13 @@ def bring_in(file: Path, dry_run: bool, workspace: Path | None, as_json: bool) -
     if as_json:
         print_json({"added": done.added, "known": done.known, "effects": done.effects, "dry_run": dry_run})
     else:
+        from workbench.experiments.words import counted
+
         word = "would be added" if dry_run else "added"
-        click.echo(f"{len(done.added)} experiments {word} with {done.effects} effects; {len(done.known)} were known")
+        added, effects = counted(len(done.added), "experiment"), counted(done.effects, "effect")
+        click.echo(
+            f"{added} {word} with {effects}; {len(done.known)} {'was' if len(done.known) == 1 else 'were'} known"
+        )
 
 
 @archive.command("decide")
@@ -191,7 +211,7 @@ def bring_in(file: Path, dry_run: bool, workspace: Path | None, as_json: bool) -
 @click.option("--lesson", default="", help="What was learned, failures too.")
 @workspace_option
 def decide_(name: str, decision: str, why: str, lesson: str, workspace: Path | None) -> None:
-    """Tell what was decided after the experiment NAME: ship, stop, …; the last one told counts.
+    """Tell what was decided after the experiment NAME, or a key: ship, stop, …; the last one told counts.
 
     \b
     Example:
@@ -203,7 +223,7 @@ def decide_(name: str, decision: str, why: str, lesson: str, workspace: Path | N
     with open_bench(workspace) as bench:
         past = bench.archive().named(name)
         entry = decide(bench.ledger, past, decision, why=why, lesson=lesson, actor=bench.actor, now=bench.now())
-    click.echo(f"{name}: {decision}. Ledger entry {entry.seq}.")
+    click.echo(f"{past.name}: {decision}. Ledger entry {entry.seq}.")
 
 
 def _archive(workspace: Path | None) -> Archive:
@@ -218,7 +238,7 @@ def _row(past: Past) -> tuple[Any, ...]:
     told = ""
     if first is not None:
         told = f"{first[0]} " + ", ".join(f"{arm} {_numbers(e)[2] or _numbers(e)[0]}" for arm, e in first[1].items())
-    return f"{past.at:%Y-%m-%d}", past.name, told, past.verdict, past.decision, past.hypothesis, past.lesson
+    return f"{past.at:%Y-%m-%d}", past.name, told, past.outcome, past.decision, past.hypothesis, past.lesson
 
 
 def _numbers(e: ArmEffect) -> tuple[str, str, str, str]:

@@ -202,7 +202,8 @@ def _serve(bench: Bench) -> Step:
     kept = [row for row in bench.log.rows(model=MODEL) if row.request in set(names) and row.status == 200]
     approved = sum(bool(row.answer) for row in kept) / len(kept)
     figures = {"applications": len(kept), "approved": approved, "version": kept[-1].version}
-    sentence = f"{len(kept)} held-out applications answered by version {kept[-1].version}, {approved:.0%} approved"
+    by = f"{len(kept)} held-out applications answered by version {kept[-1].version}"
+    sentence = f"{by}, {100 * approved:.0f}\u00a0% approved"
     return Step("serve", "served", figures, sentence=sentence, reused=not asked)
 
 

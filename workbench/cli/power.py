@@ -146,7 +146,23 @@ def _traffic(
     base = stated(kind, baseline, variance)
     try:
         base = base.clustered(cluster_size, likeness).adjusted(correlation)
-        split = Split.of([float(part) for part in shares.split(",")]) if shares else Split.equal(arms)
+        split = Split.of(_sizes(shares)) if shares else Split.equal(arms)
+    except Misuse:
+        raise
     except ValueError as error:
         raise Misuse(str(error), hint="workbench power --help shows examples") from error
     return Traffic(base, per_day, split, better)
+
+
+def _sizes(text: str) -> list[float]:
+    """Sizes of arms, the control first.
+
+    Raises:
+        Misuse: One is no number.
+    """
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise Misuse(
+            f"shares are {text!r}; each must be a number", hint="name no arms, the control comes first: --shares 2,1"
+        ) from error

@@ -126,7 +126,7 @@ def table(state: Path, seed: int, level: float, as_json: bool) -> None:
     print_table(
         ["segment", *(price_tag(p, design) for p in design.prices)],
         [
-            (name, *(f"{w:.0%}" if w else "" for w in row))
+            (name, *(f"{100 * w:.0f}\u00a0%" if w else "" for w in row))
             for name, row in zip(design.segments, found.weights, strict=True)
         ],
     )

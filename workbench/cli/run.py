@@ -22,7 +22,7 @@ from workbench.cli.options import (
     workspace_option,
 )
 from workbench.cli.sweep import Asked, Place, run_sweep, sweep_options
-from workbench.errors import Misuse
+from workbench.errors import HINT, Misuse
 
 if TYPE_CHECKING:
     from workbench.batch import Outcome
@@ -121,6 +121,8 @@ def run(
         print_json(_as_json(outcome))
     if outcome.status == "failed":
         click.echo(f"{outcome.name} failed: {outcome.sentence}", err=True)
+        if outcome.failure is not None and outcome.failure.hint:
+            click.echo(f"{HINT}{outcome.failure.hint}", err=True)
         click.echo(f"as far as it came: {outcome.notebook}", err=True)
         click.get_current_context().exit(1)
     if not as_json:
@@ -192,7 +194,8 @@ def _tell(outcome: Outcome) -> None:
     for model, version in outcome.versions:
         click.echo(f"registered: {model} {version}")
     for finding in outcome.findings:
-        click.echo(f"{finding['kind']} of {finding['subject']}: {finding['verdict']}")
+        made_up = " (made-up data: no evidence)" if (finding.get("details") or {}).get("simulated") else ""
+        click.echo(f"{finding['kind']} of {finding['subject']}: {finding['verdict']}{made_up}")
     click.echo(f"report: {outcome.report}")
 
 

@@ -1,14 +1,20 @@
-"""Where a unit is counted in a moment cube, and what a cube tells of a measure over its days."""
+"""Where a unit is counted in a moment cube, the order of its days, and what it tells of a measure over them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from math import isfinite
 from typing import NamedTuple
 
-from workbench.stats.moments import Sample
+from workbench.stats.clusters import design_effect, places, residual_squares
+from workbench.stats.moments import Floats, Logs, Moments, Sample
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Cell:
     """Where a unit is counted."""
 
@@ -23,3 +29,52 @@ class Series(NamedTuple):
     days: tuple[str, ...]
     daily: tuple[Sample, ...]  # units whose first day this is
     cumulative: tuple[Sample, ...]  # all units up to that day
+
+
+@lru_cache(1 << 14)
+def day_order(day: str) -> tuple[int, float, str]:
+    """What days are sorted by, everywhere: numbers by value, then ISO dates by date, then other texts as texts."""
+    with suppress(ValueError):
+        if isfinite(value := float(day)):
+            return 0, value, day
+    with suppress(ValueError):  # what follows the date is left to the order of texts
+        return 1, float(date.fromisoformat(day[:10]).toordinal()), day
+    return 2, 0.0, day
+
+
+def in_order(days: Iterable[str]) -> tuple[str, ...]:
+    """Days, each once, first to last.
+
+    >>> in_order(["10", "2", "1", "2"]), in_order(["week b", "2026-01-31", "week a"])
+    (('1', '2', '10'), ('2026-01-31', 'week a', 'week b'))
+    """
+    return tuple(sorted(set(days), key=day_order))
+
+
+def sample_of(units: Moments, logs: Logs, negatives: Floats, clusters: Moments | None, row: int, j: int) -> Sample:
+    """The j-th measure in the cell of a row, from the moments of all cells."""
+    n, n_log = float(units.n[row]), float(logs.n[row, j])
+    m2, m2_log = float(units.scatter[row, j, j]), float(logs.scatter[row, j])
+    effects = (1.0, 1.0, 1.0)
+    groups = None
+    if clusters is not None:
+        groups = float(clusters.n[row])
+        square = (m2, n_log * (n - n_log) / max(n, 1.0), m2_log)
+        weight = (n, n, n_log)
+        effects = tuple(  # type: ignore[assignment]
+            design_effect(groups, residual_squares(clusters, row, place), w, s)
+            for place, w, s in zip(places(j), weight, square, strict=True)
+        )
+    return Sample(
+        n=n,
+        mean=float(units.mean[row, j]),
+        m2=m2,
+        n_positive=n_log,
+        mean_log=float(logs.mean[row, j]),
+        m2_log=m2_log,
+        n_negative=float(negatives[row, j]),
+        clusters=groups,
+        deff_mean=effects[0],
+        deff_share=effects[1],
+        deff_log=effects[2],
+    )

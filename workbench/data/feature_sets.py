@@ -7,6 +7,7 @@
 Traceback (most recent call last):
     ...
 workbench.errors.Misuse: the feature set loan-credit@1 has no column 'age'
+hint: leave it out; the columns are hrat
 """
 
 from __future__ import annotations

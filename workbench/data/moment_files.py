@@ -119,6 +119,9 @@ def _read(head: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[st
         scatter = np.array([row[f"{name}_scatter"] for row in rows])
         return Moments(n, mean, scatter.reshape(len(rows), components, components))
 
+    across = None if head.get("across") is None else Moments(**_arrays(head["across"]))
+    if across is not None and len(across.n) != len({(row["day"], row["arm"]) for row in rows}):
+        raise ValueError("its clusters are not those of days; scan the data again")  # as they were once written
     k = len(head["measures"])
     lines = head.get("lines", head.get("rows"))  # older files: by another name, and not in JSON
     return {
@@ -134,7 +137,7 @@ def _read(head: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[st
         "sources": tuple(head["sources"]),
         "rows": lines if isinstance(lines, int) else int(sum(row["units_n"][0] for row in rows)),
         "sql": head["sql"],
-        "across": None if head.get("across") is None else Moments(**_arrays(head["across"])),
+        "across": across,
     }
 
 

@@ -7,9 +7,11 @@ values' logarithms. Rules:
 - where a unit's rows repeat (visits, years), they are made one number a unit before anything is
   counted; a unit lies in exactly one cell, its day is its first one; a cap is for that one number;
 - where units come in clusters (families, shops), the cube also knows how far the clusters' sums
-  scatter, so that a mean's error can respect them;
+  scatter, so that a mean's error can respect them; all units of a cluster have the cluster's first
+  day, so that each look at the days until then holds whole clusters;
 - no raw sum of squares anywhere, no row of data, no unit's name;
-- `+` adds days and shards (which must not share units) exactly, and refuses the same data twice.
+- `+` adds days and shards (which must not share units) exactly, and refuses the same data twice;
+  where there are clusters, `plus` asks whether the shards share none, which a cube cannot know.
 
 >>> import pandas as pd
 >>> rows = pd.DataFrame({"arm": ["a", "a", "b", "b"], "spend": [0.0, 4.0, 2.0, 6.0]})
@@ -30,10 +32,11 @@ from typing import Any
 import numpy as np
 
 from workbench.data import moment_files
-from workbench.data.cells import Cell, Series
+from workbench.data.cells import Cell, Series, day_order, in_order, sample_of
 from workbench.data.scans import Measure, Plan, cap_at, scan, scan_sql
+from workbench.data.spanning import Parts, across_of, gathered
 from workbench.errors import Misuse
-from workbench.stats.clusters import clustered_covariance, design_effect, places, recentred, residual_squares
+from workbench.stats.clusters import clustered_covariance
 from workbench.stats.moments import Floats, Logs, Moments, Sample, merged, merged_logs, stacked
 
 __all__ = ["Cell", "Measure", "MomentCube", "Plan", "Series", "cap_at", "scan_sql"]
@@ -57,7 +60,7 @@ class MomentCube:
     sources: tuple[str, ...]  # full-content digests of what was scanned, sorted; of a warehouse, of its answer
     rows: int  # how many rows of the table that was
     sql: str  # what was asked, in the words of who was asked
-    across: Moments | None = None  # clusters counted once, one row an arm, where some lie in several cells of it
+    across: Moments | None = None  # clusters counted once, one row a day and arm, where some lie in several segments
 
     @classmethod
     def scan(
@@ -71,6 +74,7 @@ class MomentCube:
         segments: Sequence[str] = (),
         day: str | None = None,
         arms: Sequence[str] | None = None,
+        needed: Sequence[str] = (),
         digest: str | None = None,
     ) -> MomentCube:
         """The cube of a table.
@@ -83,17 +87,20 @@ class MomentCube:
             unit: The column that names the unit (person, visitor); its rows are made one.
             cluster: The column that names what units came in together (family, shop), if any.
             segments: Columns that cut the units into groups; constant within a unit. A cluster that lies in
-                several segments or days is one cluster of its arm, and one of each segment and day.
-            day: The column of the day.
+                several segments is one cluster of its day and arm, and one of each segment.
+            day: The column of the day: a number, a date, a moment (its date counts, in UTC where it has a
+                zone) or a text. A unit's day is its first; in a cluster, the cluster's first.
             arms: The arms to keep, as text; all by default.
+            needed: Arms without which nothing can be compared: of all that is wrong, their absence is told first.
             digest: The source's digest where it is known already.
 
         Raises:
-            Misuse: A column is missing or not a number, a value is missing, a unit is in two arms
-                or segments, or nothing is left.
+            Misuse: A column is missing or not a number, a value is missing or too large to be squared, a
+                unit is in two arms or segments, a needed arm is not there, or nothing is left.
             EngineError: A warehouse refuses.
         """
-        plan = Plan(arm, tuple(measures), unit, cluster, tuple(segments), day, None if arms is None else tuple(arms))
+        kept = None if arms is None else tuple(arms)
+        plan = Plan(arm, tuple(measures), unit, cluster, tuple(segments), day, kept, tuple(needed))
         found = scan(source, plan, digest=digest)
         cube = cls(
             measures=plan.measures,
@@ -126,8 +133,8 @@ class MomentCube:
 
     @property
     def days(self) -> tuple[str, ...]:
-        """The days there are, sorted; one, empty, where no day was scanned."""
-        return tuple(sorted({cell.day for cell in self.cells}))
+        """The days there are, first to last (`cells.day_order`); one, empty, where no day was scanned."""
+        return in_order(cell.day for cell in self.cells)
 
     @property
     def n(self) -> float:
@@ -137,8 +144,7 @@ class MomentCube:
     @cached_property
     def by_arm(self) -> MomentCube:
         """One cell an arm: segments and days added up."""
-        whole = replace(self, segments=(), across=None).regrouped(lambda cell: Cell((), "", cell.arm))
-        return whole if self.across is None else replace(whole, clusters=self.across)
+        return replace(self, segments=()).regrouped(lambda cell: Cell((), "", cell.arm))
 
     @cached_property
     def by_segment(self) -> MomentCube:
@@ -152,10 +158,12 @@ class MomentCube:
 
     @cached_property
     def up_to_day(self) -> MomentCube:
-        """One cell a day and arm that holds all units until then, that day's too."""
+        """One cell a day and arm that holds all units until then, that day's too; of clusters, those met until then."""
         daily, days = self.by_day, self.days
         pairs = [
-            (row, Cell((), day, cell.arm)) for row, cell in enumerate(daily.cells) for day in days if day >= cell.day
+            (row, Cell((), day, cell.arm))
+            for row, cell in enumerate(daily.cells)
+            for day in days[days.index(cell.day) :]
         ]
         return daily._gathered([row for row, _ in pairs], [cell for _, cell in pairs])
 
@@ -188,8 +196,7 @@ class MomentCube:
 
         Returns:
             Units; means; and the covariance matrix of one unit's numbers, so that it divided by the
-            units is that of the means. Where units come in clusters it is the clusters' (never below
-            the units' own variance, as in `Sample.error`).
+            units is that of the means. Where units come in clusters it is the clusters', as it is.
 
         Raises:
             Misuse: There is no such measure or arm.
@@ -258,7 +265,7 @@ class MomentCube:
 
     def _gathered(self, rows: Sequence[int], targets: Sequence[Cell]) -> MomentCube:
         """These rows, each put where its target says; a row may go to several."""
-        cells = tuple(sorted(set(targets), key=lambda cell: (cell.segment, cell.day, cell.arm)))
+        cells = tuple(sorted(set(targets), key=lambda cell: (cell.segment, day_order(cell.day), cell.arm)))
         at = {cell: i for i, cell in enumerate(cells)}
         groups = np.array([at[target] for target in targets], dtype=np.int64)
         own = self._at(rows)
@@ -266,46 +273,47 @@ class MomentCube:
         logs = merged_logs(own.logs, groups, len(cells))
         negatives = np.zeros((len(cells), len(self.measures)))
         np.add.at(negatives, groups, own.negatives)
-        clusters = own.clusters
-        if clusters is not None:
-            to = Moments(units.n[groups], units.mean[groups], units.scatter[groups])
-            new = Logs(logs.n[groups], logs.mean[groups], logs.scatter[groups])
-            share = own.logs.n / np.maximum(own.units.n[:, None], 1.0)
-            told = recentred(clusters, own.units.mean, share, own.logs.mean, to, new)
-            clusters = merged(told, groups, len(cells))
-        kept = len(rows) == len(self.cells) and all(
-            self.cells[i].arm == cell.arm for i, cell in zip(rows, targets, strict=True)
+        new = replace(own, cells=cells, units=units, logs=logs, negatives=negatives)
+        if own.clusters is None:
+            return new
+        parts = Parts(own.units, own.logs, own.clusters)
+        clusters, across = gathered(
+            own.cells, parts, own.across, targets, cells, parts._replace(units=units, logs=logs)
         )
-        across = self.across if kept else None
-        return replace(self, cells=cells, units=units, logs=logs, negatives=negatives, clusters=clusters, across=across)
+        return replace(new, clusters=clusters, across=across)
 
     def _at(self, rows: Sequence[int]) -> MomentCube:
         """These rows, a row as often as it is named."""
         take = np.asarray(rows, dtype=np.int64)
+        cells = tuple(self.cells[i] for i in rows)
         return replace(
             self,
-            cells=tuple(self.cells[i] for i in rows),
+            cells=cells,
             units=Moments(*(part[take] for part in self.units)),
             logs=Logs(*(part[take] for part in self.logs)),
             negatives=self.negatives[take],
             clusters=None if self.clusters is None else Moments(*(part[take] for part in self.clusters)),
-            across=self._across(rows),
+            across=across_of(self.across, self.cells, cells),
         )
 
-    def _across(self, rows: Sequence[int]) -> Moments | None:
-        """The arms' own clusters where these rows are all that the arms have; cells of a part have theirs only."""
-        if self.across is None:
-            return None
-        left = {cell.arm for cell in self.cells} - {self.cells[i].arm for i in rows}
-        if len(rows) != sum(cell.arm not in left for cell in self.cells):
-            return None
-        return Moments(*(part[[i for i, arm in enumerate(self.arms) if arm not in left]] for part in self.across))
-
     def __add__(self, other: MomentCube) -> MomentCube:
-        """Both cubes' units together; the two must not share units.
+        """Both cubes' units together; the two must not share units. Where these come in clusters, see `plus`.
 
         Raises:
-            Misuse: The cubes measure different things, or hold the same data.
+            Misuse: The cubes measure different things, hold the same data, or have clusters.
+        """
+        return self.plus(other)
+
+    def plus(self, other: MomentCube, *, disjoint_clusters: bool = False) -> MomentCube:
+        """Both cubes' units together; the two must share neither units nor clusters.
+
+        Args:
+            other: Another day or shard of the same experiment.
+            disjoint_clusters: Whether it is known that no cluster has units in both.
+
+        Raises:
+            Misuse: The cubes measure different things or hold the same data, or have clusters of which
+                nothing is known.
         """
         for name in ("measures", "segments", "unit", "cluster"):
             if getattr(self, name) != getattr(other, name):
@@ -314,6 +322,11 @@ class MomentCube:
             raise Misuse(f"the data {sorted(twice)[0][:12]}… is in both cubes; added, it would count twice")
         clusters = None
         if self.clusters is not None and other.clusters is not None:
+            if not disjoint_clusters:
+                raise Misuse(
+                    f"cubes with clusters do not add by themselves: one {self.cluster!r} in both would count as two",
+                    hint="scan both together; or, where none is in both: one.plus(other, disjoint_clusters=True)",
+                )
             clusters = stacked([self.clusters, other.clusters])
         logs = Logs(*(np.concatenate(pair) for pair in zip(self.logs, other.logs, strict=True)))
         joined = replace(
@@ -327,7 +340,7 @@ class MomentCube:
             rows=self.rows + other.rows,
         )
         if self.across is not None or other.across is not None:
-            joined = replace(joined, across=(self.by_arm + other.by_arm).clusters)
+            joined = replace(joined, across=self.by_day.plus(other.by_day, disjoint_clusters=True).clusters)
         return joined.regrouped(lambda cell: cell)
 
     def as_json(self) -> str:
@@ -368,28 +381,4 @@ class MomentCube:
         return cls(**{**fields, "cells": tuple(Cell(*place) for place in fields["cells"])})
 
     def _sample(self, j: int, row: int) -> Sample:
-        n, n_log = float(self.units.n[row]), float(self.logs.n[row, j])
-        m2, m2_log = float(self.units.scatter[row, j, j]), float(self.logs.scatter[row, j])
-        effects = (1.0, 1.0, 1.0)
-        groups = None
-        if self.clusters is not None:
-            groups = float(self.clusters.n[row])
-            square = (m2, n_log * (n - n_log) / max(n, 1.0), m2_log)
-            weight = (n, n, n_log)
-            effects = tuple(  # type: ignore[assignment]
-                design_effect(groups, residual_squares(self.clusters, row, place), w, s)
-                for place, w, s in zip(places(j), weight, square, strict=True)
-            )
-        return Sample(
-            n=n,
-            mean=float(self.units.mean[row, j]),
-            m2=m2,
-            n_positive=n_log,
-            mean_log=float(self.logs.mean[row, j]),
-            m2_log=m2_log,
-            n_negative=float(self.negatives[row, j]),
-            clusters=groups,
-            deff_mean=effects[0],
-            deff_share=effects[1],
-            deff_log=effects[2],
-        )
+        return sample_of(self.units, self.logs, self.negatives, self.clusters, row, j)

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from workbench.data.cells import day_order
+from workbench.data.faults import refuse_faults, refuse_missing, refuse_scale
 from workbench.data.sources import Answer, Table, opened
 from workbench.data.statements import Measure, Plan, Within, cap_statement, check_within, pairs, statement
 from workbench.errors import Misuse
@@ -32,7 +34,7 @@ class Scanned:
     rows: int  # of the table, in these arms
     sql: str
     digest: str
-    across: Moments | None = None  # clusters counted once, one row an arm in the arms' order; None: as in the cells
+    across: Moments | None = None  # clusters counted once, one row a day and arm, in order; None: as in the cells
 
 
 def scan(source: Any, plan: Plan, *, digest: str | None = None) -> Scanned:
@@ -45,13 +47,13 @@ def scan(source: Any, plan: Plan, *, digest: str | None = None) -> Scanned:
         _check(table, plan.columns)
         sql = table.spelled(statement(plan, kinds=table.kinds))
         answer = table.scan(plan)
-        _refuse_faults(plan, answer)
+        refuse_faults(plan, answer, texts=plan.day is not None and table.kinds.get(plan.day) == "text")
         found = _scanned(plan, answer, sql, digest or table.digest(sql, answer))
-        if found.clusters is None or not (plan.segments or plan.day is not None):
+        refuse_scale(plan, found.units, found.logs)
+        if found.clusters is None or not plan.segments:
             return found
-        whole = replace(plan, segments=(), day=None)
-        once = _scanned(whole, table.scan(whole), sql, found.digest)
-        order = np.argsort([arm for _, _, arm in once.keys])
+        once = _scanned(replace(plan, segments=()), table.scan(replace(plan, segments=())), sql, found.digest)
+        order = sorted(range(len(once.keys)), key=lambda i: (day_order(once.keys[i][1]), once.keys[i][2]))
         across = None if once.clusters is None else Moments(*(part[order] for part in once.clusters))
         spans = across is not None and float(across.n.sum()) < float(found.clusters.n.sum())
         return replace(found, across=across if spans else None)
@@ -98,50 +100,13 @@ def cap_at(source: Any, column: str, share: float, *, unit: str | None = None, w
     if not found["n"][0]:
         raise Misuse("the data has no row")
     if found["fault"][0]:
-        _no_number(int(found["fault"][0]), "units" if unit is not None else "rows", column)
+        refuse_missing(int(found["fault"][0]), "unit" if unit is not None else "row", column)
     return float(found["cap"][0])
 
 
 def _check(table: Table, wanted: Sequence[str]) -> None:
     if absent := sorted(set(wanted) - set(table.columns)):
         raise Misuse(f"there is no column {', '.join(absent)}", hint=f"the columns are: {', '.join(table.columns)}")
-
-
-def _refuse_faults(plan: Plan, answer: Answer) -> None:
-    """Say clearly what a silent aggregate would have swallowed.
-
-    Raises:
-        Misuse: A value, arm or name is missing, or a unit or cluster is in two places.
-    """
-    if not answer["n"]:
-        raise Misuse("the data has no row in these arms", hint="look at the arm column's values")
-
-    def count(fault: str) -> int:
-        return sum(int(n) for n in answer[fault])
-
-    what = "units" if plan.unit is not None else "rows"
-    if found := count("unnamed"):
-        raise Misuse(f"{found} {what} have no arm or no name", hint="fill these columns, or drop such rows")
-    if plan.unit is not None and (found := count("split")):
-        raise Misuse(
-            f"{found} units are in more than one arm, segment or cluster",
-            hint="drop them, and find out why assignment was not kept",
-        )
-    for j, measure in enumerate(plan.measures):
-        if found := count(f"fault{j}"):
-            _no_number(found, what, measure.column)
-    if plan.cluster is not None and (found := int(answer["torn"][0])):
-        raise Misuse(
-            f"{found} clusters lie in more than one arm or have no name",
-            hint="clusters are what was drawn for an arm; leave the column out if single units were drawn",
-        )
-
-
-def _no_number(count: int, what: str, column: str) -> None:
-    raise Misuse(
-        f"{count} {what} have no finite number in {column!r}",
-        hint="a missing value is no zero: fill or drop such rows before the scan",
-    )
 
 
 def _scanned(plan: Plan, answer: Answer, sql: str, digest: str) -> Scanned:

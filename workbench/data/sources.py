@@ -20,7 +20,9 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Protocol
 
+from workbench.data.csv_files import open_csv, refuse_twins
 from workbench.data.digests import digest_file, digest_frame
+from workbench.data.refused import told
 from workbench.data.statements import Kind, Plan, quoted, statement
 from workbench.errors import Misuse
 
@@ -86,7 +88,8 @@ class Local:
         found = self.ask("DESCRIBE given")
         types = dict(zip(found["column_name"], found["column_type"], strict=True))
         self.columns = tuple(types)
-        self.kinds: dict[str, Kind] = {name: "whole" for name, kind in types.items() if kind in WHOLE}
+        known = {name: kind_of(kind) for name, kind in types.items()}
+        self.kinds: dict[str, Kind] = {name: kind for name, kind in known.items() if kind is not None}
 
     def spelled(self, sql: str) -> str:
         """The query as it is: it is in DuckDB's words."""
@@ -144,7 +147,7 @@ class Parquet(Local):
         """The measures that hold few whole numbers, as the file's own statistics say, where all cells are an arm."""
         if plan.unit is not None or plan.segments or plan.day is not None:
             return ()
-        with _told(self._con):
+        with told(self._con):
             found = self._con.execute(RANGES, [glob.escape(str(self._path))]).fetchall()
         ranges = {name: high - low + 2 for name, low, high in found if self.kinds.get(name) == "whole"}
         sizes = [ranges.get(measure.column, LEVELS + 1) for measure in plan.measures]
@@ -164,7 +167,7 @@ class Stream(Local):
         """One row a cell."""
         if plan.cluster is not None and not self._kept:
             wanted = ", ".join(quoted(name) for name in dict.fromkeys(plan.columns))
-            with _told(self._con):
+            with told(self._con):
                 self._con.execute(f"CREATE TEMP TABLE kept AS SELECT {wanted} FROM given")  # noqa: S608  (quoted)
                 self._con.unregister("given")
                 self._con.execute("CREATE TEMP VIEW given AS SELECT * FROM kept")
@@ -180,11 +183,12 @@ def opened(source: Any) -> Iterator[Table]:
         source: A path, a frame, an Arrow stream, or whatever `warehouses.connected` takes.
 
     Raises:
-        Misuse: There is no such file, or it is of no known kind.
+        Misuse: There is no such file, it is of no known kind, or has one name for two columns.
     """
     if isinstance(source, str | Path):
         table: Table = _file(Path(source))
     elif hasattr(source, "iloc") and hasattr(source, "columns"):
+        refuse_twins([str(name) for name in source.columns])
         table = Local(_registered(source), partial(digest_frame, source))
     elif hasattr(source, "__arrow_c_stream__") and not hasattr(source, "get_backend"):
         from workbench.data.arrow_digests import Digested
@@ -197,6 +201,15 @@ def opened(source: Any) -> Iterator[Table]:
         table = connected(source)
     with closing(table):
         yield table
+
+
+def kind_of(kind: str) -> Kind | None:
+    """What DuckDB's name of a type says of a column, where that matters."""
+    if kind in WHOLE:
+        return "whole"
+    if kind.startswith("TIMESTAMP"):
+        return "zoned" if kind.endswith("ZONE") else "moment"
+    return "text" if kind == "VARCHAR" else None
 
 
 def columns(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Answer:
@@ -254,43 +267,24 @@ def _parquet(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _view(con: duckdb.DuckDBPyConnection, path: Path, *, numbered: bool = False) -> None:
-    with _told(con):
+    with told(con):
         con.read_parquet(glob.escape(str(path)), file_row_number=numbered).create_view("given", replace=True)
 
 
 def _csv(path: Path) -> duckdb.DuckDBPyConnection:
     con = _database()
-    with _told(con):
-        con.read_csv(glob.escape(str(path)), sample_size=-1).create_view("parsed")
-        # the offset keeps DuckDB from pushing our casts into its parser, where `True` is no number
-        con.execute("CREATE VIEW given AS SELECT * FROM parsed OFFSET 0")
+    open_csv(con, path)
     return con
 
 
 def _registered(table: Any) -> duckdb.DuckDBPyConnection:
     con = _database()
-    with _told(con):
+    with told(con):
         con.register("given", table)
     return con
 
 
 def _asked(con: duckdb.DuckDBPyConnection, sql: str) -> Answer:
-    with _told(con):
+    with told(con):
         found = con.execute(sql)
         return columns([column[0] for column in found.description], found.fetchall())
-
-
-@contextmanager
-def _told(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """DuckDB's errors in words; after one, the database is closed.
-
-    Raises:
-        Misuse: DuckDB raised one.
-    """
-    import duckdb
-
-    try:
-        yield
-    except duckdb.Error as error:
-        con.close()
-        raise Misuse(f"the data could not be scanned: {str(error).splitlines()[0]}") from error

@@ -9,7 +9,10 @@ Rules:
   covariances are the database's own one-pass ones (Welford's in DuckDB, Youngs and Cramer's in
   PostgreSQL), which keep their digits at large means; nothing is a raw sum of squares;
 - what an aggregate would swallow in silence (a missing arm or number, a unit in two arms) is counted
-  in the same pass.
+  in the same pass;
+- a day is the smallest of its column's own type (2 before 10) and only then named by a text; a moment
+  counts by its date, in UTC where it has a zone; where units come in clusters, all of a cluster's units
+  have the cluster's first day, so that no cluster lies in two days.
 
 >>> print(statement(Plan("group", (Measure("spend", "spend"),))).splitlines()[0])
 WITH lines AS (
@@ -26,7 +29,8 @@ from workbench.errors import Misuse
 
 Within = Literal["sum", "mean", "max", "min"]
 WITHIN = {"sum": "sum", "mean": "avg", "max": "max", "min": "min"}
-Kind = Literal["truth", "whole"]  # a truth value that cannot be read as a number; a number that is always finite
+# a truth value that cannot be read as a number; a number always finite; a moment, without and with a zone; a text
+Kind = Literal["truth", "whole", "moment", "zoned", "text"]
 SIGNS = {"above": ">", "below": "<"}
 NONE = "(none)"  # the segment or day of those that have none
 
@@ -53,6 +57,7 @@ class Plan:
     segments: tuple[str, ...] = ()
     day: str | None = None
     arms: tuple[str, ...] | None = None
+    needed: tuple[str, ...] = ()  # arms that must be there; looked for before anything else is refused
 
     def __post_init__(self) -> None:
         names = [m.name for m in self.measures]
@@ -123,8 +128,9 @@ def statement(
 
     Returns:
         One SELECT. A cell's row holds its `keys`; `n` units of `lines` rows; the faults `unnamed`, `split`
-        (where units have rows of their own) and `fault0`, …; for each measure `mean0`, `above0` (units
-        above zero), `below0`, `log0` and `spread0` (mean and variance of logarithms); for each pair
+        (where units have rows of their own) and `fault0`, …; for each segment column `blank0`, the rows
+        that have none; for each measure `mean0`, `above0` (units above zero), `below0`, `log0` and
+        `spread0` (mean and variance of logarithms); for each pair
         `cov0_1`; and where there are clusters `torn`, `clusters`, and of the clusters' vectors `v0`, `w0_1`.
     """
     logs = [
@@ -135,7 +141,7 @@ def statement(
     ctes = [
         ("lines", _lines(plan, kinds or {}, only)),
         ("numbers", _units(plan)),
-        ("units", f"SELECT {', '.join(['*', *logs])}\nFROM numbers"),
+        ("units", f"SELECT {', '.join(['*', *_day(plan), *logs])}\nFROM numbers"),
         ("cells", _cells(plan, levels)),
     ]
     keys = ", ".join(plan.keys)
@@ -176,11 +182,13 @@ def rank_statement(plan: Plan, ranks: Mapping[str, Sequence[int]], *, kinds: Map
 
 def _lines(plan: Plan, kinds: Mapping[str, Kind], only: str) -> str:
     """The columns that are read, by names of ours, numbers as numbers: what is not finite is missing."""
-    sources = [*plan.segments, plan.day, plan.arm]
-    read = [quoted(name) if name is not None else "''" for name in sources]
+    segments, arm = [quoted(name) for name in plan.segments], quoted(plan.arm)
+    read, day = [*segments, arm], _dated(plan.day, kinds)
     if plan.unit is not None:  # else cells are made of the keys as they are, and only then named by texts
         read = _texts(read)
-    told = [f"{value} AS {key}" for value, key in zip(read, plan.keys, strict=True)]
+    told = [f"{value} AS {key}" for value, key in zip(read, _constant(plan), strict=True)]
+    told += [f"{day} AS {'day' if plan.unit is None else 'since'}"]
+    told += [f"CASE WHEN {name} IS NULL THEN 1 ELSE 0 END AS blank{i}" for i, name in enumerate(segments)]
     told += [f"{quoted(plan.unit)} AS unit"] if plan.unit is not None else []
     told += [f"{quoted(plan.cluster)} AS cluster"] if plan.cluster is not None else []
     told += [f"{_number(m.column, kinds)} AS x{j}" for j, m in enumerate(plan.measures)]
@@ -192,6 +200,27 @@ def _lines(plan: Plan, kinds: Mapping[str, Kind], only: str) -> str:
     wanted += [only] if only else []
     where = f"\nWHERE {' AND '.join(wanted)}" if wanted else ""
     return f"SELECT {', '.join(told)}\nFROM given{where}"
+
+
+def _constant(plan: Plan) -> tuple[str, ...]:
+    """The keys that a unit has once: all but the day."""
+    return *plan.keys[:-2], "arm"
+
+
+def _dated(day: str | None, kinds: Mapping[str, Kind]) -> str:
+    """The column of the day in its own type, of moments their dates."""
+    if day is None:
+        return "''"
+    zone = {"moment": "", "zoned": " AT TIME ZONE 'UTC'"}.get(kinds.get(day, ""))
+    return quoted(day) if zone is None else f"CAST({quoted(day)}{zone} AS DATE)"
+
+
+def _day(plan: Plan) -> list[str]:
+    """The unit's day, from the first of its own rows or of its cluster's; where units are rows, it is there already."""
+    if plan.unit is None:
+        return []
+    since = "since" if plan.cluster is None else "min(since) OVER (PARTITION BY cluster)"
+    return [f"coalesce(CAST({since} AS VARCHAR), {literal(NONE)}) AS day"]
 
 
 def _texts(keys: Sequence[str]) -> list[str]:
@@ -211,17 +240,23 @@ def _units(plan: Plan) -> str:
     """One row a unit, winsorised; where units have rows of their own, with what is wrong with them."""
     if plan.unit is None:
         numbers = {f"x{j}": _capped(f"x{j}", measure) for j, measure in enumerate(plan.measures)}
-        told = {key: key for key in plan.keys} | numbers
+        told = {key: key for key in (*plan.keys, *_blanks(plan))} | numbers
         return f"SELECT {_told(told)}\nFROM lines"
-    same = [*plan.keys[:-2], "arm"] + (["cluster"] if plan.cluster is not None else [])
-    told = {name: f"min({name})" for name in [*same, "day"]}
+    same = [*_constant(plan), *(["cluster"] if plan.cluster is not None else [])]
+    told = {name: f"min({name})" for name in [*same, "since"]}
     told["lines"] = "count(*)"
-    told["unnamed"] = "CASE WHEN unit IS NULL OR count(arm) < count(*) THEN 1 ELSE 0 END"
+    told |= {name: f"sum({name})" for name in _blanks(plan)}
+    lacks = ["unit IS NULL", *(f"count({name}) < count(*)" for name in same[len(plan.segments) :])]
+    told["unnamed"] = f"CASE WHEN {' OR '.join(lacks)} THEN 1 ELSE 0 END"
     told["split"] = f"CASE WHEN {' OR '.join(f'min({c}) <> max({c})' for c in same)} THEN 1 ELSE 0 END"
     for j, measure in enumerate(plan.measures):
         told[f"x{j}"] = _capped(f"{WITHIN[measure.within]}(x{j})", measure)
         told[f"fault{j}"] = f"CASE WHEN count(x{j}) < count(*) THEN 1 ELSE 0 END"
     return f"SELECT {_told(told)}\nFROM lines\nGROUP BY unit"
+
+
+def _blanks(plan: Plan) -> list[str]:
+    return [f"blank{i}" for i in range(len(plan.segments))]
 
 
 def _told(told: dict[str, str]) -> str:
@@ -243,6 +278,7 @@ def _cells(plan: Plan, levels: Collection[int]) -> str:
     told = dict(zip(plan.keys, _texts(keys) if rows else keys, strict=True)) | {"n": "count(*)"}
     told |= {"lines": "count(*)"} if rows else {"lines": "sum(lines)", "split": "sum(split)"}
     told["unnamed"] = "count(*) - count(arm)" if rows else "sum(unnamed)"
+    told |= {name: f"sum({name})" for name in _blanks(plan)}
     for j, measure in enumerate(plan.measures):
         told[f"fault{j}"] = f"count(*) - count(x{j})" if rows else f"sum(fault{j})"
         told |= _level(j) if j in levels else _spread(j, measure)
@@ -286,11 +322,10 @@ def _clusters(plan: Plan) -> list[tuple[str, str]]:
     moments |= {f"w{i}_{j}": f"covar_pop(v{i}, v{j})" for i, j in pairs(size)}
     keys = ", ".join(plan.keys)
     meet = " AND ".join(f"units.{key} = cells.{key}" for key in plan.keys)
-    torn = "min(arm) <> max(arm) OR count(cluster) < count(*)"
     return [
         ("residuals", f"SELECT {_told(told)}\nFROM units JOIN cells ON {meet}"),
         ("sums", f"SELECT {_told(summed)}\nFROM residuals\nGROUP BY {keys}, cluster"),
         ("clustered", f"SELECT {_told(moments)}\nFROM sums\nGROUP BY {keys}"),
-        ("torn_apart", f"SELECT cluster\nFROM units\nGROUP BY cluster\nHAVING {torn}"),
+        ("torn_apart", "SELECT cluster\nFROM units\nGROUP BY cluster\nHAVING min(arm) <> max(arm)"),
         ("faults", "SELECT count(*) AS torn\nFROM torn_apart"),
     ]

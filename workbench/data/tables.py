@@ -1,7 +1,9 @@
-"""Reads a table from a file: CSV or Parquet, with errors in words."""
+"""Reads a table from a file: CSV or Parquet, and columns of it, with errors in words."""
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,3 +31,22 @@ def read_table(path: Path) -> pd.DataFrame:
     if frame.empty:
         raise Misuse(f"{path} has no rows", hint="give a file with a header line and rows")
     return frame
+
+
+def columns_of(frame: pd.DataFrame, names: Sequence[str], *, where: str) -> pd.DataFrame:
+    """Columns of a frame, in the order named.
+
+    Args:
+        frame: Any.
+        names: Of its columns.
+        where: What the frame is called, for the error.
+
+    Raises:
+        Misuse: There is no column of a name.
+    """
+    for name in names:
+        if name not in frame.columns:
+            near = difflib.get_close_matches(name, map(str, frame.columns), n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(map(str, frame.columns))}"
+            raise Misuse(f"{where} has no column {name!r}", hint=hint)
+    return frame[list(names)]

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from workbench.data.sources import Answer, columns
+from workbench.data.sources import Answer, columns, kind_of
 from workbench.data.statements import Kind, Plan, statement
 from workbench.errors import EngineError, Misuse
 
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 DIALECTS = {"postgresql": "postgres"}  # what SQLAlchemy calls them, where sqlglot has another name
-BOOLEAN = 16  # PostgreSQL's number of the type, which its drivers give as a column's type code
+# PostgreSQL's numbers of types, which its drivers give as a column's type code
+KINDS: dict[int, Kind] = {16: "truth", 25: "text", 1042: "text", 1043: "text", 1114: "moment", 1184: "zoned"}
 DIGITS = 10  # that the digest of an answer takes of each number: the last ones depend on the order of rows
 
 
@@ -62,8 +63,13 @@ class Warehouse:
 
     @cached_property
     def kinds(self) -> dict[str, Kind]:
-        """Columns of truth values, which PostgreSQL does not cast to numbers."""
-        return {name: "truth" for name, code in self._described if self.dialect == "postgres" and code == BOOLEAN}
+        """What is known of columns' types: PostgreSQL's, DuckDB's; elsewhere nothing."""
+        known: dict[str, Kind | None] = {}
+        if self.dialect == "postgres":
+            known = {name: KINDS.get(code) for name, code in self._described}
+        if self.dialect == "duckdb":
+            known = {name: kind_of(str(code)) for name, code in self._described}
+        return {name: kind for name, kind in known.items() if kind is not None}
 
     def spelled(self, sql: str) -> str:
         """A query of `statements` in this dialect, over this table.

@@ -22,7 +22,7 @@ class Dossier:
 
 
 def dossier(ledger: Ledger, model: str, version: int) -> Dossier:
-    """The newest evidence of each kind about a version.
+    """The newest evidence of each kind about a version; what rests on made-up data is none.
 
     Raises:
         Misuse: The version is not in the ledger.
@@ -30,7 +30,7 @@ def dossier(ledger: Ledger, model: str, version: int) -> Dossier:
     known = ledger.version(model, version)
     entries = ledger.entries(subject=known.subject, kind="evidence.recorded")
     findings = [Finding.from_body(entry.body) for entry in entries]
-    return Dossier(known, {finding.kind: finding for finding in findings})
+    return Dossier(known, {finding.kind: finding for finding in findings if not finding.simulated})
 
 
 def as_input(

@@ -53,6 +53,11 @@ class Finding:
         """SHA-256 of the whole finding, in hex."""
         return digest(self.as_body())
 
+    @property
+    def simulated(self) -> bool:
+        """Whether it rests on data that was made up: it shows how a notebook works, and is evidence of nothing."""
+        return self.details.get("simulated") is True
+
     def as_body(self) -> dict[str, Any]:
         """Plain JSON for the body of an `evidence.recorded` entry."""
         return asdict(self)

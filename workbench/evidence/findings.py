@@ -16,6 +16,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from workbench.audits import DriftAudit, Estimate, FairnessAudit, PerformanceAudit, QualityAudit
+from workbench.audits.calibration import CalibrationAudit
+from workbench.audits.cause import CauseAudit
+from workbench.audits.performance_json import calibration_json, cause_json, comparison_json, prediction_json, skew_json
+from workbench.audits.predictions import PredictionAudit
+from workbench.audits.skew import SkewCheck
+from workbench.audits.versions import VersionComparison
 from workbench.evidence.finding import Figure, Finding
 from workbench.experiments import Analysis, SegmentResult
 from workbench.experiments.learned import Learned, prior_json
@@ -77,7 +83,98 @@ def performance_finding(
             "threshold": audit.threshold,
             "confusion": dict(zip(("tn", "fp", "fn", "tp"), audit.confusion, strict=True)),
             "always_yes": dict(audit.always_yes),
+            "more_cases": audit.more,
         },
+    )
+
+
+def prediction_finding(audit: PredictionAudit, *, subject: str, data_digest: str, run_id: str, at: datetime) -> Finding:
+    """The finding of an audit of given predictions, of the same kind as that of a scored version."""
+    return Finding(
+        kind="performance",
+        subject=subject,
+        verdict=audit.verdict,
+        sentence=audit.sentence,
+        figures={name: _figure(found) for name, found in audit.metrics.items()},
+        data_digest=data_digest,
+        run_id=run_id,
+        at=_moment(at),
+        details=prediction_json(audit),
+    )
+
+
+def comparison_finding(
+    found: VersionComparison, *, subject: str, data_digest: str, run_id: str, at: datetime
+) -> Finding:
+    """Two versions on the same cases; figures are the challenger's gains: "gain.accuracy", with P(better)."""
+    figures = {
+        f"gain.{metric}": Figure(gain.value, gain.low, gain.high, found.chance_better(metric), 0.0, n=found.n)
+        for metric, gain in found.gains.items()
+    }
+    return Finding(
+        kind="comparison",
+        subject=subject,
+        verdict=found.verdict,
+        sentence=found.sentence,
+        figures=figures,
+        data_digest=data_digest,
+        run_id=run_id,
+        at=_moment(at),
+        details=comparison_json(found),
+    )
+
+
+def calibration_finding(
+    audit: CalibrationAudit, *, subject: str, data_digest: str, run_id: str, at: datetime
+) -> Finding:
+    """A calibration audit's finding; its figure is "calibration_error"."""
+    return Finding(
+        kind="calibration",
+        subject=subject,
+        verdict=audit.verdict,
+        sentence=audit.sentence,
+        figures={"calibration_error": _figure(audit.error)},
+        data_digest=data_digest,
+        run_id=run_id,
+        at=_moment(at),
+        details=calibration_json(audit),
+    )
+
+
+def skew_finding(check: SkewCheck, *, subject: str, data_digest: str, run_id: str, at: datetime) -> Finding:
+    """A skew check's finding; figures are "differing" (share of the rows) and "differing.COLUMN"."""
+    figures = {"differing": Figure(check.differing / check.rows, n=check.rows)}
+    figures |= {f"differing.{c.column}": Figure(c.share, c.low, c.high, n=check.rows) for c in check.columns}
+    return Finding(
+        kind="skew",
+        subject=subject,
+        verdict=check.verdict,
+        sentence=check.sentence,
+        figures=figures,
+        data_digest=data_digest,
+        run_id=run_id,
+        at=_moment(at),
+        details=skew_json(check),
+    )
+
+
+def cause_finding(audit: CauseAudit, *, subject: str, data_digest: str, run_id: str, at: datetime) -> Finding:
+    """A drop's finding; figures are "drop" and what each cause cost: "inputs.income", "relation"."""
+    rows = audit.rows[1]
+    figures = {"drop": Figure(audit.drop.value, audit.drop.low, audit.drop.high, target=audit.tolerance, n=rows)}
+    for cause in audit.causes:
+        name = f"{cause.kind.replace(' ', '_')}.{cause.column}".rstrip(".")
+        figures[name] = Figure(cause.value, cause.low, cause.high, cause.chance, 0.0, n=rows)
+    return Finding(
+        kind="cause",
+        subject=subject,
+        verdict=audit.verdict,
+        sentence=audit.sentence,
+        figures=figures,
+        data_digest=data_digest,
+        run_id=run_id,
+        at=_moment(at),
+        details=cause_json(audit),
     )
 
 
@@ -145,7 +242,7 @@ def prior_finding(learned: Learned, *, metric: str, data_digest: str, run_id: st
     return Finding(
         kind="prior",
         subject=f"metric/{metric or 'all'}",
-        verdict="not enough evidence" if learned.weak else "pass",
+        verdict="pass" if learned.taught else "not enough evidence",
         sentence=learned.sentence,
         figures={"experiments": Figure(float(learned.experiments)), "effects": Figure(float(learned.effects))},
         data_digest=data_digest,

@@ -9,14 +9,16 @@ every posterior. The frequentist twin stands beside, corrected for all compariso
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from workbench.data.cells import in_order
 from workbench.data.moments import MomentCube
 from workbench.errors import Misuse
 from workbench.experiments import words
-from workbench.experiments.comparing import compared, guards
+from workbench.experiments.comparing import chosen, compared, guards, unproven
 from workbench.experiments.design import Design, Metric
 from workbench.experiments.metrics import Belief, believe
 from workbench.experiments.results import (
@@ -28,7 +30,6 @@ from workbench.experiments.results import (
     MetricResult,
     Verdict,
 )
-from workbench.stats.moments import Sample
 from workbench.stats.quantiles import OrderStatistics, ranks
 from workbench.stats.sample_ratio import (
     THRESHOLD,
@@ -68,17 +69,27 @@ def analyse(cube: MomentCube, design: Design, *, source: Any = None, registered:
     balance = tuple(_balance(cube, name, arms) for name in design.covariates)
     beliefs, metrics, guarded = {}, {}, []
     for metric in design.metrics:
-        belief = believe(cube, metric, arms, design, _sorted(cube, metric, arms, design, source))
+        try:
+            belief = believe(cube, metric, arms, design, _sorted(cube, metric, arms, design, source))
+        except Misuse as unusable:
+            if not metric.guardrail or not isinstance(unusable.__cause__, ValueError):
+                raise
+            guarded += [unproven(metric, arm, str(unusable.__cause__)) for arm in arms if arm != design.control]
+            continue
         beliefs[metric.name] = belief
         metrics[metric.name] = compared(metric, belief, design)
         guarded += guards(metrics[metric.name], design) if metric.guardrail else []
     broken = _broken(ratio, by_day, days, balance)
+    held = {guard.arm for guard in guarded if not guard.passed}
+    if not broken:
+        metrics = {name: replace(r, choice=chosen(r, design, held)) for name, r in metrics.items()}
+    first = next(iter(metrics.values()))
     followed = None if registered is None else registered == design.digest
     said = [
-        *([broken] if broken else []),
-        *(words.metric_sentence(r) for r in metrics.values() if not r.metric.guardrail),
+        *([broken, words.UNTRUSTED] if broken else []),
+        *words.metric_sentences([r for r in metrics.values() if not r.metric.guardrail]),
         *(guard.sentence for guard in guarded),
-        *words.choice(next(iter(metrics.values())), design.loss_threshold),
+        *words.choice(first, design.loss_threshold, held, broken=bool(broken)),
         *words.followed(followed),
     ]
     return Analysis(
@@ -92,7 +103,7 @@ def analyse(cube: MomentCube, design: Design, *, source: Any = None, registered:
         balance=balance,
         metrics=metrics,
         sentence=" ".join(said),
-        verdict=_verdict(next(iter(metrics.values())), guarded, broken=bool(broken)),
+        verdict=_verdict(first, guarded, broken=bool(broken)),
         data_digest=cube.digest,
         design_digest=design.digest,
         sequential=by_day,
@@ -117,8 +128,13 @@ def _verdict(first: MetricResult, guarded: list[Guard], *, broken: bool) -> Verd
 
 
 def _ratio(clusters: Mapping[str, float], planned: Mapping[str, float] | None) -> SampleRatio:
+    """The check; an arm that was planned and is not in the data got nobody.
+
+    Raises:
+        Misuse: An arm that is compared has no planned share, or the shares are no shares.
+    """
     try:
-        return sample_ratio(clusters, planned)
+        return sample_ratio(dict.fromkeys(planned or (), 0.0) | dict(clusters), planned)
     except ValueError as error:
         raise Misuse(str(error), hint="state a share for each arm that is compared") from error
 
@@ -134,7 +150,7 @@ def _by_day(
         if cell.arm in planned:
             day = looks.setdefault(cell.day, {})
             day[cell.arm] = day.get(cell.arm, 0.0) + float(n)
-    days = tuple(sorted(looks, key=lambda day: day.zfill(20) if day.isdigit() else day))  # day 2 before day 10
+    days = in_order(looks)
     return days, sequential_sample_ratio([looks[day] for day in days], planned)
 
 
@@ -175,7 +191,7 @@ def _sorted(
     """A quantile's order statistics, from the data itself; empty for every other kind.
 
     Raises:
-        Misuse: There is only the cube, units came in clusters, something is adjusted, or they are too few.
+        Misuse: There is only the cube, units came in clusters, or they are too few.
     """
     if metric.quantile is None:
         return {}
@@ -221,14 +237,10 @@ def _twin(belief: Belief, arm: str, design: Design) -> Twin | None:
         if belief.model == "Beta":
             return shares(one, other, level=level)
         if belief.model == "delta method":
-            return z_test(one.mean - other.mean, _error(one, other), method="delta method", level=level)
+            return replace(welch(one, other, level=level), method="delta method")
         if belief.model == "order statistics":
             a, b = belief.posteriors[arm], belief.posteriors[design.control]
             return z_test(a.mean - b.mean, float(np.hypot(a.sd, b.sd)), method="order statistics", level=level)
         return welch(one, other, level=level)
     except ValueError:  # nobody said yes in either arm: there is no test, only the posterior
         return None
-
-
-def _error(one: Sample, other: Sample) -> float:
-    return float(np.hypot(one.error, other.error))

@@ -7,12 +7,13 @@ past experiments from elsewhere may be brought in (`workbench.experiments.import
 the ledger reads all; a run's folder is opened only when its cube is asked for.
 
     archive = Archive.read(bench.ledger, bench.root)
-    [past.name for past in archive.search("free shipping", failed=True)]
+    [past.key for past in archive.search("free shipping", verdicts=["fail"])]
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -23,7 +24,8 @@ from scipy import special
 
 from workbench.batch.folders import runs_folder
 from workbench.errors import Misuse
-from workbench.experiments.past import ArmEffect, Effects, Past
+from workbench.experiments import words
+from workbench.experiments.past import ArmEffect, Effects, Past, Verdict, key_of
 from workbench.ledger import Entry, Ledger, digest
 
 if TYPE_CHECKING:
@@ -33,12 +35,10 @@ __all__ = ["Archive", "ArmEffect", "Past", "decide"]
 
 IMPORTED = "experiment.imported"
 DECIDED = "experiment.decided"
+UNSETTLED: Verdict = "not enough evidence"
 KINDS = ("run.finished", IMPORTED, DECIDED)
 CERTAINTY = 0.95  # of the intervals of a run that does not say which
 PREFIX = "experiment/"  # of the subject of a finding, an import and a decision
-
-
-_Place = tuple[str, str | None]  # a name, and the hypothesis that tells two of one name apart; None: imported
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,14 @@ class Archive:
             ledger: Where runs, imports and decisions are told.
             root: The workspace.
         """
-        runs, found = runs_folder(root), dict[_Place, Past]()
+        runs, found = runs_folder(root), dict[str, Past]()
         for entry in ledger.entries(kind=KINDS):
             if entry.kind == DECIDED:
                 _decide(found, entry)
                 continue
             for past in [_brought(entry)] if entry.kind == IMPORTED else _run(entry, runs):
-                place = _place(past)
-                found[place] = past if place not in found else _again(found.pop(place), past)
+                key = past.key
+                found[key] = past if key not in found else _again(found.pop(key), past)
         return cls(tuple(sorted(found.values(), key=lambda past: past.at, reverse=True)))
 
     def __len__(self) -> int:
@@ -75,6 +75,20 @@ class Archive:
     def digest(self) -> str:
         """SHA-256 of what is told of the experiments, in hex."""
         return digest([[p.name, p.run_id, p.at.isoformat(), p.data_digest, p.decision, p.sentence] for p in self])
+
+    @property
+    def sentence(self) -> str:
+        """How many experiments there are, and how they ended."""
+        counts = Counter(past.verdict for past in self)
+        ended = f"{counts['pass']} with a better arm, {counts['fail']} failed, {counts[UNSETTLED]} not settled"
+        made_up = sum(past.simulated for past in self)
+        beside = f"; {made_up} of them on made-up data" if made_up else ""
+        return f"{words.counted(len(self), 'experiment')}: {ended}{beside}"
+
+    @property
+    def real(self) -> Archive:
+        """Those whose data was not made up: what is learned from, and counted."""
+        return Archive(tuple(past for past in self if not past.simulated))
 
     @property
     def metrics(self) -> dict[str, int]:
@@ -90,14 +104,14 @@ class Archive:
         import pandas as pd
 
         columns = ["ended", "experiment", "hypothesis", "what came out", "verdict", "decision", "lesson"]
-        rows = [(f"{p.at:%Y-%m-%d}", p.name, p.hypothesis, p.sentence, p.verdict, p.decided, p.lesson) for p in self]
+        rows = [(f"{p.at:%Y-%m-%d}", p.name, p.hypothesis, p.sentence, p.outcome, p.decided, p.lesson) for p in self]
         return pd.DataFrame(rows, columns=columns)
 
     def search(
         self,
         text: str = "",
         *,
-        failed: bool = False,
+        verdicts: Collection[Verdict] = (),
         since: date | None = None,
         until: date | None = None,
         metric: str = "",
@@ -106,34 +120,37 @@ class Archive:
 
         Args:
             text: Words, each of which stands somewhere in name, hypothesis, decision, lesson, sentence or metrics.
-            failed: Only those in which no arm was shown to be better.
+            verdicts: Only those with one of these; empty: with any.
             since: Only those told on this day or later.
             until: Only those told before this day.
             metric: Only those that measured this.
         """
-        words = text.casefold().split()
+        parts = text.casefold().split()
         wanted = metric.strip().casefold()
         return Archive(
             tuple(
                 past
                 for past in self
-                if (past.failed or not failed)
+                if (not verdicts or past.verdict in verdicts)
                 and (since is None or past.at.date() >= since)
                 and (until is None or past.at.date() < until)
                 and (not wanted or wanted in map(str.casefold, past.metrics))
-                and (not words or all(word in _text(past) for word in words))
+                and all(part in _text(past) for part in parts)
             )
         )
 
     def named(self, name: str) -> Past:
-        """The newest experiment of a name.
+        """The one experiment of a key, of the run that looked at it last, or of a name.
 
         Raises:
-            Misuse: There is none.
+            Misuse: There is none, or there are several of the name.
         """
-        for past in self:
-            if past.name == name:
-                return past
+        found = [past for past in self if name in (past.key, past.run_id)] or [p for p in self if p.name == name]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            told = "; ".join(f"{past.key} ({past.hypothesis or 'no hypothesis'})" for past in found)
+            raise Misuse(f"{len(found)} experiments are called {name!r}: {told}", hint=f"say which: {found[0].key}")
         import difflib
 
         near = difflib.get_close_matches(name, {past.name for past in self}, n=1)
@@ -151,7 +168,13 @@ def decide(
     """
     if not (decision.strip() and why.strip()):
         raise Misuse("a decision needs its word and its reason", hint='e.g. ship --why "the gain pays for itself"')
-    body = {"decision": decision.strip(), "why": why.strip(), "lesson": lesson.strip(), "place": _place(past)[1]}
+    body: dict[str, Any] = {
+        "decision": decision.strip(),
+        "why": why.strip(),
+        "lesson": lesson.strip(),
+        "place": past.place,
+    }
+    body |= {"simulated": True} if past.simulated else {}
     return ledger.append(DECIDED, subject=PREFIX + past.name, actor=actor, why=why.strip(), body=body, now=now)
 
 
@@ -160,17 +183,11 @@ def _text(past: Past) -> str:
     return "\n".join(parts).casefold()
 
 
-def _place(past: Past) -> _Place:
-    return past.name, past.hypothesis if past.run_id else None
-
-
-def _decide(found: dict[_Place, Past], entry: Entry) -> None:
-    place = entry.subject.removeprefix(PREFIX), entry.body["place"]
-    if place in found:
-        past, body = found[place], entry.body
-        found[place] = replace(
-            past, decision=body["decision"], why=body["why"], lesson=body.get("lesson") or past.lesson
-        )
+def _decide(found: dict[str, Past], entry: Entry) -> None:
+    key = key_of(entry.subject.removeprefix(PREFIX), entry.body["place"], simulated=bool(entry.body.get("simulated")))
+    if key in found:
+        past, body = found[key], entry.body
+        found[key] = replace(past, decision=body["decision"], why=body["why"], lesson=body.get("lesson") or past.lesson)
 
 
 def _again(before: Past, now: Past) -> Past:
@@ -216,6 +233,7 @@ def _told(entry: Entry, finding: Mapping[str, Any], runs: Path) -> Past:
         design_digest=str(details.get("design_digest", "")),
         data_digest=finding["data_digest"],
         folder=runs / str(body["folder"]),
+        simulated=details.get("simulated") is True,
         sound=not metrics or (details.get("sample_ratio") or {}).get("passed") is not False,
     )
 

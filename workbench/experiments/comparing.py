@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import lru_cache
 
@@ -14,10 +14,11 @@ from workbench.experiments import words
 from workbench.experiments.design import Design, Metric
 from workbench.experiments.metrics import Belief
 from workbench.experiments.results import ArmResult, ArmVerdict, Guard, MetricResult, Raw, Rope
-from workbench.stats.comparison import Better, Comparison, chance_above, chances_best, compare, expected_losses
-from workbench.stats.effects import EffectPosterior, EffectPrior, effect_posterior
+from workbench.stats.comparison import Better, Comparison, chance_above, compare
+from workbench.stats.effects import EffectPrior
+from workbench.stats.panelled import Panelled
 from workbench.stats.posteriors import Posterior
-from workbench.stats.twins import relative_change
+from workbench.stats.shrunken import Shrunken, shrunken
 
 CONTROL = ArmResult("", 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.0, 0.0, "control", None, "")
 
@@ -31,53 +32,74 @@ def compared(metric: Metric, belief: Belief, design: Design) -> MetricResult:
         design: The control, the certainty, priors and thresholds.
 
     Raises:
-        Misuse: A prior or a guardrail needs a control whose mean is above zero.
+        Misuse: The prior is relative, and the control's mean is not above zero; or it contradicts the data.
     """
     arms = _arms(metric, belief, belief.posteriors, design)
     prior = design.priors.get(metric.name)
-    effects: dict[str, EffectPosterior] = {}
-    if prior is not None:
-        effects, arms = _shrunk(metric, belief, arms, prior, design)
+    after = None
+    if prior is not None and prior.components:  # a flat one says nothing: the data's own comparison is exact
+        after = _after(metric, belief, arms, prior, design)
+        arms = {arm: _with_prior(metric, r, after, design) for arm, r in arms.items()}
     settled = {arm: _settled(metric, r, design) for arm, r in arms.items()}
     return MetricResult(
         metric,
         belief.model,
-        belief.note,
+        belief.note if arms[design.control].expected_loss is not None else f"{belief.note} {words.ENDLESS}",
         design.certainty,
         settled,
         dict(belief.samples),
         dict(belief.posteriors),
         plain=_plain(metric, belief, design),
         prior=prior,
-        effects=effects,
+        effects={} if after is None else after.absolute,
+        relative_effects={} if after is None else after.relative,
         adjustment=belief.adjustment,
         fieller=dict(belief.fieller),
         sorted_=dict(belief.sorted_),
-        choice=_choice(settled, design),
     )
 
 
 def guards(result: MetricResult, design: Design) -> list[Guard]:
     """Whether each arm keeps a guardrail: the chance of more harm than its margin is at most 1 − certainty.
 
-    Raises:
-        Misuse: The control's mean is not surely above zero, so that no share of it is a margin.
+    Where the control's mean is not surely above zero no share of it is a margin: nothing is proven.
     """
-    metric, control = result.metric, result.arms[design.control]
+    metric = result.metric
     found = []
     for arm, r in result.arms.items():
         if r.verdict == "control":
             continue
         if r.relative is None:
-            raise Misuse(
-                f"{metric.name} is a guardrail, and its mean in {design.control!r} is not surely above zero",
-                hint="its margin is a share of that mean; measure something that is above zero",
-            )
+            found.append(unproven(metric, arm, f"its mean in {design.control} is not surely above zero"))
+            continue
         harm = _harm(result, arm, design.control, metric.margin)
         passed, broken = harm <= 1 - design.certainty, harm >= design.certainty
         guard = Guard(metric.name, arm, metric.margin, harm, passed, broken, "")
-        found.append(replace(guard, sentence=words.guard_sentence(metric, guard, control.arm)))
+        found.append(replace(guard, sentence=words.guard_sentence(metric, guard, design.control)))
     return found
+
+
+def unproven(metric: Metric, arm: str, reason: str) -> Guard:
+    """A guardrail of which nothing can be said, and why."""
+    return Guard(
+        metric.name, arm, metric.margin, None, passed=False, broken=False, sentence=words.unproven(metric, arm, reason)
+    )
+
+
+def chosen(result: MetricResult, design: Design, held: Collection[str]) -> str | None:
+    """The arm of the smallest expected loss, where that is below the threshold.
+
+    Args:
+        result: What is known of all arms.
+        design: The threshold, as a share of the control's mean.
+        held: Arms that may not be chosen, though what they promise still counts as lost.
+    """
+    if design.loss_threshold is None:
+        return None
+    open_ = [r for arm, r in result.arms.items() if arm not in held and r.expected_loss is not None]
+    best = min(open_, key=lambda r: r.expected_loss or 0.0, default=None)
+    limit = design.loss_threshold * abs(result.arms[design.control].estimate)
+    return best.arm if best is not None and (best.expected_loss or 0.0) <= limit else None
 
 
 def _arms(metric: Metric, belief: Belief, posteriors: Mapping[str, Posterior], design: Design) -> dict[str, ArmResult]:
@@ -107,7 +129,7 @@ def _arm(
         mean=belief.observed[arm],
         estimate=posteriors[arm].mean,
         chance_best=found.chance_best[arm],
-        expected_loss=found.expected_loss[arm],
+        expected_loss=found.expected_loss[arm] if np.isfinite(found.expected_loss[arm]) else None,
         sentence=f"{arm} is the control.",
     )
     if arm == found.control:
@@ -135,74 +157,63 @@ def _plain(metric: Metric, belief: Belief, design: Design) -> dict[str, ArmResul
     return {arm: _settled(metric, r, design) for arm, r in arms.items()}
 
 
-def _shrunk(
+def _after(
     metric: Metric, belief: Belief, arms: Mapping[str, ArmResult], prior: EffectPrior, design: Design
-) -> tuple[dict[str, EffectPosterior], dict[str, ArmResult]]:
-    """Effects after a prior, taken on its own scale; the other scale follows by the control's expected mean.
-
-    Arms share one control, which their effects are not told of: chances to be best are a little too cautious.
+) -> Shrunken:
+    """All arms after a prior of their effects.
 
     Raises:
-        Misuse: The prior is relative, and the control's mean is not above zero.
+        Misuse: The prior is relative, and the control's mean is not above zero; or it contradicts the data.
     """
-    control = belief.posteriors[design.control]
-    base = control.mean
+    base = belief.posteriors[design.control].mean
     if prior.scale == "relative" and not base > 0:
         raise Misuse(
             f"the prior of {metric.name} is relative, and its mean in {design.control!r} is {base:g}",
             hint="state the prior on the absolute scale",
         )
-    effects = {}
-    for arm, posterior in belief.posteriors.items():
-        if arm == design.control:
-            continue
-        error = float(np.hypot(posterior.sd, control.sd))
-        try:
-            if prior.scale == "relative":
-                change = relative_change(posterior.mean, posterior.sd, base, control.sd)
-                effects[arm] = _scaled(effect_posterior(*change, prior), base)
-            else:
-                effects[arm] = effect_posterior(posterior.mean - base, error, prior)
-        except ValueError as unusable:
-            raise Misuse(f"{metric.name} in arm {arm!r}: {unusable}", hint="a prior needs more units") from unusable
-    nothing = EffectPosterior((1.0,), (0.0,), (1e-9 * min(e.sd for e in effects.values()),))  # the control's own
-    joint = [effects.get(arm, nothing) for arm in arms]
-    best = dict(zip(arms, chances_best(list(joint), better=metric.better), strict=True))
-    loss = dict(zip(arms, expected_losses(list(joint), better=metric.better), strict=True))
-    found = {}
-    for arm, r in arms.items():
-        after = replace(r, chance_best=best[arm], expected_loss=loss[arm])
-        found[arm] = after if arm not in effects else _with_prior(metric, after, effects[arm], base, design)
-    return effects, found
+    told = all(r.relative is not None for r in arms.values())
+    try:
+        return _shrunken(tuple(belief.posteriors.items()), design.control, prior, metric.better, ratios=told)
+    except ValueError as unusable:
+        raise Misuse(f"{metric.name}: {unusable}", hint="state a wider prior") from unusable
 
 
-def _with_prior(metric: Metric, r: ArmResult, effect: EffectPosterior, base: float, design: Design) -> ArmResult:
-    low, high = effect.interval(design.certainty)
-    told = r.relative is not None
-    rope = None
-    if r.rope is not None:
-        edge = r.rope.size * base
-        above, below = effect.chance_above(edge), float(effect.cdf(np.array(-edge)))
-        rope = Rope(r.rope.size, below, effect.chance_within(-edge, edge), above)
-    return replace(
+@lru_cache(maxsize=64)
+def _shrunken(
+    posteriors: tuple[tuple[str, Posterior], ...], control: str, prior: EffectPrior, better: Better, *, ratios: bool
+) -> Shrunken:
+    """Another certainty or threshold costs nothing more."""
+    return shrunken(dict(posteriors), control, prior, better=better, ratios=ratios)
+
+
+def _with_prior(metric: Metric, r: ArmResult, after: Shrunken, design: Design) -> ArmResult:
+    found = replace(
         r,
-        estimate=base + effect.mean,
+        estimate=after.estimate[r.arm],
+        chance_best=after.chance_best[r.arm],
+        expected_loss=after.expected_loss[r.arm],
+    )
+    if r.verdict == "control":
+        return found
+    effect, ratio = after.absolute[r.arm], after.relative.get(r.arm)
+    low, high = effect.interval(design.certainty)
+    relative_low, relative_high = (None, None) if ratio is None else ratio.interval(design.certainty)
+    return replace(
+        found,
         effect=effect.mean,
         low=low,
         high=high,
-        relative=effect.mean / base if told else None,
-        relative_low=low / base if told else None,
-        relative_high=high / base if told else None,
-        chance_to_win=effect.chance_above(0.0) if metric.better == "higher" else float(effect.cdf(np.array(0.0))),
+        relative=None if ratio is None else effect.mean / after.estimate[design.control],
+        relative_low=relative_low,
+        relative_high=relative_high,
+        chance_to_win=effect.chance_above(0.0) if metric.better == "higher" else effect.chance_below(0.0),
         raw=Raw(r.effect, r.low, r.high, r.relative, r.chance_to_win),
-        rope=rope,
+        rope=None if r.rope is None or ratio is None else _rope_after(ratio, r.rope.size),
     )
 
 
-def _scaled(posterior: EffectPosterior, by: float) -> EffectPosterior:
-    return EffectPosterior(
-        posterior.weights, tuple(m * by for m in posterior.means), tuple(s * by for s in posterior.sds)
-    )
+def _rope_after(ratio: Panelled, size: float) -> Rope:
+    return Rope(size, ratio.chance_below(-size), ratio.chance_within(-size, size), ratio.chance_above(size))
 
 
 def _rope(arm: Posterior, control: Posterior, relative: float | None, size: float | None) -> Rope | None:
@@ -216,10 +227,9 @@ def _rope(arm: Posterior, control: Posterior, relative: float | None, size: floa
 def _harm(result: MetricResult, arm: str, control: str, margin: float) -> float:
     """Chance that an arm is truly worse by more than a share of the control's mean."""
     less_is_worse = result.metric.better == "higher"
-    if arm in result.effects:
-        edge = margin * result.posteriors[control].mean
-        effect = result.effects[arm]
-        return float(effect.cdf(np.array(-edge))) if less_is_worse else effect.chance_above(edge)
+    if arm in result.relative_effects:
+        ratio = result.relative_effects[arm]
+        return ratio.chance_below(-margin) if less_is_worse else ratio.chance_above(margin)
     one, other = result.posteriors[arm], result.posteriors[control]
     if less_is_worse:
         return chance_above(other, one, times=1 / (1 - margin))
@@ -243,11 +253,3 @@ def _settled(metric: Metric, r: ArmResult, design: Design) -> ArmResult:
     result = replace(r, verdict=verdict, needed=needed)
     source = design.priors[metric.name].source if r.raw is not None else ""
     return replace(result, sentence=words.arm_sentence(metric, result, design.control, source))
-
-
-def _choice(arms: Mapping[str, ArmResult], design: Design) -> str | None:
-    """The arm of the smallest expected loss, where that is below the threshold."""
-    if design.loss_threshold is None:
-        return None
-    best = min(arms.values(), key=lambda r: r.expected_loss)
-    return best.arm if best.expected_loss <= design.loss_threshold * abs(arms[design.control].estimate) else None

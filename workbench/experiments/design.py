@@ -10,15 +10,17 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from math import inf
+from math import inf, isfinite
 from typing import Any, Literal, get_args
 
 from workbench.data.moments import Measure, MomentCube
 from workbench.data.scans import Within
 from workbench.errors import Misuse
+from workbench.experiments.typed import bare, cut, listed
 from workbench.stats.comparison import Better
 from workbench.stats.effects import Component, EffectPrior
 
+REGISTERED = "registered_at"  # beside a design's fields in a file: when that was written
 MARGIN = 0.05  # of a guardrail that states none
 
 Kind = Literal["binary", "mean", "count", "revenue", "ratio", "quantile"]
@@ -131,8 +133,15 @@ class Design:
         return metrics + tuple(Measure(c, c, "mean", logs=False) for c in self.covariates)
 
     def planned(self, arms: Sequence[str]) -> Mapping[str, float] | None:
-        """The planned shares of some arms; None where they are not known."""
-        return dict.fromkeys(arms, 1.0) if self.shares == "equal" else self.shares
+        """The planned shares of those that are compared; None where they are not known.
+
+        Where the design names its arms, shares of others say nothing of how these were filled.
+        """
+        if self.shares == "equal":
+            return dict.fromkeys(arms, 1.0)
+        if self.shares is None or not self.arms:
+            return self.shares
+        return {arm: share for arm, share in self.shares.items() if arm in self.arms}
 
     def as_json(self) -> str:
         """The design as text, to be kept beside its result; a normal part of a prior has no `df`."""
@@ -155,6 +164,7 @@ class Design:
         """
         try:
             fields = json.loads(text)
+            fields.pop(REGISTERED, None)
             fields["metrics"] = tuple(Metric(**metric) for metric in fields["metrics"])
             fields["priors"] = {name: _prior(prior) for name, prior in fields.get("priors", {}).items()}
             lists = ("arms", "segments", "covariates", "adjust")
@@ -163,14 +173,14 @@ class Design:
             raise Misuse(f"this is no design: {error}", hint="workbench ab … --register FILE writes one") from error
 
     def differing(self, registered: str) -> tuple[str, ...]:
-        """Fields in which this design differs from one that was registered, as `as_json` wrote it.
+        """Fields in which this design differs from one that was registered, as `as_json` wrote it; the time is none.
 
         Raises:
             Misuse: The text is no design.
         """
         try:
             then, now = json.loads(registered), json.loads(self.as_json())
-            return tuple(name for name in {**now, **then} if then.get(name) != now.get(name))
+            return tuple(name for name in {**now, **then} if name != REGISTERED and then.get(name) != now.get(name))
         except (json.JSONDecodeError, AttributeError, TypeError) as error:
             raise Misuse("the registered design is no design", hint="workbench ab … --register FILE") from error
 
@@ -189,6 +199,7 @@ class Design:
             segments=self.segments,
             day=self.day,
             arms=self.arms or None,
+            needed=self.arms or (self.control,),
             digest=digest,
         )
 
@@ -205,7 +216,7 @@ def parse_metric(
     """A metric from text as people type it: `NAME=KIND:COL`, `NAME=ratio:COL/COL`, `NAME=quantile:COL@Q`.
 
     Args:
-        text: Its name, kind and columns.
+        text: Its name, kind and columns; a name with a mark in it stands in double quotes.
         better: Which way is good.
         within: How a unit's rows become one number; None: the largest for a yes or no, else the sum.
         noun: What one of it is called in a sentence.
@@ -217,19 +228,22 @@ def parse_metric(
 
     >>> parse_metric("price = ratio:revenue/orders").denominator
     'orders'
+    >>> parse_metric('price = ratio:"net, gross"/"a/b"').denominator
+    'a/b'
     """
-    name, equals, rest = (piece.strip() for piece in text.partition("="))
-    kind, colon, column = (piece.strip() for piece in rest.partition(":"))
-    if not (name and equals and kind and colon and column):
+    name, rest = cut(text, "=")
+    kind, of = cut(rest or "", ":")
+    if not (name and kind and of):
         raise Misuse(f"{text!r} is no metric", hint="write NAME=KIND:COLUMN, as in spend=revenue:dollars")
-    denominator, quantile = "", None
+    column, denominator, quantile = bare(of), "", None
     if kind == "ratio":
-        column, _, denominator = (piece.strip() for piece in column.rpartition("/"))
+        column, below = cut(of, "/", last=True)
+        if not (column and below):
+            raise Misuse(f"{text!r} is no ratio", hint="name two columns, as in price=ratio:revenue/orders")
+        denominator = bare(below)
     elif kind == "quantile":
-        column, _, share = (piece.strip() for piece in column.rpartition("@"))
-        quantile = _number(share, f"{text!r} names no quantile", "write it as in slow=quantile:seconds@0.9")
-    if not column:
-        raise Misuse(f"{text!r} is no ratio", hint="name two columns, as in price=ratio:revenue/orders")
+        column, share = cut(of, "@", last=True)
+        quantile = _number(share or "", f"{text!r} names no quantile", "write it as in slow=quantile:seconds@0.9")
     return Metric(
         name,
         kind,  # type: ignore[arg-type]  # checked there
@@ -270,7 +284,7 @@ def parse_metrics(
     less, capped, guarded = set(listed(lower)), parse_numbers(caps), _guardrails(guardrails)
     metrics = []
     for part in listed(text) if isinstance(text, str) else text:
-        name = part.partition("=")[0].strip()
+        name = cut(part, "=")[0]
         better: Better = "lower" if name in less else "higher"
         noun, cap, margin = (nouns or {}).get(name, ""), capped.get(name), guarded.get(name)
         metrics.append(parse_metric(part, better=better, within=within, noun=noun, cap=cap, margin=margin))
@@ -285,10 +299,10 @@ def parse_shares(text: str) -> dict[str, float] | Literal["equal"] | None:
     """Planned shares from `ARM=SHARE, …` or "equal"; None where nothing was stated.
 
     Raises:
-        Misuse: A part is not of this form.
+        Misuse: A part is not of this form, or a share is no finite number.
 
-    >>> parse_shares("a=1, b=2")
-    {'a': 1.0, 'b': 2.0}
+    >>> parse_shares('a=1, "x, y"=2')
+    {'a': 1.0, 'x, y': 2.0}
     """
     if text.strip() == "equal":
         return "equal"
@@ -299,15 +313,15 @@ def parse_numbers(text: str, what: str = "number", hint: str = "write NAME=NUMBE
     """Numbers by name from `NAME=NUMBER, …`.
 
     Raises:
-        Misuse: A part is not of this form.
+        Misuse: A part is not of this form, or names no finite number.
 
     >>> parse_numbers("spend=500")
     {'spend': 500.0}
     """
     numbers = {}
     for part in listed(text):
-        name, equals, value = part.rpartition("=")
-        numbers[name.strip()] = _number(value if equals else "", f"{part!r} is no {what}", hint)
+        name, value = cut(part, "=", last=True)
+        numbers[name] = _number(value or "", f"{part!r} is no {what}", hint)
     return numbers
 
 
@@ -322,28 +336,20 @@ def parse_pairs(text: str) -> dict[str, str]:
     """
     pairs = {}
     for part in listed(text):
-        name, equals, value = part.partition("=")
-        if not equals:
+        name, value = cut(part, "=")
+        if value is None:
             raise Misuse(f"{part!r} is no pair", hint="write NAME=TEXT")
-        pairs[name.strip()] = value.strip()
+        pairs[name] = bare(value)
     return pairs
-
-
-def listed(text: str) -> Sequence[str]:
-    """The parts of a comma-separated text, blanks stripped.
-
-    >>> listed(" a, b ,")
-    ['a', 'b']
-    """
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _guardrails(text: str) -> dict[str, float]:
     """Margins by name."""
     found = {}
     for part in listed(text):
-        name, equals, margin = part.partition("=")
-        found[name.strip()] = _number(margin, f"{part!r} is no guardrail", "write NAME=MARGIN") if equals else MARGIN
+        name, margin = cut(part, "=")
+        refusal = f"{part!r} is no guardrail"
+        found[name] = MARGIN if margin is None else _number(margin, refusal, "write NAME=MARGIN")
     return found
 
 
@@ -353,6 +359,9 @@ def _prior(fields: Mapping[str, Any]) -> EffectPrior:
 
 def _number(text: str, refusal: str, hint: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError as error:
         raise Misuse(refusal, hint=hint) from error
+    if not isfinite(number):
+        raise Misuse(f"{refusal}: {number:g} is not finite", hint=hint)
+    return number

@@ -5,7 +5,7 @@
 
 An experiment is never judged by a prior that knows it: `excluding` names it, or gives the digest of
 its design or data, and whatever matches is left out before anything is learned. So is any whose
-sample ratio failed.
+sample ratio failed, and any whose data was made up.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.data.digests import digest_file
 from workbench.experiments.archive import Archive
 from workbench.experiments.past import ArmEffect, Past
 from workbench.experiments.priors import parse_prior
@@ -49,10 +51,10 @@ def learn_prior(
         metric: Its name, in any case; None for all metrics together.
         scale: On which the prior is stated.
         excluding: Experiments that must not be learned from, first of all the one that is to be judged: names,
-            or digests of designs or of data.
+            keys, or digests of designs or of data.
 
     Returns:
-        The prior with what it was learned from; a stated weak one below ten experiments.
+        The prior with what it was learned from; a stated cautious one below ten experiments.
     """
     rows = past_effects(archive, metric, scale=scale, excluding=excluding)
     numbers, estimates, errors = zip(*rows, strict=True) if rows else ((), (), ())
@@ -79,25 +81,30 @@ def past_effects(
 def archive_prior(
     archive: Archive, metric: str, *, scale: Scale = "relative", excluding: str | Iterable[str] = ()
 ) -> EffectPrior:
-    """The prior alone, as `learn_prior` finds it; its `source` is the sentence that says where it comes from."""
+    """The prior alone, as `learn_prior` finds it; its `source` says where it comes from, as part of a sentence."""
     learned = learn_prior(archive, metric, scale=scale, excluding=excluding)
-    return EffectPrior(learned.prior.components, scale, learned.sentence)
+    source = f"{learned.sentence[0].lower()}{learned.sentence[1:]}".removesuffix(".")
+    return EffectPrior(learned.prior.components, scale, source)
 
 
-def stated_prior(text: str, metric: str, archive: Callable[[], Archive], *, excluding: str) -> EffectPrior | None:
+def stated_prior(
+    text: str, metric: str, archive: Callable[[], Archive], *, name: str, data: Any = None
+) -> EffectPrior | None:
     """The prior that a text states for a metric, "archive" being what past experiments teach; None for the weak one.
 
     Args:
         text: As people type it.
         metric: Its name.
         archive: Reads the past experiments, if they are asked for.
-        excluding: The experiment itself, from which nothing is learned.
+        name: Of the experiment itself, from which nothing is learned, in any case.
+        data: The file of its data, by whose digest it is known under any other name; None: there is none.
 
     Raises:
         Misuse: The text is no prior.
     """
     if text.strip() == "archive":
-        return archive_prior(archive(), metric, excluding=excluding)
+        known = [digest_file(Path(data))] if data is not None and Path(data).is_file() else []
+        return archive_prior(archive(), metric, excluding=[name, *known])
     return parse_prior(text)
 
 
@@ -136,8 +143,7 @@ def shrinkage(estimate: float, error: float, learned: Learned) -> str:
     """
     scale = learned.prior.scale
     after = effect_posterior(estimate, error, learned.prior).mean
-    by = "under a weak prior" if learned.weak else f"after {learned.experiments} past tests"
-    return f"raw {told(estimate, scale)}, {by} {told(after, scale)}"
+    return f"raw {told(estimate, scale)}, {learned.by} {told(after, scale)}"
 
 
 def shrunk(learned: Learned, error: float) -> list[tuple[float, float]]:
@@ -162,7 +168,7 @@ def prior_json(learned: Learned) -> dict[str, Any]:
         for c in learned.prior.components
     ]
     said = {name: value for name, value in vars(learned).items() if name != "prior"}
-    return {**said, "weak": learned.weak, "scale": learned.prior.scale, "components": parts}
+    return {**said, "taught": learned.taught, "scale": learned.prior.scale, "components": parts}
 
 
 def made_up(rng: np.random.Generator, *, now: datetime, experiments: int = 43) -> Archive:
@@ -203,6 +209,10 @@ def _made_up(week: int, x: float, error: float, now: datetime) -> Past:
 
 
 def _others(archive: Archive, excluding: str | Iterable[str]) -> list[Past]:
-    left_out = {excluding} if isinstance(excluding, str) else set(excluding)
-    left_out.discard("")
-    return [p for p in archive if p.sound and not left_out & {p.name, p.design_digest, p.data_digest}]
+    given = [excluding] if isinstance(excluding, str) else excluding
+    left_out = {text.casefold() for text in given if text}
+    return [p for p in archive.real if p.sound and not left_out & {text.casefold() for text in _names(p)}]
+
+
+def _names(past: Past) -> tuple[str, ...]:
+    return past.name, past.key, past.design_digest, past.data_digest

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 
 import numpy as np
 
+from workbench.data.pictures import Picture, drawn
 from workbench.experiments.archive import Archive
 from workbench.experiments.learned import past_effects
-from workbench.experiments.pictures import Picture
 from workbench.stats.effects import effect_posterior
 from workbench.stats.learning import Learned, spread
 
@@ -63,6 +62,4 @@ def prior_picture(
         ax.axvline(0, color="black", lw=0.8)
         for side in ("top", "right", "left"):
             ax.spines[side].set_visible(False)
-    out = io.BytesIO()
-    figure.savefig(out, format="png")
-    return Picture(out.getvalue())
+    return drawn(figure)

@@ -141,25 +141,25 @@ def look(reading: Reading, prior: EffectPrior, *, accepted: float, trivial: floa
 
 
 def amount(value: float, scale: Scale) -> str:
-    """A size of an effect, without its sign.
+    r"""A size of an effect, without its sign.
 
     >>> amount(-0.0123, "relative"), amount(12.5, "absolute")
-    ('1.2 %', '12.5')
+    ('1.2\xa0%', '12.5')
     """
     if scale == "absolute":
         return number(abs(value))
     share = 100 * abs(value)
     if 0 < share < 0.001:
-        return "under 0.001 %"
+        return "under 0.001\u00a0%"
     digits = 0 if share >= 10 else 1 if share >= 1 else 2 if share >= 0.1 else 3
-    return f"{share:.{digits}f} %"
+    return f"{share:.{digits}f}\u00a0%"
 
 
 def signed(value: float, scale: Scale) -> str:
-    """A size of an effect with its sign.
+    r"""A size of an effect with its sign.
 
     >>> signed(-0.0123, "relative"), signed(0.0, "relative")
-    ('−1.2 %', '0')
+    ('−1.2\xa0%', '0')
     """
     return ("+" if value > 0 else "−") + amount(value, scale) if value else "0"
 

@@ -116,7 +116,7 @@ class Opened:
         if self.warning:
             return self.warning.replace("results below", "numbers")
         guards = () if self.analysis is None else [g for g in self.analysis.guardrails if g.arm == arm]
-        for guard in sorted(guards, key=lambda g: -g.chance_of_harm):
+        for guard in sorted(guards, key=lambda g: -(g.chance_of_harm or 0.0)):
             if not guard.passed:
                 said = "harms" if guard.broken else "may harm"
                 return f"{arm} {said} {guard.metric}, which must not get worse."
@@ -153,7 +153,7 @@ class Opened:
     def expectations(self, metric: str) -> tuple[Expectation, ...]:
         """What past experiments teach of a metric; nothing where they are too few."""
         learned = learn_prior(self.others, metric, excluding=self.past.name)
-        return () if learned.weak else (Expectation(f"as {learned.experiments} past tests", learned.prior),)
+        return (Expectation(f"as {learned.experiments} past tests", learned.prior),) if learned.taught else ()
 
     def level(self, metric: str) -> float:
         """The control's mean, in the metric's unit; 1 where it is not known."""

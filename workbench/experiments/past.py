@@ -19,6 +19,7 @@ import numpy as np
 from workbench.batch.folders import FILES, REPORT
 from workbench.data.moments import MomentCube
 from workbench.errors import EngineError
+from workbench.ledger import digest
 from workbench.stats.effects import Scale
 
 CUBES = ("moments.parquet", "moments.json")  # as notebooks name them
@@ -69,12 +70,33 @@ class Past:
     design_digest: str  # empty where it had no design
     data_digest: str
     folder: Path | None  # of its last look; None for one from elsewhere
+    simulated: bool = False  # True: on made-up data, so that nothing is learned from it and no review counts it
     sound: bool = True  # False: its sample ratio failed, so that nothing is learned from its effects
 
     @property
+    def place(self) -> str | None:
+        """What tells it apart from others of its name: what was expected; None for one from elsewhere."""
+        return self.hypothesis if self.run_id else None
+
+    @property
+    def key(self) -> str:
+        """What names it among all experiments, however often it is looked at."""
+        return key_of(self.name, self.place, simulated=self.simulated)
+
+    @property
     def failed(self) -> bool:
-        """Whether the idea did not do what it was to do: no arm was shown to be better."""
-        return self.verdict != "pass"
+        """Whether the idea was shown not to do what it was to do: the verdict is "fail"."""
+        return self.verdict == "fail"
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether its data said neither yes nor no."""
+        return self.verdict == "not enough evidence"
+
+    @property
+    def outcome(self) -> str:
+        """The verdict as lists show it: one on made-up data says so."""
+        return f"{self.verdict} (made-up data)" if self.simulated else self.verdict
 
     @property
     def decided(self) -> str:
@@ -137,10 +159,12 @@ class Past:
     def as_json(self) -> dict[str, Any]:
         """Plain JSON, numbers unrounded."""
         told = ("name", "run_id", "owner", "hypothesis", "decision", "why", "lesson", "sentence", "verdict", "control")
-        plain = {name: getattr(self, name) for name in (*told, "design_digest", "data_digest", "sound")}
+        plain = {name: getattr(self, name) for name in (*told, "design_digest", "data_digest", "sound", "simulated")}
         return plain | {
+            "key": self.key,
             "at": self.at.isoformat(),
             "failed": self.failed,
+            "unsettled": self.unsettled,
             "looks": self.looks,
             "metrics": {name: {arm: vars(e) for arm, e in arms.items()} for name, arms in self.metrics.items()},
             "report": None if self.report is None else str(self.report),
@@ -150,6 +174,20 @@ class Past:
     def _file(self, name: str) -> Path | None:
         path = None if self.folder is None else self.folder / name
         return path if path is not None and path.is_file() else None
+
+
+def key_of(name: str, place: str | None, *, simulated: bool = False) -> str:
+    """The key of an experiment.
+
+    Args:
+        name: Its name.
+        place: What was expected, which tells two of one name apart; None for one from elsewhere.
+        simulated: Whether its data was made up; it is never a look at the real one of its name.
+
+    >>> key_of("checkout", "Fewer fields help"), key_of("checkout", None)
+    ('checkout@e56cac6aafce', 'checkout@elsewhere')
+    """
+    return f"{name}@{'elsewhere' if place is None else digest(place)[:12]}{'-simulated' if simulated else ''}"
 
 
 def _from_cube(cube: MomentCube, metric: str, arm: str, control: str) -> ArmEffect:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from workbench.data.pictures import Picture as Picture
+from workbench.data.pictures import drawn
 from workbench.experiments import words
 from workbench.experiments.results import Analysis, MetricResult
 from workbench.stats.comparison import difference_density
@@ -18,16 +18,6 @@ COLOURS = {
     "no difference that matters": "#1f5fa8",
     "not enough evidence": "#6b7280",
 }
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture as PNG, which a notebook shows and a record keeps."""
-
-    png: bytes
-
-    def _repr_png_(self) -> bytes:
-        return self.png
 
 
 def differences(analysis: Analysis) -> Picture:
@@ -43,9 +33,7 @@ def differences(analysis: Analysis) -> Picture:
     axes = figure.subplots(len(analysis.metrics), 1, squeeze=False)[:, 0]
     for ax, result in zip(axes, analysis.metrics.values(), strict=True):
         _metric(ax, result, analysis.control)
-    out = io.BytesIO()
-    figure.savefig(out, format="png")
-    return Picture(out.getvalue())
+    return drawn(figure)
 
 
 def _metric(ax: Any, result: MetricResult, control: str) -> None:
@@ -74,7 +62,7 @@ def _metric(ax: Any, result: MetricResult, control: str) -> None:
     ax.set_ylim(-0.1, len(others) - 0.1)
     ax.set_xlim(left, right)
     good = "less is better" if result.metric.better == "lower" else "more is better"
-    title = f"{result.metric.called}: difference from {control} ({good}), with {result.level:.0%} intervals"
+    title = f"{result.metric.called}: difference from {control} ({good}), with {words.share(result.level)} intervals"
     ax.set_title(title, fontsize=10, loc="left")
     for side in ("top", "right", "left"):
         ax.spines[side].set_visible(False)

@@ -321,20 +321,21 @@ def traffic_of(
 def percent(effect: float, better: Better = "higher") -> str:
     """A relative effect towards what is hoped for, as people write it.
 
-    >>> percent(0.03), percent(0.125, "lower")
-    ('+3.00 %', '−12.5 %')
+    >>> print(percent(0.03), percent(0.125, "lower"), sep=", ")
+    +3.00\u00a0%, −12.5\u00a0%
     """
     moved = effect if better == "higher" else -effect
-    return ("+" if moved > 0 else "") + f"{words.number(100 * moved)} %"
+    return ("+" if moved > 0 else "") + f"{words.number(100 * moved)}\u00a0%"
 
 
 def share(probability: float) -> str:
     """A rate that was simulated, as finely as it is known.
 
-    >>> share(0.0249), share(0.8142), share(0.0)
-    ('2.5 %', '81 %', '0.0 %')
+    >>> print(share(0.0249), share(0.8142), share(0.0), sep=", ")
+    2.5\u00a0%, 81\u00a0%, 0.0\u00a0%
     """
-    return f"{100 * probability:.1f} %" if probability < 0.1 or probability > 0.99 else f"{100 * probability:.0f} %"
+    digits = 1 if probability < 0.1 or probability > 0.99 else 0
+    return f"{100 * probability:.{digits}f}\u00a0%"
 
 
 def _unit(rule: StoppingRule, traffic: Traffic) -> float:

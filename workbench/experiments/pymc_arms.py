@@ -12,6 +12,7 @@ import numpy as np
 
 from workbench.stats.hurdle import CAP
 from workbench.stats.moments import Sample
+from workbench.stats.rates import rate_posteriors
 
 
 def means(samples: list[Sample]) -> Any:
@@ -30,6 +31,18 @@ def shares(samples: list[Sample]) -> Any:
 
     with pm.Model() as model:
         _yes("theta", samples)
+    return model
+
+
+def rates(samples: list[Sample], *, money: bool = False) -> Any:
+    """Counts with every rate equally likely beforehand, or money counted by what one sale is worth."""
+    import pymc as pm
+
+    # a posterior of a flat prior is its likelihood: shape - 1 events in so many units
+    events, units = np.array([(gamma.shape - 1, gamma.exposure) for gamma in rate_posteriors(samples, money=money)]).T
+    with pm.Model() as model:
+        theta = pm.HalfFlat("theta", shape=len(samples), initval=(events + 1) / units)
+        pm.Potential("seen_events", events * pm.math.log(theta) - units * theta)
     return model
 
 

@@ -7,12 +7,19 @@ enter as they do on the exact path. What may differ, and what counts as converge
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 from workbench.experiments import pymc_arms
 from workbench.experiments.certificate import Certificate, Sampling, certify
 from workbench.experiments.results import Analysis, MetricResult
+from workbench.stats.moments import Sample
 
-MODELS = {
+MODELS: dict[str, Callable[[list[Sample]], Any]] = {
     "Beta": pymc_arms.shares,
+    "Gamma": pymc_arms.rates,
+    "Gamma of money": partial(pymc_arms.rates, money=True),
     "Student-t": pymc_arms.means,
     "delta method": pymc_arms.means,
     "hurdle": pymc_arms.amounts,
@@ -48,4 +55,5 @@ def cross_check(
 def _check(result: MetricResult, sampling: Sampling) -> Certificate:
     exact = {arm: (posterior.mean, posterior.sd) for arm, posterior in result.posteriors.items()}
     samples = [result.samples[arm] for arm in exact]
-    return certify(result.metric.name, lambda: MODELS[result.model](samples), exact, sampling)
+    model = "Gamma of money" if result.model == "Gamma" and result.metric.kind == "revenue" else result.model
+    return certify(result.metric.name, lambda: MODELS[model](samples), exact, sampling)

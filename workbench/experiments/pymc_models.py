@@ -31,6 +31,14 @@ class Rated:
 
 
 @dataclass(frozen=True, eq=False)
+class Logged:
+    """Cells that enter by the logarithm of the ratio of their means."""
+
+    at: list[int]  # their places among all segments
+    seen: Floats  # one row a cell: logarithm, error
+
+
+@dataclass(frozen=True, eq=False)
 class Counted:
     """Cells that enter by their counts; numbers are already divided by the design effect."""
 
@@ -70,6 +78,7 @@ def segments(
     *,
     counted: Counted | None = None,
     rated: Rated | None = None,
+    logged: Logged | None = None,
 ) -> Any:
     """Segments about a common mean.
 
@@ -80,6 +89,7 @@ def segments(
         mean: Prior of the mean; flat by default.
         counted: Cells that enter by their counts.
         rated: Cells that enter by the ratio of their means.
+        logged: Cells that enter by its logarithm.
 
     Raises:
         Misuse: The prior of the mean has several parts.
@@ -87,9 +97,12 @@ def segments(
     import pymc as pm
 
     n = len(estimates)
-    exact = {i for cells in (counted, rated) if cells is not None for i in cells.at}
+    exact = {i for cells in (counted, rated, logged) if cells is not None for i in cells.at}
     with pm.Model() as model:
         mu = _mean(mean, estimates, errors)
+        if (mean is None or not mean.components) and (logged or (counted and counted.scale == "relative")):
+            inside = pm.math.log(pm.math.maximum(1 + mu, 1e-9))
+            pm.Potential("log_flat", pm.math.switch(mu > -1, -inside, -np.inf))
         tau = _spread("tau", spread)
         if not exact and centred(estimates, errors):
             theta = pm.Normal("theta", mu, tau, shape=n)
@@ -102,6 +115,9 @@ def segments(
             _count(theta[counted.at], counted)
         if rated is not None:
             _rate(theta[rated.at], rated)
+        if logged is not None:
+            log, error = logged.seen.T
+            pm.Normal("seen_log_ratio", pm.math.log(pm.math.maximum(1 + theta[logged.at], 1e-9)), error, observed=log)
     return model
 
 
@@ -187,7 +203,7 @@ def _rate(theta: Any, rated: Rated) -> None:
 
 
 def _count(theta: Any, counted: Counted) -> None:
-    """Events of both arms, the control's share or rate uniform beforehand."""
+    """Events of both arms, the control's share or rate uniform beforehand, or of a ratio its logarithm."""
     import pymc as pm
 
     (x0, n0), (x1, n1) = counted.control.T, counted.treated.T
@@ -204,6 +220,8 @@ def _count(theta: Any, counted: Counted) -> None:
             told = _xlogy(events, value) - units * value
         inside = value > 0 if counted.kind == "count" else (value > 0) * (value < 1)
         pm.Potential(f"seen_{name}", pm.math.switch(inside, told, -np.inf))
+    if counted.scale == "relative":
+        pm.Potential("log_uniform", -pm.math.log(base))
 
 
 def _xlogy(events: Floats, value: Any) -> Any:

@@ -10,8 +10,9 @@ from typing import Any, Literal
 from workbench.experiments import words
 from workbench.experiments.design import Metric
 from workbench.stats.adjusting import worth
-from workbench.stats.effects import EffectPosterior, EffectPrior
+from workbench.stats.effects import EffectPrior
 from workbench.stats.moments import Sample
+from workbench.stats.panelled import Panelled
 from workbench.stats.posteriors import Posterior
 from workbench.stats.quantiles import OrderStatistics
 from workbench.stats.ratio import Fieller
@@ -19,7 +20,7 @@ from workbench.stats.sample_ratio import THRESHOLD, SampleRatio, SequentialRatio
 from workbench.stats.twins import Twin
 
 ArmVerdict = Literal["control", "better", "worse", "no difference that matters", "not enough evidence"]
-Model = Literal["Beta", "Student-t", "hurdle", "delta method", "order statistics"]
+Model = Literal["Beta", "Gamma", "Student-t", "hurdle", "delta method", "order statistics"]
 Verdict = Literal["pass", "fail", "not enough evidence"]
 
 
@@ -60,7 +61,7 @@ class ArmResult:
     relative_high: float | None
     chance_to_win: float  # that the arm is truly better than the control; 0.5 for the control itself
     chance_best: float  # that it is the best of all arms
-    expected_loss: float  # what choosing this arm costs on average, per unit
+    expected_loss: float | None  # what choosing this arm costs on average, per unit; None: without end
     verdict: ArmVerdict
     needed: float | None  # how many times as many units would settle it if the difference stays; None: settled
     sentence: str
@@ -95,11 +96,12 @@ class MetricResult:
     posteriors: Mapping[str, Posterior] = field(repr=False)  # of each arm's true mean, from the data alone
     plain: Mapping[str, ArmResult] | None = None  # revenue only: the same from plain means (Student-t)
     prior: EffectPrior | None = None  # of the effects; None: weak
-    effects: Mapping[str, EffectPosterior] = field(default_factory=dict, repr=False)  # with a prior: absolute, by arm
+    effects: Mapping[str, Panelled] = field(default_factory=dict, repr=False)  # with a prior: absolute, by arm
+    relative_effects: Mapping[str, Panelled] = field(default_factory=dict, repr=False)  # the same ÷ the control's mean
     adjustment: Adjustment | None = None
     fieller: Mapping[str, Fieller] = field(default_factory=dict)  # ratio only: Fieller's interval of each arm's ratio
     sorted_: Mapping[str, OrderStatistics] = field(default_factory=dict)  # quantile only: each arm's own interval
-    choice: str | None = None  # arm that the loss threshold lets one choose; None: none, or no threshold
+    choice: str | None = None  # arm that the loss threshold and the guardrails let one choose; None: none
 
     @property
     def best(self) -> ArmResult:
@@ -114,7 +116,7 @@ class Guard:
     metric: str
     arm: str
     margin: float  # harm that is tolerated, as a share of the control's mean
-    chance_of_harm: float  # that the arm is truly worse by more than that
+    chance_of_harm: float | None  # that the arm is truly worse by more than that; None: nothing can be said
     passed: bool  # the chance is at most 1 − certainty
     broken: bool  # the chance is at least the certainty
     sentence: str
@@ -162,6 +164,12 @@ class Analysis:
     twin: Mapping[str, Mapping[str, Corrected]] = field(default_factory=dict)  # by metric and arm
     followed: bool | None = None  # whether the design is the one that was registered; None: none was
 
+    @property
+    def trusted(self) -> bool:
+        """Whether the arms can be compared: filled as planned, every day too, and alike in what was known before."""
+        by_day = self.sequential is None or self.sequential.failed_at is None
+        return self.sample_ratio.passed is not False and by_day and all(b.passed for b in self.balance)
+
     def as_json(self) -> dict[str, Any]:
         """Plain JSON, numbers unrounded."""
         body: dict[str, Any] = {
@@ -195,7 +203,8 @@ class Analysis:
             for arm, r in result.arms.items():
                 stem = words.slug(name, arm)
                 flat |= {f"{stem}.n": float(r.n), f"{stem}.mean": r.mean, f"{stem}.chance_best": r.chance_best}
-                flat[f"{stem}.expected_loss"] = r.expected_loss
+                if r.expected_loss is not None:
+                    flat[f"{stem}.expected_loss"] = r.expected_loss
                 if r.verdict != "control":
                     flat |= {f"{stem}.effect": r.effect, f"{stem}.low": r.low, f"{stem}.high": r.high}
                     flat[f"{stem}.chance_to_win"] = r.chance_to_win
@@ -203,7 +212,8 @@ class Analysis:
                 flat[words.slug(name, "variance_saved")] = result.adjustment.saved
         if self.sample_ratio.p is not None:
             flat["sample_ratio.p"] = self.sample_ratio.p
-        flat |= {words.slug(g.metric, g.arm, "harm"): g.chance_of_harm for g in self.guardrails}
+        harms = {words.slug(g.metric, g.arm, "harm"): g.chance_of_harm for g in self.guardrails}
+        flat |= {name: harm for name, harm in harms.items() if harm is not None}
         return flat | {words.slug("balance", b.covariate, "p"): b.p for b in self.balance}
 
     def evidence(self) -> dict[str, dict[str, Any]]:
@@ -230,6 +240,8 @@ class Analysis:
             lowest = ratio.p if self.sequential is None else min(ratio.p, self.sequential.p)
             found["sample_ratio.p"] = {"value": lowest, "target": THRESHOLD, "n": sum(self.counts.values())}
         for guard in self.guardrails:
+            if guard.chance_of_harm is None:
+                continue
             found[words.slug(guard.metric, guard.arm, "harm")] = {
                 "value": guard.chance_of_harm,
                 "probability": 1 - guard.chance_of_harm,

@@ -19,7 +19,8 @@ import numpy as np
 from workbench.errors import Misuse
 from workbench.experiments.archive import Archive
 from workbench.experiments.learned import learn_prior
-from workbench.experiments.past import Past
+from workbench.experiments.past import Past, Verdict
+from workbench.experiments.words import counted, share
 from workbench.stats.effects import effect_posterior
 from workbench.stats.learning import Learned, told
 from workbench.stats.proportions import beta_posterior
@@ -50,7 +51,7 @@ class Review:
     until: date  # the day after the last one
     pasts: tuple[Past, ...] = field(repr=False)  # newest first
     won: int  # experiments in which an arm was better
-    lost: int  # in which every arm was worse
+    lost: int  # that failed
     unsettled: int
     win_rate: tuple[float, float, float]  # share of all that won, with its 90 % interval, each share equally likely
     decisions: dict[str, int]  # how often each was told; "none told" where nobody did
@@ -72,14 +73,13 @@ class Review:
     @property
     def sentence(self) -> str:
         """The span in a few plain sentences."""
-        share, low, high = self.win_rate
-        counted = f"{self.won} with a better arm, {self.lost} with worse ones only, {self.unsettled} not settled"
-        said = [
-            f"{len(self.pasts)} experiments ended: {counted}; {share:.0%} won (90 % interval {low:.0%} to {high:.0%})."
-        ]
+        rate, low, high = map(share, self.win_rate)
+        ends = f"{self.won} with a better arm, {self.lost} failed, {self.unsettled} not settled"
+        many = counted(len(self.pasts), "experiment")
+        said = [f"{many} ended: {ends}; {rate} won (90\u00a0% interval {low} to {high})."]
         if self.claims:
             raw, kept = self.claimed
-            by = "under a weak prior" if self.learned.weak else f"after {self.learned.experiments} other past tests"
+            by = f"after {self.learned.experiments} other past tests" if self.learned.taught else self.learned.by
             many = "One winner" if len(self.claims) == 1 else f"{len(self.claims)} winners"
             whole, left = told(raw, "relative"), told(kept, "relative")
             said.append(f"{many} with a relative effect claimed {whole} in all; {by} {left} is left.")
@@ -90,23 +90,20 @@ class Review:
         found = []
         raw, kept = self.claimed
         if raw and kept < raw:
-            found.append(f"{(raw - kept) / raw:.0%} of what the winners claimed was luck.")
+            found.append(f"{share((raw - kept) / raw)} of what the winners claimed was luck.")
         untold = self.decisions.get(NONE_TOLD, 0)
         lacking = {"decision": untold, "lesson": len(self.no_lesson), "hypothesis": len(self.no_hypothesis)}
         for lacks, many in lacking.items():
             if many:
-                found.append(f"{many} of {len(self.pasts)} experiments have no {lacks} on record.")
-        if shipped := [p.name for p in self.pasts if p.failed and p.decision.casefold() == "ship"]:
+                of = f"{many} of {counted(len(self.pasts), 'experiment')}"
+                found.append(f"{of} {'has' if many == 1 else 'have'} no {lacks} on record.")
+        if shipped := [p.name for p in self.pasts if p.verdict != "pass" and p.decision.casefold() == "ship"]:
             found.append(f"Shipped without a better arm: {', '.join(shipped)}.")
         return found or ["Every experiment has a hypothesis, a decision and a lesson on record."]
 
-    def table(self) -> pd.DataFrame:
-        """One row an experiment, newest first."""
-        return Archive(self.pasts).table()
-
-    def failures(self) -> pd.DataFrame:
-        """Those in which no arm was shown to be better, with what they taught."""
-        return Archive(self.pasts).search(failed=True).table()
+    def table(self, *verdicts: Verdict) -> pd.DataFrame:
+        """One row an experiment, newest first; of those with one of the verdicts, where any is given."""
+        return Archive(self.pasts).search(verdicts=verdicts).table()
 
     def claims_table(self) -> pd.DataFrame:
         """What the winners claimed, the largest first, and what is left."""
@@ -129,7 +126,8 @@ def review_span(archive: Archive, *, since: date, until: date) -> Review:
     """What the experiments that ended in a span say together.
 
     Args:
-        archive: All past experiments; those outside the span are what claims are measured by.
+        archive: All past experiments, of which those on made-up data do not count; those outside the span are
+            what claims are measured by.
         since: The first day.
         until: The day after the last one.
 
@@ -138,13 +136,14 @@ def review_span(archive: Archive, *, since: date, until: date) -> Review:
     """
     if since >= until:
         raise Misuse(f"the span from {since} to {until} has no day", hint="until is the day after the last one")
+    archive = archive.real
     inside = archive.search(since=since, until=until)
     if not inside:
         raise Misuse(f"no experiment ended from {since} to {until}", hint="workbench archive lists all with their days")
     within = set(map(id, inside))
     learned = learn_prior(Archive(tuple(p for p in archive if id(p) not in within)), None)
     won = sum(p.verdict == "pass" for p in inside)
-    lost = sum(p.verdict == "fail" for p in inside)
+    lost = sum(p.failed for p in inside)
     rate = beta_posterior(won, len(inside))
     low, high = (float(rate.ppf(np.array(share))) for share in (0.05, 0.95))
     return Review(
@@ -167,7 +166,7 @@ def _claim(past: Past, learned: Learned) -> Claim | None:
     """The winning arm's relative effect on the first metric; None where none won or it is not known."""
     metric, arms = next(iter(past.metrics.items()), ("", {}))
     better = {arm: pair for arm, e in arms.items() if e.verdict == "better" and (pair := e.on("relative"))}
-    if past.failed or not better:
+    if past.verdict != "pass" or not better:
         return None
     arm, (raw, error) = max(better.items(), key=lambda item: abs(item[1][0]))
     return Claim(past.name, metric, arm, raw, error, effect_posterior(raw, error, learned.prior).mean)

@@ -5,16 +5,15 @@ certify_segments(result, Sampling(seed=1)).sentence
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from workbench.data.pictures import Picture, drawn
 from workbench.errors import Misuse
 from workbench.experiments import pymc_models
 from workbench.experiments.certificate import Certificate, Sampling, certify, quiet, sample
-from workbench.experiments.pictures import Picture
 from workbench.experiments.segments import SegmentResult
 from workbench.stats.hierarchy import SpreadPrior
 from workbench.stats.moments import Floats
@@ -34,14 +33,18 @@ def certify_segments(result: SegmentResult, sampling: Sampling) -> Certificate:
 
 def segment_model(result: SegmentResult) -> Callable[[], Any]:
     """What makes PyMC's model of a result."""
-    estimates, errors = (np.array(column) for column in zip(*(s.entered for s in result.segments), strict=True))
+    entered = [s.entered for s in result.segments]
+    estimates, errors = (np.array(column) for column in zip(*entered, strict=True))
     if len(result.columns) > 1:
         names = [[s.name[d] for s in result.segments] for d in range(len(result.columns))]
         levels = [np.unique(column, return_inverse=True)[1] for column in names]
         priors = [result.prior] * (len(levels) + 1)
         return lambda: pymc_models.crossed(estimates, errors, levels, priors)
-    counted, rated = None, None
-    if few := [s for s in result.segments if s.form == "counts"]:
+    counted, rated, logged = None, None, None
+    few = [s for s in result.segments if s.form == "counts"]
+    if result.scale == "relative":
+        few = [s for s in few if s.mean_control + s.mean_arm > 0]  # without an event there is no ratio to speak of
+    if few:
         at = [result.segments.index(s) for s in few]
         control = np.array([(s.n_control * s.mean_control, s.n_control) for s in few]) / result.design_effect
         treated = np.array([(s.n_arm * s.mean_arm, s.n_arm) for s in few]) / result.design_effect
@@ -53,8 +56,12 @@ def segment_model(result: SegmentResult) -> Callable[[], Any]:
             np.array([(s.mean_control, s.error_control) for s in unsharp]),
             np.array([(s.mean_arm, s.error_arm) for s in unsharp]),
         )
+    if logs := [i for i, s in enumerate(result.segments) if s.form == "log ratio"]:
+        logged = pymc_models.Logged(logs, np.array([entered[i] for i in logs]))
+        estimates[logs] = np.expm1(estimates[logs])
     prior, mean = result.prior, result.mean_prior
-    return lambda: pymc_models.segments(estimates, errors, prior, mean, counted=counted, rated=rated)
+    cells = {"counted": counted, "rated": rated, "logged": logged}
+    return lambda: pymc_models.segments(estimates, errors, prior, mean, **cells)  # type: ignore[arg-type]
 
 
 def certify_decay(
@@ -102,7 +109,7 @@ def expected(build: Callable[[], Any], sampling: Sampling, *, before: bool) -> P
         import pymc as pm
 
         model = build()
-        observed = [name for name in ("seen", "seen_treated_mean") if name in model.named_vars]
+        observed = [name for name in ("seen", "seen_log_ratio", "seen_treated_mean") if name in model.named_vars]
         if not observed:
             raise Misuse("every segment enters by its counts; there is no estimate to be expected")
         if before and "mu_" in model.named_vars:
@@ -131,10 +138,9 @@ def expected(build: Callable[[], Any], sampling: Sampling, *, before: bool) -> P
     ax.set_title(
         f"Estimates that the model expects {'beforehand' if before else 'after all'}, and those seen", loc="left"
     )
-    ax.set_xlabel("difference" if observed[0] == "seen" else "mean of the treated arm")
-    out = io.BytesIO()
-    figure.savefig(out, format="png")
-    return Picture(out.getvalue())
+    told = {"seen": "difference", "seen_log_ratio": "logarithm of the ratio"}
+    ax.set_xlabel(told.get(observed[0], "mean of the treated arm"))
+    return drawn(figure)
 
 
 def _by_day(days: Floats, mean: Floats, sd: Floats) -> dict[str, tuple[float, float]]:

@@ -31,8 +31,8 @@ def amount(value: float, scale: Scale) -> str:
 
 
 def sentence(result: SegmentResult) -> str:
-    """What segments say, in three sentences at most."""
-    return " ".join(filter(None, [_whole(result), _differ(result), _left_out(result)]))
+    """What segments say, in four sentences at most."""
+    return " ".join(filter(None, [_whole(result), _disagrees(result), _differ(result), _left_out(result)]))
 
 
 def lessons(result: SegmentResult) -> list[str]:
@@ -57,8 +57,19 @@ def _whole(result: SegmentResult) -> str:
     whole = result.whole
     span = f"between {amount(whole.low, result.scale)} and {amount(whole.high, result.scale)}"
     return (
-        f"{result.arm} against {result.control}: over the segments {result.metric.called} change by "
+        f"{result.arm} against {result.control}: over the segments the change of {result.metric.called} is "
         f"{amount(whole.value, result.scale)} ({span})."
+    )
+
+
+def _disagrees(result: SegmentResult) -> str:
+    inside = result.whole_within
+    if result.agrees or inside is None:
+        return ""
+    span = f"between {amount(inside.low, result.scale)} and {amount(inside.high, result.scale)}"
+    return (
+        f"All units together, each segment compared with itself, say {amount(inside.value, result.scale)} ({span}): "
+        "the two do not agree, trust neither before it is known why."
     )
 
 
@@ -105,9 +116,10 @@ def note(
     if len(columns) > 1:
         what = f"Effects are those of each {', each '.join(columns)}, and what is left of a cell; each spread"
     parts = [f"{what}, {reach} {size} ({prior.family})."]
+    parts.append("A segment's error comes from its mean over both arms and the scatter of all.")
     parts.append("Nothing is assumed of the mean." if mean is None else f"The mean: {mean.source}.")
     if exact:
-        how = "by their exact likelihood" if len(columns) == 1 else "by the middle and width of their exact likelihood"
+        how = "by their exact likelihood" if len(columns) == 1 else "by a normal that stands for their likelihood"
         few = "few events" + (" or a control mean that is not sharp" if scale == "relative" else "")
         parts.append(f"{exact} with {few} enter {how}.")
     return " ".join(parts)

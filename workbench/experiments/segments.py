@@ -4,8 +4,8 @@ The best of fifty segments is mostly the luckiest. Here segments learn from each
 (`stats.hierarchy`; `stats.crossed` along several columns): each is drawn to the whole as far as the
 data say. Rules: raw numbers stand beside the shrunken ones; a segment that cannot be compared is
 listed with its reason; errors respect clusters, of which one that spans segments counts in each (so
-scan by the columns that are asked about, and no others); what is not near normal enters by its exact
-likelihood (`segment_cells`).
+scan by the columns that are asked about, and no others); no error follows the segment's own mean
+(`segment_errors`); what is not near normal enters by its exact likelihood (`segment_cells`).
 
     result = shrunken_segments(cube, design.metrics[0], "0 %", "95 %", scale="relative")
     result.sentence
@@ -25,7 +25,7 @@ from workbench.data.moments import MomentCube
 from workbench.errors import Misuse
 from workbench.experiments import segment_words, words
 from workbench.experiments.design import Metric
-from workbench.experiments.segment_cells import Form, Seen, design_effect, difference, measured
+from workbench.experiments.segment_cells import Form, Seen, design_effect, difference, measured, together
 from workbench.stats.crossed import MOST, Crossed, cross
 from workbench.stats.effects import EffectPrior, Scale
 from workbench.stats.hierarchy import Hierarchy, SpreadPrior, shrink
@@ -46,10 +46,12 @@ class Segment:
     n_arm: int
     mean_control: float  # observed, per unit
     mean_arm: float
-    error_control: float  # standard errors of these
+    error_control: float  # standard errors of these, as they entered
     error_arm: float
     raw: float | None  # plain difference; None: the control has nothing to be relative to
-    entered: tuple[float, float]  # estimate and error that entered; of an exact likelihood its middle and width
+    entered: tuple[
+        float, float
+    ]  # estimate and error that entered: of a log ratio of the logarithm, of counts the middle
     raw_low: float
     raw_high: float
     effect: float  # expected true difference, all segments seen
@@ -58,7 +60,7 @@ class Segment:
     high: float
     chance_better: float  # that the arm is truly better here
     chance_above: float  # that the difference here is above that of the whole; near 0 or 1: it is another one
-    form: Form  # of its likelihood: a normal difference, exact counts, or the exact ratio of normal means
+    form: Form  # of its likelihood: a normal difference, exact counts, a normal logarithm of the ratio, or the ratio
 
     @property
     def called(self) -> str:
@@ -99,8 +101,10 @@ class SegmentResult:
     segments: tuple[Segment, ...]
     left_out: Mapping[str, str]  # segments that cannot be compared, with the reason
     whole_raw: Range | None  # all units together, segments ignored; None: nothing to be relative to
+    whole_within: Range | None  # all units together, each segment compared with itself
     whole: Range  # mean of the population of segments
     chance_better: float  # that this mean is better
+    agrees: bool  # whether the last two differ by no more than their errors allow
     spread: float  # expected spread of true effects of segments about it
     chance_alike: float  # that all segments have one effect, if beforehand that was one half
     levels: tuple[Level, ...]  # along several columns only
@@ -201,9 +205,11 @@ def shrunken_segments(
     apart = fit.apart if crossed is None else crossed.apart
     whole = fit.whole if crossed is None else crossed.whole
     chance = _better(metric, float(whole.sf(0.0)[0]))
-    segments = _segments(seen, metric, cells, apart, level)
-    raw, error = difference(*both, scale)
+    segments = _segments(seen, metric, cells, apart, level, several=len(columns) > 1)
+    plain, inside = difference(*both, scale), together(seen, scale)
     reach = float(special.ndtri((1 + level) / 2))
+    middle = float(whole.mean[0])
+    far = inside is not None and abs(inside[0] - middle) > reach * np.hypot(inside[1], whole.sd[0])
     result = SegmentResult(
         metric=metric,
         control=control,
@@ -213,8 +219,10 @@ def shrunken_segments(
         columns=columns,
         segments=segments,
         left_out=left_out,
-        whole_raw=None if raw is None or error is None else Range(raw, raw - reach * error, raw + reach * error),
+        whole_raw=_range(plain, reach),
+        whole_within=_range(inside, reach),
         whole=_ranges(whole, level)[0],
+        agrees=not far,
         chance_better=chance,
         spread=float(fit.spread.mean),
         chance_alike=float(fit.chance_alike),
@@ -253,7 +261,7 @@ def _fitted(
     """Along one column, always; and along all of them where there are several."""
     if any(s.form != "normal" for s in seen) and len(columns) == 1:
         return pooled([s.likelihood for s in seen], prior, mean), None
-    normal = [s.likelihood.middle for s in seen]  # along several columns an exact likelihood enters by its middle
+    normal = [s.linear for s in seen]  # along several columns each enters by a normal that stands for it
     estimates, errors = (np.array(column) for column in zip(*normal, strict=True))
     fit = shrink(estimates, errors, prior, mean)
     if len(columns) == 1:
@@ -262,7 +270,9 @@ def _fitted(
     return fit, cross(estimates, errors, codes, [prior] * (len(columns) + 1))
 
 
-def _segments(seen: list[Seen], metric: Metric, cells: Mixtures, apart: Mixtures, level: float) -> tuple[Segment, ...]:
+def _segments(
+    seen: list[Seen], metric: Metric, cells: Mixtures, apart: Mixtures, level: float, *, several: bool
+) -> tuple[Segment, ...]:
     ranges, sds = _ranges(cells, level), cells.sd
     above, positive = apart.sf(0.0), cells.sf(0.0)
     found = []
@@ -275,10 +285,10 @@ def _segments(seen: list[Seen], metric: Metric, cells: Mixtures, apart: Mixtures
                 n_arm=int(s.treated.n),
                 mean_control=s.control.mean,
                 mean_arm=s.treated.mean,
-                error_control=s.control.error,
-                error_arm=s.treated.error,
+                error_control=s.errors.control,
+                error_arm=s.errors.treated,
                 raw=s.raw,
-                entered=s.likelihood.middle,
+                entered=s.linear if several else s.entered,
                 raw_low=low,
                 raw_high=high,
                 effect=ranges[i].value,
@@ -305,6 +315,12 @@ def _ranges(unknowns: Mixtures, level: float) -> list[Range]:
     return [
         Range(float(m), float(a), float(z)) for m, a, z in zip(unknowns.mean, *unknowns.interval(level), strict=True)
     ]
+
+
+def _range(found: tuple[float | None, float | None] | None, reach: float) -> Range | None:
+    if found is None or found[0] is None or found[1] is None:
+        return None
+    return Range(found[0], found[0] - reach * found[1], found[0] + reach * found[1])
 
 
 def _better(metric: Metric, positive: float) -> float:

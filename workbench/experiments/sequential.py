@@ -142,7 +142,7 @@ class SequentialResult:
         """A difference as people read it, on the result's scale."""
         if self.scale == "absolute":
             return words.number(value)
-        return f"{words.number(100 * value)} %"
+        return f"{words.number(100 * value)}\u00a0%"
 
 
 def check(
@@ -226,8 +226,8 @@ def daily_looks(
         Misuse: The cube has no days, no such arm or measure, no day on which both arms can be
             compared, or a control whose mean is zero.
     """
-    days = sorted({cell.day for cell in cube.cells}, key=_in_order)
-    if days == [""]:
+    days = cube.days
+    if days == ("",):
         raise Misuse("the cube has no days", hint="scan with day=COLUMN")
     looks = []
     for last in range(1, len(days) + 1):
@@ -302,11 +302,6 @@ def _difference(a: float, a_error: float, b: float, b_error: float, scale: Scale
 def _mirrored(prior: EffectPrior) -> EffectPrior:
     parts = tuple(Component(c.weight, -c.mean, c.sd, c.df) for c in prior.components)
     return replace(prior, components=parts)
-
-
-def _in_order(day: str) -> tuple[float, str]:
-    """Days that are numbers by their size, others as text (ISO dates)."""
-    return (float(day), day) if day.isdecimal() else (0.0, day)
 
 
 def _finite(value: Any) -> Any:

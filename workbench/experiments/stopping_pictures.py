@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from workbench.experiments.pictures import Picture
+from workbench.data.pictures import Picture, drawn
 from workbench.experiments.planning import Reach
 from workbench.experiments.sequential import Look, SequentialResult
 
@@ -56,7 +55,7 @@ def evolution(result: SequentialResult, days: Sequence[Look]) -> Picture:
     ax.set_ylabel("difference, %" if result.scale == "relative" else "difference")
     ax.set_title(f"{result.arm}, looked at by the rule {result.rule.text}", fontsize=10, loc="left")
     figure.legend(fontsize=8, frameon=False, loc="outside lower center", ncols=3)
-    return _drawn(figure, ax)
+    return drawn(figure, ax)
 
 
 def days_against_effects(rows: Sequence[Reach], *, wanted: float | None = None) -> Picture:
@@ -84,17 +83,9 @@ def days_against_effects(rows: Sequence[Reach], *, wanted: float | None = None) 
     ax.set_ylim(bottom=0)
     ax.set_xlabel("days")
     ax.set_ylabel("smallest effect found, %")
-    return _drawn(figure, ax)
+    return drawn(figure, ax)
 
 
 def _bound(ax: Any, at: Any, values: Sequence[float], reach: float, colour: str, label: str) -> None:
     """A boundary at the looks; what lies outside the picture is cut at its edge."""
     ax.plot(at, np.clip(values, -reach, reach), "s--", color=colour, lw=1.2, ms=4, label=label)
-
-
-def _drawn(figure: Any, ax: Any) -> Picture:
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
-    out = io.BytesIO()
-    figure.savefig(out, format="png")
-    return Picture(out.getvalue())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from workbench.experiments import words
 from workbench.experiments.results import Analysis, ArmResult
+from workbench.stats.ratio import Fieller
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,12 +44,21 @@ def results(analysis: Analysis) -> pd.DataFrame:
 
 
 def rows(analysis: Analysis) -> list[dict[str, str]]:
-    """The rows of `results`, without a frame; a difference that was adjusted says so, since means are as observed."""
-    return [
-        _row(name, r, adjusted=result.adjustment is not None)
-        for name, result in analysis.metrics.items()
-        for r in result.arms.values()
-    ]
+    """The rows of `results`, without a frame; a difference that was adjusted says so, since means are as observed.
+
+    So does one that was not beside others that were; and a ratio whose denominator may be zero shows
+    Fieller's interval.
+    """
+    some = any(result.adjustment is not None for result in analysis.metrics.values())
+    found = []
+    for name, result in analysis.metrics.items():
+        told = " adjusted" if result.adjustment is not None else " not adjusted" if some else ""
+        for arm, r in result.arms.items():
+            row = _row(name, r, told, trusted=analysis.trusted)
+            if arm in result.fieller and result.fieller[arm].near_zero:
+                row["mean"] += f" (Fieller: {_interval(result.fieller[arm])})"
+            found.append(row)
+    return found
 
 
 def twin(analysis: Analysis) -> list[dict[str, str]]:
@@ -76,7 +87,9 @@ def tests(analysis: Analysis) -> pd.DataFrame:
 def plain_results(analysis: Analysis) -> pd.DataFrame:
     """The same from plain means, for the metrics that have another model."""
     metrics = analysis.metrics.items()
-    return _frame([_row(name, r) for name, result in metrics for r in (result.plain or {}).values()])
+    return _frame(
+        [_row(name, r, trusted=analysis.trusted) for name, result in metrics for r in (result.plain or {}).values()]
+    )
 
 
 def segments(within: Mapping[str, Sequence[Within]]) -> pd.DataFrame:
@@ -116,9 +129,12 @@ def _frame(rows: Sequence[Mapping[str, str]]) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index(["metric", "arm"]) if rows else pd.DataFrame()
 
 
-def _row(metric: str, r: ArmResult, *, adjusted: bool = False) -> dict[str, str]:
+def _interval(found: Fieller) -> str:
+    return "anything" if math.isinf(found.low) else f"{words.number(found.low)} to {words.number(found.high)}"
+
+
+def _row(metric: str, r: ArmResult, told: str = "", *, trusted: bool = True) -> dict[str, str]:
     control = r.verdict == "control"
-    told = " adjusted" if adjusted else ""
     return {
         "metric": metric,
         "arm": r.arm,
@@ -128,6 +144,6 @@ def _row(metric: str, r: ArmResult, *, adjusted: bool = False) -> dict[str, str]
         "relative": "" if control or r.relative is None else words.signed_share(r.relative),
         "chance to be better": "" if control else words.chance(r.chance_to_win),
         "chance to be best": words.chance(r.chance_best),
-        "expected loss": words.number(r.expected_loss),
-        "verdict": r.verdict,
+        "expected loss": "without end" if r.expected_loss is None else words.number(r.expected_loss),
+        "verdict": r.verdict if trusted or control else "not to be trusted",
     }

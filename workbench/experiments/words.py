@@ -1,4 +1,7 @@
-"""Results in plain words: numbers first, no jargon, never more certain than they are."""
+"""Results in plain words: numbers first, no jargon, never more certain than they are.
+
+Shares are told as "37 %", with a no-break space, so that no line ends between a number and its sign.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,15 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from workbench.experiments.design import Metric
     from workbench.experiments.results import Analysis, ArmResult, Guard, MetricResult
     from workbench.experiments.strata import Within
+
+
+ENDLESS = "So few units leave what a wrong choice costs on average without end."
+UNTRUSTED = "No arm wins or loses by what follows; it only helps to find out what went wrong."
 
 
 def number(value: float) -> str:
@@ -44,34 +51,43 @@ def signed(value: float) -> str:
 def share(value: float) -> str:
     """The size of a share in per cent, short.
 
-    >>> share(-0.37), share(0.0321), share(0.0004)
-    ('37 %', '3.2 %', '0.04 %')
+    >>> print(share(-0.37), share(0.0321), share(0.0004), sep=", ")
+    37\u00a0%, 3.2\u00a0%, 0.04\u00a0%
     """
     size = 100 * abs(value)
-    return f"{size:.0f} %" if size >= 10 else f"{size:.1f} %" if size >= 0.1 else f"{size:.1g} %"
+    return f"{size:.0f}\u00a0%" if size >= 10 else f"{size:.1f}\u00a0%" if size >= 0.1 else f"{size:.1g}\u00a0%"
 
 
 def chance(probability: float) -> str:
     """A probability as people say it; never 0 or 100 %.
 
-    >>> chance(0.9999), chance(0.934), chance(0.00001)
-    ('over 99.9 %', '93 %', 'below 0.1 %')
+    >>> print(chance(0.9999), chance(0.934), chance(0.00001), sep=", ")
+    over 99.9\u00a0%, 93\u00a0%, below 0.1\u00a0%
     """
     if probability > 0.999:
-        return "over 99.9 %"
+        return "over 99.9\u00a0%"
     if probability < 0.001:
-        return "below 0.1 %"
+        return "below 0.1\u00a0%"
     share = 100 * probability
-    return f"{share:.1f} %" if share > 99 or share < 1 else f"{share:.0f} %"
+    return f"{share:.1f}\u00a0%" if share > 99 or share < 1 else f"{share:.0f}\u00a0%"
 
 
 def signed_share(value: float) -> str:
     """A share in per cent with its sign.
 
-    >>> signed_share(0.061), signed_share(-0.2)
-    ('+6.1 %', '−20 %')
+    >>> print(signed_share(0.061), signed_share(-0.2), sep=", ")
+    +6.1\u00a0%, −20\u00a0%
     """
     return ("−" if value < 0 else "+") + share(value)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "experiment"), counted(1234, "experiment")
+    ('1 experiment', '1,234 experiments')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def arm_sentence(metric: Metric, result: ArmResult, control: str, prior: str = "") -> str:
@@ -93,37 +109,50 @@ def _arm_sentence(metric: Metric, result: ArmResult, control: str) -> str:
     if result.verdict == "not enough evidence":
         return f"{opening}; not enough evidence to say which is better, {more(result.needed)}."
     if result.verdict == "no difference that matters" and result.rope is not None:
-        within = f"within {100 * result.rope.size:g} %"
+        within = f"within {100 * result.rope.size:g}\u00a0%"
         return f"{opening}; the chance that this is {within}, too little to matter, is {chance(result.rope.inside)}."
     sure = max(result.chance_to_win, 1 - result.chance_to_win)
     return f"{opening}; the chance that it is truly {side} is {chance(sure)}."
 
 
 def guard_sentence(metric: Metric, guard: Guard, control: str) -> str:
-    """Whether an arm keeps a guardrail."""
+    """Whether an arm keeps a guardrail, of which something can be said."""
     side = "lower" if metric.better == "higher" else "higher"
-    harm = f"{metric.called} {side} than {control}'s by more than {100 * guard.margin:g} %"
-    if guard.passed:
-        return f"{guard.arm} keeps the guardrail {metric.name}: the chance of {harm} is {chance(guard.chance_of_harm)}."
-    if guard.broken:
-        return (
-            f"{guard.arm} breaks the guardrail {metric.name}: the chance of {harm} is {chance(guard.chance_of_harm)}."
-        )
-    return (
-        f"{guard.arm} is not shown to keep the guardrail {metric.name}: "
-        f"the chance of {harm} is still {chance(guard.chance_of_harm)}."
-    )
+    how = "keeps" if guard.passed else "breaks" if guard.broken else "is not shown to keep"
+    harm = f"{metric.called} {side} than {control}'s by more than {100 * guard.margin:g}\u00a0%"
+    still = "" if guard.passed or guard.broken else "still "
+    sure = chance(1.0 if guard.chance_of_harm is None else guard.chance_of_harm)
+    return f"Arm {guard.arm} {how} the guardrail {metric.name}: the chance of {harm} is {still}{sure}."
 
 
-def choice(result: MetricResult, threshold: float | None) -> list[str]:
-    """What the loss threshold lets one choose; nothing where none was stated."""
+def unproven(metric: Metric, arm: str, reason: str) -> str:
+    """That nothing can be said of a guardrail, and why."""
+    return f"Arm {arm} is not shown to keep the guardrail {metric.name}: {reason}, so that no harm can be told from it."
+
+
+def choice(result: MetricResult, threshold: float | None, held: Collection[str], *, broken: bool) -> list[str]:
+    """What the loss threshold and the guardrails let one choose; nothing where no threshold was stated.
+
+    Args:
+        result: The first metric, in all arms.
+        threshold: Of the expected loss, as a share of the control's mean.
+        held: Arms that a guardrail holds back.
+        broken: Whether a check says that nothing can be trusted.
+    """
     if threshold is None:
         return []
-    best = min(result.arms.values(), key=lambda r: r.expected_loss)
-    cost = f"costs {number(best.expected_loss)} {result.metric.called} on average"
+    if broken:
+        return ["No arm can be chosen while the check above fails."]
+    losses = {arm: r.expected_loss for arm, r in result.arms.items() if arm not in held and r.expected_loss is not None}
+    if not losses:
+        return [f"No arm can be chosen yet. {ENDLESS}"]
+    best = min(losses, key=losses.__getitem__)
+    cost = f"costs {number(losses[best])} {result.metric.called} on average"
+    limit = f"{100 * threshold:g}\u00a0% of the control's"
+    out = f" ({', '.join(sorted(held))} left out, for want of a guardrail)" if held else ""
     if result.choice is None:
-        return [f"No arm can be chosen yet: even {best.arm} {cost}, more than {100 * threshold:g} % of the control's."]
-    return [f"{best.arm} can be chosen: being wrong about it {cost}, below {100 * threshold:g} % of the control's."]
+        return [f"No arm can be chosen yet{out}: even {best} {cost}, more than {limit}."]
+    return [f"Arm {best} can be chosen{out}: being wrong about it {cost}, below {limit}."]
 
 
 def followed(kept: bool | None) -> list[str]:
@@ -133,6 +162,13 @@ def followed(kept: bool | None) -> list[str]:
     if kept:
         return ["The analysis follows the design that was registered before the data was read."]
     return ["The analysis does not follow the design that was registered before the data was read."]
+
+
+def metric_sentences(results: Sequence[MetricResult]) -> list[str]:
+    """What each metric says; several are told apart by their names."""
+    if len(results) == 1:
+        return [metric_sentence(results[0])]
+    return [f"For {result.metric.name}: {metric_sentence(result)}" for result in results]
 
 
 def metric_sentence(result: MetricResult) -> str:
@@ -168,7 +204,7 @@ def lessons(analysis: Analysis, within: Mapping[str, Sequence[Within]] | None = 
         widest = max(s.deff_mean for r in analysis.metrics.values() for s in r.samples.values())
         found.append(
             f"Errors respect {analysis.cluster} as what was drawn: taking each {analysis.unit} for itself would have "
-            f"made them up to {100 * (1 - widest**-0.5):.0f} % too small."
+            f"made them up to {100 * (1 - widest**-0.5):.0f}\u00a0% too small."
         )
     for name, result in analysis.metrics.items():
         found += _model_lesson(name, result) + _saved_lesson(name, result)
@@ -193,11 +229,12 @@ def _saved_lesson(name: str, result: MetricResult) -> list[str]:
         return []
     by = [f"adjusting for {', '.join(result.adjustment.covariates)}"] if result.adjustment.covariates else []
     by += [f"comparing {len(result.adjustment.strata)} strata each with itself"] if result.adjustment.strata else []
-    saved, more_units = 100 * result.adjustment.saved, 100 * result.adjustment.worth
-    if saved < 0.5:
-        grew = f": the variance grew by {-saved:.0f} %" if saved <= -0.5 else ""
+    saved, more_units = result.adjustment.saved, result.adjustment.worth
+    if saved < 0.005:
+        grew = f": the variance grew by {share(saved)}" if saved <= -0.005 else ""
         return [f"For {name}, {' and '.join(by)} saved nothing{grew}."]
-    return [f"For {name}, {' and '.join(by)} saved {saved:.0f} % of the variance, worth {more_units:.0f} % more units."]
+    gained = f"{share(saved)} of the variance, worth {share(more_units)} more units"
+    return [f"For {name}, {' and '.join(by)} saved {gained}."]
 
 
 def _model_lesson(name: str, result: MetricResult) -> list[str]:

@@ -7,6 +7,7 @@
 Traceback (most recent call last):
     ...
 workbench.serving.schema.Refused: row 0: 'income' is "much"; it must be a finite number
+hint: lending 2 takes income: a finite number; cosigner: true or false
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from workbench.stats.groups import Floats
 
 METRICS = ("accuracy", "precision", "recall", "f1")
 Z = 1.959963984540054  # of a 95 % interval
+CLOSEST = float(np.finfo(float).eps)  # to 0 and to 1, of a probability
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,26 @@ def confusion_metric(counts: npt.ArrayLike, metric: str) -> float:
     Raises:
         ValueError: The metric is unknown, or the counts are no 2 x 2 table.
     """
-    return float(_metric(_table(counts).ravel(), metric))
+    return float(confusion_cells(_table(counts).ravel(), metric))
+
+
+def confusion_cells(cells: npt.NDArray[np.int64], metric: str) -> Floats:
+    """A metric of many confusion tables, one a row of true negatives, false positives, false negatives, true positives.
+
+    Raises:
+        ValueError: The metric is unknown.
+    """
+    tn, fp, fn, tp = (cells[..., i].astype(float) for i in range(4))
+    found = {
+        "accuracy": (tn + tp, tn + fp + fn + tp),
+        "precision": (tp, tp + fp),
+        "recall": (tp, tp + fn),
+        "f1": (2.0 * tp, 2.0 * tp + fp + fn),
+    }
+    if metric not in found:
+        raise ValueError(f"there is no metric {metric!r}; there are {', '.join(METRICS)}")
+    above, below = found[metric]
+    return np.asarray(np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below > 0))
 
 
 def confusion_draws(counts: npt.ArrayLike, metric: str, rng: np.random.Generator, *, draws: int = 10_000) -> Floats:
@@ -68,7 +88,7 @@ def confusion_draws(counts: npt.ArrayLike, metric: str, rng: np.random.Generator
     total = int(cells.sum())
     if total == 0:
         raise ValueError("the confusion table is empty; it needs at least one case")
-    return _metric(rng.multinomial(total, cells / total, size=draws), metric)
+    return confusion_cells(rng.multinomial(total, cells / total, size=draws), metric)
 
 
 def confusion_interval(
@@ -98,18 +118,69 @@ def auc(label: npt.ArrayLike, score: npt.ArrayLike) -> Estimate:
     >>> auc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]).value
     0.75
     """
-    truth, scores = _binary(label, "label").astype(bool), np.asarray(score, dtype=float)
-    if len(truth) != len(scores):
-        raise ValueError(f"there are {len(truth)} labels and {len(scores)} scores; each case needs both")
-    positive, negative = scores[truth], scores[~truth]
-    if not len(positive) or not len(negative):
+    parts = components(label, score)
+    if parts is None:
         return Estimate(None)
-    value, error = _delong(positive, negative)
+    value, error = _delong(*parts)
     if not 0.0 < value < 1.0 or not np.isfinite(error):
         return Estimate(value)
     reach = Z * error / (value * (1.0 - value))
     odds = special.logit(value)
     return Estimate(value, float(special.expit(odds - reach)), float(special.expit(odds + reach)))
+
+
+def components(label: npt.ArrayLike, score: npt.ArrayLike) -> tuple[Floats, Floats] | None:
+    """For each positive case the share of negatives below it, for each negative the share of positives above it.
+
+    Both have the AUC as their mean, and DeLong's errors are their spread; None where one kind of case is missing.
+
+    Raises:
+        ValueError: The lengths differ, or a label is neither 0 nor 1.
+
+    >>> [part.tolist() for part in components([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])]
+    [[0.5, 1.0], [1.0, 0.5]]
+    """
+    truth, scores = _binary(label, "label").astype(bool), np.asarray(score, dtype=float)
+    if len(truth) != len(scores):
+        raise ValueError(f"there are {len(truth)} labels and {len(scores)} scores; each case needs both")
+    positive, negative = scores[truth], scores[~truth]
+    m, n = len(positive), len(negative)
+    if not m or not n:
+        return None
+    together = _midranks(np.concatenate([positive, negative]))
+    return (together[:m] - _midranks(positive)) / n, 1.0 - (together[m:] - _midranks(negative)) / m
+
+
+def log_loss(label: npt.ArrayLike, probability: npt.ArrayLike) -> Estimate:
+    """Mean surprise at what happened, in nats, 0 best, with a normal interval.
+
+    A probability of 0 or 1 is taken as the nearest number that a computer can tell from it, as scikit-learn does.
+
+    Raises:
+        ValueError: The lengths differ, there is no case, or a label is neither 0 nor 1.
+
+    >>> round(log_loss([0, 1], [0.5, 0.5]).value, 4)
+    0.6931
+    """
+    surprises = surprise(label, probability)
+    value = float(surprises.mean())
+    if len(surprises) < 2:
+        return Estimate(value)
+    reach = Z * float(surprises.std(ddof=1)) / len(surprises) ** 0.5
+    return Estimate(value, max(0.0, value - reach), value + reach)
+
+
+def surprise(label: npt.ArrayLike, probability: npt.ArrayLike) -> Floats:
+    """Minus the logarithm of the probability that was given to what happened, one number a case, in nats.
+
+    Raises:
+        ValueError: The lengths differ, there is no case, or a label is neither 0 nor 1.
+    """
+    truth, chance = _binary(label, "label"), np.asarray(probability, dtype=float)
+    if len(truth) != len(chance) or not len(truth):
+        raise ValueError(f"there are {len(truth)} labels and {len(chance)} probabilities; each case needs both")
+    kept = np.clip(chance, CLOSEST, 1.0 - CLOSEST)
+    return np.asarray(-np.where(truth == 1, np.log(kept), np.log1p(-kept)))
 
 
 def brier(label: npt.ArrayLike, probability: npt.ArrayLike) -> Estimate:
@@ -132,12 +203,9 @@ def brier(label: npt.ArrayLike, probability: npt.ArrayLike) -> Estimate:
     return Estimate(value, max(0.0, value - reach), min(1.0, value + reach))
 
 
-def _delong(positive: Floats, negative: Floats) -> tuple[float, float]:
+def _delong(of_positive: Floats, of_negative: Floats) -> tuple[float, float]:
     """AUC and its standard error (nan with one case of a kind)."""
-    m, n = len(positive), len(negative)
-    together = _midranks(np.concatenate([positive, negative]))
-    of_positive = (together[:m] - _midranks(positive)) / n  # share of negatives below each positive
-    of_negative = 1.0 - (together[m:] - _midranks(negative)) / m
+    m, n = len(of_positive), len(of_negative)
     value = float(of_positive.mean())
     if m < 2 or n < 2:
         return value, float("nan")
@@ -148,20 +216,6 @@ def _midranks(values: Floats) -> Floats:
     """Ranks from 1, ties sharing their mean."""
     _, place, count = np.unique(values, return_inverse=True, return_counts=True)
     return np.asarray((np.cumsum(count) - (count - 1) / 2.0)[place])
-
-
-def _metric(cells: npt.NDArray[np.int64], metric: str) -> Floats:
-    tn, fp, fn, tp = (cells[..., i].astype(float) for i in range(4))
-    found = {
-        "accuracy": (tn + tp, tn + fp + fn + tp),
-        "precision": (tp, tp + fp),
-        "recall": (tp, tp + fn),
-        "f1": (2.0 * tp, 2.0 * tp + fp + fn),
-    }
-    if metric not in found:
-        raise ValueError(f"there is no metric {metric!r}; there are {', '.join(METRICS)}")
-    above, below = found[metric]
-    return np.asarray(np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below > 0))
 
 
 def _table(counts: npt.ArrayLike) -> npt.NDArray[np.int64]:

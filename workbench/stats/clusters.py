@@ -86,8 +86,9 @@ def clustered_covariance(clusters: Moments, cell: int, measures: Sequence[int], 
         simple: Sample covariance of the units' numbers, one row and column a measure.
 
     Returns:
-        The clusters' covariance, stretched where a measure's variance would fall below the simple
-        one, as `design_effect` does; the simple one where there are fewer than two clusters.
+        The clusters' covariance as it is: a variance that by chance falls below the simple one is
+        told only of a sum of measures (`joint.Joint`), since raising the parts would undo what
+        cancels in the sum. The simple one where there are fewer than two clusters.
 
     Source:
         Cochran (1977), Sampling Techniques, 3rd ed., eq. 9A.5, for two measures at once.
@@ -98,12 +99,7 @@ def clustered_covariance(clusters: Moments, cell: int, measures: Sequence[int], 
     at = [places(j)[0] for j in measures]
     centre = clusters.mean[cell, at]
     squares = clusters.scatter[cell][np.ix_(at, at)] + count * np.outer(centre, centre)
-    robust = count / (count - 1) * squares / n
-    own, floor = np.diag(robust), np.diag(simple)
-    stretch = np.sqrt(np.divide(np.maximum(own, floor), own, out=np.zeros(len(at)), where=own > 0))
-    wide: Floats = robust * np.outer(stretch, stretch)
-    np.fill_diagonal(wide, np.maximum(own, floor))
-    return wide
+    return np.asarray(count / (count - 1) * squares / n)
 
 
 def residual_squares(clusters: Moments, cell: int, place: int) -> float:

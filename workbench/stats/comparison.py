@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 
 from workbench.stats.moments import Floats
-from workbench.stats.posteriors import Mesh, Meshes, Posterior, slope, to_line
+from workbench.stats.posteriors import Mesh, Meshes, Posterior, StudentT, slope, to_line
 from workbench.stats.quadrature import increasing_root
 
 Better = Literal["higher", "lower"]
@@ -44,7 +44,7 @@ class Comparison:
     control: str
     level: float  # of the intervals, in (0, 1)
     chance_best: Mapping[str, float]  # sums to one
-    expected_loss: Mapping[str, float]  # what choosing the arm costs on average, in units of the measure
+    expected_loss: Mapping[str, float]  # what choosing the arm costs on average, in its unit; may be infinite
     differences: Mapping[str, Difference]  # every arm but the control
 
 
@@ -99,6 +99,9 @@ def chance_above(one: Posterior, other: Posterior, *, times: float = 1.0) -> flo
 
 def chances_best(posteriors: list[Posterior], *, better: Better = "higher") -> list[float]:
     """Each one's probability of being the best of all; they sum to one."""
+    if len(posteriors) == 2:
+        one, other = posteriors if better == "higher" else posteriors[::-1]
+        return [chance_above(one, other), chance_above(other, one)]
     meshes = Meshes(tuple(posteriors))
     x, dx = meshes.joint()
     z = to_line(meshes.coordinate, x)
@@ -118,8 +121,10 @@ def expected_losses(posteriors: list[Posterior], *, better: Better = "higher") -
     """What choosing each costs on average: E[best − chosen], never negative, in the measure's unit.
 
     ∫ P(some other is beyond t) P(chosen is short of t) dt: no term is subtracted, so that a loss
-    far below the posteriors' own size keeps its digits.
+    far below the posteriors' own size keeps its digits. Infinite where one has no expected value.
     """
+    if any(isinstance(p, StudentT) and p.df <= 1 for p in posteriors):
+        return [np.inf] * len(posteriors)
     x, dx = Meshes(tuple(posteriors)).joint()
     short = [p.cdf(x) if better == "higher" else p.sf(x) for p in posteriors]
     beyond = [p.sf(x) if better == "higher" else p.cdf(x) for p in posteriors]

@@ -5,7 +5,8 @@ z√tₖ is a Brownian motion with a drift. The density of the paths that have n
 from look to look on Gauss-Legendre panels; ten digits hold. Rules:
 
 - boundaries are z-values; the treated arm is better at the upper one and worse at the lower one;
-- information may come in any steps; only its ratios matter, so any unit will do.
+- information may come in any steps; only its ratios matter, so any unit will do;
+- a look at which it has all but stood still asks the paths again where they are.
 
 >>> two_peeks = Boundaries((1, 2), upper=(1.96, 1.96), lower=(-1.96, -1.96))
 >>> round(crossing(two_peeks).total, 4)
@@ -28,6 +29,7 @@ FAR = 9.0  # standard deviations from the drift beyond which no path is followed
 WIDTH = 3.0  # of a panel, in standard deviations of the smaller step beside it
 NODES = 10  # a panel
 MOST = 150  # panels; reached where a step is below some ten-thousandth of the whole
+SAME = 1e-5  # growth of information, as a share of it, below which a look is taken with the one before
 LEAST = 1e-16  # probability below which what stopped before no longer matters for a boundary
 
 
@@ -117,8 +119,10 @@ class Ranking:
         looks = list(zip(shares(boundaries.information), boundaries.upper, boundaries.floor, strict=True))
         self._stages = []
         for t, upper, floor in looks:
-            path.step(t)
-            self._stages.append((path.stage, upper))
+            if path.step(t):
+                self._stages.append((path.stage, upper))
+            else:  # who stopped at the look before has stopped here
+                self._stages[-1] = path.stage, min(upper, self._stages[-1][1])
             path.keep(floor, upper)
 
     def chance(self, z: Floats, drift: float) -> Floats:
@@ -156,13 +160,20 @@ class Path:
         self._move = 0.0  # its expected size
         self._nodes, self._mass = np.zeros(1), np.ones(1)  # where paths were before the last step
         self._kept: tuple[float, float] | None = None
+        self._gone: tuple[float, float] = (0.0, 0.0)  # how many stopped above and below at this very time already
 
-    def step(self, time: float) -> None:
-        """Go on to a later time."""
+    def step(self, time: float) -> bool:
+        """Go on to a later time; False where it is all but the same, and the paths stay where they are."""
+        if self._kept is not None and time - self.time < SAME * time:
+            floor, upper = self._kept
+            self._gone = float(self._beyond(np.array(upper), 1.0)), float(self._beyond(np.array(floor), -1.0))
+            return False
         spread = float(np.sqrt(time - self.time))
         if self._kept is not None:
             self._carry(*self._kept, min(spread, self._spread))
         self._spread, self._move, self.time = spread, self.drift * (time - self.time), time
+        self._kept, self._gone = None, (0.0, 0.0)
+        return True
 
     @property
     def stage(self) -> Stage:
@@ -171,19 +182,21 @@ class Path:
 
     def above(self, z: Floats) -> Floats:
         """Probability of not having stopped before and being above z now."""
-        return np.asarray(special.ndtr(-self._standard(z)) @ self._mass)
+        return np.maximum(self._beyond(z, 1.0) - self._gone[0], 0.0)
 
     def below(self, z: Floats) -> Floats:
         """Probability of not having stopped before and being below z now."""
-        return np.asarray(special.ndtr(self._standard(z)) @ self._mass)
+        return np.maximum(self._beyond(z, -1.0) - self._gone[1], 0.0)
 
     def keep(self, floor: float, upper: float) -> None:
         """Let those between two z-values go on."""
-        self._kept = (floor, upper)
+        before = self._kept or (-np.inf, np.inf)
+        self._kept = max(floor, before[0]), min(upper, before[1])
 
     def bound(self, probability: float, *, above: bool) -> float:
         """The z beyond which there is this probability."""
         side = 1.0 if above else -1.0
+        probability += self._gone[0 if above else 1]
         if probability < LEAST:
             return float(self.drift * np.sqrt(self.time) - side * special.ndtri(max(probability, 1e-300)))
         if probability >= self._mass.sum():
@@ -201,6 +214,10 @@ class Path:
         middle = side * self.drift * np.sqrt(self.time)
         reach = np.array([FAR + 3.0])
         return side * float(increasing_root(hardness, np.array([target]), middle - reach, middle + reach)[0])
+
+    def _beyond(self, z: Floats, side: float) -> Floats:
+        """Probability of having come to the last time and being above z there, or below it."""
+        return np.asarray(special.ndtr(-side * self._standard(z)) @ self._mass)
 
     def _standard(self, z: Floats) -> Floats:
         """From where each path was before the step to z, in the step's standard deviations."""

@@ -89,7 +89,7 @@ def _scatter(y: Floats, n: Floats, share: Floats) -> Floats:
 
 def _sentence(fits: bool, factor: float, chance: float) -> str:
     times = f"{np.exp(abs(factor)):,.3g}" if abs(factor) < np.log(1000) else "over 1,000"
-    far = f"{chance:.1%}" if chance >= 0.001 else "less than 0.1%"
+    far = f"{100 * chance:.1f}\u00a0%" if chance >= 0.001 else "less than 0.1\u00a0%"
     return (
         f"the logistic curve {'fits' if fits else 'does not fit'}: the counts are {times} times as likely under the "
         f"{'smooth' if factor > 0 else 'logistic'} curve, and {far} of data drawn from the logistic one scatter as far"

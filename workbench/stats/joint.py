@@ -2,7 +2,8 @@
 
 Ratios, covariate adjustment and post-stratification are all means of a weighted sum of a unit's
 numbers, w·x. Its mean and error follow from the measures' means and their covariance, in which
-clusters are respected already: no row of data is needed again.
+clusters are respected already: no row of data is needed again. The error of the sum is never below
+the one that it would have without clusters; of its parts nothing is raised, so that they may cancel.
 
 >>> rows = np.array([[1.0, 2.0], [3.0, 2.0], [5.0, 8.0]])
 >>> sample = Joint.of(rows).combined([1.0, -0.5])  # x₀ − x₁/2: 0, 2, 1
@@ -49,6 +50,7 @@ class Joint:
     mean: Floats  # one a measure
     covariance: Floats  # measures × measures, of one unit's numbers; over n it is that of the means
     independent: float  # groups of units that stand for themselves; n where each unit does
+    simple: Floats | None = None  # the covariance without clusters; None: there are none, or it is the same
 
     @classmethod
     def of(cls, rows: npt.ArrayLike) -> Joint:
@@ -58,9 +60,17 @@ class Joint:
         return cls(float(len(x)), x.mean(axis=0), about.T @ about / (len(x) - 1), float(len(x)))
 
     @property
+    def covariances(self) -> tuple[Floats, ...]:
+        """The covariance, and the one without clusters where it is another; a variance is the larger of both."""
+        return (self.covariance,) if self.simple is None else (self.covariance, self.simple)
+
+    @property
     def scatter(self) -> Floats:
-        """Sums of products about the means, measures × measures."""
-        return self.covariance * (self.n - 1)
+        """Sums of products about the means, measures × measures; no measure's own is below the simple one."""
+        if self.simple is None:
+            return self.covariance * (self.n - 1)
+        lacking = np.maximum(np.diag(self.simple) - np.diag(self.covariance), 0.0)
+        return np.asarray((self.covariance + np.diag(lacking)) * (self.n - 1))
 
     def combined(self, weights: npt.ArrayLike, *, fitted: float = 0.0) -> Sample:
         """The sample of the sum w·x of each unit.
@@ -70,7 +80,8 @@ class Joint:
             fitted: How many of them were estimated; each costs a degree of freedom.
         """
         w = np.asarray(weights, dtype=np.float64)
-        spread = max(0.0, float(w @ self.covariance @ w)) * (self.n - 1) / max(self.n - 1 - fitted, 1.0)
+        variance = max(0.0, *(float(w @ covariance @ w) for covariance in self.covariances))
+        spread = variance * (self.n - 1) / max(self.n - 1 - fitted, 1.0)
         clusters = self.independent - fitted
         return Sample(self.n, float(w @ self.mean), spread * (self.n - 1), clusters=clusters)
 

@@ -9,7 +9,7 @@ subtraction. Rules:
 
 - an experiment counts once, however many arms or metrics it brings: its effects share its weight;
 - the family is the simplest whose leave-one-experiment-out score is not clearly below the best;
-- below `FEWEST` experiments nothing is learned: a stated weak prior is returned, and says so.
+- below `FEWEST` experiments nothing is learned: a stated cautious prior is returned, and says so.
 
 Stated beforehand: a scale τ has density ∝ 1 / (1 + (τ / A)²) where A is the root mean square of the
 estimates (half-Cauchy), the location is normal around nothing with sd A, weights are uniform, and a
@@ -43,7 +43,9 @@ EIGHTHS = 8  # the weights of three components are multiples of one eighth, thos
 PLACES = np.array([-2.5, -1.25, 0.0, 1.25, 2.5])  # of the location, in its own standard deviations
 FAR = 12.0  # below the largest log posterior, where a grid need not reach
 LEAST = 1e-4  # weight below which a component is left out
-WEAK = EffectPrior.student(3.0, 0.0, 0.1, scale="relative", source="a weak prior: most effects within ±30 %")
+CAUTIOUS = EffectPrior.student(
+    3.0, 0.0, 0.1, scale="relative", source="a cautious prior, effects mostly within ±30\u00a0%"
+)
 
 
 @dataclass(frozen=True)
@@ -51,17 +53,24 @@ class Learned:
     """A prior with what it was learned from."""
 
     prior: EffectPrior
-    family: str  # one of FAMILIES, or "weak"
+    family: str  # one of FAMILIES; where nothing could be learned, "cautious" or "flat"
     experiments: int  # how many there were
     effects: int  # how many estimates they brought
-    scores: Mapping[str, float]  # by family: mean log density of an experiment that was left out; empty: weak
+    scores: Mapping[str, float]  # by family: mean log density of an experiment that was left out; empty: untaught
     why: str  # why this family
     sentence: str
 
     @property
-    def weak(self) -> bool:
-        """Whether there were too few experiments to learn from."""
-        return self.family == "weak"
+    def taught(self) -> bool:
+        """Whether there were experiments enough to learn from; if not, a stated prior stands in."""
+        return self.family in FAMILIES
+
+    @property
+    def by(self) -> str:
+        """What moves an estimate, in words."""
+        if self.taught:
+            return f"after {self.experiments} past tests"
+        return "under a cautious prior" if self.prior.components else "with nothing assumed"
 
     @property
     def sd(self) -> float:
@@ -106,7 +115,7 @@ def fit_prior(
         family: One of FAMILIES; by default the one that the leave-one-out scores choose.
 
     Returns:
-        The prior, averaged over what is not known of its parameters. Below ten experiments a weak one:
+        The prior, averaged over what is not known of its parameters. Below ten experiments a cautious one:
         Student-t with 3 degrees of freedom and scale 0.1 for relative effects, nothing assumed for absolute ones.
 
     Raises:
@@ -127,7 +136,7 @@ def fit_prior(
         raise ValueError(f"family is {family!r}; it must be one of {', '.join(FAMILIES)}")
     names = {name: number for number, name in enumerate(dict.fromkeys(named))}
     if len(names) < FEWEST or not x.any():
-        return _weak(len(names), len(x), scale, what)
+        return _untaught(len(names), len(x), scale, what)
     past = _past(x, error, np.array([names[name] for name in named]))
     grids = {name: _grid(name, past) for name in (FAMILIES if family is None else (family,))}
     left_out = {name: _left_out(grid) for name, grid in grids.items()}
@@ -160,20 +169,20 @@ def spread(prior: EffectPrior) -> EffectPosterior:
 def told(effect: float, scale: Scale) -> str:
     """An effect as people write it, signed.
 
-    >>> told(0.0244, "relative"), told(-0.0244, "absolute")
-    ('+2.4 %', '−0.0244')
+    >>> print(told(0.0244, "relative"), told(-0.0244, "absolute"), sep=", ")
+    +2.4\u00a0%, −0.0244
     """
-    text = f"{100 * effect:+.2g} %" if abs(effect) < 0.001 else f"{100 * effect:+.1f} %"
+    text = f"{100 * effect:+.2g}\u00a0%" if abs(effect) < 0.001 else f"{100 * effect:+.1f}\u00a0%"
     return (text if scale == "relative" else f"{effect:+.3g}").replace("-", "−")
 
 
-def _weak(experiments: int, effects: int, scale: Scale, what: str) -> Learned:
-    prior = WEAK if scale == "relative" else EffectPrior.flat(scale=scale)
+def _untaught(experiments: int, effects: int, scale: Scale, what: str) -> Learned:
+    prior, family = (CAUTIOUS, "cautious") if scale == "relative" else (EffectPrior.flat(scale=scale), "flat")
     if experiments < FEWEST:
         why = f"{f'Only {experiments}' if experiments else 'None'} of the {FEWEST} {what} that learning needs"
     else:
         why = f"{experiments} {what}, none of which had any effect"
-    return Learned(prior, "weak", experiments, effects, {}, why, f"{why}. Instead: {prior.source}.")
+    return Learned(prior, family, experiments, effects, {}, why, f"{why}; instead: {prior.source}.")
 
 
 def _past(x: Floats, error: Floats, place: np.ndarray) -> _Past:

@@ -6,7 +6,7 @@ together in every error):
 
     IPS    Σ w r / n                   unbiased where propensities are right; heavy weights make it wild
     SNIPS  Σ w r / Σ w                 keeps within the rewards' range; a little biased at small samples
-    DM     Σ q(target) / n             a model of the reward alone; its bias is not seen by its interval
+    DM     Σ q(target) / n             a model of the reward alone; no interval: none would see the model's own error
     DR     DM + Σ w (r - q) / n        unbiased where propensities *or* model are right
     SNDR   DM + Σ w (r - q) / Σ w      the same, self-normalised
 
@@ -77,10 +77,10 @@ class Value:
     """One estimator's answer, in units of the reward."""
 
     value: float  # mean reward a decision under the target policy
-    error: float  # standard error, units respected
-    interval: Interval  # normal, or the bootstrap's percentiles where replicates were asked for
+    error: float | None  # standard error, units respected; None: of DM, which does not see its model's error
+    interval: Interval | None  # normal, or the bootstrap's percentiles where replicates were asked for; of DM none
     gain: float  # value minus the mean reward that the log has
-    gain_interval: Interval  # of the difference, both from one sample
+    gain_interval: Interval | None  # of the difference, both from one sample
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class OffPolicy:
 
     @property
     def best(self) -> Value:
-        """The answer to act on: SNDR where there is a model, else SNIPS."""
+        """The answer to act on: SNDR where there is a model, else SNIPS; both have intervals."""
         return self.values.get("SNDR", self.values["SNIPS"])
 
 
@@ -162,8 +162,8 @@ def off_policy(
         n=log.reward.size,
         units=sums["one"].size,
         logged=play.value(_totals(sums)),
-        logged_interval=_value(play, play, sums, drawn, level).interval,
-        values={name: _value(ratio, play, sums, drawn, level) for name, ratio in methods.items()},
+        logged_interval=_intervals(play, play, sums, drawn, level)[1],
+        values={name: _value(name, ratio, play, sums, drawn, level) for name, ratio in methods.items()},
         exact=_exact(log, weight, level, rewards, weight_bound) if (raw == weight).all() else None,
         effective=effective,
         events=events,
@@ -265,8 +265,25 @@ def _resampled(sums: Mapping[str, Floats], replicates: int, rng: np.random.Gener
 
 
 def _value(
-    ratio: _Ratio, play: _Ratio, sums: Mapping[str, Floats], drawn: Mapping[str, Floats] | None, level: float
+    name: Method,
+    ratio: _Ratio,
+    play: _Ratio,
+    sums: Mapping[str, Floats],
+    drawn: Mapping[str, Floats] | None,
+    level: float,
 ) -> Value:
+    totals = _totals(sums)
+    value, gain = ratio.value(totals), ratio.value(totals) - play.value(totals)
+    if name == "DM":
+        return Value(value, None, None, gain, None)
+    error, interval, gains = _intervals(ratio, play, sums, drawn, level)
+    return Value(value, error, interval, gain, gains)
+
+
+def _intervals(
+    ratio: _Ratio, play: _Ratio, sums: Mapping[str, Floats], drawn: Mapping[str, Floats] | None, level: float
+) -> tuple[float, Interval, Interval]:
+    """Standard error and interval of an estimator, and the interval of what it has above the log."""
     totals = _totals(sums)
     value, logged = ratio.value(totals), play.value(totals)
     own, difference = ratio.influence(sums), ratio.influence(sums) - play.influence(sums)
@@ -279,7 +296,7 @@ def _value(
         reach, gain_reach = z * _error(own), z * _error(difference)
         interval = Interval(value - reach, value + reach)
         gains = Interval(value - logged - gain_reach, value - logged + gain_reach)
-    return Value(value, _error(own), interval, value - logged, gains)
+    return _error(own), interval, gains
 
 
 def _error(influence: Floats) -> float:
@@ -329,8 +346,8 @@ def _refusal(log: Logged, raw: Floats, effective: float, events: float, lost: fl
     n, mean_weight = raw.size, float(raw.mean())
     if log.unsupported > SUPPORT:
         return (
-            f"The target policy gives {log.unsupported:.0%} of its plays to arms that the log never played there; "
-            "nothing in the log says what they earn. Log a policy that plays them, at least a little."
+            f"The target policy gives {100 * log.unsupported:.0f}\u00a0% of its plays to arms that the log never "
+            "played there; nothing in the log says what they earn. Log a policy that plays them, at least a little."
         )
     if effective < LEAST_EFFECTIVE:
         return (
@@ -340,8 +357,8 @@ def _refusal(log: Logged, raw: Floats, effective: float, events: float, lost: fl
         )
     if lost > MOST_LOST:
         return (
-            f"Cutting weights took away {lost:.0%} of the target policy's plays: what is left is another policy's "
-            "value. Cut higher, or evaluate a policy closer to the one that played."
+            f"Cutting weights took away {100 * lost:.0f}\u00a0% of the target policy's plays: what is left is another "
+            "policy's value. Cut higher, or evaluate a policy closer to the one that played."
         )
     if abs(mean_weight - (1 - log.unsupported)) > OFF * _mean_error(log, raw) + 1e-9:
         return (

@@ -18,6 +18,7 @@ from workbench.stats.moments import Floats
 from workbench.stats.quadrature import TAILS, panels
 
 Coordinate = Literal["line", "log", "logit"]
+BEND = 2.0  # widest panel in the logarithm or the log-odds
 
 
 @runtime_checkable
@@ -197,7 +198,11 @@ class Meshes:
 
     def joint(self) -> tuple[Floats, Floats]:
         """Nodes on the axis of the numbers themselves, with weights for integrals over it."""
-        z, w = panels(np.concatenate(self.edges))
+        edges = np.concatenate(self.edges)
+        if self.coordinate != "line":  # where posteriors lie far apart, the axis itself bends between them
+            inside = edges[np.isfinite(edges)]
+            edges = np.concatenate([edges, np.arange(inside.min(), inside.max(), BEND)])
+        z, w = panels(edges)
         return from_line(self.coordinate, z), w * slope(self.coordinate, z)
 
 

@@ -90,7 +90,13 @@ class Baseline:
         return replace(self, design_effect=1 + ((1 + unevenness**2) * size - 1) * likeness)
 
     def adjusted(self, correlation: float) -> Baseline:
-        """The same with a covariate that has this correlation with the measure, in (−1, 1)."""
+        """The same with a covariate that has this correlation with the measure.
+
+        Raises:
+            ValueError: The correlation is not in (−1, 1).
+        """
+        if not -1 < correlation < 1:
+            raise ValueError(f"correlation is {correlation:g}; it must lie in (-1, 1)")
         return replace(self, removed=correlation**2)
 
     def unit_variances(self, effect: float) -> tuple[float, float]:

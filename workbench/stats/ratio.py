@@ -18,10 +18,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import special
 
-from workbench.stats.joint import Arm
+from workbench.stats.joint import Arm, Joint
 from workbench.stats.moments import Floats, Sample
 
 NOISY = 0.05  # error of the denominator's mean, as a share of it, from which the delta method is not left alone
+NEAR_ZERO = 1 / 3  # the same, from which the denominator may be zero
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Fieller:
     def noisy(self) -> bool:
         """Whether the denominator is known too little for the delta method alone."""
         return self.noise > NOISY
+
+    @property
+    def near_zero(self) -> bool:
+        """Whether the denominator lies within three errors of zero, so that the delta method says nothing."""
+        return self.noise > NEAR_ZERO
 
 
 def linear_weights(arm: Arm) -> Floats:
@@ -67,8 +73,11 @@ def ratio_of(arm: Arm) -> Sample:
     return replace(arm.combined(weights), mean=float(arm.mean[0] / arm.mean[1]))
 
 
-def fieller(arm: Arm, *, level: float = 0.95) -> Fieller:
+def fieller(arm: Joint, *, level: float = 0.95) -> Fieller:
     """Fieller's interval of numerator over denominator.
+
+    Where units came in clusters it holds all that the interval with them and the one without hold,
+    as no variance is below the simple one.
 
     Args:
         arm: Numerator first, then the denominator.
@@ -85,18 +94,17 @@ def fieller(arm: Arm, *, level: float = 0.95) -> Fieller:
     >>> found.low, found.high
     (-inf, inf)
     """
-    ratio = ratio_of(arm)
-    others = len(arm.mean) - 2
-    top, bottom = (np.eye(2 + others)[i] for i in range(2))
-    below = arm.combined(bottom)
-    v11, v22 = arm.combined(top).error ** 2, below.error**2
-    v12 = (arm.combined(top + bottom).error ** 2 - v11 - v22) / 2
-    t = float(special.stdtrit(ratio.independent - 1, (1 + level) / 2))
-    m1, m2 = float(arm.mean[0]), float(arm.mean[1])
-    noise = abs(below.error / m2)
-    a = m2**2 - t**2 * v22
-    b = m1 * m2 - t**2 * v12
-    root = b**2 - a * (m1**2 - t**2 * v11)
-    if a <= 0 or root < 0:
-        return Fieller(-np.inf, np.inf, noise)
-    return Fieller(float((b - np.sqrt(root)) / a), float((b + np.sqrt(root)) / a), noise)
+    linear_weights(arm)  # refuses a denominator of zero
+    t = float(special.stdtrit(arm.independent - 1, (1 + level) / 2))
+    m1, m2 = (float(mean) for mean in arm.mean[:2])
+    noise = max(float(np.sqrt(covariance[1, 1] / arm.n)) for covariance in arm.covariances) / abs(m2)
+    low, high = np.inf, -np.inf
+    for covariance in arm.covariances:
+        v11, v12, v22 = (float(covariance[at]) / arm.n for at in ((0, 0), (0, 1), (1, 1)))
+        a = m2**2 - t**2 * v22
+        b = m1 * m2 - t**2 * v12
+        root = b**2 - a * (m1**2 - t**2 * v11)
+        if a <= 0 or root < 0:
+            return Fieller(-np.inf, np.inf, noise)
+        low, high = min(low, float((b - np.sqrt(root)) / a)), max(high, float((b + np.sqrt(root)) / a))
+    return Fieller(low, high, noise)

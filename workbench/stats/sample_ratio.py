@@ -47,12 +47,14 @@ def sample_ratio(
         threshold: Smallest p that passes.
 
     Raises:
-        ValueError: The arms differ, a share is negative, all are zero, or there are no units.
+        ValueError: The arms differ, a number is negative or not finite, all shares are zero, or there are no units.
 
     >>> round(sample_ratio({"a": 480, "b": 520, "never": 0}, {"a": 1, "b": 1, "never": 0}).p, 12)
     0.205903210732
     """
     total = sum(observed.values())
+    if not np.isfinite(total) or min(observed.values(), default=0.0) < 0:
+        raise ValueError(f"units are {dict(observed)}; each number must be finite and none below zero")
     if total <= 0:
         raise ValueError("there are no units; the check needs at least one")
     if planned is None:
@@ -60,8 +62,10 @@ def sample_ratio(
     if set(planned) != set(observed):
         raise ValueError(f"planned shares are for {sorted(planned)}; the arms are {sorted(observed)}")
     weight = sum(planned.values())
-    if weight <= 0 or min(planned.values()) < 0:
-        raise ValueError(f"planned shares are {dict(planned)}; none may be negative and one must be above zero")
+    if not (np.isfinite(weight) and weight > 0 and min(planned.values()) >= 0):
+        raise ValueError(
+            f"planned shares are {dict(planned)}; all must be finite, none may be negative and one must be above zero"
+        )
     expected = {arm: total * share / weight for arm, share in planned.items()}
     filled = [arm for arm, units in expected.items() if units > 0]
     p = chi_square(sum((observed[a] - expected[a]) ** 2 / expected[a] for a in filled), len(filled) - 1)

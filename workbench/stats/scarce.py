@@ -1,10 +1,11 @@
 """Cells with few events: the exact likelihood of a difference, and segments pooled over it.
 
 With three events an estimate is far from normal, and with none its error is zero. Here a cell's
-likelihood of the difference is integrated exactly over the control's own share or rate (uniform
-beforehand), for shares (binomial) and counts (Poisson), differences absolute or relative. Written as
-a mixture of narrow normals it goes through the same arithmetic as a normal estimate, which is a
-mixture of one: `pooled` takes both together and integrates over the mean and the spread.
+likelihood of the difference is integrated exactly over the control's own share or rate, for shares
+(binomial) and counts (Poisson), differences absolute or relative. Beforehand that share is uniform, and
+of a relative difference its logarithm is: a ratio then leans to neither arm, however many cells are
+pooled. Written as a mixture of narrow normals it goes through the same arithmetic as a normal estimate,
+which is a mixture of one: `pooled` takes both together and integrates over the mean and the spread.
 
 The prior of a segment's effect is the hierarchy's normal, as it is; where it reaches beyond what is
 possible (a share above one) the likelihood is zero.
@@ -36,6 +37,7 @@ Observed = tuple[float, float]  # events, units
 # means within 0.04 (0.07 for ratios) posterior standard deviations of the exact ones
 ENOUGH: dict[Scale, float] = {"absolute": 10, "relative": 20}
 GRID = 161  # normals that stand for one cell's likelihood
+COARSE = 41  # ... for one whose logarithm is normal
 KERNEL = 0.6  # their width in steps of the grid: the sum is smooth to 1e-3
 MOST = 1e3  # largest relative difference that is looked at; the least is −1
 TAIL = 1e-12
@@ -50,6 +52,7 @@ class Likelihood:
     weights: Floats  # sum to one
     places: Floats
     widths: Floats
+    of_ratio: bool = False  # alone, the logarithm of the ratio is flat beforehand, not the difference
 
     @classmethod
     def normal(cls, estimate: float, error: float) -> Likelihood:
@@ -76,24 +79,45 @@ class Likelihood:
         return cls._of(log(places), places, np.full(GRID, places[1] - places[0]), even=True)
 
     @classmethod
+    def log_ratio(cls, estimate: float, error: float) -> Likelihood:
+        """The relative difference of two means of which the logarithm of the ratio has a normal error.
+
+        >>> round(Likelihood.log_ratio(np.log(1.2), 0.3).middle[0], 3)
+        0.2
+        """
+        z = np.linspace(-6, 6, COARSE)
+        step = z[1] - z[0]
+        u = estimate + error * z
+        log = -(z**2) / 2 / (1 - (KERNEL * step) ** 2)  # with its kernels it has the error that it should have
+        return cls._of(log, np.expm1(u), np.exp(u) * error * step, even=False)
+
+    @classmethod
     def _of(cls, log: Floats, places: Floats, step: Floats, *, even: bool) -> Likelihood:
         weights = np.exp(log - log.max()) * step
         weights /= weights.sum()
         widths = KERNEL * step
-        return cls(weights, _drawn_in(weights, places, widths) if even else places, widths)
+        return cls(weights, _drawn_in(weights, places, widths) if even else places, widths, of_ratio=not even)
 
     @property
     def posterior(self) -> Mixtures:
         """The effect with nothing assumed of it."""
-        return Mixtures(self.weights, self.places[None], self.widths[None])
+        return Mixtures(self._alone, self.places[None], self.widths[None])
 
     @property
     def middle(self) -> tuple[float, float]:
         """The effect's median, and half the width that holds two thirds; they exist where moments do not."""
         if len(self.places) == 1:
             return float(self.places[0]), float(self.widths[0])
-        low, median, high = np.interp([0.16, 0.5, 0.84], np.cumsum(self.weights) - self.weights / 2, self.places)
+        low, median, high = np.interp([0.16, 0.5, 0.84], np.cumsum(self._alone) - self._alone / 2, self.places)
         return float(median), float(high - low) / 2
+
+    @property
+    def _alone(self) -> Floats:
+        """Weights of the effect where there is no other segment."""
+        if not self.of_ratio:
+            return self.weights
+        weights = self.weights / (1 + self.places)
+        return np.asarray(weights / weights.sum())
 
 
 def likelihood(
@@ -152,6 +176,8 @@ def _integrated(
 ) -> Floats:
     """Log-likelihood of effects (any shape), integrated over the control's share or rate."""
     x0, n0, x1, n1 = seen
+    if scale == "relative" and x0 + x1 == 0:
+        return np.zeros(effect.shape)  # without an event there is no ratio to speak of
     top = 1.0 if kind == "share" else np.inf
     if scale == "absolute":
         low, high = np.maximum(reach[0], -effect), np.minimum(reach[1], top - effect)
@@ -162,6 +188,8 @@ def _integrated(
     base = low[..., None] + width[..., None] * (1 + x) / 2
     other = base + effect[..., None] if scale == "absolute" else base * (1 + effect[..., None])
     log = _log_seen(kind, x0, n0, base) + _log_seen(kind, x1, n1, other) + np.log(w)
+    if scale == "relative":
+        log -= np.log(base)
     with np.errstate(divide="ignore"):
         return np.asarray(special.logsumexp(log, axis=-1) + np.log(width / 2))
 
@@ -179,13 +207,15 @@ def pooled(cells: Sequence[Likelihood], spread: SpreadPrior, mean: EffectPrior |
     Args:
         cells: One likelihood a segment.
         spread: What is believed of the spread of true effects.
-        mean: What is believed of their mean; nothing by default.
+        mean: What is believed of their mean; nothing by default: it is flat, or where cells are ratios its
+            logarithm is.
 
     Raises:
         ValueError: There is no cell.
     """
     if not cells:
         raise ValueError("there is no cell; at least one is needed")
+    of_ratios = any(cell.of_ratio for cell in cells)
     centre, unit = min((cell.middle for cell in cells), key=lambda middle: middle[1])
     furthest = max(float(np.abs(cell.places - centre).max() + 8 * cell.widths.max()) for cell in cells)
     end = float(np.arcsinh(furthest / unit))
@@ -199,7 +229,11 @@ def pooled(cells: Sequence[Likelihood], spread: SpreadPrior, mean: EffectPrior |
 
         def log(v: Floats) -> Floats:
             mu = centre + unit * np.sinh(v)
-            return _log_mean(mean, mu) + np.log(np.cosh(v)) + sum(_log_cell(cell, mu, tau[:, None]) for cell in cells)
+            return (
+                _log_mean(mean, mu, of_ratios)
+                + np.log(np.cosh(v))
+                + sum(_log_cell(cell, mu, tau[:, None]) for cell in cells)
+            )
 
         low, high = narrowed(log, np.full(tau.shape, -end), np.full(tau.shape, end))
         v = np.linspace(low, high, MEANS, axis=-1)
@@ -240,9 +274,9 @@ def pooled(cells: Sequence[Likelihood], spread: SpreadPrior, mean: EffectPrior |
     )
 
 
-def _log_mean(prior: EffectPrior | None, mu: Floats) -> Floats:
+def _log_mean(prior: EffectPrior | None, mu: Floats, of_ratios: bool) -> Floats:
     if prior is None or not prior.components:
-        return np.zeros(mu.shape)
+        return np.where(mu > -1, -np.log(np.maximum(1 + mu, 1e-12)), -np.inf) if of_ratios else np.zeros(mu.shape)
     w, m, sd = normals(prior)
     z = (mu[..., None] - m) / sd
     return np.asarray(special.logsumexp(np.log(w / sd) - z * z / 2 - np.log(2 * np.pi) / 2, axis=-1))

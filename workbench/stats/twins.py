@@ -12,7 +12,7 @@ where there is none. Design effects and adjusted samples enter through the sampl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
@@ -64,13 +64,15 @@ def relative_welch(arm: Sample, control: Sample, *, level: float = 0.95) -> Twin
 def shares(arm: Sample, control: Sample, *, level: float = 0.95) -> Twin:
     """The z test of two shares of yes: p from the pooled share, the interval from each one's own.
 
+    Where units came in clusters, whose spread was estimated too, it is a t test on their number.
+
     Args:
         arm: Units and how many are above zero; a design effect widens its error.
         control: The same of the control.
         level: Probability inside the interval.
 
     Raises:
-        ValueError: An arm is empty, or everybody in both did the same.
+        ValueError: An arm is empty or of a single cluster, or everybody in both did the same.
 
     Source:
         Fleiss, Levin & Paik (2003), Statistical Methods for Rates and Proportions, 3rd ed., sections 3.1 and 3.2.
@@ -82,11 +84,13 @@ def shares(arm: Sample, control: Sample, *, level: float = 0.95) -> Twin:
     if pooled in {0.0, 1.0}:
         raise ValueError(f"everybody in both arms has {pooled:g}; there is no spread to test")
     effect = arm.share_positive - control.share_positive
-    p = 2 * float(special.ndtr(-abs(effect) / np.sqrt(pooled * (1 - pooled) * sum(weight))))
     own = [s.share_positive * (1 - s.share_positive) * w for s, w in zip((arm, control), weight, strict=True)]
-    error = float(np.sqrt(sum(own)))
-    reach = float(special.ndtri((1 + level) / 2)) * error
-    return Twin("z of two shares", effect, error, np.inf, p, effect - reach, effect + reach)
+    clustered = any(s.clusters is not None for s in (arm, control))
+    df = _satterthwaite([pooled * (1 - pooled) * w for w in weight], arm, control) if clustered else np.inf
+    alike, error = float(np.sqrt(pooled * (1 - pooled) * sum(weight))), float(np.sqrt(sum(own)))
+    found = _tested("t of two shares" if clustered else "z of two shares", effect, alike, df, level)
+    reach = (found.high - effect) * error / alike  # everybody in one arm may have done the same: p alone is pooled
+    return replace(found, error=error, low=effect - reach, high=effect + reach)
 
 
 def z_test(effect: float, error: float, *, method: str, level: float = 0.95) -> Twin:
@@ -156,15 +160,24 @@ def _errors(arm: Sample, control: Sample) -> tuple[float, float]:
     Raises:
         ValueError: An arm has fewer than two independent units, or neither has spread.
     """
+    variances = [arm.error**2, control.error**2]
+    return float(np.sqrt(sum(variances))), _satterthwaite(variances, arm, control)
+
+
+def _satterthwaite(variances: Sequence[float], arm: Sample, control: Sample) -> float:
+    """Degrees of freedom of a difference whose parts have these variances.
+
+    Raises:
+        ValueError: An arm has fewer than two independent units, or neither has spread.
+    """
     if min(arm.independent, control.independent) < 2:
         raise ValueError(
             f"{arm.independent:g} and {control.independent:g} independent units; a test of means needs 2 in each arm"
         )
-    parts = np.array([arm.error**2, control.error**2])
+    parts = np.array(variances)
     if not parts.sum() > 0:
         raise ValueError("neither arm has any spread; there is nothing to test")
-    df = parts.sum() ** 2 / float(parts**2 @ [1 / (arm.independent - 1), 1 / (control.independent - 1)])
-    return float(np.sqrt(parts.sum())), float(df)
+    return float(parts.sum() ** 2 / (parts**2 @ [1 / (arm.independent - 1), 1 / (control.independent - 1)]))
 
 
 def _tested(method: str, effect: float, error: float, df: float, level: float) -> Twin:

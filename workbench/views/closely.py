@@ -155,7 +155,7 @@ def _picture(found: Look) -> str:
             ("clearly worse", found.chance_harm),
         ]
     parts = "".join(f'<div class="wb-part"><b>{share(value)}</b><span>{words}</span></div>' for words, value in chances)
-    parts = parts.replace(" %", "&nbsp;%")
+    parts = parts.replace(" %", "\u00a0%")
     parts += _part(f"{signed(found.after.value, r.scale)}", "the effect, best guess")
     parts += _part(f"{signed(found.after.low, r.scale)} to {signed(found.after.high, r.scale)}", "95 % sure within")
     parts += _part(f"{signed(found.raw.value, r.scale)}", "nothing believed beforehand")
@@ -169,8 +169,7 @@ def _picture(found: Look) -> str:
 
 
 def _part(value: str, words: str) -> str:
-    kept = safe(value).replace(" %", "&nbsp;%")
-    return f'<div class="wb-part"><b>{kept}</b><span>{safe(words)}</span></div>'
+    return f'<div class="wb-part"><b>{safe(value)}</b><span>{safe(words)}</span></div>'
 
 
 def _days(opened: Opened, metric: str, arm: str) -> str:

@@ -53,9 +53,7 @@ class Board:
         self._open, self._refresh = open_one, refresh
         self._parts = parts = Inputs()
         self._pasts: Sequence[Past] = ()
-        self._rows: dict[
-            tuple[str, str], Row
-        ] = {}  # by name and what was expected: one idea may be tried under one name
+        self._rows: dict[str, Row] = {}  # by the experiment's key: two ideas may have one name
         self._most = PAGE
         self.lead = parts.html()
         self.again = parts.button("Refresh", tooltip="Read everything again", click=self._refreshed)
@@ -105,13 +103,13 @@ class Board:
     def _place(self) -> None:
         found = [past for past in self._pasts if _matches(past, self.find.value, self.which.value)]
         for rank, past in enumerate(found[: self._most]):
-            if (key := (past.name, past.hypothesis)) not in self._rows:
-                self._rows[key] = Row(self._parts, self._open)
-            row = self._rows[key]
+            if past.key not in self._rows:
+                self._rows[past.key] = Row(self._parts, self._open)
+            row = self._rows[past.key]
             row.show(past)
             if rank == 0 and len(self._pasts) == 1:
                 row.unfold()
-        place(self.rows, [self._rows[past.name, past.hypothesis].widget for past in found[: self._most]])
+        place(self.rows, [self._rows[past.key].widget for past in found[: self._most]])
         left = max(0, len(found) - self._most)
         self.more.description = f"Show {min(PAGE, left)} more of {counted(left, 'experiment')}"
         show(self.more, shown=left > 0)
@@ -181,12 +179,14 @@ class Row:
 def line(past: Past, *, brief: bool = False) -> str:
     """An experiment in a line: its name, its verdict, when; and what came out, unless that stands below."""
     look, word = LOOKS[past.verdict] if past.sound else UNSOUND
+    made_up = '<span class="wb-badge wb-open">made-up data</span>' if past.simulated else ""
     decided = f'<span class="wb-quiet">Decided: <b>{safe(past.decision)}</b></span> ' if past.decision else ""
     asked = f'<p class="wb-quiet">Expected: {safe(sentence(past.hypothesis))}</p>' if past.hypothesis else ""
     came = "" if brief else f"<p>{safe(_first(past.sentence))}</p>{asked}"
     return (
         f'<div><span class="wb-name">{safe(past.name)}</span> '
-        f'<span class="wb-badge wb-{look}">{mark(past.verdict if past.sound else "fail")}{word}</span> {decided}'
+        f'<span class="wb-badge wb-{look}">{mark(past.verdict if past.sound else "fail")}{word}</span> '
+        f"{made_up}{decided}"
         f'<span class="wb-quiet">{safe(moment(past.at))}</span>'
         f"{came}</div>"
     )
@@ -210,11 +210,13 @@ def _lead(pasts: Sequence[Past]) -> str:
     if not pasts:
         way_out = "Run the first one: <code>workbench run ab_test</code>"
         return f'<p class="wb-lead">No experiment has ended yet.</p><p>{way_out}</p>'
-    sound = [past for past in pasts if past.sound]
+    real = [past for past in pasts if not past.simulated]
+    sound = [past for past in real if past.sound]
     better = sum(past.verdict == "pass" for past in sound)
     unsettled = sum(past.verdict == "not enough evidence" for past in sound)
-    said = f"{counted(len(pasts), 'experiment')}: {better} found something better"
-    rest, unsound = len(sound) - better - unsettled, len(pasts) - len(sound)
+    said = f"{counted(len(real), 'experiment')}: {better} found something better"
+    rest, unsound = len(sound) - better - unsettled, len(real) - len(sound)
     parts = [f"{rest} found that nothing was" if rest else "", f"{unsettled} not settled" if unsettled else ""]
     parts.append(f"{unsound} not to be trusted" if unsound else "")
+    parts.append(f"{len(pasts) - len(real)} on made-up data besides" if len(pasts) > len(real) else "")
     return f'<p class="wb-lead">{", ".join([said, *(part for part in parts if part)])}.</p>'

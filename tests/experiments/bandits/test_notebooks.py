@@ -32,8 +32,9 @@ class Hands:
     def file(self, name, content):
         self.files[name] = content
 
-    def data(self, *told):
+    def data(self, *told, simulated=False):
         self.said["data"] = told
+        self.said["simulated"] = simulated
 
     def input(self, path):
         return path

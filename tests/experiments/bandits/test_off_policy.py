@@ -109,6 +109,8 @@ def test_an_evaluation_is_a_finding_and_plain_json():
     assert finding.figures["effective"].value == found.result.effective
     assert Finding.from_body(json.loads(json.dumps(finding.as_body()))).digest == finding.digest
     assert "cutting weights took away" in found.worth
+    assert finding.figures["value.DM"].low is None and found.as_json()["values"]["DM"]["interval"] is None
+    assert found.table().loc["DM", "interval"].startswith("none: the model's own error")
     assert list(found.table().index) == ["IPS", "SNIPS", "DM", "DR", "SNDR"]
 
 

@@ -33,7 +33,7 @@ class Hands:
         self.files[name] = content
 
     def __getattr__(self, name: str) -> Any:
-        return lambda *given: self.said.__setitem__(name, given)
+        return lambda *given, **more: self.said.__setitem__(name, given)
 
 
 def run(monkeypatch: pytest.MonkeyPatch, **given: Any) -> Hands:

@@ -164,7 +164,7 @@ def test_the_sentence_has_the_money_the_range_and_the_chance():
     reading = read_prices(sold(design, seen=2000, shares=(0.4, 0.3, 0.1)), np.random.default_rng(0))
     sentence = reading.sentences["small companies"]
     assert sentence.startswith("At 19 € a visitor of small companies brings 5.")
-    assert "moving from 9 € is worth 2." in sentence and "over 99.9 %" in sentence
+    assert "moving from 9 € is worth 2." in sentence and "over 99.9\u00a0%" in sentence
     assert reading.sentence.startswith("Over 1 day, against the prices charged before, the best known ones bring 2.")
     assert reading.gain == reading.segments["small companies"].gain
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
+from workbench.cli.audit.cause import cause
 from workbench.cli.audit.drift import drift
 from workbench.cli.audit.fairness import fairness
+from workbench.cli.audit.performance import performance
 from workbench.cli.audit.quality import quality
 from workbench.cli.options import Commands
 
@@ -18,3 +20,5 @@ def audit() -> None:
 audit.add_command(drift)
 audit.add_command(quality)
 audit.add_command(fairness)
+audit.add_command(performance)
+audit.add_command(cause)

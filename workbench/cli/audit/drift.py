@@ -96,7 +96,7 @@ def drift(
                 f"{each.noise:.3f}",
                 f"[{each.low:.3f}, {each.high:.3f}]",
                 f"{each.p:.2g}",
-                f"{each.nulls_before:.1%} → {each.nulls_now:.1%}",
+                f"{100 * each.nulls_before:.1f}\u00a0% → {100 * each.nulls_now:.1f}\u00a0%",
                 ", ".join(each.new_categories[:3]),
                 told.get(each.verdict, each.verdict),
                 "" if not each.more_cases or each.verdict == "fail" else f"{each.more_cases:,}",

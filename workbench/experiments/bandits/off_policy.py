@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FOLDS = 5
+NONE = "none: the model's own error is not known"  # in place of an interval
 
 Verdict = Literal["pass", "fail", "not enough evidence"]
 
@@ -44,8 +45,8 @@ class Evaluation:
     @property
     def verdict(self) -> Verdict:
         """pass: better than what was played; fail: worse."""
-        low, high = self.result.best.gain_interval
-        if self.result.refusal is not None or low <= 0 <= high:
+        gains = self.result.best.gain_interval
+        if self.result.refusal is not None or gains is None or gains.low <= 0 <= gains.high:
             return "not enough evidence"
         return "pass" if (self.result.best.gain > 0) == (self.better == "higher") else "fail"
 
@@ -58,19 +59,21 @@ class Evaluation:
         said = {"pass": "better", "fail": "worse", "not enough evidence": "not enough evidence to say which is better"}
         return (
             f"Under {self.target} a decision would have earned {words.number(best.value)} on average "
-            f"({found.level:.0%}: {_span(best.interval)}); what was played earned {words.number(found.logged)}. "
+            f"({words.share(found.level)}: {_span(best.interval)}); "
+            f"what was played earned {words.number(found.logged)}. "
             f"That is {words.number(abs(best.gain))} {'more' if best.gain > 0 else 'less'}, "
-            f"{words.between(*best.gain_interval)}: {said[self.verdict]}."
+            f"{words.between(*best.gain_interval) if best.gain_interval else NONE}: {said[self.verdict]}."
         )
 
     @property
     def worth(self) -> str:
         """What the log is worth for the question, in plain words."""
         found = self.result
-        cut = f"; cutting weights took away {found.lost:.1%} of its plays" if found.clipped else ""
+        cut = f"; cutting weights took away {words.share(found.lost)} of its plays" if found.clipped else ""
         exact = ""
         if found.exact is not None:
-            exact = f" Whatever the rewards' shape, the value lies in {_span(found.exact)} ({found.level:.0%}, IPS)."
+            level = words.share(found.level)
+            exact = f" Whatever the rewards' shape, the value lies in {_span(found.exact)} ({level}, IPS)."
         return (
             f"{found.n:,} decisions for {found.units:,} units are worth {found.effective:,.0f} independent ones under "
             f"{self.target}, {found.events:,.0f} of them with a reward; "
@@ -81,8 +84,8 @@ class Evaluation:
         """What a policy may ask: each estimator's value and gain, and what the log is worth."""
         found, told = self.result, dict[str, dict[str, Any]]()
         for name, value in found.values.items():
-            told[f"value.{name}"] = {"value": value.value, **value.interval._asdict(), "n": found.n}
-            told[f"gain.{name}"] = {"value": value.gain, **value.gain_interval._asdict(), "n": found.n}
+            told[f"value.{name}"] = {"value": value.value, **_ends(value.interval), "n": found.n}
+            told[f"gain.{name}"] = {"value": value.gain, **_ends(value.gain_interval), "n": found.n}
         told["logged"] = {"value": found.logged, **found.logged_interval._asdict(), "n": found.n}
         for figure in ("effective", "events", "largest_weight", "mean_weight", "clipped", "lost"):
             told[figure] = {"value": getattr(found, figure), "n": found.n}
@@ -92,10 +95,10 @@ class Evaluation:
         """Everything found, as plain JSON."""
         found = self.result
         values = {
-            name: asdict(value) | {"interval": list(value.interval), "gain_interval": list(value.gain_interval)}
+            name: asdict(value) | {"interval": _list(value.interval), "gain_interval": _list(value.gain_interval)}
             for name, value in found.values.items()
         }
-        exact = None if found.exact is None else list(found.exact)
+        exact = _list(found.exact)
         told = {"target": self.target, "better": self.better, "verdict": self.verdict, "sentence": self.sentence}
         return told | asdict(found) | {"values": values, "logged_interval": list(found.logged_interval), "exact": exact}
 
@@ -175,7 +178,17 @@ def evaluate(
     return Evaluation(name, better, result)
 
 
-def _span(interval: Interval) -> str:
+def _ends(interval: Interval | None) -> dict[str, float]:
+    return {} if interval is None else interval._asdict()
+
+
+def _list(interval: Interval | None) -> list[float] | None:
+    return None if interval is None else list(interval)
+
+
+def _span(interval: Interval | None) -> str:
+    if interval is None:
+        return NONE
     return f"{words.number(interval.low)} to {words.number(interval.high)}"
 
 

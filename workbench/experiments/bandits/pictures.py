@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
+from workbench.data.pictures import Picture, drawn
+from workbench.experiments import words
 from workbench.experiments.bandits.off_policy import Evaluation
 from workbench.experiments.bandits.worlds import Simulation
-from workbench.experiments.pictures import Picture
 
 INK, PALE, TRUE = "#1f4e79", "#6b7280", "#1b7f4d"
 
@@ -30,16 +29,18 @@ def estimators(evaluation: Evaluation, *, truth: float | None = None) -> Picture
     ax = figure.subplots()
     for place, (_, value) in enumerate(rows):
         colour = INK if value is found.best else PALE
-        ax.plot(value.interval, [-place, -place], color=colour, lw=2.2, solid_capstyle="round")
+        if value.interval is not None:
+            ax.plot(value.interval, [-place, -place], color=colour, lw=2.2, solid_capstyle="round")
         ax.plot([value.value], [-place], "o", color=colour, ms=6)
     ax.axvline(found.logged, color=PALE, lw=1, ls=":", label="what was played")
     if truth is not None:
         ax.axvline(truth, color=TRUE, lw=1.4, label="the truth")
     ax.set_yticks([-place for place in range(len(rows))], [name for name, _ in rows])
     ax.set_ylim(-len(rows) + 0.4, 0.6)
-    ax.set_title(f"Mean reward a decision under {evaluation.target} ({found.level:.0%})", fontsize=10, loc="left")
+    title = f"Mean reward a decision under {evaluation.target} ({words.share(found.level)})"
+    ax.set_title(title, fontsize=10, loc="left")
     ax.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return _drawn(figure, ax)
+    return drawn(figure, ax)
 
 
 def regret(runs: Mapping[str, Sequence[Simulation]]) -> Picture:
@@ -59,12 +60,4 @@ def regret(runs: Mapping[str, Sequence[Simulation]]) -> Picture:
     ax.set_ylim(bottom=0)
     ax.set_title("Expected reward lost a decision, against the best arm of the day", fontsize=10, loc="left")
     ax.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return _drawn(figure, ax)
-
-
-def _drawn(figure: Any, ax: Any) -> Picture:
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
-    out = io.BytesIO()
-    figure.savefig(out, format="png")
-    return Picture(out.getvalue())
+    return drawn(figure, ax)

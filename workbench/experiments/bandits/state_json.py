@@ -4,6 +4,7 @@
 Traceback (most recent call last):
     ...
 workbench.errors.Misuse: this is no bandit's state of the form workbench.bandit/1
+hint: make one with `workbench bandit init`
 """
 
 from __future__ import annotations

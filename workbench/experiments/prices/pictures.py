@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from workbench.experiments.pictures import Picture
+from workbench.data.pictures import Picture, drawn
 from workbench.experiments.prices.elasticity import ShareCurve
 from workbench.experiments.prices.reading import price_tag
 from workbench.experiments.prices.table import PriceTable
@@ -42,7 +41,7 @@ def revenue_curves(table: PriceTable) -> Picture:
         fontsize=9,
     )
     figure.supylabel(f"revenue a visitor, {design.currency}, with {reading.level:.0%} band", fontsize=9)
-    return _png(figure)
+    return drawn(figure)
 
 
 def losses(runs: Mapping[str, Simulated]) -> Picture:
@@ -63,7 +62,7 @@ def losses(runs: Mapping[str, Simulated]) -> Picture:
     ax.set_ylabel("lost so far, % of what could be earned", fontsize=9)
     ax.legend(fontsize=8, frameon=False)
     _open(ax)
-    return _png(figure)
+    return drawn(figure)
 
 
 def share_curves(curve: ShareCurve, *, price: str, noun: str) -> Picture:
@@ -76,7 +75,7 @@ def share_curves(curve: ShareCurve, *, price: str, noun: str) -> Picture:
         ax.set_title(f"{noun} {segment}", fontsize=9, loc="left")
         ax.set_ylim(float(np.nanmin([curve.low.min(), np.nanmin(curve.raw)])) - 0.05, 1)
     figure.supxlabel(f"{price} (dots: as counted)", fontsize=9)
-    return _png(figure)
+    return drawn(figure)
 
 
 def _panels(count: int) -> tuple[Any, list[Any]]:
@@ -97,9 +96,3 @@ def _open(ax: Any) -> None:
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     ax.tick_params(labelsize=8)
-
-
-def _png(figure: Any) -> Picture:
-    out = io.BytesIO()
-    figure.savefig(out, format="png")
-    return Picture(out.getvalue())
