@@ -73,7 +73,8 @@ def test_a_version_without_an_audit_is_among_them(town):
 
 def test_a_finding_without_tables_still_tells_its_figures(town):
     figures = {"disparate_impact.race": Figure(0.9, 0.8, 1.0, probability=0.5, target=0.8), "tpr.race": Figure(0.1)}
-    finding = Finding("fairness", "lending/1", "not enough evidence", "Who knows.", figures, "d", "r", NOON.isoformat())
+    finding = Finding("fairness", "lending/1", "not enough evidence", "Who knows.", figures, "d", "r", NOON.isoformat(),
+                      {"groups": [{"by": "race", "size": 3}, {}]})  # fmt: skip
     town.champion(version=1, audited="")
     town.note("evidence.recorded", "lending/1", finding.as_body())
     (one,) = audited(town.ledger)

@@ -8,7 +8,7 @@ import pytest
 
 from workbench.audits import audit_drift
 from workbench.data import Profile
-from workbench.evidence import drift_finding
+from workbench.evidence import Finding, drift_finding
 from workbench.monitoring import drifts
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -70,3 +70,12 @@ def test_a_model_that_was_looked_at_and_is_not_served_is_told(town, audits):
     looked(town, audits, 1)
     (one,) = drifts(town.ledger)
     assert (one.model, one.champion) == ("lending", None)
+
+
+def test_a_finding_of_another_form_is_told_with_its_sentence(town):
+    finding = Finding(
+        "drift", "lending/1", "fail", "It moved.", {}, "d", "r", NOON.isoformat(), {"columns": [{"a": 1}]}
+    )
+    town.note("evidence.recorded", "lending/1", finding.as_body())
+    (one,) = drifts(town.ledger)
+    assert (one.finding.sentence, one.columns, one.share, len(one.history)) == ("It moved.", (), None, 1)

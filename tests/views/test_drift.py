@@ -58,6 +58,7 @@ def test_a_model_that_nobody_looked_at_names_the_way(opened):
     page = opened(overlooked())
     assert "Not looked at" in page.text
     assert "workbench run drift_check -p model=churn" in page.text
+    assert "-p 'model=a; rm b'" in opened(overlooked("a; rm b")).text
 
 
 def test_another_champion_and_a_changed_schema_are_said(opened):
@@ -81,3 +82,13 @@ def test_many_columns_are_folded_away(opened):
     one = looked()
     page = opened(replace(one, columns=one.columns * 4))
     assert "16 more columns" in page.text
+
+
+def test_a_look_without_columns_or_shares_is_told_as_far_as_it_goes(opened):
+    one = looked()
+    bare = replace(one, finding=replace(one.finding, figures={}, details={}), columns=(), rows_before=None,
+                   history=tuple(replace(look, share=None) for look in one.history))  # fmt: skip
+    page = opened(bare)
+    assert "No column was written down." in page.text
+    assert "of 0 columns" not in page.text
+    assert 'class="wb-spark"' not in page.html

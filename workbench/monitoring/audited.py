@@ -1,7 +1,7 @@
 """What fairness audits said of the versions that are in use or wait: their groups, and the trend over versions.
 
-Read from the ledger alone. A version that was never audited is among them and says so; of one that was
-audited again the last audit counts.
+Read from the ledger alone; a table that somebody wrote in another form is left out. A version that was never
+audited is among them and says so; of one that was audited again the last audit counts.
 
 >>> attribute = _attributes({"disparate_impact.race": Figure(0.9, 0.86, 0.94, probability=0.99, target=0.8)}, {})[0]
 >>> attribute.name, attribute.verdict, attribute.groups
@@ -20,6 +20,7 @@ from workbench.promotion import DECIDED, Stage, stage
 
 IMPACT = "disparate_impact"
 SHOWN: tuple[Stage, ...] = ("champion", "candidate")
+GROUP = {"group", "n", "compared", "rates"}
 KNOWN = {field.name for field in fields(Figure)}
 
 
@@ -124,7 +125,7 @@ def _attributes(figures: Mapping[str, Figure], details: Mapping[str, Any]) -> tu
                 distances={key: _figure(of) for key, of in told.items() if isinstance(of, dict) and key != IMPACT},
                 verdict=told.get("verdict") or verdict_of(impact.probability),
                 more_cases=told.get("more_cases"),
-                groups=tuple(_group(group) for group in groups if group["by"] == name),
+                groups=tuple(_group(group) for group in groups if group.get("by") == name and group.keys() >= GROUP),
             )
         )
     return tuple(sorted(found, key=lambda attribute: attribute.name.count("*")))

@@ -1,12 +1,13 @@
 """What drift audits said of the models that are served or were audited: the last one, and those before.
 
-Read from the ledger alone; the page of monitoring, not this, looks at what is served at this moment.
+Read from the ledger alone; the page of monitoring, not this, looks at what is served at this moment. Of a
+finding that somebody wrote in another form what can be read is told: its verdict and its sentence at least.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from workbench.evidence import Finding, Verdict
@@ -24,7 +25,7 @@ class DriftLook:
 
     at: str  # ISO 8601, UTC
     version: int
-    share: float  # of the columns, that had drifted, in [0, 1]
+    share: float | None  # of the columns, that had drifted, in [0, 1]; None: not written down
     verdict: Verdict
 
 
@@ -41,9 +42,9 @@ class DriftedModel:
     history: tuple[DriftLook, ...]  # every look at any version of the model, the oldest first
 
     @property
-    def share(self) -> float:
-        """Share of the columns that had drifted at the last look, in [0, 1]."""
-        return self.history[-1].share if self.history else 0.0
+    def share(self) -> float | None:
+        """Share of the columns that had drifted at the last look, in [0, 1]; None: not known."""
+        return self.history[-1].share if self.history else None
 
 
 def drifts(ledger: Ledger) -> list[DriftedModel]:
@@ -59,28 +60,38 @@ def drifts(ledger: Ledger) -> list[DriftedModel]:
         if entry.body["kind"] == "drift" and number.isdigit():
             looks.setdefault(model, []).append((int(number), Finding.from_body(entry.body)))
     found = [_model(model, champions.get(model), looks.get(model, [])) for model in sorted({*champions, *looks})]
-    return sorted(found, key=lambda one: (GRAVITY[one.finding.verdict if one.finding else ""], -one.share, one.model))
+    return sorted(found, key=_gravity)
+
+
+def _gravity(one: DriftedModel) -> tuple[int, float, str]:
+    return GRAVITY[one.finding.verdict if one.finding else ""], -(one.share or 0.0), one.model
 
 
 def _model(model: str, champion: int | None, looks: list[tuple[int, Finding]]) -> DriftedModel:
     history = tuple(
-        DriftLook(finding.at, version, finding.figures["drifted_share"].value or 0.0, finding.verdict)
+        DriftLook(finding.at, version, figure.value if figure else None, finding.verdict)
         for version, finding in looks
+        for figure in [finding.figures.get("drifted_share")]
     )
     version, last = looks[-1] if looks else (champion or 0, None)
-    columns = [_column(told) for told in last.details.get("columns", ())] if last else []
     return DriftedModel(
         model=model,
         version=version,
         champion=champion,
         finding=last,
-        columns=tuple(sorted(columns, key=lambda column: (column.verdict != "fail", -column.excess))),
+        columns=_columns(last.details.get("columns", ())) if last else (),
         rows_before=last.details.get("rows_before") if last else None,
         history=history,
     )
 
 
-def _column(told: Mapping[str, Any]) -> ColumnDrift:
+def _columns(told: Sequence[Mapping[str, Any]]) -> tuple[ColumnDrift, ...]:
     from workbench.audits import ColumnDrift
 
-    return ColumnDrift(**{**told, "new_categories": tuple(told["new_categories"])})
+    names = {field.name for field in fields(ColumnDrift)}
+    found = [
+        ColumnDrift(**{name: each[name] for name in names} | {"new_categories": tuple(each["new_categories"])})
+        for each in told
+        if names <= each.keys()
+    ]
+    return tuple(sorted(found, key=lambda column: (column.verdict != "fail", -column.excess)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from workbench.views.audit_style import AUDIT_STYLE
@@ -49,11 +50,10 @@ def line(one: DriftedModel) -> str:
     look, words = LOOKS[verdict]
     told = one.finding.sentence if one.finding else "Nobody has looked at what it is asked yet"
     when = f' <span class="wb-quiet">{safe(moment(one.finding.at))}</span>' if one.finding else ""
-    now = (
-        f'<div class="wb-measure"><b>{share(one.share)}</b><span>of {counted(len(one.columns), "column")}</span></div>'
-        if one.finding
-        else ""
-    )
+    now = ""
+    if one.share is not None:
+        columns = counted(len(one.columns), "column")
+        now = f'<div class="wb-measure"><b>{share(one.share)}</b><span>of {columns}</span></div>'
     return (
         '<div class="wb-looked"><div>'
         f'<span class="wb-name">{safe(one.model)}</span> <span class="wb-quiet">version {one.version}</span> '
@@ -63,28 +63,28 @@ def line(one: DriftedModel) -> str:
 
 
 def _went(one: DriftedModel) -> str:
-    """How the share of drifted columns went, once there are two looks."""
-    if len(one.history) < 2:
+    """How the share of drifted columns went, once it is known of two looks."""
+    shares = [look.share for look in one.history if look.share is not None]
+    if len(shares) < 2:
         return ""
-    shares = [look.share for look in one.history]
     words = f"share of columns that drifted, {len(shares)} looks: now {share(shares[-1])}, most {share(max(shares))}"
     return f'{sparkline(shares, words)}<span class="wb-gloss">{counted(len(shares), "look")}</span>'
 
 
 def _closely(parts: Parts, one: DriftedModel, among: Sequence[DriftedModel]) -> list[Any]:
     if one.finding is None:
-        way_out = f"workbench run drift_check -p model={one.model}"
+        way_out = f"workbench run drift_check -p {quote(f'model={one.model}')}"
         return [parts.html(f"<p>Look at what it was asked: <code>{safe(way_out)}</code></p>")]
     most = longest(column for each in among for column in each.columns)
     first, rest = one.columns[:FIRST], one.columns[FIRST:]
-    table = columns_table(first, most, axis=True)
+    table = columns_table(first, most, axis=True) if first else '<p class="wb-empty">No column was written down.</p>'
     if rest:
         table += folded(counted(len(rest), "more column"), columns_table(rest, most, axis=True))
     schema = str(one.finding.details.get("schema", ""))
     changed = f"<p><b>{safe(schema)}</b></p>" if schema else ""
     other = "" if one.champion in {None, one.version} else f" Version {one.champion} is champion now."
     rows = f" and {one.rows_before:,} rows of training data" if one.rows_before else ""
-    served = one.finding.figures["drifted_share"].n or 0
+    served = next((figure.n for figure in one.finding.figures.values() if figure.n is not None), 0)
     about = f"Version {one.version}: {counted(served, 'row')} served{rows}.{other} All models share one axis."
     return [parts.html(f'{changed}<p class="wb-quiet">{safe(about)}</p>{table}{_history(one)}')]
 

@@ -25,7 +25,8 @@ const ratio = (part, whole) => (whole > 0 ? part / whole : null);
 const share = (value) => (value === null ? "undefined" : `${(100 * value).toFixed(1)} %`);
 const exact = (value) => String(+value.toFixed(4));
 const cut = (value) => (value >= 1 ? "1 (nobody)" : exact(value));
-const signed = (value) => `${value < -0.0005 ? "−" : value > 0.0005 ? "+" : "±"}${Math.abs(100 * value).toFixed(1)}`;
+const sign = (value) => (value < -0.0005 ? "−" : value > 0.0005 ? "+" : "±");
+const points = (value) => `${sign(value)}${Math.abs(100 * value).toFixed(1)} points`;
 
 function rates(group, place) {
   const wrong = group.negatives - group.negatives_below[place];
@@ -123,10 +124,10 @@ function aims(table, groups) {  // what each aim would cost against what is chos
     const words = aim === "common" ? `${cut(own[0][1])} for all` : own.map(([n, t]) => `${n} ${cut(t)}`).join(" · ");
     const against = make("td", "wb-number");
     const cells = [make("td", "", words), make("td", "wb-number", share(rule.selected)),
-                   make("td", "wb-number", share(rule.worth)), against];
+                   make("td", "wb-number", share(rule.worth)), make("td", "wb-number", points(-rule.cost)), against];
     const shown = row(make("th", "", AIMS[aim]), ...cells);
     const move = (accuracy) => {
-      against.textContent = accuracy === null ? "undefined" : `${signed(rule.worth - accuracy)} points`;
+      against.textContent = accuracy === null ? "undefined" : points(rule.worth - accuracy);
     };
     return { shown, move };
   });
@@ -180,7 +181,8 @@ export default {
         rows.map((each) => each.shown)));
     if (rules.length) {
       el.append(make("h4", "", "What equality would cost"),
-        listing([["Aim"], ["Thresholds"], ["Selected"], ["Right"], ["Against the threshold above"]],
+        listing([["Aim"], ["Thresholds"], ["Selected"], ["Right"], ["Against one for all"],
+                 ["Against the slider"]],
           rules.map((each) => each.shown)));
     }
     move(own === null ? nearest(table.thresholds, best ?? 0.5) : nearest(table.thresholds, own));

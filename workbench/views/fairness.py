@@ -7,6 +7,7 @@ of thresholds moves in the browser; all else is drawn once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import WorkbenchError
@@ -53,7 +54,8 @@ def fairness_listing(
 
 
 def _closely(parts: Parts, one: AuditedVersion, thresholds_of: ThresholdsOf) -> list[Any]:
-    again = f"workbench run fairness_audit -p model={one.version.model} -p version={one.version.version}"
+    named = quote(f"model={one.version.model}")
+    again = f"workbench run fairness_audit -p {named} -p version={one.version.version}"
     if one.finding is None:
         return [parts.html(f"<p>Audit it: <code>{safe(again)}</code></p>"), parts.html(trend(one))]
     single = "".join(_told(attribute) for attribute in one.by if not attribute.crossed)
