@@ -11,7 +11,7 @@ from workbench.audits import audit_fairness, explore
 from workbench.audits.thresholds import ThresholdCounts
 from workbench.data import CountCube, ScoreCube
 from workbench.evidence import drift_finding, fairness_finding
-from workbench.monitoring.audited import AuditedVersion, Point, _attributes
+from workbench.monitoring.audited import AuditedVersion, Point, attributes_of
 from workbench.monitoring.drifted import DriftedModel, DriftLook
 
 STORY = runpy.run_path(str(Path(__file__).with_name("conftest.py")))
@@ -44,7 +44,7 @@ def audited(number=2, stage="candidate", *, model="lending", threshold=0.6) -> A
     cube = CountCube.scan(groups, label=label, prediction=score >= threshold)
     audit = audit_fairness(cube, rng=np.random.default_rng(0), quick=True)
     finding = fairness_finding(audit, subject=f"{model}/{number}", run_id="run-1", at=NOON)
-    by = _attributes(finding.figures, finding.details)
+    by = attributes_of(finding.figures, finding.details)
     earlier = replace(by[0].impact, value=0.9, low=0.85, high=0.95)
     trend = {"race": (Point(number - 1, earlier), Point(number, by[0].impact))}
     version = STORY["version"](number, model, threshold=threshold)

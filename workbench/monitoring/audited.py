@@ -3,7 +3,7 @@
 Read from the ledger alone; a table that somebody wrote in another form is left out. A version that was never
 audited is among them and says so; of one that was audited again the last audit counts.
 
->>> attribute = _attributes({"disparate_impact.race": Figure(0.9, 0.86, 0.94, probability=0.99, target=0.8)}, {})[0]
+>>> attribute = attributes_of({"disparate_impact.race": Figure(0.9, 0.86, 0.94, probability=0.99, target=0.8)}, {})[0]
 >>> attribute.name, attribute.verdict, attribute.groups
 ('race', 'pass', ())
 """
@@ -82,6 +82,35 @@ def audited(ledger: Ledger) -> list[AuditedVersion]:
     return [one for versions in models.values() for one in _model(ledger, versions)]
 
 
+def attributes_of(figures: Mapping[str, Figure], details: Mapping[str, Any]) -> tuple[AuditedAttribute, ...]:
+    """What a finding says of each attribute, single ones first.
+
+    Args:
+        figures: The finding's; those of disparate impact name the attributes.
+        details: The tables behind them.
+    """
+    from workbench.audits.verdict import verdict_of
+
+    aggregates, groups = details.get("aggregates", {}), details.get("groups", ())
+    found = []
+    for figure, impact in figures.items():
+        family, _, name = figure.partition(".")
+        if family != IMPACT:
+            continue
+        told = aggregates.get(name, {})
+        found.append(
+            AuditedAttribute(
+                name=name,
+                impact=impact,
+                distances={key: _figure(of) for key, of in told.items() if isinstance(of, dict) and key != IMPACT},
+                verdict=told.get("verdict") or verdict_of(impact.probability),
+                more_cases=told.get("more_cases"),
+                groups=tuple(_group(group) for group in groups if group.get("by") == name and group.keys() >= GROUP),
+            )
+        )
+    return tuple(sorted(found, key=lambda attribute: attribute.name.count("*")))
+
+
 def _model(ledger: Ledger, versions: list[ModelVersion]) -> list[AuditedVersion]:
     entries = ledger.entries(prefix=f"{versions[0].model}/", kind=(*DECIDED, "evidence.recorded"))
     found = {  # the last one counts
@@ -103,32 +132,9 @@ def _model(ledger: Ledger, versions: list[ModelVersion]) -> list[AuditedVersion]
         standing = stage(version.model, version.version, entries)
         if standing in SHOWN:
             finding = found.get(version.subject)
-            by = _attributes(finding.figures, finding.details) if finding else ()
+            by = attributes_of(finding.figures, finding.details) if finding else ()
             told.append(AuditedVersion(version, standing, finding, by, points))
     return told
-
-
-def _attributes(figures: Mapping[str, Figure], details: Mapping[str, Any]) -> tuple[AuditedAttribute, ...]:
-    from workbench.audits.verdict import verdict_of
-
-    aggregates, groups = details.get("aggregates", {}), details.get("groups", ())
-    found = []
-    for figure, impact in figures.items():
-        family, _, name = figure.partition(".")
-        if family != IMPACT:
-            continue
-        told = aggregates.get(name, {})
-        found.append(
-            AuditedAttribute(
-                name=name,
-                impact=impact,
-                distances={key: _figure(of) for key, of in told.items() if isinstance(of, dict) and key != IMPACT},
-                verdict=told.get("verdict") or verdict_of(impact.probability),
-                more_cases=told.get("more_cases"),
-                groups=tuple(_group(group) for group in groups if group.get("by") == name and group.keys() >= GROUP),
-            )
-        )
-    return tuple(sorted(found, key=lambda attribute: attribute.name.count("*")))
 
 
 def _group(told: Mapping[str, Any]) -> AuditedGroup:
