@@ -57,6 +57,7 @@ OUTSIDE = (  # what reads more than declared files; what matters is that a name 
     "workbench.serving",
     *(f"{module}.{name}" for module, names in HIDING_OF.items() for name in names),
 )
+INSIDE = ("workbench.serving.inputs",)  # of these, what only works on what it is given
 HIDING = {"__import__", "compile", "eval", "exec", "get_ipython"}  # functions whose reading cannot be seen
 REACHING = re.compile(  # methods, whatever they belong to
     r"create_subprocess_(shell|exec)|run_(line|cell)_magic|fetch_(?!arrow|df|numpy|record)\w+|get_rdataset|load_dataset|"
@@ -171,6 +172,8 @@ def _imported(node: ast.AST, package: str) -> Iterator[tuple[str, str]]:
 
 def _outside(name: str) -> str:
     """The part of OUTSIDE that a dotted name belongs to, or an empty text."""
+    if any(f"{name}.".startswith(f"{each}.") for each in INSIDE):
+        return ""
     return next((each for each in OUTSIDE if f"{name}.".startswith(f"{each}.")), "")
 
 

@@ -5,7 +5,9 @@ with more fields than the header, a name twice) it guesses on, so this is looked
 
 >>> refuse_twins(["arm", "y", "Y"])
 Traceback (most recent call last):
+    ...
 workbench.errors.Misuse: the columns 'y' and 'Y' have one name; capitals do not tell columns apart
+hint: rename or drop one of them
 """
 
 from __future__ import annotations

@@ -55,8 +55,8 @@ def pooled_errors(metric: Metric, pairs: Sequence[tuple[Sample, Sample]]) -> lis
         One a segment. With one segment they are its own, but for the arms' common level.
 
     >>> a, b = Sample.of([1.0, 3.0]), Sample.of([2.0, 6.0])
-    >>> [round(e, 3) for e in pooled_errors(Metric("y", "mean", "y"), [(a, b)])]  # own: 1 and 2
-    [1.0, 2.0, 2.0, 2.0]
+    >>> pooled_errors(Metric("y", "mean", "y"), [(a, b)])  # its own: 1 and 2
+    [Errors(control=1.0, treated=2.0, base=2.0, ratio=2.0)]
     """
     n, mean, variance = (np.array(table) for table in _tables(pairs))
     known = np.array([min(s.independent for s in pair) >= 2 for pair in pairs])

@@ -8,6 +8,7 @@ lost; a process that dies on the way leaves the file as it was, and the lock fre
 Traceback (most recent call last):
     ...
 workbench.errors.Misuse: the state gone.json cannot be read: there is no such file
+hint: make one with `workbench bandit init`
 """
 
 from __future__ import annotations

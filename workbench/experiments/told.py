@@ -5,6 +5,7 @@
 Traceback (most recent call last):
     ...
 workbench.errors.Misuse: of orders.csv the notebook is not told: control, metric
+hint: give them: -p control=… -p metric=…
 """
 
 from __future__ import annotations
