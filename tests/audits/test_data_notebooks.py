@@ -85,7 +85,7 @@ def test_drift_check_tells_the_window(monkeypatch, capsys):
 def test_data_quality_runs_on_the_applications_by_default(monkeypatch):
     hands = run(monkeypatch, "data_quality")
     finding = hands.said["finding"]
-    assert (finding.kind, finding.subject, finding.verdict) == ("quality", "data/loan applications", "pass")
+    assert (finding.kind, finding.subject, finding.verdict) == ("quality", "table/loan applications", "pass")
     assert finding.figures["failed_checks"].value == 0
     assert set(hands.files) == {"expectations.json", "profile.json", "quality.csv", "quality.html"}
 
