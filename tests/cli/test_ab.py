@@ -150,7 +150,8 @@ def test_a_rule_speaks_first_and_the_days_say_whether_it_fades(visits):
     (half,) = json.loads(ab(visits, *words, "--rule", "pocock:2", "--days", "18", "--json").stdout)["sequential"]
     assert len(half["steps"]) == 1 and half["day"] == "9"
     early = ab(visits, *words, "--rule", "pocock:2", "--days", "40")
-    assert early.exit_code == 2 and "the data has 10 days, and pocock:2 looks first on day 20" in early.stderr
+    assert early.exit_code == 0 and "the data has 10 days, and pocock:2 looks first on day 20" in early.stderr
+    assert "new against old" in early.stdout  # what stands beside the answer does not hold it up
     assert "sequential" not in json.loads(ab(visits, *words, "--json").stdout)
 
 
@@ -194,6 +195,35 @@ def test_a_control_that_is_not_there_and_a_single_arm_are_told(visits, tmp_path)
     one.to_csv(tmp_path / "one.csv", index=False)
     assert "the only arm is 'old'" in ab(tmp_path / "one.csv", *metric).stderr
     assert "there is no file" in ab(tmp_path / "none.csv", *metric).stderr
+
+
+def test_a_plan_holds_the_rule_and_is_a_design_that_the_ledger_knows(visits, tmp_path, monkeypatch):
+    from workbench.bench import create
+
+    words = ("--metric", "signed=binary:signed", "--day", "day", "--unit", "visitor")
+    plan = tmp_path / "plan.json"
+    assert "is no stopping rule" in ab(visits, *words, "--rule", "rubbish", "--register", plan).stderr
+    assert not plan.exists()
+    create(tmp_path / "w")
+    monkeypatch.chdir(tmp_path / "w")
+    assert ab(visits, *words, "--rule", "obrien-fleming:5", "--register", plan).exit_code == 0
+    same = ab(visits, *words, "--rule", "obrien-fleming:5", "--registered", plan, "--json")
+    assert json.loads(same.stdout)["followed"] is True and json.loads(same.stdout)["in_ledger"] is True
+    other = ab(visits, *words, "--rule", "chance:0.9", "--registered", plan)
+    assert "it differs from" in other.stderr and "rule" in other.stderr
+    edited = json.loads(plan.read_text()) | {"certainty": 0.9}
+    plan.write_text(json.dumps(edited))
+    again = ab(visits, *words, "--rule", "obrien-fleming:5", "--certainty", "0.9", "--registered", plan)
+    assert "the ledger of this workspace knows of no such registration" in again.stderr
+    plan.write_text("{}")
+    assert ab(visits, *words, "--registered", plan).exit_code == 2
+
+
+def test_a_guardrail_without_any_money_holds_nothing_up(visits, tmp_path):
+    frame = pd.read_csv(visits).assign(refund=0.0)
+    frame.to_csv(tmp_path / "r.csv", index=False)
+    told = ab(tmp_path / "r.csv", "--metric", "s=binary:signed", "--metric", "r=revenue:refund", "--guardrail", "r")
+    assert told.exit_code == 0 and "not shown to keep the guardrail r" in told.stdout
 
 
 def test_names_are_text_and_never_sql(tmp_path):

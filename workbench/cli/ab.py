@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -16,6 +16,8 @@ from workbench.errors import EngineError, Misuse
 if TYPE_CHECKING:
     from workbench.data import MomentCube
     from workbench.experiments import Analysis, Archive, Design, SegmentResult
+    from workbench.experiments.sequential import SequentialResult
+    from workbench.experiments.stopping import StoppingRule
     from workbench.stats.effects import EffectPrior, Scale
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -109,18 +111,27 @@ def ab(
     from workbench.experiments.learned import stated_prior
 
     priors_of = partial(stated_prior, archive=partial(_archive, workspace), name=name or data.stem, data=data)
-    design = _design(name or data.stem, shares, priors, priors_of, **stated)  # type: ignore[arg-type]
+    from workbench.experiments.by_day import rule_looks_at
+    from workbench.experiments.stopping import parse_rule
+
+    agreed = None if rule is None else parse_rule(rule)
+    if agreed is None and days is not None:
+        raise Misuse(
+            "--days says how long a rule plans for, and there is none", hint="state one: --rule obrien-fleming:5"
+        )
+    planned = {"rule": "" if agreed is None else agreed.text, "days": days}
+    design = _design(name or data.stem, shares, priors, priors_of, **stated, **planned)  # type: ignore[arg-type]
+    if agreed is not None and design.day is None:
+        raise Misuse(f"the rule {agreed.text} needs the days", hint="name their column: --day COL")
+    if agreed is not None:
+        rule_looks_at(design.metrics[0])
     if register is not None:
         click.echo(register_plan(design, register, workspace), err=True)
         return
     from workbench.experiments import analyse
-    from workbench.experiments.by_day import fading, followed_rule
-    from workbench.experiments.stopping import parse_rule
+    from workbench.experiments.by_day import fading
 
-    agreed = None if rule is None else parse_rule(rule)
-    if agreed is not None and design.day is None:
-        raise Misuse(f"the rule {agreed.text} needs the days", hint="name their column: --day COL")
-    plan = compared(design, registered)
+    plan = compared(design, registered, workspace)
     cube = design.scan(data)
     source = data if any(metric.kind == "quantile" for metric in design.metrics) else None
     analysis = analyse(cube, design, source=source, registered=plan.digest)
@@ -128,8 +139,10 @@ def ab(
         from workbench.experiments.page import page
 
         _write(html, page(analysis))
-    segments = _segments(cube, design, analysis)
-    looked = [] if agreed is None else followed_rule(cube, design, analysis, agreed, days=days)
+    segments = _beside(lambda: _segments(cube, design, analysis), "no segment is told")
+    looked = (
+        [] if agreed is None else _beside(lambda: _looked(cube, design, analysis, agreed), "the rule is not followed")
+    )
     fades = fading(cube, design, analysis)
     if as_json:
         more: dict[str, object] = {"segments": [found.as_json() for found in segments]} if design.segments else {}
@@ -146,10 +159,30 @@ def ab(
             click.echo(f"Whether the effect of {arm} fades cannot be said: {f}." if isinstance(f, str) else f.sentence)
         if plan.at:
             click.echo(f"The design was registered at {plan.at}.")
+    if plan.told is False:
+        click.echo("the ledger of this workspace knows of no such registration", err=True)
     if plan.differing:
         click.echo(f"it differs from {registered} in: {', '.join(plan.differing)}", err=True)
     if design.shares == "equal" and analysis.sample_ratio.passed is False:
         click.echo("equal shares were taken for planned; state others with --shares a=2,b=1", err=True)
+
+
+Told = TypeVar("Told")
+
+
+def _beside(ask: Callable[[], list[Told]], otherwise: str) -> list[Told]:
+    """What stands beside the answer; where it cannot be had, why, and the answer stands all the same."""
+    try:
+        return ask()
+    except Misuse as error:
+        click.echo(f"{otherwise}: {error.message}" + (f" ({error.hint})" if error.hint else ""), err=True)
+        return []
+
+
+def _looked(cube: MomentCube, design: Design, analysis: Analysis, agreed: StoppingRule) -> list[SequentialResult]:
+    from workbench.experiments.by_day import followed_rule
+
+    return followed_rule(cube, design, analysis, agreed, days=design.days)
 
 
 def _archive(workspace: Path | None) -> Archive:

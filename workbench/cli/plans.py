@@ -5,7 +5,6 @@ A file is the design's own text and the time of its registration, which is no pa
 
 from __future__ import annotations
 
-import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,10 +24,19 @@ class Plan(NamedTuple):
     digest: str | None = None  # of the registered one; None: none was
     differing: tuple[str, ...] = ()  # fields in which the two differ
     at: str | None = None  # when it was registered; None: the file does not say
+    told: bool | None = None  # whether the workspace's ledger knows of it; None: there is no workspace, or it differs
 
     def as_json(self) -> dict[str, Any]:
         """What a result says of it; nothing where there is no registered design."""
-        return {} if self.digest is None else {"differing": list(self.differing), "registered_at": self.at}
+        return (
+            {}
+            if self.digest is None
+            else {
+                "differing": list(self.differing),
+                "registered_at": self.at,
+                "in_ledger": self.told,
+            }
+        )
 
 
 def register_plan(design: Design, path: Path, workspace: Path | None) -> str:
@@ -50,7 +58,7 @@ def register_plan(design: Design, path: Path, workspace: Path | None) -> str:
 
     digest = design.digest[:12]
     if path.exists():
-        kept = compared(design, path)
+        kept = compared(design, path, workspace)
         if kept.differing:
             raise Misuse(
                 f"{path} holds another design, which differs in {', '.join(kept.differing)}",
@@ -68,7 +76,7 @@ def register_plan(design: Design, path: Path, workspace: Path | None) -> str:
     return f"the design is kept in {path}{where}, digest {digest}; the data was not read"
 
 
-def compared(design: Design, registered: Path | None) -> Plan:
+def compared(design: Design, registered: Path | None, workspace: Path | None) -> Plan:
     """A design beside the registered one.
 
     Raises:
@@ -77,15 +85,35 @@ def compared(design: Design, registered: Path | None) -> Plan:
     if registered is None:
         return Plan()
     from workbench.experiments.design import REGISTERED
+    from workbench.experiments.design import Design as Planned
 
     try:
         text = registered.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misuse(f"the registered design {registered} cannot be read", hint="workbench ab … --register") from error
+        fields = json.loads(text)
+        at = fields.pop(REGISTERED, None)
+        then = Planned.from_json(json.dumps(fields))
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        why = error.message if isinstance(error, Misuse) else "it is no design"
+        raise Misuse(
+            f"the registered design {registered} cannot be read: {why}", hint="workbench ab … --register"
+        ) from error
     differing = design.differing(text)
-    digest = hashlib.sha256(text.encode()).hexdigest() if differing else design.digest
-    at = json.loads(text).get(REGISTERED)
-    return Plan(digest, differing, at if isinstance(at, str) and at.isprintable() else None)
+    told = _in_ledger(then.digest, workspace)
+    return Plan(then.digest, differing, at if isinstance(at, str) and at.isprintable() else None, told)
+
+
+def _in_ledger(digest: str, workspace: Path | None) -> bool | None:
+    """Whether the ledger of a workspace holds a registration; None where there is no workspace."""
+    from workbench import open_bench
+
+    try:
+        bench = open_bench(workspace)
+    except Misuse:
+        if workspace is not None:
+            raise
+        return None
+    with bench:
+        return any(entry.body.get("digest") == digest for entry in bench.ledger.entries(kind=KIND))
 
 
 def _tell_ledger(design: Design, workspace: Path | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,21 +33,26 @@ class Series(NamedTuple):
 
 
 @lru_cache(1 << 14)
-def day_order(day: str) -> tuple[int, float, str]:
-    """What days are sorted by, everywhere: numbers by value, then ISO dates by date, then other texts as texts."""
+def day_order(day: str) -> tuple[int, float, tuple[tuple[str, int], ...], str]:
+    """What days are sorted by, everywhere: numbers by value, then ISO dates by date, then other texts.
+
+    Numbers in a text count by their value ("w2" before "w10"); a date that is not written as 2026-01-31 is a
+    text like any other.
+    """
     with suppress(ValueError):
         if isfinite(value := float(day)):
-            return 0, value, day
+            return 0, value, (), day
     with suppress(ValueError):  # what follows the date is left to the order of texts
-        return 1, float(date.fromisoformat(day[:10]).toordinal()), day
-    return 2, 0.0, day
+        return 1, float(date.fromisoformat(day[:10]).toordinal()), (), day
+    parts = re.findall(r"(\D*)(\d*)", day)
+    return 2, 0.0, tuple((text, int(number or 0)) for text, number in parts), day
 
 
 def in_order(days: Iterable[str]) -> tuple[str, ...]:
     """Days, each once, first to last.
 
-    >>> in_order(["10", "2", "1", "2"]), in_order(["week b", "2026-01-31", "week a"])
-    (('1', '2', '10'), ('2026-01-31', 'week a', 'week b'))
+    >>> in_order(["10", "2", "1", "2"]), in_order(["week 10", "2026-01-31", "week 2"])
+    (('1', '2', '10'), ('2026-01-31', 'week 2', 'week 10'))
     """
     return tuple(sorted(set(days), key=day_order))
 

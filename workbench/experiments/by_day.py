@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from workbench.data.moments import MomentCube
 from workbench.errors import Misuse
-from workbench.experiments.design import Design
+from workbench.experiments.design import Design, Metric
 from workbench.experiments.novelty import Novelty, novelty
 from workbench.experiments.results import Analysis
 from workbench.experiments.segments import MEANS
@@ -38,11 +38,7 @@ def followed_rule(
         Misuse: The cube has no days, the metric that decides has no mean, or the rule cannot be followed.
     """
     first, others = design.metrics[0], _others(analysis)
-    if first.kind not in MEANS:
-        raise Misuse(
-            f"{first.name} is of kind {first.kind}; a rule looks at means",
-            hint=f"name one of {', '.join(MEANS)} first",
-        )
+    rule_looks_at(first)
     measured = len({cell.day for cell in cube.cells} - {""})
     if not measured:
         raise Misuse("a rule needs the days, and the data was read without", hint="name their column: --day COL")
@@ -68,6 +64,19 @@ def followed_rule(
         )
         for arm in others
     ]
+
+
+def rule_looks_at(metric: Metric) -> None:
+    """Let only a metric pass that a rule can follow.
+
+    Raises:
+        Misuse: It is not compared by its mean.
+    """
+    if metric.kind not in MEANS:
+        raise Misuse(
+            f"{metric.name} is of kind {metric.kind}; a rule looks at means",
+            hint=f"name one of {', '.join(MEANS)} first",
+        )
 
 
 def fading(cube: MomentCube, design: Design, analysis: Analysis) -> Mapping[str, Novelty | str]:

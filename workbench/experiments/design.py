@@ -102,6 +102,8 @@ class Design:
     priors: Mapping[str, EffectPrior] = field(default_factory=dict)  # of effects, by metric; absent: weak
     rope: float | None = None  # smallest relative effect that matters, in (0, 1)
     loss_threshold: float | None = None  # largest expected loss at which an arm is chosen, as a share of the control
+    rule: str = ""  # when it may stop, as text (`stopping.parse_rule`); empty: nothing was agreed
+    days: int | None = None  # how long it was planned to last; None: not said
 
     def __post_init__(self) -> None:
         if not self.metrics:

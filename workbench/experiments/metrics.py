@@ -153,7 +153,10 @@ def _rates(metric: Metric, samples: Mapping[str, Sample], observed: Mapping[str,
     arms, money = list(samples.values()), metric.kind == "revenue"
     worth = pooled_dispersion(arms)
     if money and not any(s.mean > 0 for s in arms):
-        raise Misuse(f"{metric.name} is zero for every unit", hint="compare it as kind count, or wait for a sale")
+        nothing = ValueError("no arm has any money")  # a guardrail of it is not proven; nothing else is held up
+        raise Misuse(
+            f"{metric.name} is zero for every unit", hint="compare it as kind count, or wait for a sale"
+        ) from nothing
     if money:
         note = (
             f"No log-normal model: {few}, which needs at least {ENOUGH}. Amounts are taken as alike in all arms: "

@@ -57,7 +57,7 @@ def parse_priors(
     """Priors by metric; what is weak is left out.
 
     Args:
-        texts: `METRIC=PRIOR` each, or a prior for all metrics; a later one wins.
+        texts: `METRIC=PRIOR` each, or a prior for all other metrics; of two for the same, the later one wins.
         metrics: Their names.
         of: Makes a prior of its text and the metric's name.
 
@@ -68,7 +68,7 @@ def parse_priors(
     ['spend']
     """
     found: dict[str, EffectPrior | None] = {}
-    for text in texts:
+    for text in sorted(texts, key=lambda given: "=" in given):
         name, equals, rest = text.partition("=")
         if equals and name.strip() not in metrics:
             raise Misuse(f"a prior is for {name.strip()!r}; the metrics are {', '.join(metrics)}")
