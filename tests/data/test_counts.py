@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.data import CountCube
+from workbench.data import CountCube, ScoreCube
 from workbench.data.count_scans import count_sql
 from workbench.errors import Misuse
 
@@ -169,3 +169,14 @@ def test_a_file_that_is_none_is_refused(tmp_path):
     for path, said in ((tmp_path / "d.parquet", "could not be counted"), (tmp_path / "e.csv", "no file")):
         with pytest.raises(Misuse, match=said):
             CountCube.read(path, ["race"], label="y", prediction="p")
+
+
+def test_the_file_that_is_named_is_counted_and_no_other_that_the_name_matches(tmp_path):
+    for name, cases in (("l[1]", 3), ("l1", 5)):
+        frame = pd.DataFrame({"race": "a", "y": [1] * cases, "p": 1, "s": 0.5})
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+        frame.to_parquet(tmp_path / f"{name}.parquet")
+    for kind in ("csv", "parquet"):
+        path = tmp_path / f"l[1].{kind}"
+        assert CountCube.read(path, ["race"], label="y", prediction="p").total == 3
+        assert ScoreCube.read(path, ["race"], score="s", label="y").total == 3

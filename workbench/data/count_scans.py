@@ -13,6 +13,7 @@ GROUP BY 1, 2, 3
 from __future__ import annotations
 
 import difflib
+import glob
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -87,10 +88,9 @@ def counted(source: Any, groups: Sequence[str], numbers: Sequence[str], *, bins:
         if isinstance(source, str | Path):
             con = duckdb.connect(config=CONFIG)
             path = Path(source)
+            literal = glob.escape(str(path))  # DuckDB would read l1.csv for l[1].csv
             relation: Any = (
-                con.read_parquet(str(path))
-                if path.suffix.lower() in PARQUET
-                else con.read_csv(str(path), sample_size=-1)
+                con.read_parquet(literal) if path.suffix.lower() in PARQUET else con.read_csv(literal, sample_size=-1)
             )
             _refuse_absent([*groups, *numbers], relation.columns)
         else:
