@@ -150,6 +150,14 @@ def as_numbers(values: Values, kind: str) -> tuple[npt.NDArray[np.float64], int]
     return numbers, int((np.isnan(numbers) & texts.notna().to_numpy()).sum())
 
 
+def as_moments(values: Values) -> Values:
+    """Texts that are all moments as these; any others as they are."""
+    if values.numbers is not None:
+        return values
+    seconds, strange = as_numbers(values, "time")
+    return values if strange else Values("time", values.rows, seconds)
+
+
 def as_texts(values: Values) -> tuple[Any, ...]:
     """Numbers spelled as texts; texts as they are."""
     import pyarrow as pa
