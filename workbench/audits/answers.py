@@ -52,7 +52,7 @@ def numeric(given: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
     try:
         return np.asarray(given).astype(float)
     except (ValueError, TypeError) as error:
-        raise Misuse(f"a {name} is no number: {error}", hint=f"name a column of numbers for the {name}") from error
+        raise Misuse(f"a {name} is no number: {error}", hint="give numbers only") from error
 
 
 def refuse_other_terms(label: np.ndarray, answer: np.ndarray, name: str) -> None:

@@ -46,8 +46,10 @@ def columns_of(frame: pd.DataFrame, names: Sequence[str], *, where: str) -> pd.D
         where: What the frame is called, for the error.
 
     Raises:
-        Misuse: There is no column of a name.
+        Misuse: There is no column of a name, or one is named twice.
     """
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise Misuse(f"the column {twice[0]!r} is named for two things", hint="name it for one of them")
     for name in names:
         if name not in frame.columns:
             near = difflib.get_close_matches(name, map(str, frame.columns), n=1)
