@@ -1,4 +1,4 @@
-"""The lattice finds who fares worse by more than one attribute explains, and nobody where chance would do."""
+"""The lattice finds who fares otherwise by more than one attribute explains, and nobody where chance would do."""
 
 import numpy as np
 import pytest
@@ -40,6 +40,14 @@ def test_a_group_that_fares_worse_than_either_attribute_explains_is_listed():
     assert crossed[0].group == ("b", "f")
     assert crossed[0].others in {"others of race b", "others of sex f"}
     assert crossed[0].low > 0.3
+
+
+def test_a_group_that_fares_better_than_either_attribute_explains_is_listed_too():
+    rates = {("a", "f"): 0.7, ("a", "m"): 0.7, ("b", "f"): 0.1, ("b", "m"): 0.7}
+    found = lattice(cube(drawn(np.random.default_rng(0), rates.get, FOUR)))
+    crossed = [r for r in found.comparisons[: found.found] if r.metric == "fnr" and len(r.attributes) == 2]
+    assert crossed[0].group == ("b", "f")
+    assert crossed[0].high < -0.3
 
 
 def test_equal_groups_are_found_different_no_oftener_than_said():

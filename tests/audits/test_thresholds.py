@@ -90,3 +90,23 @@ def test_a_file_that_is_no_such_table_is_refused(damage):
     with pytest.raises(Misuse, match="no table of thresholds") as refused:
         ThresholdCounts.from_json(text)
     assert refused.value.hint == "run the fairness audit again"
+
+
+def test_a_group_without_a_true_yes_has_the_common_threshold_and_only_equal_opportunity_goes_without_it():
+    rng = np.random.default_rng(0)
+    group = np.repeat(["a", "b", "c"], 300)
+    score = rng.random(900)
+    label = np.where(group == "c", 0, rng.random(900) < score).astype(int)
+    cube = ScoreCube.scan({"g": group}, score=score, label=label)
+    table = explore(cube)
+    assert set(table.rules["common"].thresholds) == set(table.rules["equal_selection"].thresholds) == set(cube.groups)
+    assert set(table.rules["equal_opportunity"].thresholds) == {("a",), ("b",)}
+    threshold = table.rules["common"].thresholds[("a",)]
+    assert table.rules["common"].worth == pytest.approx(((score >= threshold) == label).mean())
+    two = ScoreCube.scan({"g": group[:600]}, score=score[:600], label=label[:600])
+    assert table.rules["equal_opportunity"].cost == explore(two).rules["equal_opportunity"].cost
+    assert table.sentence.endswith(", without c, where nobody had a true yes.")
+    nobody = explore(ScoreCube.scan({"g": group}, score=score, label=np.zeros(900)))
+    assert set(nobody.rules) == {"common", "equal_selection"}
+    assert "equal opportunity is undefined, without a; b; c" in nobody.sentence
+    assert ThresholdCounts.from_json(nobody.as_json()).rules["common"]["thresholds"] == [1.0] * 3

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -109,9 +110,30 @@ def test_age_and_keys_are_asked_for_by_options(tables):
     assert "rows are beyond the 30 days" in (tables / "q.html").read_text("utf-8")
 
 
+def test_age_is_asked_of_a_csv_file_as_of_any_other(tables):
+    at = pd.DataFrame({"at": pd.date_range(datetime.now(UTC), periods=300, freq="-1h").strftime("%Y-%m-%d %H:%M:%S")})
+    for name in ("new.csv", "old.csv"):
+        at.iloc[100 * (name == "old.csv") :].to_csv(tables / name, index=False)
+    at.astype({"at": "datetime64[us]"}).to_parquet(tables / "new.parquet")
+    (tables / "rules.json").write_text(json.dumps({"time": "at", "fresh_hours": 24}))
+    for asked in (
+        ("--time", "at", "--fresh", "24"),
+        ("--expect", tables / "rules.json"),
+        ("--time", "at", "--fresh", "24", "--reference", tables / "new.csv"),
+        ("--time", "at", "--fresh", "24", "--reference", tables / "new.parquet"),
+    ):
+        for name, verdict in (("new.csv", "pass"), ("old.csv", "fail")):
+            told = json.loads(invoke("quality", tables / name, *asked, "--json").stdout)
+            checks = {check["name"]: check["verdict"] for check in told["checks"] if check["column"] == "at"}
+            assert checks["fresh"] == verdict
+            assert told["columns"]["at"]["kind"] == "time"
+            assert set(checks.values()) - {checks["fresh"]} <= {"pass"}
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (("quality", "now.csv", "--time", "plan", "--fresh", "1"), "'plan' is no column of moments"),
         (("drift", "nope.parquet", "now.csv"), "nope.parquet"),
         (("drift", "before.parquet", "nope.csv"), "nope.csv"),
         (("quality", "nope.csv"), "nope.csv"),

@@ -54,6 +54,25 @@ def test_a_column_that_is_not_there_is_named_with_the_nearest(answers):
     assert done.exit_code == 2 and "no column 'v11'" in done.output and "did you mean 'v1'" in done.output
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--against", "y"), "'y' is named for two things"),
+        (("--against", "v1"), "'v1' is named for two things"),
+        (("--score", "p", "--against", "v2", "--against-score", "p"), "'p' is named for two things"),
+        (("--against", "v2", "--against-score", "p"), "give --score and --against too"),
+        (("--score", "p", "--against-score", "q"), "give --score and --against too"),
+        (("--score", "word"), "a word is no number"),
+        (("--score", "p", "--against", "v2", "--against-score", "word"), "a word is no number"),
+    ],
+)
+def test_columns_that_do_not_fit_together_are_refused_in_words(answers, more, said):
+    path, frame = answers
+    frame.assign(word="high", q=frame["p"]).to_csv(path, index=False)
+    done = run("performance", path, "--label", "y", "--prediction", "v1", *more)
+    assert done.exit_code == 2 and said in done.output
+
+
 def test_causes_are_ranked_in_words_and_drawn(tmp_path):
     for name, frame in zip(
         ("may", "june"), drop_world("income stops", rows=1500, rng=np.random.default_rng(0)), strict=True

@@ -154,3 +154,12 @@ def test_a_broken_file_is_refused(tmp_path):
     (tmp_path / "t.parquet").write_bytes(b"PAR1 no")
     with pytest.raises(Misuse, match="cannot be read"):
         columns_of(tmp_path / "t.parquet")
+
+
+def test_whole_numbers_of_any_length_are_numbers_as_far_as_there_are_such():
+    long = int("1" * 31)
+    column = columns_of(pd.DataFrame({"x": pd.Series([long, -long, None, 2], dtype=object)})).read("x")
+    assert column.kind == "number"
+    assert column.numbers.tolist() == pytest.approx([float(long), -float(long), np.nan, 2.0], nan_ok=True)
+    column = columns_of(pd.DataFrame({"x": pd.Series([10**400, 2], dtype=object)})).read("x")
+    assert (column.kind, column.rows) == ("text", 2)

@@ -11,9 +11,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pandas._libs.parsers import STR_NA_VALUES
 
-from workbench.data import CountCube
+from workbench.data import CountCube, Profile, ScoreCube
 from workbench.data.count_scans import count_sql
+from workbench.data.csv_files import MISSING
 from workbench.errors import Misuse
 
 CASES = st.lists(
@@ -169,3 +171,36 @@ def test_a_file_that_is_none_is_refused(tmp_path):
     for path, said in ((tmp_path / "d.parquet", "could not be counted"), (tmp_path / "e.csv", "no file")):
         with pytest.raises(Misuse, match=said):
             CountCube.read(path, ["race"], label="y", prediction="p")
+
+
+def test_the_file_that_is_named_is_counted_and_no_other_that_the_name_matches(tmp_path):
+    for name, cases in (("l[1]", 3), ("l1", 5)):
+        frame = pd.DataFrame({"race": "a", "y": [1] * cases, "p": 1, "s": 0.5})
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+        frame.to_parquet(tmp_path / f"{name}.parquet")
+    for kind in ("csv", "parquet"):
+        path = tmp_path / f"l[1].{kind}"
+        assert CountCube.read(path, ["race"], label="y", prediction="p").total == 3
+        assert ScoreCube.read(path, ["race"], score="s", label="y").total == 3
+
+
+def test_a_csv_file_has_the_same_missing_values_whoever_reads_it(tmp_path):
+    assert set(MISSING) == STR_NA_VALUES  # what pandas takes for missing
+    words = sorted(MISSING)
+    lines = [f'"{word}",1,1' for word in words]
+    (tmp_path / "d.CSV").write_text("race,y,p\n" + "\n".join([*lines, "b,0,1", "missing,1,0"]))
+    cube = CountCube.read(tmp_path / "d.CSV", ["race"], label="y", prediction="p")
+    assert {group: sum(cell) for (group,), cell in cube.cells.items()} == {"b": 1, "missing": 1, "unknown": len(words)}
+    race = Profile.scan(tmp_path / "d.CSV").columns["race"]
+    assert (race.nulls, race.counts) == (len(words), {"b": 1, "missing": 1})
+
+
+def test_a_csv_file_whose_columns_are_all_texts_has_its_first_line_for_a_header(tmp_path):
+    (tmp_path / "d.csv").write_text("race,y,p\n")
+    with pytest.raises(Misuse, match="no row"):
+        CountCube.read(tmp_path / "d.csv", ["race"], label="y", prediction="p")
+    with pytest.raises(Misuse, match=r"no column 'sex'\s.*race, y, p"):
+        CountCube.read(tmp_path / "d.csv", ["sex"], label="y", prediction="p")
+    (tmp_path / "d.csv").write_text("")
+    with pytest.raises(Misuse, match=r"d\.csv is empty"):
+        CountCube.read(tmp_path / "d.csv", ["race"], label="y", prediction="p")

@@ -7,11 +7,11 @@ from workbench.data import read_table
 from workbench.errors import Misuse
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("suffix", [".csv", ".CSV", ".parquet", ".PARQUET"])
 def test_a_table_is_read(tmp_path, suffix):
     path = tmp_path / f"t{suffix}"
     frame = pd.DataFrame({"x": [1, 2], "y": ["a", "b"]})
-    frame.to_csv(path, index=False) if suffix == ".csv" else frame.to_parquet(path)
+    frame.to_csv(path, index=False) if suffix.lower() == ".csv" else frame.to_parquet(path)
     pd.testing.assert_frame_equal(read_table(path), frame)
 
 
@@ -21,6 +21,7 @@ def test_a_table_is_read(tmp_path, suffix):
         ("t.xls", b"", "no table that can be read"),
         ("t.csv", b"", "cannot be read"),
         ("t.csv", b"x,y\n", "has no rows"),
+        ("t.csv", b"x\n" + b"9" * 401, "cannot be read"),
         ("t.parquet", b"nonsense", "cannot be read"),
     ],
 )

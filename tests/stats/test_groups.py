@@ -82,6 +82,20 @@ def test_small_tables_are_tested_against_all_tables_with_their_margins():
     assert homogeneity(yes, seen, np.random.default_rng(0)) == pytest.approx(further / sum(chances), abs=0.02)
 
 
+@pytest.mark.parametrize(
+    ("yes", "seen", "expected"),
+    [
+        ([3, 0], [10**9, 10**9], 0.25),  # a rare outcome: three tosses of a coin
+        ([10**9, 10**9 - 3], [10**9, 10**9], 0.25),
+        ([2, 10**8], [3, 10**9], stats.binom(3, 0.1).sf(1)),  # a small group
+        ([0, 9 * 10**8], [3, 10**9], stats.binom(3, 0.9).cdf(0)),
+    ],
+)
+def test_a_billion_cases_are_tested_too(yes, seen, expected):
+    assert homogeneity(yes, seen, np.random.default_rng(0)) == pytest.approx(expected, abs=0.02)
+    assert homogeneity(yes[::-1], seen[::-1], np.random.default_rng(0)) == pytest.approx(expected, abs=0.02)
+
+
 def test_nothing_speaks_against_equality_where_there_is_one_group_or_one_outcome():
     rng = np.random.default_rng(0)
     assert homogeneity([3], [9], rng) == 1.0

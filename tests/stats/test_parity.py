@@ -1,6 +1,7 @@
 """Errors and places by group against statsmodels and plain counts."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
@@ -48,9 +49,33 @@ def test_a_blind_order_is_found_unequal_no_oftener_than_said():
     assert found <= 35
 
 
+def test_equal_scores_share_their_places_whatever_the_order_of_the_rows():
+    rng = np.random.default_rng(0)
+    group, score = np.repeat(["a", "b"], [30, 20]), rng.integers(0, 4, 50)
+    found = ranking_parity(group, score, top=17)
+    for _ in range(5):
+        order = rng.permutation(50)
+        for one, other in zip(found, ranking_parity(group[order], score[order], top=17), strict=True):
+            assert (one.of_top, one.exposure, one.p_value) == pytest.approx(
+                (other.of_top, other.exposure, other.p_value)
+            )
+    broken = [ranking_parity(group, score + rng.random(50) / 2, top=17)[0] for _ in range(3000)]
+    assert found[0].of_top == pytest.approx(np.mean([each.of_top for each in broken]), abs=0.005)
+    assert found[0].exposure == pytest.approx(np.mean([each.exposure for each in broken]), abs=0.005)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+def test_those_whose_group_is_missing_are_a_group_of_their_own(missing):
+    group = pd.Series(["a", missing, "a", missing], dtype=object)
+    assert [each.group for each in regression_parity(group, [1, 2, 3, 4], [1, 2, 3, 5]).groups] == ["a", "unknown"]
+    assert [each.group for each in ranking_parity(group, [1, 2, 3, 4], top=2)] == ["a", "unknown"]
+
+
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="must fit"):
         ranking_parity(["a"], [1.0], top=2)
+    with pytest.raises(ValueError, match="a score is missing"):
+        ranking_parity(["a", "b"], [1.0, np.nan], top=1)
     with pytest.raises(ValueError, match="must fit"):
         regression_parity(["a"], [1.0, 2.0], [1.0, 2.0])
     with pytest.raises(ValueError, match="no finite number"):

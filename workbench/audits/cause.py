@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy import linalg
 
+from workbench.audits.answers import named, numeric, refuse_other_terms
 from workbench.audits.broken import Broken
 from workbench.audits.encoding import encoded, left_out
 from workbench.audits.onset import Timeline
@@ -115,7 +116,8 @@ def audit_cause(
         certainty: Probability from which the drop counts as shown, in (0.5, 1).
 
     Raises:
-        Misuse: A column is missing, a label or a prediction is, a set is too small, or no column is left.
+        Misuse: A column is missing, a label or a prediction is, or these are in different terms; a set is too
+            small, or no column is left.
     """
     names = _features(before, now, label, prediction, time, features)
     measure, was, loss = _losses(before, now, label, prediction)
@@ -181,9 +183,11 @@ def _losses(before: pd.DataFrame, now: pd.DataFrame, label: str, prediction: str
     numbers = kind_of(before[label].to_numpy()) == "numbers"
     sides = [(frame[label].to_numpy(), frame[prediction].to_numpy()) for frame in (before, now)]
     if numbers:
-        was, loss = (np.abs(truth.astype(float) - answer.astype(float)) for truth, answer in sides)
+        was, loss = (np.abs(numeric(truth, "label") - numeric(answer, "prediction")) for truth, answer in sides)
         return "mean absolute error", was, loss
-    was, loss = ((truth != answer).astype(float) for truth, answer in sides)
+    for truth, answer in sides:
+        refuse_other_terms(truth, answer, "prediction")
+    was, loss = ((named(truth) != named(answer)).astype(float) for truth, answer in sides)
     return "accuracy", was, loss
 
 

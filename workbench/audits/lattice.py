@@ -2,8 +2,8 @@
 
 A single attribute's group is set beside everybody else. A crossed group is set beside the others of
 each wider group that it lies in, and the least difference counts: so women of colour are listed where
-they fare worse than other women *and* than other people of colour, not where one attribute explains
-it. P-values are corrected over the whole lattice, which searches many groups; what is found is ordered
+they fare worse (or better) than other women *and* than other people of colour, not where one attribute
+explains it. P-values are corrected over the whole lattice, which searches many groups; what is found is ordered
 by the difference that is sure, the end of the interval nearest to none.
 
 >>> cells = {("f",): (40, 10, 40, 10), ("m",): (40, 10, 10, 40)}  # tn, fp, fn, tp

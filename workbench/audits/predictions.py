@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from workbench.audits.answers import named, present, refuse_other_terms
 from workbench.audits.calibration import CalibrationAudit, audit_calibration
 from workbench.audits.verdict import CERTAINTY, Estimate, Verdict, more_cases, verdict_of
 from workbench.errors import Misuse
@@ -73,26 +74,27 @@ def audit_predictions(
         certainty: Probability from which a thing counts as shown, in (0.5, 1).
 
     Raises:
-        Misuse: The lengths differ, there is no case, a value is missing, there are too many labels, or a
-            score is no probability or has labels that are not 0 and 1.
+        Misuse: The lengths differ, there is no case, a value is missing, answers are in other terms than the
+            labels, there are too many labels, or a score is no probability or has labels that are not 0 and 1.
     """
-    truth, answer = _values(label, "label"), _values(prediction, "prediction")
+    truth, answer = present(label, "label"), present(prediction, "prediction")
     if len(truth) != len(answer) or not len(truth):
         raise Misuse(f"there are {len(truth)} labels and {len(answer)} predictions; each case needs both")
     if kind_of(truth) == "numbers":
         if score is not None:
             raise Misuse("a score was given, but the labels are numbers", hint="leave the score out")
         return _numbers(truth, answer, certainty)
+    refuse_other_terms(truth, answer, "prediction")
     return _classes(truth, answer, score, rng, certainty)
 
 
 def _classes(
     truth: np.ndarray, answer: np.ndarray, score: npt.ArrayLike | None, rng: np.random.Generator, certainty: float
 ) -> PredictionAudit:
-    names = sorted({*_named(truth), *_named(answer)})
+    names = sorted({*named(truth), *named(answer)})
     if len(names) > MOST_LABELS:
         raise Misuse(f"there are {len(names)} labels; up to {MOST_LABELS} can be told apart", hint="name the label")
-    told_truth, told_answer = _named(truth), _named(answer)
+    told_truth, told_answer = named(truth), named(answer)
     right, n = told_truth == told_answer, len(truth)
     tables = {each: exact.confusion(told_truth == each, told_answer == each) for each in names}
     by_label = {
@@ -176,21 +178,3 @@ def _missing(verdict: Verdict, more: int | None) -> str:
     if verdict != "not enough evidence":
         return "."
     return f". About {more:,} more cases would tell." if more else ". The two cannot be told apart."
-
-
-def _values(given: npt.ArrayLike, name: str) -> np.ndarray:
-    import pandas as pd
-
-    values = np.asarray(given)
-    if values.ndim != 1 or pd.isna(values).any():
-        raise Misuse(f"a {name} is missing", hint="leave out the cases whose label has not arrived yet")
-    return values
-
-
-def _named(values: np.ndarray) -> np.ndarray:
-    """Labels as texts; 1, 1.0 and true are one label."""
-    if values.dtype == bool:
-        values = values.astype(int)
-    if values.dtype.kind == "f" and (values == np.floor(values)).all():
-        values = values.astype(np.int64)
-    return values.astype(str)

@@ -40,7 +40,7 @@ class ThresholdRule:
     aim: Aim
     thresholds: Mapping[tuple[str, ...], float]  # by group, in [0, 1]; above 1: nobody
     worth: float  # mean worth of an answer; by default the accuracy
-    cost: float  # worth lost against the best common threshold
+    cost: float  # worth lost against the best common threshold of the same groups
     selected: float  # share of all cases that get a yes
     gap: float  # highest less lowest of the rate that the aim makes equal
 
@@ -53,7 +53,8 @@ class ThresholdTable:
     groups: tuple[tuple[str, ...], ...]
     thresholds: npt.NDArray[np.float64]  # rising from 0; the last is above every score
     counts: npt.NDArray[np.int64]  # by group, threshold, label and prediction
-    rules: Mapping[Aim, ThresholdRule]  # over the groups that are large enough
+    # over the groups that are large enough; equal opportunity over those of them that have a true yes
+    rules: Mapping[Aim, ThresholdRule]
     sentence: str
 
     def rates(self, metric: str) -> npt.NDArray[np.float64]:
@@ -165,16 +166,21 @@ def explore(
     sizes = counts[:, 0].sum(axis=(1, 2))
     if not sizes.sum():
         raise Misuse("no case has a label", hint="give labelled cases; before labels arrive, see audits.label_free")
-    kept = (sizes >= least_share * sizes.sum()) & (counts[:, 0, 1].sum(axis=1) > 0)
-    kept &= np.array([UNKNOWN not in group for group in cube.groups])
-    groups = [group for group, is_kept in zip(cube.groups, kept, strict=True) if is_kept]
+    kept = (sizes >= least_share * sizes.sum()) & np.array([UNKNOWN not in group for group in cube.groups])
+    with_yes = kept & (counts[:, 0, 1].sum(axis=1) > 0)  # opportunity is that of the true yeses
     edges = np.arange(cube.bins + 1) / cube.bins
     rules: dict[Aim, ThresholdRule] = {}
-    for aim in AIMS if groups else ():
-        found = best_rule(counts[kept], aim, worth=worth, capacity=capacity, tolerance=tolerance)
-        cost = rules["common"].worth - found.gain if rules else 0.0
-        own = dict(zip(groups, edges[found.edges].tolist(), strict=True))
-        rules[aim] = ThresholdRule(aim, own, found.gain, cost, found.selected, found.gap)
+    for aim in AIMS:
+        among = with_yes if aim == "equal_opportunity" else kept
+        if not among.any():
+            continue
+        groups = [group for group, is_among in zip(cube.groups, among, strict=True) if is_among]
+        best, common = (
+            best_rule(counts[among], each, worth=worth, capacity=capacity, tolerance=tolerance)
+            for each in (aim, AIMS[0])
+        )
+        own = dict(zip(groups, edges[best.edges].tolist(), strict=True))
+        rules[aim] = ThresholdRule(aim, own, best.gain, common.gain - best.gain, best.selected, best.gap)
     return ThresholdTable(cube.attributes, cube.groups, edges, counts, rules, _sentence(rules, worth is ACCURACY))
 
 
@@ -197,8 +203,12 @@ def _sentence(rules: Mapping[Aim, ThresholdRule], accuracy: bool) -> str:
     if not rules:
         return "No group is large enough to choose a threshold for."
     threshold = next(iter(rules["common"].thresholds.values()))
-    told = [f"right in {rules[aim].worth:.1%}" if accuracy else f"worth {rules[aim].worth:.4g}" for aim in AIMS]
+    told = {aim: f"right in {r.worth:.1%}" if accuracy else f"worth {r.worth:.4g}" for aim, r in rules.items()}
+    equal = rules.get("equal_opportunity")
+    opportunity = "is undefined" if equal is None else f"is {told['equal_opportunity']}"
+    if without := sorted(set(rules["common"].thresholds) - set(equal.thresholds if equal else ())):
+        opportunity += f", without {'; '.join(', '.join(group) for group in without)}, where nobody had a true yes"
     return (
-        f"One threshold of {threshold:g} for all is {told[0]}; equal selection is {told[1]}, "
-        f"equal opportunity is {told[2]}."
+        f"One threshold of {threshold:g} for all is {told['common']}; equal selection is {told['equal_selection']}, "
+        f"equal opportunity {opportunity}."
     )

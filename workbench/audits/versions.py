@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from workbench.audits.answers import named, present, refuse_other_terms
 from workbench.audits.predictions import kind_of
 from workbench.audits.verdict import CERTAINTY, Verdict, more_cases, verdict_of
 from workbench.errors import Misuse
@@ -70,15 +71,19 @@ def compare_versions(
         certainty: Probability from which a thing counts as shown, in (0.5, 1).
 
     Raises:
-        Misuse: The lengths differ, there are fewer than two cases, a score is no probability, or there is no
-            such metric.
+        Misuse: The lengths differ, there are fewer than two cases, a value is missing, answers are in other
+            terms than the labels, a score is no probability, or there is no such metric.
     """
-    truth, old, new = (np.asarray(values) for values in (label, champion, challenger))
+    truth = present(label, "label")
+    old, new = present(champion, f"prediction of {names[0]}"), present(challenger, f"prediction of {names[1]}")
     if not len(truth) == len(old) == len(new) or len(truth) < 2:
         raise Misuse(
             f"there are {len(truth)} labels, {len(old)} answers of {names[0]} and {len(new)} of {names[1]}",
             hint="both must answer the same cases, two at least",
         )
+    if kind_of(truth) == "classes":
+        for answers, name in zip((old, new), names, strict=True):
+            refuse_other_terms(truth, answers, f"prediction of {name}")
     try:
         gains, discordant = _gains(truth, old, new, scores, rng)
     except ValueError as error:
@@ -143,7 +148,7 @@ def _gains(
     if kind_of(truth) == "numbers":
         before, after = old.astype(float) - truth, new.astype(float) - truth
         return {"mae": paired.mean_gain(abs(before), abs(after)), "mse": paired.mean_gain(before**2, after**2)}, None
-    was, now = old == truth, new == truth
+    was, now = named(old) == named(truth), named(new) == named(truth)
     wins, losses = int((now & ~was).sum()), int((was & ~now).sum())
     gains = {"accuracy": paired.accuracy_gain(wins, losses, len(truth))}
     if all(set(np.unique(values)) <= {0, 1} for values in (truth, old, new)):

@@ -26,6 +26,7 @@ from workbench.errors import Misuse
 
 Kind = Literal["integer", "number", "truth", "time", "text"]
 BATCH = 500_000  # rows of a stream at a time
+BEYOND = 10**300  # whole numbers that no float holds, and some that one does
 PANDAS = {"i": "integer", "u": "integer", "f": "number", "b": "truth"}  # numpy's letters for what is read as it lies
 
 
@@ -80,7 +81,7 @@ def columns_of(source: Any) -> Columns:
     """
     if isinstance(source, str | Path):
         path = Path(source)
-        return _parquet(path) if path.suffix == ".parquet" and path.is_file() else _pandas(read_table(path))
+        return _parquet(path) if path.suffix.lower() == ".parquet" and path.is_file() else _pandas(read_table(path))
     if type(source).__module__.partition(".")[0] == "pandas" and hasattr(source, "columns"):
         return _pandas(source)
     if hasattr(source, "collect_schema") and hasattr(source, "collect") and not hasattr(source, "to_arrow"):
@@ -149,6 +150,14 @@ def as_numbers(values: Values, kind: str) -> tuple[npt.NDArray[np.float64], int]
     return numbers, int((np.isnan(numbers) & texts.notna().to_numpy()).sum())
 
 
+def as_moments(values: Values) -> Values:
+    """Texts that are all moments as these; any others as they are."""
+    if values.numbers is not None:
+        return values
+    seconds, strange = as_numbers(values, "time")
+    return values if strange else Values("time", values.rows, seconds)
+
+
 def as_texts(values: Values) -> tuple[Any, ...]:
     """Numbers spelled as texts; texts as they are."""
     import pyarrow as pa
@@ -179,8 +188,10 @@ def _from_pandas(column: Any) -> Values:
             return Values("time" if kind == "M" else "number", len(column), numbers)
     try:
         return from_arrow(pa.array(column, from_pandas=True))
-    except pa.ArrowException:  # an object column of several types
+    except (pa.ArrowException, OverflowError):  # an object column of several types, or of whole numbers beyond 64 bits
         missing = column.isna()
+        if all(isinstance(value, int) and abs(value) < BEYOND for value in column[~missing]):
+            return Values("number", len(column), column.to_numpy(float, na_value=np.nan))
         return from_arrow(pa.array([None if none else str(value) for value, none in zip(column, missing, strict=True)]))
 
 

@@ -13,13 +13,18 @@ GROUP BY 1, 2, 3
 from __future__ import annotations
 
 import difflib
+import glob
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from workbench.data.csv_files import MISSING, refuse_bytes
 from workbench.data.digests import digest_file
 from workbench.data.statements import quoted
 from workbench.errors import Misuse
+
+if TYPE_CHECKING:
+    import duckdb
 
 PARQUET, TEXT = {".parquet", ".pq"}, {".csv", ".tsv", ".txt", ".gz"}
 CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -86,17 +91,13 @@ def counted(source: Any, groups: Sequence[str], numbers: Sequence[str], *, bins:
     try:
         if isinstance(source, str | Path):
             con = duckdb.connect(config=CONFIG)
-            path = Path(source)
-            relation: Any = (
-                con.read_parquet(str(path))
-                if path.suffix.lower() in PARQUET
-                else con.read_csv(str(path), sample_size=-1)
-            )
+            relation: Any = _opened(con, Path(source))
             _refuse_absent([*groups, *numbers], relation.columns)
         else:
             relation = source
         kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
-        if texts := [name for name in numbers if kinds[name] == "VARCHAR"]:
+        texts = [name for name in numbers if kinds[name] == "VARCHAR"]
+        if texts and relation.limit(1).fetchall():  # what has no row is read as texts
             raise Misuse(f"the column {texts[0]!r} holds texts; it must hold numbers", hint="1: yes, 0: no")
         values = [f"CAST({quoted(name)} AS DOUBLE)" for name in numbers]
         if bins:
@@ -111,6 +112,19 @@ def counted(source: Any, groups: Sequence[str], numbers: Sequence[str], *, bins:
         if con is not None:
             con.close()
     return rows
+
+
+def _opened(con: duckdb.DuckDBPyConnection, path: Path) -> duckdb.DuckDBPyRelation:
+    """The file's rows; CSV is read as `tables.read_table` reads it: a header, and the same words for what is missing.
+
+    Raises:
+        Misuse: It is empty, or no text in UTF-8.
+    """
+    literal = glob.escape(str(path))  # DuckDB would read l1.csv for l[1].csv
+    if path.suffix.lower() in PARQUET:
+        return con.read_parquet(literal)
+    refuse_bytes(path)
+    return con.read_csv(literal, sample_size=-1, header=True, na_values=list(MISSING))
 
 
 def _statement(table: str, groups: Sequence[str], numbers: Any) -> str:

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     import duckdb
 
 SEPARATORS = ",;\t|"
+# what stands for a missing value wherever a file is audited, by DuckDB and by pandas: what pandas takes for one
+MISSING = (
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+    *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+)
 WIDE = (b"\xff\xfe", b"\xfe\xff")  # how a UTF-16 file begins
 
 
@@ -37,7 +42,7 @@ def open_csv(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     Raises:
         Misuse: The file is empty, no UTF-8, has lines of different lengths, or a column's name twice.
     """
-    _refuse_bytes(path)
+    refuse_bytes(path)
     with told(con):
         found = con.read_csv(glob.escape(str(path)), sample_size=-1)
         _refuse_header(path, found.columns)
@@ -63,7 +68,7 @@ def refuse_twins(names: Sequence[str]) -> None:
             raise Misuse(f"there are {names.count(name)} columns {name!r}", hint="rename or drop all but one of them")
 
 
-def _refuse_bytes(path: Path) -> None:
+def refuse_bytes(path: Path) -> None:
     """Refuse what holds no text in UTF-8, as far as a look at it tells.
 
     Raises:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.data.columns import Columns, Values, as_numbers, as_texts, joined, tables_of
+from workbench.data.columns import Columns, Values, as_moments, as_numbers, as_texts, joined, tables_of
 from workbench.data.counting import (
     CODES,
     FIRST,
@@ -164,7 +164,14 @@ class Profile:
 
     @classmethod
     def scan(
-        cls, table: Any, *, like: Profile | None = None, source: str = "", strict: bool = True, every: bool = False
+        cls,
+        table: Any,
+        *,
+        like: Profile | None = None,
+        source: str = "",
+        strict: bool = True,
+        every: bool = False,
+        moments: Collection[str] = (),
     ) -> Profile:
         """Count every column once.
 
@@ -176,6 +183,7 @@ class Profile:
             strict: Refuse what the reference's columns cannot hold; else such values, and a whole column
                 that is missing, count as nulls.
             every: Count the columns that the reference does not have too, on scales of their own.
+            moments: Columns whose texts are moments, as those of a CSV file; one that has another text stays texts.
 
         Raises:
             Misuse: The table cannot be read; or, where strict, a column of the reference is missing, or
@@ -185,7 +193,7 @@ class Profile:
         columns, kinds = ({}, {}) if like is None else (dict(like.columns), dict(like.schema))
         for part in tables_of(table):
             more = [name for name in part.names if name not in columns] if every or like is None else []
-            found = _scanned(part, [*columns, *more], columns, kinds, strict)
+            found = _scanned(part, [*columns, *more], columns, kinds, strict, moments)
             # the next batch of a stream is counted on the scales of the first
             columns, kinds = dict(found.columns) | columns, dict(found.schema) | kinds
             total = found if total is None else total + found
@@ -258,7 +266,12 @@ class Profile:
 
 
 def _scanned(
-    table: Columns, names: list[str], like: Mapping[str, ColumnProfile], kinds: Mapping[str, str], strict: bool
+    table: Columns,
+    names: list[str],
+    like: Mapping[str, ColumnProfile],
+    kinds: Mapping[str, str],
+    strict: bool,
+    moments: Collection[str],
 ) -> Profile:
     """These columns of a table, counted as those of the same name in `like`.
 
@@ -271,6 +284,8 @@ def _scanned(
 
     def count(name: str) -> tuple[ColumnProfile, str]:
         values = table.read(name) if name not in missing else Values("number", table.rows, np.full(table.rows, np.nan))
+        if name in moments and not isinstance(like.get(name), Categories):
+            values = as_moments(values)
         return _column(name, values, like.get(name), kinds.get(name) or values.kind, strict)
 
     threads = min(4, os.cpu_count() or 1) if table.rows >= MANY_ROWS else 1

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workbench.data.csv_files import MISSING
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
@@ -22,11 +23,14 @@ def read_table(path: Path) -> pd.DataFrame:
     import pandas as pd
     import pyarrow as pa
 
-    if path.suffix not in {".csv", ".parquet"}:
+    kind = path.suffix.lower()
+    if kind not in {".csv", ".parquet"}:
         raise Misuse(f"{path} is no table that can be read", hint="give a .csv or a .parquet file")
     try:
-        frame: pd.DataFrame = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
-    except (OSError, ValueError, pa.ArrowException) as error:
+        frame: pd.DataFrame = (
+            pd.read_csv(path, na_values=MISSING, keep_default_na=False) if kind == ".csv" else pd.read_parquet(path)
+        )
+    except (OSError, ValueError, OverflowError, pa.ArrowException) as error:  # overflow: a number of 400 digits
         raise Misuse(f"{path} cannot be read: {error}", hint="give the path of a CSV or Parquet file") from error
     if frame.empty:
         raise Misuse(f"{path} has no rows", hint="give a file with a header line and rows")
@@ -42,8 +46,10 @@ def columns_of(frame: pd.DataFrame, names: Sequence[str], *, where: str) -> pd.D
         where: What the frame is called, for the error.
 
     Raises:
-        Misuse: There is no column of a name.
+        Misuse: There is no column of a name, or one is named twice.
     """
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise Misuse(f"the column {twice[0]!r} is named for two things", hint="name it for one of them")
     for name in names:
         if name not in frame.columns:
             near = difflib.get_close_matches(name, map(str, frame.columns), n=1)

@@ -34,6 +34,7 @@ SMALLEST, LARGEST = 0.05, 100.0  # spreads (k): as they are, and in sizes of a g
 CENTRES = 49  # grid of the centre, at each spread
 REACH = 6.0  # posterior standard deviations that the grid of the centre covers to either side
 COCHRAN = 5.0  # smallest expected count for which the chi-squared distribution is used
+BILLION = 10**9  # cases, from which numpy draws no table with given margins
 TABLES = 4000  # random tables where it is not
 
 
@@ -110,7 +111,8 @@ def homogeneity(yes: npt.ArrayLike, seen: npt.ArrayLike, rng: np.random.Generato
 
     Pearson's chi-squared statistic, against its chi-squared distribution where every expected count
     is 5 or more, else against random tables with the same margins (an exact test, up to the number
-    of tables). With fewer than two groups, or one outcome only, nothing speaks against equality: 1.
+    of tables; of a billion cases or more they are drawn with replacement, which changes nothing that
+    could be told). With fewer than two groups, or one outcome only, nothing speaks against equality: 1.
 
     Raises:
         ValueError: A count is negative, or `yes` exceeds `seen`.
@@ -127,11 +129,22 @@ def homogeneity(yes: npt.ArrayLike, seen: npt.ArrayLike, rng: np.random.Generato
     share = total / cases_all
     if cases.min() * min(share, 1.0 - share) >= COCHRAN:
         return float(special.chdtrc(len(hits) - 1, observed))
-    tables = rng.multivariate_hypergeometric(
-        cases.astype(np.int64), int(total), size=TABLES, method="marginals" if cases_all > 1e4 else "count"
-    )
-    further = int((_pearson(tables.astype(float), cases) >= observed * (1.0 - 1e-9)).sum())
+    tables = _tables(cases.astype(np.int64), int(total), rng).astype(float)
+    further = int((_pearson(tables, cases) >= observed * (1.0 - 1e-9)).sum())
     return (further + 1) / (TABLES + 1)
+
+
+def _tables(cases: Counts, total: int, rng: np.random.Generator) -> Counts:
+    """Cases of one outcome by group in random tables, one row a table."""
+    everybody = int(cases.sum())
+    if everybody < BILLION:
+        return rng.multivariate_hypergeometric(
+            cases, total, size=TABLES, method="marginals" if everybody > 1e4 else "count"
+        )
+    rarer = min(total, everybody - total)
+    if rarer <= everybody // 1000:  # so few that it is nothing that nobody is drawn twice
+        return rng.multinomial(rarer, cases / everybody, size=TABLES)
+    return rng.binomial(cases, total / everybody, size=(TABLES, len(cases)))  # the small groups are the few
 
 
 def _counted(yes: npt.ArrayLike, seen: npt.ArrayLike) -> tuple[Floats, Floats]:

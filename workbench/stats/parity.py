@@ -1,7 +1,8 @@
 """Parity of models that answer with a number or an order: errors by group, and places by group.
 
 A regression is unfair to a group whose values it guesses too low, or guesses worse; a ranking, to a
-group that gets less of the attention than its share of the candidates. Both start from sums by group.
+group that gets less of the attention than its share of the candidates. Both start from sums by group; those whose
+group is missing are one of their own, "unknown".
 
 >>> found = regression_parity(["a", "a", "b", "b"], [1.0, 3.0, 2.0, 4.0], [2.0, 4.0, 2.0, 2.0])
 >>> [(each.group, each.bias.value, each.mean_absolute_error) for each in found.groups]
@@ -21,6 +22,8 @@ from scipy import special
 from workbench.stats.classification import Estimate
 from workbench.stats.contrasts import contrast
 from workbench.stats.groups import Floats
+
+UNKNOWN = "unknown"  # the group of those whose group is missing
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def regression_parity(group: npt.ArrayLike, true: npt.ArrayLike, predicted: npt.
     Source:
         Welch (1951), Biometrika 38, 330-336.
     """
-    names, place = np.unique(np.asarray(group, dtype=str), return_inverse=True)
+    names, place = np.unique(_texts(group), return_inverse=True)
     guess = np.asarray(predicted, dtype=float)
     truth = np.asarray(true, dtype=float)
     if not len(place) or not place.shape == guess.shape == truth.shape:
@@ -93,7 +96,10 @@ def regression_parity(group: npt.ArrayLike, true: npt.ArrayLike, predicted: npt.
 
 
 def ranking_parity(group: npt.ArrayLike, score: npt.ArrayLike, *, top: int) -> list[GroupPlaces]:
-    """Places by group when the highest score comes first; equal scores keep their order.
+    """Places by group when the highest score comes first; equal scores share their places.
+
+    A group's share of the first places is that of all orders of equal scores, on average; its p-value is at
+    the whole number of places nearest to it.
 
     Args:
         group: One a candidate.
@@ -101,23 +107,27 @@ def ranking_parity(group: npt.ArrayLike, score: npt.ArrayLike, *, top: int) -> l
         top: The first places, from 1 to the number of candidates.
 
     Raises:
-        ValueError: The lengths differ, or `top` is out of its range.
+        ValueError: The lengths differ, a score is missing, or `top` is out of its range.
 
     Source:
         Singh & Joachims (2018), KDD, on exposure.
     """
-    names, place = np.unique(np.asarray(group, dtype=str), return_inverse=True)
+    names, place = np.unique(_texts(group), return_inverse=True)
     scores = np.asarray(score, dtype=float)
     total = len(scores)
     if place.shape != scores.shape or not 1 <= top <= total:
         raise ValueError(f"there are {len(place)} groups, {total} scores, and {top} first places; they must fit")
-    order = np.argsort(-scores, kind="stable")
-    attention = np.empty(total)
-    attention[order] = 1.0 / np.log2(np.arange(total) + 2.0)
+    if np.isnan(scores).any():
+        raise ValueError("a score is missing; who has none has no place")
+    _, tier, equal = np.unique(-scores, return_inverse=True, return_counts=True)
+    after = np.cumsum(equal)
+    before = after - equal
+    attention = np.concatenate([[0.0], np.cumsum(1.0 / np.log2(np.arange(total) + 2.0))])
     n = np.bincount(place)
-    first = np.bincount(place[order[:top]], minlength=len(names))
-    seen = np.bincount(place, attention) / attention.sum()
-    p_values = contrast(first, n, top - first, total - n).p_value
+    first = np.bincount(place, (np.clip(top - before, 0, equal) / equal)[tier])
+    seen = np.bincount(place, ((attention[after] - attention[before]) / equal)[tier]) / attention[-1]
+    whole = np.rint(first)
+    p_values = contrast(whole, n, top - whole, total - n).p_value
     return [
         GroupPlaces(
             group=name,
@@ -130,6 +140,13 @@ def ranking_parity(group: npt.ArrayLike, score: npt.ArrayLike, *, top: int) -> l
         )
         for i, name in enumerate(names.tolist())
     ]
+
+
+def _texts(group: npt.ArrayLike) -> npt.NDArray[np.str_]:
+    import pandas as pd
+
+    values = np.asarray(group, dtype=object)
+    return np.where(pd.isna(values), UNKNOWN, values).astype(str)
 
 
 def _welch(n: Floats, mean: Floats, squares: Floats) -> float | None:

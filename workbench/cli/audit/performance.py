@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from workbench.cli.options import json_option, print_json, print_table
+from workbench.errors import Misuse
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,18 +48,21 @@ def performance(
     """
     import numpy as np
 
+    from workbench.audits.answers import numeric
     from workbench.audits.predictions import audit_predictions
     from workbench.audits.versions import compare_versions
     from workbench.data.tables import columns_of, read_table
 
+    if against_score and not (score and against):
+        raise Misuse("--against-score has nothing to be compared with", hint="give --score and --against too")
     names = [name for name in (label, prediction, score, against, against_score) if name]
     frame = columns_of(read_table(data), names, where=str(data))
     truth, answer = frame[label].to_numpy(), frame[prediction].to_numpy()
-    chance = frame[score].to_numpy(dtype=float) if score else None
+    chance = numeric(frame[score], score) if score else None
     audit = audit_predictions(truth, answer, chance, rng=np.random.default_rng(SEED))
     comparison = None
     if against:
-        both = (chance, frame[against_score].to_numpy(dtype=float)) if chance is not None and against_score else None
+        both = (chance, numeric(frame[against_score], against_score)) if chance is not None and against_score else None
         comparison = compare_versions(
             truth,
             answer,

@@ -67,13 +67,17 @@ def quality(
     from datetime import UTC, datetime
 
     from workbench.audits import audit_quality
-    from workbench.audits.expectations import expected
+    from workbench.audits.expectations import Expectations, expected
     from workbench.cli.audit.references import read_text, reference_profile, write_page
     from workbench.data import Profile, Repeats, digest_file
 
-    before = None if reference is None else reference_profile(reference, workspace)
+    stated = None if expect is None else read_text(expect)
+    if time is None and stated is not None:
+        time = Expectations.from_json(stated).time
+    moments = () if time is None else (time,)
+    before = None if reference is None else reference_profile(reference, workspace, moments=moments)
     rules = expected(
-        None if expect is None else read_text(expect),
+        stated,
         before,
         keys=keys,
         time=time,
@@ -85,7 +89,7 @@ def quality(
     if expectations:
         click.echo(rules.as_json())
         return
-    profile = Profile.scan(data, like=before, source=digest_file(data), strict=False, every=True)
+    profile = Profile.scan(data, like=before, source=digest_file(data), strict=False, every=True, moments=moments)
     repeats = Repeats.scan(data, keys=rules.keys)
     audit = audit_quality(profile, rules, repeats=repeats, now=datetime.now(UTC))
     if html is not None:

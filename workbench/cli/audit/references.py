@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,13 @@ if TYPE_CHECKING:
 VERSION = re.compile(r"([^/\s]+)/(\d+)")
 
 
-def reference_profile(named: str, workspace: Path | None) -> Profile:
+def reference_profile(named: str, workspace: Path | None, *, moments: Sequence[str] = ()) -> Profile:
     """The profile of a table, of a .json file, or of the training data of MODEL/VERSION.
+
+    Args:
+        named: Path, or MODEL/VERSION.
+        workspace: Where the version is registered.
+        moments: Columns of a table whose texts are moments.
 
     Raises:
         Misuse: There is none.
@@ -35,7 +41,7 @@ def reference_profile(named: str, workspace: Path | None) -> Profile:
                 f"{named} has no profile of its training data", hint="register it with record.model(profile=…)"
             )
         return found
-    return Profile.scan(path, source=digest_file(path))
+    return Profile.scan(path, source=digest_file(path), moments=moments)
 
 
 def read_text(path: Path) -> str:
