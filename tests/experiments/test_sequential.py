@@ -5,12 +5,15 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import special
 
 from workbench.data.moments import Measure, MomentCube
 from workbench.errors import Misuse
 from workbench.experiments.sequential import Look, check, daily_looks
 from workbench.experiments.stopping import parse_rule
+from workbench.stats.crossing import crossing
 from workbench.stats.effects import effect_posterior
+from workbench.stats.group_sequential import obrien_fleming_spending
 
 OBF = parse_rule("obrien-fleming:5")
 FUTILE = parse_rule("obrien-fleming:5, futility:0.8")
@@ -170,4 +173,29 @@ def test_only_the_planned_days_are_looked_at():
     counted = cube(rows(), day="day")
     every = daily_looks(counted, "x", control="a", arm="b")
     planned = daily_looks(counted, "x", control="a", arm="b", on=parse_rule("pocock:4").look_days(14))
-    assert planned == (every[3], every[6], every[10])
+    assert [look._replace(number=None) for look in planned] == [every[k]._replace(number=None) for k in (3, 6, 10)]
+    assert [look.number for look in planned] == [1, 2, 3]
+
+
+def test_a_look_that_could_not_be_taken_keeps_its_place_in_the_plan():
+    first = pd.DataFrame({"day": 1, "arm": ["a", "b"] * 50, "x": 0.0})  # nobody bought on the first day
+    later = pd.concat([first, *(rows(seed).assign(day=seed) for seed in (2, 3, 4))])
+    rule = parse_rule("obrien-fleming:4")
+    found = daily_looks(cube(later, day="day"), "x", control="a", arm="b", on=rule.look_days(4))
+    assert [(look.day, look.number) for look in found] == [("2", 2), ("3", 3), ("4", 4)]
+
+
+def test_after_a_skipped_look_the_plan_still_ends_and_spends_all_its_error():
+    rule, taken = parse_rule("obrien-fleming:4"), looks(0.1, 0.1, 0.1, 0.1)
+    late = [look._replace(number=k) for k, look in enumerate(taken, 1)][1:]
+    found = check(rule, late)
+    assert found.decision == "no difference shown" and [step.number for step in found.steps] == [2, 3, 4]
+    assert "The plan ends with look 4 of 4 (d4)" in found.sentence and found.as_json()["look"] == 4
+    bounds = rule.boundaries([look.error for look in late], numbers=[2, 3, 4])
+    assert sum(crossing(bounds).above) == pytest.approx(0.025, abs=1e-9)
+    assert -np.diff([step.better_from / step.error for step in found.steps]).min() > 0
+    assert special.ndtr(-bounds.upper[0]) == pytest.approx(0.025 * obrien_fleming_spending(0.025)(0.5), rel=1e-6)
+    with pytest.raises(Misuse, match="planned 4"):
+        check(rule, [late[-1]._replace(number=5)])
+    with pytest.raises(Misuse, match="numbered"):
+        check(rule, [late[0], late[1]._replace(number=2)])

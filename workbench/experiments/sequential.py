@@ -46,6 +46,7 @@ class Look(NamedTuple):
     estimate: float  # treated less control, or that over the control's mean
     error: float  # its standard error
     known: float | None = None  # units behind it, as far as they count for a difference; None: from the error
+    number: int | None = None  # which of the planned looks it is, from 1; None: the one after the look before
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Step:
     worse_from: float  # ... worse; infinite: never, where the rule is one-sided
     futile_until: float | None  # the difference up to which going on is not worth it
     decision: Decision
+    number: int  # of the planned look
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class SequentialResult:
 
     def _told(self) -> str:
         planned = f" of {self.rule.ends_at}" if self.rule.ends_at else ""
-        where = f"look {self.at + 1}{planned} ({self.steps[self.at].day})"
+        where = f"look {self.steps[self.at].number}{planned} ({self.steps[self.at].day})"
         told = {
             "better": f"Stopped at {where}: {self.arm} is better.",
             "worse": f"Stopped at {where}: {self.arm} is worse.",
@@ -122,7 +124,7 @@ class SequentialResult:
             "arm": self.arm,
             "decision": self.decision,
             "day": self.steps[self.at].day,
-            "look": self.at + 1,
+            "look": self.steps[self.at].number,
             "scale": self.scale,
             "plain": self.plain,
             "estimate": self.estimate,
@@ -159,7 +161,8 @@ def check(
 
     Args:
         rule: As it was agreed beforehand.
-        looks: In order, each over all units until its day; only those that the rule planned.
+        looks: In order, each over all units until its day; only those that the rule planned. One that
+            could not be taken is left out, and those after it keep their numbers.
         arm: What the treated arm is called.
         better: Which way is good.
         scale: Of the differences.
@@ -184,8 +187,11 @@ def check(
     rule, sign = rule.shared(comparisons), 1.0 if better == "higher" else -1.0
     towards = rule if sign > 0 else replace(rule, prior=_mirrored(rule.prior))
     known = [look.known for look in given if look.known is not None]
-    bounds = towards.boundaries([look.error for look in given], known if len(known) == len(given) else None)
-    steps = tuple(_step(rule, bounds, k, look, sign) for k, look in enumerate(given))
+    numbers = _numbers(given)
+    bounds = towards.boundaries([look.error for look in given], known if len(known) == len(given) else None, numbers)
+    steps = tuple(
+        _step(rule, bounds, k, look, number, sign) for k, (look, number) in enumerate(zip(given, numbers, strict=True))
+    )
     at = next((k for k, step in enumerate(steps) if step.decision != "go on"), len(steps) - 1)
     decision = steps[at].decision
     estimate, low, high, level, p = _corrected(towards, bounds.until(at + 1), given[: at + 1], sign)
@@ -219,7 +225,7 @@ def daily_looks(
         arm: The other one.
         scale: Whether differences are in the measure's unit or over the control's mean (delta method).
         on: The days that are looked at, the cube's first counted as 1 (`StoppingRule.look_days`); all
-            by default.
+            by default. A look's number is its day's place among them.
         compare: In place of the means: a cube's estimate and error, for metrics that need more.
 
     Raises:
@@ -230,8 +236,9 @@ def daily_looks(
     if days == ("",):
         raise Misuse("the cube has no days", hint="scan with day=COLUMN")
     looks = []
-    for last in range(1, len(days) + 1):
-        if on is not None and last not in on:
+    asked = range(1, len(days) + 1) if on is None else sorted(set(on))
+    for number, last in enumerate(asked, start=1):
+        if not 1 <= last <= len(days):
             continue
         until = cube.only(lambda cell, kept=frozenset(days[:last]): cell.day in kept)  # type: ignore[misc]
         if not {control, arm} <= set(until.arms):
@@ -239,20 +246,28 @@ def daily_looks(
         a, b = until.sample(measure, control), until.sample(measure, arm)
         if min(a.error, b.error) > 0:
             estimate, error = compare(until) if compare else _difference(a.mean, a.error, b.mean, b.error, scale)
-            looks.append(Look(days[last - 1], estimate, error, 1 / (1 / a.n + 1 / b.n)))
+            looks.append(Look(days[last - 1], estimate, error, 1 / (1 / a.n + 1 / b.n), number))
     if not looks:
         raise Misuse(f"{control!r} and {arm!r} can be compared on no day; the cube has the arms {list(cube.arms)}")
     return tuple(looks)
 
 
-def _step(rule: StoppingRule, bounds: Boundaries, k: int, look: Look, sign: float) -> Step:
+def _numbers(looks: Sequence[Look]) -> tuple[int, ...]:
+    """Which of the planned looks each is."""
+    numbers: list[int] = []
+    for look in looks:
+        numbers.append((numbers[-1] if numbers else 0) + 1 if look.number is None else look.number)
+    return tuple(numbers)
+
+
+def _step(rule: StoppingRule, bounds: Boundaries, k: int, look: Look, number: int, sign: float) -> Step:
     z = sign * look.estimate / look.error
     decision: Decision = "go on"
     if z >= bounds.upper[k]:
         decision = "better"
     elif z <= bounds.lower[k]:
         decision = "worse"
-    elif rule.ends_at == k + 1:
+    elif rule.ends_at == number:
         decision = "no difference shown"
     elif z <= bounds.floor[k]:
         decision = "not worth going on"
@@ -265,6 +280,7 @@ def _step(rule: StoppingRule, bounds: Boundaries, k: int, look: Look, sign: floa
         sign * bounds.lower[k] * look.error,
         futile,
         decision,
+        number,
     )
 
 
