@@ -5,12 +5,17 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import special, stats
 
 from workbench.data.moments import Measure, MomentCube
 from workbench.errors import Misuse
-from workbench.experiments.sequential import Look, check, daily_looks
+from workbench.experiments.sequential import Look, check, daily_looks, look_at
 from workbench.experiments.stopping import parse_rule
+from workbench.stats.crossing import crossing
 from workbench.stats.effects import effect_posterior
+from workbench.stats.group_sequential import obrien_fleming_spending
+from workbench.stats.moments import Sample
+from workbench.stats.twins import welch
 
 OBF = parse_rule("obrien-fleming:5")
 FUTILE = parse_rule("obrien-fleming:5, futility:0.8")
@@ -170,4 +175,136 @@ def test_only_the_planned_days_are_looked_at():
     counted = cube(rows(), day="day")
     every = daily_looks(counted, "x", control="a", arm="b")
     planned = daily_looks(counted, "x", control="a", arm="b", on=parse_rule("pocock:4").look_days(14))
-    assert planned == (every[3], every[6], every[10])
+    assert [look._replace(number=None) for look in planned] == [every[k]._replace(number=None) for k in (3, 6, 10)]
+    assert [look.number for look in planned] == [1, 2, 3]
+
+
+def test_a_look_that_could_not_be_taken_keeps_its_place_in_the_plan():
+    first = pd.DataFrame({"day": 1, "arm": ["a", "b"] * 50, "x": 0.0})  # nobody bought on the first day
+    later = pd.concat([first, *(rows(seed).assign(day=seed) for seed in (2, 3, 4))])
+    rule = parse_rule("obrien-fleming:4")
+    found = daily_looks(cube(later, day="day"), "x", control="a", arm="b", on=rule.look_days(4))
+    assert [(look.day, look.number) for look in found] == [("2", 2), ("3", 3), ("4", 4)]
+
+
+def test_after_a_skipped_look_the_plan_still_ends_and_spends_all_its_error():
+    rule, taken = parse_rule("obrien-fleming:4"), looks(0.1, 0.1, 0.1, 0.1)
+    late = [look._replace(number=k) for k, look in enumerate(taken, 1)][1:]
+    found = check(rule, late)
+    assert found.decision == "no difference shown" and [step.number for step in found.steps] == [2, 3, 4]
+    assert "The plan ends with look 4 of 4 (d4)" in found.sentence and found.as_json()["look"] == 4
+    bounds = rule.boundaries([look.error for look in late], numbers=[2, 3, 4])
+    assert sum(crossing(bounds).above) == pytest.approx(0.025, abs=1e-9)
+    assert -np.diff([step.better_from / step.error for step in found.steps]).min() > 0
+    assert special.ndtr(-bounds.upper[0]) == pytest.approx(0.025 * obrien_fleming_spending(0.025)(0.5), rel=1e-6)
+    with pytest.raises(Misuse, match="planned 4"):
+        check(rule, [late[-1]._replace(number=5)])
+    with pytest.raises(Misuse, match="numbered"):
+        check(rule, [late[0], late[1]._replace(number=2)])
+
+
+def clustered(sums, sizes):
+    """The sample of clusters with these sums of these many units."""
+    n, mean, count = sizes.sum(), sums.sum() / sizes.sum(), len(sums)
+    variance = count / (count - 1) * ((sums - mean * sizes) ** 2).sum() / n**2
+    return Sample(n=n, mean=mean, m2=variance * n * (n - 1), clusters=count)
+
+
+def shops(rng, count):
+    """An arm of shops that differ more than their customers do."""
+    sizes = rng.poisson(20, count) + 5.0
+    return sizes * rng.normal(10, 1, count) + np.sqrt(sizes) * rng.normal(0, 3, count), sizes
+
+
+@pytest.mark.parametrize("scale", ["absolute", "relative"])
+def test_one_planned_look_at_few_clusters_is_welchs_test(scale):
+    rng = np.random.default_rng(5)
+    frame = rows().assign(
+        shop=lambda f: f["arm"] + rng.integers(0, 4, len(f)).astype(str), day=1, who=range(len(rows()))
+    )
+    counted = cube(frame, day="day", unit="who", cluster="shop")
+    found = check(parse_rule("fixed"), daily_looks(counted, "x", control="a", arm="b", scale=scale), scale=scale)
+    twin = welch(counted.sample("x", "b"), counted.sample("x", "a"))
+    assert twin.df < 7 and found.p == pytest.approx(twin.p, rel=1e-8)
+    if scale == "absolute":
+        assert (found.low, found.high) == pytest.approx((twin.low, twin.high), rel=1e-8)
+
+
+def test_one_cluster_an_arm_is_no_look():
+    frame = rows().assign(
+        shop=lambda f: f["arm"] + np.where(f["day"] > 5, f["day"], 1).astype(str), who=range(len(rows()))
+    )
+    found = daily_looks(cube(frame, day="day", unit="who", cluster="shop"), "x", control="a", arm="b")
+    assert [look.day for look in found] == ["6", "7", "8", "9", "10", "11"]
+
+
+def shown(rule, seen, scale="absolute"):
+    """Whether a difference is shown; what comes nowhere near the usual 1.96 is shown by no rule of 5 %."""
+    if max(abs(look.estimate) / min(look.error, look.error_at(0.0)) for look in seen) < 1.9:
+        return False
+    return check(rule, seen, scale=scale).decision in {"better", "worse"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("clusters", [3, 5, 10, 40])
+@pytest.mark.parametrize("rule", ["fixed", "pocock:3"])
+def test_few_clusters_keep_the_error(rule, clusters):
+    rng, agreed, wrong, runs = np.random.default_rng(1), parse_rule(rule), 0, 3000
+    for _ in range(runs):
+        arms = [shops(rng, clusters * agreed.ends_at) for _ in range(2)]
+        until = [clusters * (k + 1) for k in range(agreed.ends_at)]
+        seen = [look_at(str(c), *(clustered(sums[:c], sizes[:c]) for sums, sizes in arms)) for c in until]
+        wrong += shown(agreed, seen)
+    assert wrong / runs <= 0.06
+
+
+def few_events(rng, scale, share=0.05, units=100):
+    """Four looks at arms whose units buy equally seldom."""
+    bought = rng.binomial(units, share, (2, 4)).cumsum(axis=1)
+    seen = []
+    for k in range(4):
+        n = units * (k + 1.0)
+        a, b = (Sample(n=n, mean=x / n, m2=x * (1 - x / n)) for x in bought[:, k])
+        if min(a.error, b.error) > 0:
+            seen.append(look_at(str(k), a, b, scale)._replace(number=k + 1))
+    return seen
+
+
+@pytest.mark.slow
+def test_relative_looks_at_few_events_keep_the_error():
+    rng, rule = np.random.default_rng(2), parse_rule("pocock:4")
+    found = [shown(rule, few_events(rng, "relative"), scale="relative") for _ in range(3000)]
+    assert sum(found) / len(found) <= 0.06
+
+
+def test_the_scale_on_which_a_difference_is_told_decides_nothing():
+    rng, rule, stops = np.random.default_rng(4), parse_rule("pocock:4"), 0
+    for share in [0.04] * 30:
+        state = rng.bit_generator.state
+        plain = check(rule, few_events(rng, "absolute", share), scale="absolute")
+        rng.bit_generator.state = state
+        told = check(rule, few_events(rng, "relative", share), scale="relative")
+        assert (told.decision, told.at) == (plain.decision, plain.at) and told.p == pytest.approx(plain.p)
+        for step, other in zip(told.steps, plain.steps, strict=True):  # bounds lie where the decision changes
+            assert (step.estimate >= step.better_from) == (other.estimate >= other.better_from)
+            assert (step.estimate <= step.worse_from) == (other.estimate <= other.worse_from)
+        assert (told.low > 0, told.high < 0) == (plain.low > 0, plain.high < 0)
+        assert told.low <= told.estimate <= told.high
+        stops += told.stopped is not None
+    assert stops > 10
+
+
+def test_the_end_towards_nothing_of_a_relative_interval_is_fiellers():
+    control, arm = Sample(400, 1.0, 400.0), Sample(400, 1.8, 700.0)
+    found = check(parse_rule("fixed"), [look_at("d", control, arm, "relative")], scale="relative")
+    gap = arm.mean - (1 + found.low) * control.mean
+    reach = stats.t.ppf(0.975, welch(arm, control).df)
+    assert gap == pytest.approx(reach * np.hypot(arm.error, (1 + found.low) * control.error), rel=1e-8)
+    assert found.estimate == pytest.approx(0.8) and found.high > 0.8
+
+
+def test_a_rule_of_belief_takes_few_clusters_for_a_wider_error():
+    rule = parse_rule("chance:0.95, prior:normal(0, 0.1)")
+    sure, unsure = (check(rule, [Look("d", 0.2, 0.08, df=df)]) for df in (np.inf, 4.0))
+    assert sure.decision == "better" and unsure.decision == "go on"
+    assert unsure.steps[0].error == pytest.approx(0.08 * stats.t.ppf(stats.norm.cdf(1.96), 4) / 1.96)

@@ -192,7 +192,7 @@ class Opened:
             return ()
         bounds, stop = self._bounds(self.cube, planned, arm, scale)
         days = []
-        for day, value, error, _ in looks:
+        for day, value, error, *_ in looks:
             low, high = bounds.get(day, (None, None))
             days.append(Day(day, value, value - Z * error, value + Z * error, low, high, stopped=day == stop))
         return tuple(days)

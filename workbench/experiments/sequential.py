@@ -6,6 +6,10 @@ Rules:
 - where looking has bent the estimate, the corrected one stands in the sentence: median-unbiased for
   rules of error, the posterior's mean for rules of belief with a prior, and for always-valid rules
   the interval that holds at all looks;
+- a difference is judged by its error where there is none: on the relative scale that is the absolute
+  difference's z, so that the scale it is told on decides nothing, however few the events; a rule that
+  believes something of a scale judges by the estimate's error on it;
+- where few clusters or units stand behind an error, boundaries are those of Student's t;
 - an effect is treated arm less control; with `better="lower"` a fall is what is hoped for.
 
 >>> from workbench.experiments.stopping import parse_rule
@@ -31,11 +35,15 @@ from workbench.experiments import words
 from workbench.experiments.stopping import BELIEF, StoppingRule
 from workbench.stats.always_valid import always_valid
 from workbench.stats.comparison import Better
-from workbench.stats.crossing import Boundaries
+from workbench.stats.crossing import Boundaries, zero_of_increasing
 from workbench.stats.effects import Component, EffectPrior, Scale, effect_posterior
 from workbench.stats.group_sequential import corrected
+from workbench.stats.moments import Sample
 from workbench.stats.sample_ratio import SampleRatio
+from workbench.stats.student import as_t, as_z
+from workbench.stats.twins import relative_change, welch
 
+USUAL = 1.96  # standard deviations at which a rule of belief takes a t's error for a normal's
 Decision = Literal["go on", "better", "worse", "not worth going on", "no difference shown"]
 
 
@@ -44,8 +52,37 @@ class Look(NamedTuple):
 
     day: str
     estimate: float  # treated less control, or that over the control's mean
-    error: float  # its standard error
+    error: float  # its standard error, at the estimate
     known: float | None = None  # units behind it, as far as they count for a difference; None: from the error
+    number: int | None = None  # which of the planned looks it is, from 1; None: the one after the look before
+    df: float = np.inf  # degrees of freedom of the error; infinite: normal
+    base_error: float = 0.0  # of a relative estimate: the control mean's error, as a share of the mean
+
+    @property
+    def z(self) -> float:
+        """How far from nothing, on the normal's scale."""
+        return as_z(self.estimate / self.error_at(0.0), self.df)
+
+    def error_at(self, effect: float) -> float:
+        """The estimate's error if the effect were this one; a relative one's grows with the effect.
+
+        Source:
+            Fieller (1954), Journal of the Royal Statistical Society B 16, 175-185.
+        """
+        more = (1 + effect) ** 2 - (1 + self.estimate) ** 2
+        return float(np.sqrt(max(self.error**2 + self.base_error**2 * more, 0.0)))
+
+    def effect(self, drift: float) -> float:
+        """Under which effect the look's z is expected to be this: none at 0, the estimate at its own z.
+
+        Between the two by Fieller's theorem; beyond them, where it may know no end, with the error there.
+        """
+        z = self.z
+        t = as_t(z - drift, self.df)
+        if self.base_error and min(0.0, z) < drift < max(0.0, z):
+            ends = sorted((0.0, self.estimate))
+            return zero_of_increasing(lambda r: (r - self.estimate) / self.error_at(r) + t, *ends)
+        return self.estimate - t * (self.error if drift * z > 0 else self.error_at(0.0))
 
 
 @dataclass(frozen=True)
@@ -59,6 +96,7 @@ class Step:
     worse_from: float  # ... worse; infinite: never, where the rule is one-sided
     futile_until: float | None  # the difference up to which going on is not worth it
     decision: Decision
+    number: int  # of the planned look
 
 
 @dataclass(frozen=True)
@@ -94,7 +132,7 @@ class SequentialResult:
 
     def _told(self) -> str:
         planned = f" of {self.rule.ends_at}" if self.rule.ends_at else ""
-        where = f"look {self.at + 1}{planned} ({self.steps[self.at].day})"
+        where = f"look {self.steps[self.at].number}{planned} ({self.steps[self.at].day})"
         told = {
             "better": f"Stopped at {where}: {self.arm} is better.",
             "worse": f"Stopped at {where}: {self.arm} is worse.",
@@ -122,7 +160,7 @@ class SequentialResult:
             "arm": self.arm,
             "decision": self.decision,
             "day": self.steps[self.at].day,
-            "look": self.at + 1,
+            "look": self.steps[self.at].number,
             "scale": self.scale,
             "plain": self.plain,
             "estimate": self.estimate,
@@ -159,7 +197,8 @@ def check(
 
     Args:
         rule: As it was agreed beforehand.
-        looks: In order, each over all units until its day; only those that the rule planned.
+        looks: In order, each over all units until its day; only those that the rule planned. One that
+            could not be taken is left out, and those after it keep their numbers.
         arm: What the treated arm is called.
         better: Which way is good.
         scale: Of the differences.
@@ -174,23 +213,29 @@ def check(
     if not given:
         raise Misuse("there is no look", hint="give (day, estimate, error), or daily_looks(cube, …)")
     for look in given:
-        if not (np.isfinite([look.estimate, look.error]).all() and look.error > 0):
+        if not (np.isfinite([look.estimate, look.error]).all() and min(look.error, look.error_at(0.0)) > 0):
             raise Misuse(f"{look} has no estimate with an error above zero")
-    if (rule.prior.components or rule.kind == "loss") and rule.prior.scale != scale:
+    believing = bool(rule.prior.components) or rule.kind == "loss"
+    if believing and rule.prior.scale != scale:
         raise Misuse(
             f"the rule speaks of {rule.prior.scale} differences, the looks are {scale}; the two scales do not mix",
             hint=f"state the rule's scale: prior:{scale} normal(0, 0.02), or prior:{scale} flat",
         )
+    if believing:
+        given = [_as_normal(look) for look in given]
     rule, sign = rule.shared(comparisons), 1.0 if better == "higher" else -1.0
     towards = rule if sign > 0 else replace(rule, prior=_mirrored(rule.prior))
     known = [look.known for look in given if look.known is not None]
-    bounds = towards.boundaries([look.error for look in given], known if len(known) == len(given) else None)
-    steps = tuple(_step(rule, bounds, k, look, sign) for k, look in enumerate(given))
+    numbers = _numbers(given)
+    bounds = towards.boundaries(
+        [look.error_at(0.0) for look in given], known if len(known) == len(given) else None, numbers
+    )
+    steps = tuple(
+        _step(rule, bounds, k, look, number, sign) for k, (look, number) in enumerate(zip(given, numbers, strict=True))
+    )
     at = next((k for k, step in enumerate(steps) if step.decision != "go on"), len(steps) - 1)
     decision = steps[at].decision
     estimate, low, high, level, p = _corrected(towards, bounds.until(at + 1), given[: at + 1], sign)
-    if sign < 0:
-        estimate, low, high = -estimate, -high, -low
     kept = None if decision == "go on" and rule.kind != "always-valid" else p
     plain = given[at].estimate
     return SequentialResult(
@@ -218,8 +263,9 @@ def daily_looks(
         control: The arm that the other is set against.
         arm: The other one.
         scale: Whether differences are in the measure's unit or over the control's mean (delta method).
+            Which one decides nothing: both are as far from nothing.
         on: The days that are looked at, the cube's first counted as 1 (`StoppingRule.look_days`); all
-            by default.
+            by default. A look's number is its day's place among them.
         compare: In place of the means: a cube's estimate and error, for metrics that need more.
 
     Raises:
@@ -230,73 +276,107 @@ def daily_looks(
     if days == ("",):
         raise Misuse("the cube has no days", hint="scan with day=COLUMN")
     looks = []
-    for last in range(1, len(days) + 1):
-        if on is not None and last not in on:
+    asked = range(1, len(days) + 1) if on is None else sorted(set(on))
+    for number, last in enumerate(asked, start=1):
+        if not 1 <= last <= len(days):
             continue
         until = cube.only(lambda cell, kept=frozenset(days[:last]): cell.day in kept)  # type: ignore[misc]
         if not {control, arm} <= set(until.arms):
             continue
         a, b = until.sample(measure, control), until.sample(measure, arm)
-        if min(a.error, b.error) > 0:
-            estimate, error = compare(until) if compare else _difference(a.mean, a.error, b.mean, b.error, scale)
-            looks.append(Look(days[last - 1], estimate, error, 1 / (1 / a.n + 1 / b.n)))
+        if min(a.error, b.error) > 0 and min(a.independent, b.independent) >= 2:
+            look = look_at(days[last - 1], a, b, "absolute" if compare else scale)._replace(number=number)
+            if compare:
+                estimate, error = compare(until)
+                look = look._replace(estimate=estimate, error=error)
+            looks.append(look)
     if not looks:
         raise Misuse(f"{control!r} and {arm!r} can be compared on no day; the cube has the arms {list(cube.arms)}")
     return tuple(looks)
 
 
-def _step(rule: StoppingRule, bounds: Boundaries, k: int, look: Look, sign: float) -> Step:
-    z = sign * look.estimate / look.error
+def look_at(day: str, control: Sample, arm: Sample, scale: Scale = "absolute") -> Look:
+    """The look at two arms of which this is known.
+
+    Args:
+        day: Its name.
+        control: All of the control until then.
+        arm: All of the other arm.
+        scale: Whether the difference is in the measure's unit or over the control's mean (delta method).
+
+    Raises:
+        Misuse: The difference is to be relative to nothing.
+        ValueError: An arm has fewer than two independent units, or neither has spread.
+    """
+    found = welch(arm, control)
+    known = 1 / (1 / control.n + 1 / arm.n)
+    if scale == "absolute":
+        return Look(day, found.effect, found.error, known, df=found.df)
+    if control.mean == 0:
+        raise Misuse("the control's mean is zero; a relative difference needs another", hint="scale='absolute'")
+    change, error = relative_change(arm.mean, arm.error, control.mean, control.error)
+    return Look(day, change, error, known, df=found.df, base_error=control.error / abs(control.mean))
+
+
+def _numbers(looks: Sequence[Look]) -> tuple[int, ...]:
+    """Which of the planned looks each is."""
+    numbers: list[int] = []
+    for look in looks:
+        numbers.append((numbers[-1] if numbers else 0) + 1 if look.number is None else look.number)
+    return tuple(numbers)
+
+
+def _step(rule: StoppingRule, bounds: Boundaries, k: int, look: Look, number: int, sign: float) -> Step:
+    error = look.error_at(0.0)
+    t = sign * look.estimate / error
+    upper, lower, floor = (as_t(bound[k], look.df) for bound in (bounds.upper, bounds.lower, bounds.floor))
     decision: Decision = "go on"
-    if z >= bounds.upper[k]:
+    if t >= upper:
         decision = "better"
-    elif z <= bounds.lower[k]:
+    elif t <= lower:
         decision = "worse"
-    elif rule.ends_at == k + 1:
+    elif rule.ends_at == number:
         decision = "no difference shown"
-    elif z <= bounds.floor[k]:
+    elif t <= floor:
         decision = "not worth going on"
-    futile = None if bounds.futility is None else sign * bounds.futility[k] * look.error
+    futile = None if bounds.futility is None else sign * as_t(bounds.futility[k], look.df) * error
     return Step(
         look.day,
         look.estimate,
         look.error,
-        sign * bounds.upper[k] * look.error,
-        sign * bounds.lower[k] * look.error,
+        sign * upper * error,
+        sign * lower * error,
         futile,
         decision,
+        number,
     )
 
 
 def _corrected(
     rule: StoppingRule, bounds: Boundaries, looks: Sequence[Look], sign: float
 ) -> tuple[float, float, float, float, float | None]:
-    """Estimate, low, high, level and p at the last look, where the good direction is up."""
+    """Estimate, low, high, level and p at the last look; rule and boundaries are of the good direction."""
     level = 1 - (rule.alpha if rule.two_sided else 2 * rule.alpha)
-    estimate, error = sign * looks[-1].estimate, looks[-1].error
+    last, p = looks[-1], None
     if rule.kind in BELIEF and rule.prior.components:
-        posterior = effect_posterior(estimate, error, rule.prior)
-        return posterior.mean, *posterior.interval(level), level, None
-    found = corrected(bounds, estimate, error, level=level)
-    if rule.kind == "always-valid":
-        errors = [look.error for look in looks]
-        held = always_valid([look.estimate for look in looks], errors, scale=rule.mixed(errors[0]), alpha=rule.alpha)
-        half = float(held.high[-1] - held.low[-1]) / 2
-        return found.estimate, estimate - half, estimate + half, level, float(held.p.min())
-    return found.estimate, found.low, found.high, level, None if rule.kind in BELIEF else found.p
+        posterior = effect_posterior(sign * last.estimate, last.error, rule.prior)
+        told = [sign * value for value in (posterior.mean, *posterior.interval(level))]
+    else:
+        z = sign * last.z
+        found = corrected(bounds, z, 1.0, level=level)
+        low, high, p = found.low, found.high, None if rule.kind in BELIEF else found.p
+        if rule.kind == "always-valid":
+            errors = [look.error_at(0.0) for look in looks]
+            seen = [look.z * error for look, error in zip(looks, errors, strict=True)]
+            p = float(always_valid(seen, errors, scale=rule.mixed(errors[0]), alpha=rule.alpha).p.min())
+            low, high = z - bounds.upper[-1], z + bounds.upper[-1]
+        told = [last.effect(sign * drift) for drift in (found.estimate, low, high)]
+    return told[0], min(told[1:]), max(told[1:]), level, p
 
 
-def _difference(a: float, a_error: float, b: float, b_error: float, scale: Scale) -> tuple[float, float]:
-    """The difference of two means and its error; relative by the delta method.
-
-    Raises:
-        Misuse: It is to be relative to nothing.
-    """
-    if scale == "absolute":
-        return b - a, float(np.hypot(a_error, b_error))
-    if a == 0:
-        raise Misuse("the control's mean is zero; a relative difference needs another", hint="scale='absolute'")
-    return b / a - 1, float(np.hypot(b_error / a, b * a_error / a**2))
+def _as_normal(look: Look) -> Look:
+    """The look with a normal error that reaches as far as its own does."""
+    return look._replace(error=look.error * as_t(USUAL, look.df) / USUAL, df=np.inf, base_error=0.0)
 
 
 def _mirrored(prior: EffectPrior) -> EffectPrior:

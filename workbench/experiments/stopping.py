@@ -5,7 +5,8 @@ says at each look how far from nothing a difference must be. Rules of the rules:
 
 - boundaries depend on how much is known at each look, never on what was found;
 - planned looks spend their error by the number of the look, so that nothing need be known of how
-  many units are still to come, and traffic that differs from the plan costs no error;
+  many units are still to come, and traffic that differs from the plan costs no error; a look that was
+  skipped spends nothing, and the next one spends for both;
 - futility is advice: efficacy does not count on its being followed.
 
 >>> rule = parse_rule("obrien-fleming:5, futility:0.8")
@@ -165,41 +166,48 @@ class StoppingRule:
         count = 1 if self.kind == "fixed" else min(self.looks or days, days)
         return tuple(-(-days * k // count) for k in range(1, count + 1))
 
-    def boundaries(self, errors: Sequence[float], known: Sequence[float] | None = None) -> Boundaries:
+    def boundaries(
+        self, errors: Sequence[float], known: Sequence[float] | None = None, numbers: Sequence[int] | None = None
+    ) -> Boundaries:
         """How far from nothing a difference must be at each look so far.
 
         Args:
             errors: Standard error of the difference at each look.
             known: What each look knows, in any unit that adds (units of both arms together); by
                 default one over the squared error.
+            numbers: Which of the planned looks each is, counted from 1; by default none was skipped.
 
         Raises:
-            Misuse: There are more looks than were planned, or a look knows no more than the one before.
+            Misuse: There are more looks than were planned, they are out of order, or a look knows no more
+                than the one before.
         """
-        if self.ends_at is not None and len(errors) > self.ends_at:
+        order = tuple(range(1, len(errors) + 1)) if numbers is None else tuple(numbers)
+        if len(order) != len(errors) or any(b <= a for a, b in zip((0, *order), order, strict=False)):
+            raise Misuse(f"looks are numbered {order}", hint="number the planned looks from 1, each once, in order")
+        if self.ends_at is not None and order[-1:] > (self.ends_at,):
             raise Misuse(
-                f"{len(errors)} looks; {self.text} planned {self.ends_at}",
+                f"{order[-1]} looks; {self.text} planned {self.ends_at}",
                 hint="look on the planned days only (look_days), or plan with always-valid",
             )
         try:
             given = tuple(map(float, known)) if known is not None else information(errors)
             if self.kind in PLANNED:
-                return self._planned(given)
+                return self._planned(given, order)
             parts = [self._alone(error, errors[0]) for error in errors]
             lower = tuple(p.lower[0] if self.two_sided else -np.inf for p in parts)
             return Boundaries(given, tuple(p.upper[0] for p in parts), lower)
         except ValueError as error:
             raise Misuse(str(error), hint="each look needs more data than the one before") from error
 
-    def _planned(self, known: tuple[float, ...]) -> Boundaries:
-        count = self.looks or len(known)
-        plan = [k / count for k in range(1, count + 1)]
+    def _planned(self, known: tuple[float, ...], numbers: tuple[int, ...]) -> Boundaries:
+        plan = [number / (self.looks or numbers[-1]) for number in numbers]
         spend = self._spending(self.alpha / 2 if self.two_sided else self.alpha)
-        made = spending_boundaries(known, self.alpha, spend, two_sided=self.two_sided, plan=plan[: len(known)])
+        made = spending_boundaries(known, self.alpha, spend, two_sided=self.two_sided, plan=plan)
         if self.futility is None:
             return made
         futility = (*_futility(self)[:-1], np.inf)
-        return replace(made, futility=tuple(min(pair) for pair in zip(futility, made.upper, strict=False)))
+        asked = [futility[number - 1] for number in numbers]
+        return replace(made, futility=tuple(min(pair) for pair in zip(asked, made.upper, strict=True)))
 
     def _spending(self, error: float) -> Spending:
         if self.kind == "obrien-fleming":

@@ -32,7 +32,7 @@ def looks(result: SequentialResult) -> pd.DataFrame:
         }
         for k, step in enumerate(result.steps)
     ]
-    table = pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1, name="look"))
+    table = pd.DataFrame(rows, index=pd.Index([step.number for step in result.steps], name="look"))
     return table if any(step.futile_until is not None for step in result.steps) else table.iloc[:, [0, 1, 2, 3, 4, 6]]
 
 
