@@ -175,7 +175,10 @@ def _numbers(truth: np.ndarray, answer: np.ndarray, certainty: float) -> Predict
     more = 0 if verdict != "not enough evidence" else cases_lacking(r2.value, reach, n)
     mae = metrics["mae"]
     ends = "" if mae.low is None else f" [{mae.low:.4g}, {mae.high:.4g}]"
-    sentence = f"Off by {mae.value:.4g}{ends} on average over {n:,} cases; {r2.value:.1%} [{r2.low:.1%}, {r2.high:.1%}] of the variance is explained, by the mean none"
+    sentence = (
+        f"Off by {mae.value:.4g}{ends} on average over {n:,} cases; "
+        f"{r2.value:.1%} [{r2.low:.1%}, {r2.high:.1%}] of the variance is explained, by the mean none"
+    )
     return PredictionAudit("numbers", metrics, {}, None, 0.0, more, verdict, sentence + _missing(verdict, more), n)
 
 

@@ -249,7 +249,11 @@ def brier(label: npt.ArrayLike, probability: npt.ArrayLike) -> Estimate:
 
 
 def _hits(counts: npt.ArrayLike, metric: str) -> tuple[int, int]:
-    """Of the cases that count for a metric, those that raise it and those that lower it."""
+    """Of the cases that count for a metric, those that raise it and those that lower it.
+
+    Raises:
+        ValueError: The metric is unknown, or the counts are no 2 x 2 table.
+    """
     (tn, fp), (fn, tp) = _table(counts).tolist()
     found = {"accuracy": (tn + tp, fp + fn), "precision": (tp, fp), "recall": (tp, fn), "f1": (tp, fp + fn)}
     if metric not in found:
