@@ -266,7 +266,7 @@ def _of_share(share: float, metric: str) -> float:
     return 2.0 * share / (1.0 + share) if metric == "f1" else share
 
 
-def alike(values: Floats) -> bool:
+def alike(values: npt.NDArray[Any]) -> bool:
     """Whether numbers differ by rounding alone, so that they show nothing of a spread.
 
     >>> alike(np.array([0.1 + 0.2, 0.3])), alike(np.array([0.3, 0.31]))

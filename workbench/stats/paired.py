@@ -128,14 +128,14 @@ def metric_gain(counts: npt.ArrayLike, metric: str, rng: np.random.Generator, *,
         raise ValueError(f"a gain needs counts of the shape (2, 2, 2), not empty, and one of {', '.join(METRICS)}")
     total = int(table.sum())
     cells = table.ravel()
-    if table[:, 0, 1].sum() + table[:, 1, 0].sum() < SCARCE:  # a bootstrap would never draw what was not seen
-        drawn = rng.dirichlet(cells + 0.5, size=draws).reshape(-1, 2, 2, 2)
-    else:
-        drawn = rng.multinomial(total, cells / total, size=draws).reshape(-1, 2, 2, 2)
+    scarce = table[:, 0, 1].sum() + table[:, 1, 0].sum() < SCARCE  # a bootstrap never draws what was not seen
+    drawn: npt.NDArray[Any] = (
+        rng.dirichlet(cells + 0.5, size=draws) if scarce else rng.multinomial(total, cells / total, size=draws)
+    )
     value = float(_gains(table[None], metric)[0])
     if np.isnan(value):
         return Gain(None)
-    found = _gains(drawn, metric)
+    found = _gains(drawn.reshape(-1, 2, 2, 2), metric)
     found = found[~np.isnan(found)]
     low, high = np.quantile(found, (0.025, 0.975))
     chance = float((found > 0).mean() + (found == 0).mean() / 2)
