@@ -126,5 +126,5 @@ def test_differences_without_a_spread_leave_the_chance_unknown():
 def test_a_gain_in_f1_by_a_few_answers_is_not_certain():
     label = np.repeat([1, 0], 50)
     old, new = label.copy(), label.copy()
-    old[:2] = 0
+    old[:3] = 0
     assert metric_gain(joint_counts(label, old, new), "f1", np.random.default_rng(0)).chance_above < 0.95
