@@ -198,7 +198,7 @@ def _may_fail(kept: npt.NDArray[np.int64], unknown: npt.NDArray[np.int64], targe
         Manski (2003), Partial Identification of Probability Distributions, for the worst case.
     """
     (refused, chosen), (yes, seen) = unknown.sum(axis=0).tolist(), exact.parts(kept, "selection_rate")
-    lows, highs = yes / (seen + refused), (yes + chosen) / np.maximum(seen + chosen, 1)
+    lows, highs = yes / np.maximum(seen + refused, 1), (yes + chosen) / np.maximum(seen + chosen, 1)
     pairs = (lows[i] / highs[j] for i in range(len(kept)) for j in range(len(kept)) if i != j and highs[j])
     return min(pairs, default=1.0) < target
 
