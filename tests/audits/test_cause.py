@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 
 from workbench.audits.broken import broken_cells
-from workbench.audits.cause import audit_cause
+from workbench.audits.cause import _drop, _judged, audit_cause
 from workbench.audits.performance_json import cause_json
 from workbench.audits.performance_pictures import waterfall
 from workbench.audits.performance_tables import cause_table, segment_table
 from workbench.data.drop_worlds import drop_world
 from workbench.errors import Misuse
+from workbench.stats.attribution import Part
 
 CENSUS = Path("/work/shared/data")
 
@@ -190,3 +191,30 @@ def test_what_cannot_be_judged_is_refused(change, options, message):
     before, now = drop_world("nothing", rows=500, rng=np.random.default_rng(7))
     with pytest.raises(Misuse, match=message):
         audit_cause(before, change(now), label="repaid", prediction="answer", rng=np.random.default_rng(0), **options)
+
+
+def test_ten_rows_without_an_error_are_not_enough_evidence():
+    given = {"label": "y", "prediction": "guess", "rng": np.random.default_rng(0)}
+    right = pd.DataFrame({"x": np.arange(10.0), "y": [0, 1] * 5, "guess": [0, 1] * 5})
+    audit = audit_cause(right, right, **given)
+    assert audit.verdict == "not enough evidence" and audit.drop.low < 0 < audit.drop.high
+    numbers = right.assign(y=np.arange(10) + 0.5, guess=np.arange(10) + 1.5)
+    alike = audit_cause(numbers, numbers, **given)
+    assert alike.verdict == "not enough evidence" and "in each case alike" in alike.sentence
+    many = pd.concat([right] * 100, ignore_index=True)
+    assert audit_cause(many, many, **given).verdict == "pass"
+
+
+@pytest.mark.parametrize("sizes", [(15, 15), (500, 30), (100, 100)])
+@pytest.mark.parametrize("wrong", [0.01, 0.1, 0.5])
+def test_a_drop_that_just_matters_is_judged_in_five_of_a_hundred_samples_at_most(sizes, wrong):
+    rng, verdicts = np.random.default_rng(2), []
+    for _ in range(400):
+        was, loss = (
+            (rng.random(n) < share).astype(float) for n, share in zip(sizes, (wrong, wrong + 0.01), strict=True)
+        )
+        drawn = [rng.binomial(len(side), side.mean(), 400) / len(side) for side in (was, loss)]
+        low, high = np.quantile(drawn[1] - drawn[0], (0.025, 0.975))
+        total = _drop(Part(loss.mean() - was.mean(), low, high, 0.5), was, loss)
+        verdicts.append(_judged(total, 0.01, 0.95, min(sizes))[0])
+    assert verdicts.count("pass") <= 0.072 * 400 and verdicts.count("fail") <= 0.072 * 400  # 0.05 and two errors

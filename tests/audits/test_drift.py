@@ -206,3 +206,19 @@ def test_a_stream_without_drift_raises_no_alarm_however_long_it_is_watched():
 def test_a_stream_without_windows_has_nothing_to_tell():
     watch = watch_drift(REFERENCE, [], rng=np.random.default_rng(0))
     assert (watch.first, watch.audits, dict(watch.changes)) == (None, (), {})
+
+
+def test_a_handful_of_rows_shows_neither_drift_nor_its_absence():
+    reference = Profile.scan(pd.DataFrame({"x": [1.0] * 1000}))
+    for row in (1.0, 500.0):
+        audit = audit_drift(reference, Profile.scan(pd.DataFrame({"x": [row]}), like=reference))
+        assert audit.verdict == "not enough evidence"
+
+
+def test_a_column_that_is_constant_passes_when_many_rows_are():
+    reference = Profile.scan(pd.DataFrame({"x": [1.0] * 1000}))
+    few, many = (
+        audit_drift(reference, Profile.scan(pd.DataFrame({"x": [1.0] * n}), like=reference)) for n in (50, 500)
+    )
+    assert few.verdict == "not enough evidence" and few.columns[0].more_cases > 0
+    assert many.verdict == "pass"

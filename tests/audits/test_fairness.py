@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from workbench.audits import audit_fairness
+from workbench.audits.fairness import _may_fail
 from workbench.audits.tables import distances_table, rates_table
 from workbench.data import CountCube
 from workbench.errors import Misuse
@@ -126,3 +127,32 @@ def test_three_attributes_are_crossed_in_every_way_and_six_or_thousands_of_group
         audited(CountCube(("g",), {(str(number),): (1, 1, 1, 1) for number in range(6000)}))
     with pytest.raises(Misuse, match="up to 5 are crossed"):
         audited(CountCube(tuple("abcdef"), {tuple("abcdef"): (1, 1, 1, 1)}))
+
+
+def test_it_does_not_pass_where_those_of_unknown_group_could_make_it_fail():
+    audit = audited(cube(a=(90, 10), b=(90, 10), unknown=(900, 900)))
+    assert audit.verdict == "not enough evidence"
+    audit = audited(cube(a=(900, 100), b=(900, 100), unknown=(9000, 9000)))
+    assert audit.by[0].disparate_impact.probability > 0.95
+    assert audit.verdict == "not enough evidence" and audit.by[0].more_cases is None
+    assert "could overturn it" in audit.sentence
+    assert audited(cube(a=(9000, 1000), b=(9000, 1000), unknown=(90, 90))).verdict == "pass"
+
+
+def test_it_does_not_pass_where_the_small_groups_together_are_shown_to_fare_worse():
+    small = {f"s{place}": (3, 17) for place in range(10)}
+    audit = audited(cube(a=(900, 100), b=(900, 100), **small))
+    assert audit.verdict == "not enough evidence" and "could overturn it" in audit.sentence
+    alike = {f"s{place}": (18, 2) for place in range(10)}
+    assert audited(cube(a=(900, 100), b=(900, 100), **alike)).verdict == "pass"
+
+
+def test_the_worst_case_is_that_of_every_way_to_divide_the_unknown():
+    kept, unknown = np.array([[[30, 60], [0, 0]], [[20, 50], [0, 0]]]), np.array([[6, 5], [0, 0]])
+    worst = 1.0
+    for refused in range(7):
+        for chosen in range(6):
+            first = (60 + chosen) / (90 + chosen + refused)
+            second = (50 + 5 - chosen) / (70 + 11 - chosen - refused)
+            worst = min(worst, first / second, second / first)
+    assert _may_fail(kept, unknown, worst + 1e-9) and not _may_fail(kept, unknown, worst - 1e-9)

@@ -74,3 +74,11 @@ def test_one_kind_of_label_leaves_figures_undefined_and_is_never_a_pass():
 def test_what_cannot_be_judged_is_refused(label, score, message):
     with pytest.raises(Misuse, match=message):
         audited(label, score)
+
+
+@pytest.mark.parametrize(("label", "score"), [([1, 0], [0.9, 0.1]), ([1, 1, 1], [0.1, 0.2, 0.3]), ([1] * 9, [0.9] * 9)])
+def test_a_handful_of_cases_is_never_a_verdict(label, score):
+    audit = audited(label, score, 0.5)
+    assert audit.verdict == "not enough evidence" and audit.more != 0
+    assert audit.metrics["f1"].low < audit.metrics["f1"].high
+    assert all(found.low is None or found.low < found.high for found in audit.metrics.values())

@@ -7,7 +7,8 @@ from sklearn import metrics as peer
 from workbench.audits.calibration import audit_calibration
 from workbench.audits.performance_json import prediction_json
 from workbench.audits.performance_tables import label_table, metric_table
-from workbench.audits.predictions import audit_predictions, kind_of
+from workbench.audits.predictions import _against_constants, audit_predictions, kind_of
+from workbench.audits.verdict import verdict_of
 from workbench.errors import Misuse
 
 
@@ -89,3 +90,60 @@ def test_probabilities_that_are_off_fail_and_few_cases_leave_it_open():
 def test_what_cannot_be_judged_is_refused(given, message):
     with pytest.raises(Misuse, match=message):
         audited(*given)
+
+
+@pytest.mark.parametrize(("truth", "answer"), [([0, 1], [0, 1]), ([1], [0]), ([0, 1, 0, 1], [1, 0, 1, 0])])
+def test_a_handful_of_cases_is_never_a_verdict(truth, answer):
+    audit = audited(truth, answer)
+    assert audit.verdict == "not enough evidence" and audit.metrics["accuracy"].low < audit.metrics["accuracy"].high
+    assert all(found.value is None or found.low < found.high for by in audit.by_label.values() for found in by.values())
+
+
+def test_numbers_of_a_handful_of_cases_are_no_verdict():
+    audit = audited([0.5, 1.25, 7.0], [0.6, 1.2, 6.8])
+    assert audit.verdict == "not enough evidence" and audit.more == 12
+    assert audited([0.5, 1.25, 7.5], [1.0, 1.75, 8.0]).verdict == "not enough evidence"  # all are off by one half
+
+
+@pytest.mark.parametrize(
+    ("shares", "accuracy", "n"),
+    [([0.8, 0.2], 0.8, 400), ([0.5, 0.5], 0.5, 200), ([1 / 3] * 3, 1 / 3, 300), ([0.8, 0.2], 0.8, 30)],
+)
+def test_answers_as_good_as_the_most_frequent_label_are_judged_in_five_of_a_hundred_samples_at_most(
+    shares, accuracy, n
+):
+    rng = np.random.default_rng(4)
+    verdicts = []
+    for _ in range(600):
+        truth = rng.choice(len(shares), n, p=shares)
+        right = rng.random(n) < accuracy
+        cases = {str(label): int((truth == label).sum()) for label in range(len(shares))}
+        verdicts.append(verdict_of(_against_constants(truth.astype(str), right, cases)[1]))
+    assert verdicts.count("pass") <= 0.07 * 600 and verdicts.count("fail") <= 0.07 * 600  # 0.05 and two errors
+
+
+@pytest.mark.parametrize("drawn", ["normal", "exponential"])
+@pytest.mark.parametrize("n", [15, 30, 60])
+def test_numbers_as_good_as_the_mean_are_judged_in_five_of_a_hundred_samples_at_most(n, drawn):
+    rng = np.random.default_rng(5)
+    verdicts = []
+    for _ in range(600):
+        truth = rng.normal(size=n) if drawn == "normal" else rng.exponential(size=n)
+        verdicts.append(audited(truth, truth + rng.normal(size=n)).verdict)
+    assert verdicts.count("pass") <= 0.07 * 600 and verdicts.count("fail") <= 0.07 * 600
+
+
+@pytest.mark.parametrize(("n", "bins"), [(30, 10), (30, 2), (300, 10)])
+def test_probabilities_that_are_off_by_the_tolerance_are_judged_in_five_of_a_hundred_samples_at_most(n, bins):
+    rng = np.random.default_rng(6)
+    verdicts = []
+    for _ in range(400):
+        chance = 0.1 + 0.8 * rng.beta(2, 2, n)
+        verdicts.append(audit_calibration((rng.random(n) < chance + 0.05).astype(int), chance, bins=bins).verdict)
+    assert verdicts.count("pass") <= 0.05 * 400 and verdicts.count("fail") <= 0.05 * 400
+
+
+def test_two_to_five_cases_say_nothing_of_calibration():
+    for n in range(2, 6):
+        assert audit_calibration([1] * n, [0.3] * n).verdict == "not enough evidence"
+        assert audit_calibration([1] * n, [0.99] * n).verdict == "not enough evidence"

@@ -184,3 +184,31 @@ def test_a_table_for_readers_has_a_row_a_check():
 def test_what_cannot_be_checked_is_refused(call, message):
     with pytest.raises(Misuse, match=message):
         call()
+
+
+def test_values_a_little_beyond_an_end_are_never_a_pass():
+    beyond = np.where(np.arange(1000) < 400, 120.01, np.linspace(20, 110, 1000))
+    rules = Expectations(columns={"age": ColumnRule(high=120, outside=0.05)})
+    (check,) = (
+        each
+        for each in audit_quality(Profile.scan(pd.DataFrame({"age": beyond})), rules).checks
+        if each.name == "range"
+    )
+    assert check.verdict == "not enough evidence" and "between" in check.sentence
+
+
+@pytest.mark.parametrize("capped", [120.0, 120])
+def test_values_at_an_end_are_within_it_even_where_one_is_beyond(capped):
+    ages = np.where(np.arange(1000) < 400, capped, np.arange(1000) % 90)
+    ages[-1] = 140
+    rules = Expectations(columns={"age": ColumnRule(high=120, outside=0.05)})
+    audit = audit_quality(Profile.scan(pd.DataFrame({"age": ages.astype(type(capped))})), rules)
+    (check,) = (each for each in audit.checks if each.name == "range")
+    assert check.verdict == "pass" and check.value == 0.001
+
+
+def test_few_values_near_an_end_do_not_leave_it_open():
+    ages = np.random.default_rng(0).normal(50, 20, 4000)
+    rules = Expectations(columns={"age": ColumnRule(high=90.003, outside=0.1)})
+    audit = audit_quality(Profile.scan(pd.DataFrame({"age": ages})), rules)
+    assert audit.verdict == "pass"

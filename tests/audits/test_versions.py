@@ -57,3 +57,22 @@ def test_numbers_are_compared_by_their_errors():
 def test_what_cannot_be_compared_is_refused(given, options, message):
     with pytest.raises(Misuse, match=message):
         compare_versions(*given, rng=np.random.default_rng(0), **options)
+
+
+def test_three_wins_and_no_loss_are_not_enough_evidence():
+    label, champion = np.zeros(50, int), np.zeros(50, int)
+    champion[:3] = 1
+    found = compare_versions(label, champion, label, rng=np.random.default_rng(0))
+    assert found.verdict == "not enough evidence" and found.mcnemar.p_value == 0.25
+    for metric in ("precision", "recall", "f1"):
+        by = compare_versions(1 - label, 1 - champion, 1 - label, rng=np.random.default_rng(0), decides=metric)
+        assert by.verdict == "not enough evidence"
+
+
+def test_two_cases_off_by_the_same_are_not_enough_evidence():
+    found = compare_versions([0.5, 1.25], [1.5, 2.25], [0.5, 1.25], rng=np.random.default_rng(0))
+    assert found.verdict == "not enough evidence" and "without any spread" in found.sentence
+    same = compare_versions([0.5, 1.25], [1.5, 2.5], [1.5, 2.5], rng=np.random.default_rng(0))
+    assert same.verdict == "not enough evidence" and "[" not in same.sentence
+    apart = compare_versions([0.5, 1.25], [1.5, 2.2501], [0.5, 1.25], rng=np.random.default_rng(0))
+    assert apart.verdict == "not enough evidence" and apart.more == 13

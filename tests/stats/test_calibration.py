@@ -109,3 +109,17 @@ def test_the_squared_error_is_unbiased():
 def test_what_cannot_be_judged_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_labels_that_agree_do_not_show_that_chance_is_away():
+    found = calibration_error(reliability([1, 1, 1, 1], [0.6, 0.6, 0.6, 0.6], bins=1))
+    assert found.low == 0.0 and found.high > 0.5
+    certain = calibration_error(reliability([0] * 50, [0.0] * 50))
+    assert certain.low < certain.high
+
+
+@pytest.mark.parametrize("n", [100, 200])
+def test_honest_probabilities_of_few_cases_seem_off_as_rarely_as_it_says(n):
+    rng = np.random.default_rng(7)
+    lows = [calibration_error(reliability(*honest(rng, n))).low for _ in range(500)]
+    assert np.mean(np.array(lows) > 0) <= 0.05

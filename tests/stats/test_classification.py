@@ -4,9 +4,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binom, binomtest
 from sklearn import metrics as peer
 
-from workbench.stats.classification import auc, brier, confusion, confusion_interval, confusion_metric
+from workbench.stats.classification import (
+    METRICS,
+    auc,
+    brier,
+    confusion,
+    confusion_chance,
+    confusion_interval,
+    confusion_metric,
+    log_loss,
+)
 
 THEIRS = {
     "accuracy": peer.accuracy_score,
@@ -115,3 +125,31 @@ def test_the_brier_score_is_scikit_learns_with_the_interval_of_a_mean():
 def test_what_cannot_be_judged_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("counts", [[[0, 0], [0, 1]], [[1, 0], [0, 1]], [[0, 1], [1, 0]], [[40, 0], [0, 3]]])
+def test_perfect_and_failed_answers_of_few_cases_have_an_interval_with_a_width(metric, counts):
+    if np.isnan(confusion_metric(counts, metric)):
+        return
+    low, high = confusion_interval(counts, metric, np.random.default_rng(0))
+    assert high - low > 0.05
+
+
+def test_an_interval_of_few_cases_is_clopper_and_pearsons():
+    low, high = confusion_interval([[0, 2], [0, 9]], "precision", np.random.default_rng(0))
+    theirs = binomtest(9, 11).proportion_ci(method="exact")
+    assert (low, high) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
+
+
+@pytest.mark.parametrize(("metric", "target"), [("precision", 0.8), ("f1", 0.8)])
+@pytest.mark.parametrize("n", [1, 2, 5, 15, 40, 300])
+def test_at_the_target_a_metric_seems_above_or_below_in_five_of_a_hundred_tables_at_most(metric, target, n):
+    share = target if metric == "precision" else target / (2 - target)
+    chance = np.array([confusion_chance([[0, n - hits], [0, hits]], metric, target) for hits in range(n + 1)])
+    weight = binom.pmf(np.arange(n + 1), n, share)
+    assert weight[chance >= 0.95].sum() <= 0.05 and weight[chance <= 0.05].sum() <= 0.05
+
+
+def test_losses_without_a_spread_have_no_interval():
+    assert brier([1, 0], [0.9, 0.1]).low is None and log_loss([1, 0], [0.9, 0.1]).low is None

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.stats import binom
 from sklearn.metrics import f1_score, roc_auc_score
 from statsmodels.stats.contingency_tables import mcnemar as peer
 
@@ -100,3 +101,30 @@ def test_the_same_answers_gain_nothing():
 def test_what_cannot_be_compared_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(("n", "differ"), [(20, 0.2), (60, 0.1), (100, 0.3), (400, 0.05), (200, 0.2)])
+def test_equal_accuracies_seem_different_in_five_of_a_hundred_samples_at_most(n, differ):
+    apart = np.arange(n + 1)
+    shown = [
+        sum(binom.pmf(w, d, 0.5) for w in range(d + 1) if accuracy_gain(w, d - w, n).chance_above >= 0.95)
+        for d in apart[apart < 3 * n * differ]
+    ]
+    assert binom.pmf(apart[: len(shown)], n, differ) @ shown <= 0.0515  # Jeffreys' prior is right to a thousandth
+
+
+def test_three_wins_to_none_leave_it_open():
+    assert accuracy_gain(3, 0, 100).chance_above == 1 - mcnemar(3, 0).p_value / 2 == 0.875
+    assert accuracy_gain(0, 3, 100).chance_above == 0.125
+
+
+def test_differences_without_a_spread_leave_the_chance_unknown():
+    found = mean_gain([1.0, 2.0], [0.0, 1.0])
+    assert (found.value, found.low, found.high, found.chance_above) == (-1.0, None, None, None)
+
+
+def test_a_gain_in_f1_by_a_few_answers_is_not_certain():
+    label = np.repeat([1, 0], 50)
+    old, new = label.copy(), label.copy()
+    old[:3] = 0
+    assert metric_gain(joint_counts(label, old, new), "f1", np.random.default_rng(0)).chance_above < 0.95

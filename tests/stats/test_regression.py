@@ -53,3 +53,7 @@ def test_what_is_undefined_stays_undefined():
 def test_what_cannot_be_judged_is_refused(truth, guess, message):
     with pytest.raises(ValueError, match=message):
         mae(truth, guess)
+
+
+def test_errors_of_one_size_have_no_interval():
+    assert mae([1.0, 2.0, 5.0], [2.0, 1.0, 6.0]).low is None and rmse([1.0, 2.0, 5.0], [2.0, 1.0, 6.0]).low is None

@@ -87,3 +87,10 @@ def test_a_group_without_cases_has_no_calibration_and_wrong_shapes_are_refused()
         area_under_curve(np.zeros((1, 3, 20)))
     with pytest.raises(ValueError, match="30 bands of 20"):
         calibration(np.zeros((1, 2, 20)), bands=30)
+
+
+def test_a_group_whose_few_labels_agree_is_not_shown_to_be_off():
+    table = np.zeros((1, 2, 20), int)
+    table[0, 1, 11] = 3  # three yes at a score of 0.575
+    excess = calibration(table)[0].excess
+    assert excess.value == pytest.approx(0.425) and excess.low < 0 < excess.high

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy.typing as npt
 
-from workbench.audits.verdict import Estimate, Verdict, more_cases
+from workbench.audits.verdict import HANDFUL, Estimate, Verdict, cases_lacking
 from workbench.errors import Misuse
 from workbench.stats import calibration as exact
 
@@ -59,10 +59,12 @@ def audit_calibration(
     verdict: Verdict = "not enough evidence"
     more: int | None = None
     if found.value is not None and found.low is not None and found.high is not None:
-        verdict = "pass" if found.high < tolerance else "fail" if found.low > tolerance else verdict
+        short = max(0, HANDFUL * len(curve.cases) - n)
+        if not short:
+            verdict = "pass" if found.high < tolerance else "fail" if found.low > tolerance else verdict
         # the square of the error is what has a symmetric interval
-        more = more_cases(found.value**2 - tolerance**2, found.high**2 - found.value**2, n)
-        more = 0 if verdict != "not enough evidence" else more
+        more = cases_lacking(found.value**2 - tolerance**2, found.high**2 - found.value**2, n)
+        more = 0 if verdict != "not enough evidence" else more if more is None else max(more, short)
     estimate = Estimate(found.value, found.low, found.high, target=tolerance, n=n)
     slope = _slope(label, score)
     sentence = _sentence(estimate, plain, slope, verdict, more)

@@ -26,10 +26,10 @@ from workbench.audits.encoding import encoded, left_out
 from workbench.audits.onset import Timeline
 from workbench.audits.predictions import kind_of
 from workbench.audits.segments import SegmentChange, changed_segments
-from workbench.audits.verdict import CERTAINTY, Verdict, more_cases, verdict_of
+from workbench.audits.verdict import CERTAINTY, Verdict, cases_lacking, verdict_of
 from workbench.errors import Misuse
 from workbench.stats.attribution import Attribution, Part, attribute
-from workbench.stats.classification import Z
+from workbench.stats.classification import SCARCE, Z
 from workbench.stats.domain import Column, Tilts, basis, tilts
 from workbench.stats.groups import Floats
 
@@ -134,7 +134,8 @@ def audit_cause(
     parts = attribute(found, was, mended, rng=rng, extra=extra)
     timeline = Timeline.of(now, time)
     matters = tolerance if measure == "accuracy" else tolerance * parts.before
-    verdict, more = _judged(parts.total, matters, certainty, min(len(was), len(loss)))
+    total = _drop(parts.total, was, loss) if measure == "accuracy" else parts.total
+    verdict, more = _judged(total, matters, certainty, min(len(was), len(loss)))
     segments = changed_segments(before, now, kept, was, mended, parts.weights_before, parts.weights_now)
     causes = _causes(parts, players, faults, columns, kept, timeline, mended, segments)
     ends = (1 - parts.before, 1 - parts.now) if measure == "accuracy" else (parts.before, parts.now)
@@ -142,7 +143,7 @@ def audit_cause(
         measure=measure,
         before=ends[0],
         now=ends[1],
-        drop=parts.total,
+        drop=total,
         tolerance=matters,
         causes=causes,
         segments=segments,
@@ -153,7 +154,7 @@ def audit_cause(
         begun=timeline.times[0] if timeline.times else None,
         more=more,
         verdict=verdict,
-        sentence=_sentence(measure, ends, parts, causes, matters, verdict, more),
+        sentence=_sentence(measure, ends, total, parts.overlap, causes, matters, verdict, more),
     )
 
 
@@ -272,28 +273,50 @@ def _moved(name: str, column: Column | None) -> str:
     return f"{name} has moved: its median was {middle[0]:.4g} and is {middle[1]:.4g}"
 
 
+def _drop(total: Part, was: Floats, loss: Floats) -> Part:
+    """The drop in accuracy; where few answers are wrong, or few right, its interval is by Agresti and Caffo.
+
+    A bootstrap of few errors spreads too little, and of none not at all.
+
+    Source:
+        Agresti & Caffo (2000), The American Statistician 54: a success and a failure are added to either side.
+    """
+    if min(min(side.sum(), len(side) - side.sum()) for side in (was, loss)) >= SCARCE:
+        return total
+    sizes = np.array([len(was) + 2.0, len(loss) + 2.0])
+    before, now = (np.array([was.sum(), loss.sum()]) + 1.0) / sizes
+    error = float(np.sqrt((before * (1 - before) / sizes[0]) + (now * (1 - now) / sizes[1])))
+    low, high = max(-1.0, now - before - Z * error), min(1.0, now - before + Z * error)
+    chance = NormalDist().cdf((now - before) / error)
+    return Part(total.value, min(total.value, float(low)), max(total.value, float(high)), chance)
+
+
 def _judged(total: Part, matters: float, certainty: float, n: int) -> tuple[Verdict, int | None]:
-    """Whether the drop is shown to be larger than what matters; a drop is a fail."""
-    error = max((total.high - total.low) / 2 / Z, 1e-12)
-    held = NormalDist().cdf((matters - total.value) / error)
-    verdict = verdict_of(held, certainty)
+    """Whether the drop is shown to be larger than what matters; a drop is a fail, and no spread shows nothing."""
+    error = (total.high - total.low) / 2 / Z
+    if error <= 0:
+        return "not enough evidence", None
+    middle = (total.high + total.low) / 2  # nearer to none than the value, where errors are few
+    held = NormalDist().cdf((matters - middle) / error)
+    verdict = verdict_of(held, certainty, cases=n)
     if verdict != "not enough evidence":
         return verdict, 0
-    return verdict, more_cases(total.value - matters, NormalDist().inv_cdf(certainty) * error, n)
+    return verdict, cases_lacking(total.value - matters, NormalDist().inv_cdf(certainty) * error, n)
 
 
 def _sentence(
     measure: Measure,
     ends: tuple[float, float],
-    parts: Attribution,
+    total: Part,
+    overlap: float,
     causes: Sequence[Cause],
     matters: float,
     verdict: Verdict,
     more: int | None,
 ) -> str:
-    total = parts.total
     told = f"{measure.capitalize()} was {ends[0]:.4g} and is {ends[1]:.4g}, worse by {total.value:.4g} "
-    told = told.replace("worse by -", "better by ") + f"[{total.low:.4g}, {total.high:.4g}]"
+    told = told.replace("worse by -", "better by ")
+    told += f"[{total.low:.4g}, {total.high:.4g}]" if total.low < total.high else "in each case alike"
     if verdict == "pass":
         return f"{told}: no drop of {matters:.3g} or more."
     if verdict == "not enough evidence":
@@ -305,9 +328,7 @@ def _sentence(
         return f"{told}. No single cause is shown."
     first = "; ".join(f"{cause.words} ({cause.value:+.4g})" for cause in shown[:3])
     rare = (
-        " The two sets hardly overlap, so that inputs and relation are told apart badly."
-        if parts.overlap < OVERLAP
-        else ""
+        " The two sets hardly overlap, so that inputs and relation are told apart badly." if overlap < OVERLAP else ""
     )
     return f"{told}. {first[0].upper()}{first[1:]}.{rare}"
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from workbench.audits.verdict import Verdict, worst
+from workbench.audits.verdict import HANDFUL, Verdict, worst
 from workbench.data import ColumnProfile, Histogram, Profile
 from workbench.errors import Misuse
 from workbench.stats import drift as exact
@@ -122,7 +122,8 @@ def audit_drift(reference: Profile, current: Profile, *, large: float = LARGE, a
         )
     found = [_column(name, before, current.columns[name], large) for name, before in reference.columns.items()]
     adjusted = exact.benjamini_hochberg([column.p for column in found])
-    judged = [_judged(column, float(p), large, alpha) for column, p in zip(found, adjusted, strict=True)]
+    rows = min(reference.rows, current.rows)
+    judged = [_judged(column, float(p), large, alpha, rows) for column, p in zip(found, adjusted, strict=True)]
     judged.sort(key=lambda column: (-column.excess, column.p))
     schema = schema_change(reference, current)
     verdict = worst(["fail" if schema.retyped else "pass", *(column.verdict for column in judged)])
@@ -259,8 +260,10 @@ def _series(reference: ColumnProfile, windows: list[ColumnProfile]) -> list[Floa
     return [np.append(found, each.nulls) for found, each in zip(counts, windows, strict=True)]
 
 
-def _judged(column: ColumnDrift, p: float, large: float, alpha: float) -> ColumnDrift:
+def _judged(column: ColumnDrift, p: float, large: float, alpha: float, rows: int) -> ColumnDrift:
     verdict: Verdict = "not enough evidence"
+    if rows < HANDFUL:
+        return replace(column, p=p)
     if column.excess >= large and p <= alpha:
         verdict = "fail"
     elif column.high < large:

@@ -3,7 +3,8 @@
 The verdict rests on disparate impact, the ratio of the lowest selection rate to the highest: it passes
 where a ratio of four fifths or more is shown for every single attribute, and fails where less is shown
 for any attribute or any crossing. Groups of fewer than two in a hundred cases, and cases whose
-group is unknown, are shown but not compared; the sentence says so.
+group is unknown, are shown but not compared; the sentence says so. It does not pass where those of
+unknown group could make it fail, or the small groups together show less.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ def audit_fairness(
     verdicts = [audit.verdict for audit in audits if len(audit.attributes) == 1]
     verdicts += [audit.verdict for audit in audits if len(audit.attributes) > 1 and audit.verdict == "fail"]
     verdict = worst(verdicts)
-    return FairnessAudit(audits, verdict, _sentence(audits, verdict), cube.data_digest, cube.total)
+    return FairnessAudit(audits, verdict, _sentence(audits, verdict, certainty), cube.data_digest, cube.total)
 
 
 def crossings(attributes: tuple[str, ...]) -> list[tuple[str, ...]]:
@@ -167,6 +168,12 @@ def _audited(
         spread = exact.difference_spread(kept, metrics, rng, tolerance=tolerance, draws=draws)
         aggregates[name] = _estimate(spread, tolerance, None, n)
     verdict = verdict_of(impact.probability, certainty)
+    unknown = np.array([UNKNOWN in group for group in groups])
+    small = counts[~(compared | unknown)].sum(axis=0)
+    hidden = verdict == "pass" and (
+        _may_fail(kept, counts[unknown].sum(axis=0), target)
+        or (small.sum() >= least_share * cube.total and _fails(kept, small, rng, target, certainty))
+    )
     more = None
     if verdict == "not enough evidence" and not quick:
         more = exact.more_cases(kept, "selection_rate", rng, target=target, certainty=certainty)
@@ -179,9 +186,31 @@ def _audited(
         same_rates=impact.p_value,
         lowest=names[int(selected.argmin())],
         highest=names[int(selected.argmax())],
-        more_cases=0 if verdict != "not enough evidence" else more,
-        verdict=verdict,
+        more_cases=None if hidden else 0 if verdict != "not enough evidence" else more,
+        verdict="not enough evidence" if hidden else verdict,
     )
+
+
+def _may_fail(kept: npt.NDArray[np.int64], unknown: npt.NDArray[np.int64], target: float) -> bool:
+    """Whether the ratio would be below the target if the cases of unknown group were all of the worst ones.
+
+    Source:
+        Manski (2003), Partial Identification of Probability Distributions, for the worst case.
+    """
+    (refused, chosen), (yes, seen) = unknown.sum(axis=0).tolist(), exact.parts(kept, "selection_rate")
+    lows, highs = yes / np.maximum(seen + refused, 1), (yes + chosen) / np.maximum(seen + chosen, 1)
+    pairs = (lows[i] / highs[j] for i in range(len(kept)) for j in range(len(kept)) if i != j and highs[j])
+    return min(pairs, default=1.0) < target
+
+
+def _fails(
+    kept: npt.NDArray[np.int64], small: npt.NDArray[np.int64], rng: np.random.Generator, target: float, certainty: float
+) -> bool:
+    """Whether the groups too small to compare, taken together, are shown to be below the target."""
+    highest = kept[int(np.nanargmax(exact.rate(kept, "selection_rate")))]
+    beside = rng.spawn(1)[0]  # what is drawn for the other numbers stays the same
+    found = exact.ratio_spread(np.stack([small, highest]), "selection_rate", beside, target=target, draws=QUICK_DRAWS)
+    return verdict_of(found.probability, certainty) == "fail"
 
 
 def _rates(
@@ -206,7 +235,7 @@ def _estimate(spread: exact.Spread, target: float, needed: float | None, n: int)
     return Estimate(spread.value, spread.low, spread.high, spread.probability, target, needed, n)
 
 
-def _sentence(audits: tuple[AttributeAudit, ...], verdict: Verdict) -> str:
+def _sentence(audits: tuple[AttributeAudit, ...], verdict: Verdict, certainty: float) -> str:
     """The verdict, the attribute nearest to or furthest beyond the limit, and who was not compared."""
     singles = [audit for audit in audits if len(audit.attributes) == 1]
     deciding = [audit for audit in singles if audit.verdict == verdict]
@@ -220,6 +249,8 @@ def _sentence(audits: tuple[AttributeAudit, ...], verdict: Verdict) -> str:
         told = f"Not fair by {by}: {_told(audit)}"
     else:
         told = f"Not shown to be fair by {by}: {_told(audit)}"
+        if (audit.disparate_impact.probability or 0.0) >= certainty:
+            told += " Those whose group is unknown or too small to compare could overturn it."
         if audit.more_cases:
             told += f" About {audit.more_cases:,} more cases like these would decide it."
     return " ".join([told, *_left_out(audits)])

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from workbench.audits.verdict import CERTAINTY, Estimate, Verdict, more_cases, verdict_of
+from workbench.audits.verdict import CERTAINTY, Estimate, Verdict, cases_lacking, verdict_of
 from workbench.errors import Misuse
 from workbench.stats import classification as exact
 from workbench.stats.calibration import calibration_error, reliability
@@ -74,16 +74,15 @@ def audit_performance(
         raise Misuse(str(error), hint="give one label, 0 or 1, and one score for each case") from error
     f1 = metrics["f1"]
     if f1.value is not None and f1.low is not None:
-        draws = exact.confusion_draws(counts, "f1", rng)
-        chance = float((draws[~np.isnan(draws)] >= least_f1).mean())
+        chance = exact.confusion_chance(counts, "f1", least_f1)
         needed = least_f1 + f1.value - f1.low
         metrics["f1"] = Estimate(f1.value, f1.low, f1.high, chance, least_f1, needed if needed <= 1 else None, f1.n)
     f1 = metrics["f1"]
-    verdict = verdict_of(f1.probability, certainty)
+    verdict = verdict_of(f1.probability, certainty, cases=len(scores))
     more: int | None = 0
     if verdict == "not enough evidence":
         known = f1.value is not None and f1.low is not None
-        more = more_cases(f1.value - least_f1, f1.value - f1.low, len(scores)) if known else None  # type: ignore[operator]
+        more = cases_lacking(f1.value - least_f1, f1.value - f1.low, len(scores)) if known else None  # type: ignore[operator]
     positive = float(counts[1].sum() / counts.sum())
     always = {"accuracy": positive, "f1": 2 * positive / (1 + positive)}
     tn, fp, fn, tp = (int(count) for count in counts.ravel())

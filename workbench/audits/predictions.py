@@ -17,15 +17,17 @@ import numpy.typing as npt
 
 from workbench.audits.answers import named, present, refuse_other_terms
 from workbench.audits.calibration import CalibrationAudit, audit_calibration
-from workbench.audits.verdict import CERTAINTY, Estimate, Verdict, more_cases, verdict_of
+from workbench.audits.verdict import CERTAINTY, HANDFUL, Estimate, Verdict, cases_lacking, verdict_of
 from workbench.errors import Misuse
 from workbench.stats import classification as exact
 from workbench.stats import regression
 from workbench.stats.classification import Z
+from workbench.stats.paired import Gain, accuracy_gain, mcnemar, mean_gain
 
 Kind = Literal["classes", "numbers"]
 MOST_LABELS = 50  # beyond, whole numbers are quantities and texts are no classes
 FEW = 20  # distinct whole numbers, up to which they are classes
+RULED_OUT = 0.01  # p-value at which a label is not the most frequent
 
 
 @dataclass(frozen=True)
@@ -103,10 +105,9 @@ def _classes(
     }
     baseline = max(int(table[1].sum()) for table in tables.values()) / n
     table = np.array([[int(right.sum()), 0], [n - int(right.sum()), 0]])  # right as true negatives
-    draws = exact.confusion_draws(table, "accuracy", rng)
     value = float(right.mean())
-    low, high = (float(end) for end in np.quantile(draws, (0.025, 0.975)))
-    chance = float((draws > baseline).mean() + (draws == baseline).mean() / 2)
+    low, high = exact.confusion_interval(table, "accuracy", rng)
+    gain, chance = _against_constants(told_truth, right, {each: int(table[1].sum()) for each, table in tables.items()})
     metrics = {"accuracy": Estimate(value, low, high, chance, baseline, n=n)}
     binary = set(names) <= {"0", "1"}
     if binary and "1" in by_label:
@@ -124,8 +125,9 @@ def _classes(
         ):
             metrics[name] = Estimate(found.value, found.low, found.high, n=n)
         metrics["calibration_error"] = calibration.error
-    verdict = verdict_of(chance, certainty)
-    more = 0 if verdict != "not enough evidence" else more_cases(value - baseline, _reach(low, high, certainty), n)
+    verdict = verdict_of(chance, certainty, cases=n)
+    reach = _reach(gain.low or 0.0, gain.high or 0.0, certainty)
+    more = 0 if verdict != "not enough evidence" else cases_lacking(value - baseline, reach, n)
     most = max(tables, key=lambda each: int(tables[each][1].sum()))
     sentence = (
         f"Right in {value:.1%} [{low:.1%}, {high:.1%}] of {n:,} cases; always saying {most} would be in {baseline:.1%}"
@@ -133,6 +135,22 @@ def _classes(
     return PredictionAudit(
         "classes", metrics, by_label, calibration, baseline, more, verdict, sentence + _missing(verdict, more), n
     )
+
+
+def _against_constants(truth: np.ndarray, right: np.ndarray, cases: Mapping[str, int]) -> tuple[Gain, float]:
+    """The gain over always giving the most frequent label, case by case, and how surely it is one.
+
+    Which label is the most frequent is known by the same cases: better is what is better than each that may
+    be, worse what is surely worse than one of them, told as many times as surely as there are.
+    """
+    most = max(cases, key=lambda each: cases[each])
+    gains = {}
+    for each, count in cases.items():
+        if each == most or mcnemar(cases[most], count).p_value > RULED_OUT:
+            constant = truth == each
+            gains[each] = accuracy_gain(int((right & ~constant).sum()), int((constant & ~right).sum()), len(truth))
+    chance = min(gain.chance_above or 0.0 for gain in gains.values())
+    return gains[most], chance if chance > 0.5 else min(0.5, chance * len(gains))
 
 
 def _numbers(truth: np.ndarray, answer: np.ndarray, certainty: float) -> PredictionAudit:
@@ -152,10 +170,16 @@ def _numbers(truth: np.ndarray, answer: np.ndarray, certainty: float) -> Predict
         return PredictionAudit("numbers", metrics, {}, None, 0.0, None, "not enough evidence", sentence, n)
     reach = _reach(r2.low, r2.high, certainty)
     verdict: Verdict = "pass" if r2.value > reach else "fail" if r2.value < -reach else "not enough evidence"
-    more = 0 if verdict != "not enough evidence" else more_cases(r2.value, reach, n)
+    around = (truth - truth.mean()) ** 2 * n / (n - 1)
+    smaller = mean_gain((truth - answer) ** 2, around).chance_above or 0.0
+    if n < HANDFUL or (verdict == "pass" and smaller < certainty):  # the interval's upper side is too sure of itself
+        verdict = "not enough evidence"
+    more = 0 if verdict != "not enough evidence" else cases_lacking(r2.value, reach, n)
+    mae = metrics["mae"]
+    ends = "" if mae.low is None else f" [{mae.low:.4g}, {mae.high:.4g}]"
     sentence = (
-        f"Off by {metrics['mae'].value:.4g} [{metrics['mae'].low:.4g}, {metrics['mae'].high:.4g}] on average over "
-        f"{n:,} cases; {r2.value:.1%} [{r2.low:.1%}, {r2.high:.1%}] of the variance is explained, by the mean none"
+        f"Off by {mae.value:.4g}{ends} on average over {n:,} cases; "
+        f"{r2.value:.1%} [{r2.low:.1%}, {r2.high:.1%}] of the variance is explained, by the mean none"
     )
     return PredictionAudit("numbers", metrics, {}, None, 0.0, more, verdict, sentence + _missing(verdict, more), n)
 

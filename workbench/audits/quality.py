@@ -15,14 +15,17 @@ column's type, a key, freshness and retention are facts about the rows at hand.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+
+import numpy as np
 
 from workbench.audits.drift import same_kind
 from workbench.audits.expectations import ColumnRule, Expectations
 from workbench.audits.verdict import CERTAINTY, Verdict, verdict_of, worst
 from workbench.data import Categories, ColumnProfile, Histogram, Profile
-from workbench.data.counting import OTHER
+from workbench.data.counting import CODES, OTHER, bin_of, bin_values
+from workbench.data.profiles import DIGITS
 from workbench.data.repeats import Repeats
 from workbench.errors import Misuse
 from workbench.stats.groups import rate_interval
@@ -110,10 +113,49 @@ def _column(name: str, column: ColumnProfile, profile: Profile, rules: Expectati
         yield _share(name, "finite", column.infinite, column.n, 0.0, f"of {name} are infinite")
     if rule.low is not None or rule.high is not None:
         ends = f"[{_end(rule.low, '-∞')}, {_end(rule.high, '∞')}]"
-        outside = column.outside(rule.low, rule.high) if isinstance(column, Histogram) else column.n
-        yield _share(name, "range", outside, column.n, rule.outside, f"of {name} lie outside {ends}")
+        told = f"of {name} lie outside {ends}"
+        if not isinstance(column, Histogram):
+            yield _share(name, "range", column.n, column.n, rule.outside, told)
+            return
+        yield _range(name, column, kind, rule, told)
     if rule.categories is not None:
         yield _categories(name, column, rule, rule.categories)
+
+
+def _range(name: str, column: Histogram, kind: str | None, rule: ColumnRule, told: str) -> Check:
+    """The check of two ends: of the bins that they lie in, it is not known how many cases lie beyond."""
+    least = column.outside(rule.low, rule.high)
+    sides = [(rule.low, column.low is not None and rule.low is not None and column.low < rule.low)]
+    sides += [(rule.high, column.high is not None and rule.high is not None and column.high > rule.high)]
+    most = least + sum(_undecided(column, kind, end) for end, crossed in sides if end is not None and crossed)
+    found, other = (_share(name, "range", n, column.n, rule.outside, told) for n in (least, min(most, column.n)))
+    if found.verdict == other.verdict:
+        return found
+    return replace(
+        found,
+        verdict="not enough evidence",
+        sentence=f"between {100 * least / column.n:.3g} and {100 * most / column.n:.3g} % {told}; the profile does "
+        f"not tell values so near to an end apart; at most {100 * rule.outside:.3g} % are allowed",
+        high=other.high,
+        probability=None,
+        more_cases=None,
+    )
+
+
+def _undecided(column: Histogram, kind: str | None, end: float) -> int:
+    """Cases of the bin that an end lies in of which it is open on which side they are.
+
+    None where the bin holds the end alone: its mean is the end, or no other whole number fits in.
+    """
+    place = bin_of(end, column.centre, column.scale)
+    if place not in column.bins:
+        return 0
+    edges = bin_values([place, place], [0, CODES - 1], column.centre, column.scale)
+    if kind in ("integer", "truth") and np.floor(edges[1]) <= np.ceil(edges[0]):
+        return 0
+    mean = float(column.values()[column.bins.index(place)])
+    alone = abs(mean - end) <= column.scale * 10.0**-DIGITS
+    return 0 if alone else int(column.counts_at([place])[0])
 
 
 def _categories(name: str, column: ColumnProfile, rule: ColumnRule, expected: tuple[str, ...]) -> Check:

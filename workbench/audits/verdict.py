@@ -9,6 +9,7 @@ from typing import Literal
 Verdict = Literal["pass", "fail", "not enough evidence"]
 
 CERTAINTY = 0.95  # probability from which a thing counts as shown
+HANDFUL = 15  # cases, below which nothing counts as shown
 MOST = 1000  # times the cases now, beyond which no more are asked for
 
 
@@ -25,13 +26,15 @@ class Estimate:
     n: int | None = None  # cases behind it
 
 
-def verdict_of(probability: float | None, certainty: float = CERTAINTY) -> Verdict:
-    """What a probability of meeting a target amounts to.
+def verdict_of(probability: float | None, certainty: float = CERTAINTY, *, cases: int = HANDFUL) -> Verdict:
+    """What a probability of meeting a target amounts to; of a handful of cases, nothing.
 
     >>> [verdict_of(p) for p in (0.99, 0.5, 0.01, None)]
     ['pass', 'not enough evidence', 'fail', 'not enough evidence']
+    >>> verdict_of(0.99, cases=3)
+    'not enough evidence'
     """
-    if probability is None or 1 - certainty < probability < certainty:
+    if probability is None or cases < HANDFUL or 1 - certainty < probability < certainty:
         return "not enough evidence"
     return "pass" if probability >= certainty else "fail"
 
@@ -67,3 +70,13 @@ def more_cases(distance: float, reach: float, n: int) -> int | None:
     if abs(distance) * MOST**0.5 < reach:
         return None
     return math.ceil(n * (reach / distance) ** 2) - n
+
+
+def cases_lacking(distance: float, reach: float, n: int) -> int | None:
+    """The same where the verdict is open: one at least, and as many as make more than a handful.
+
+    >>> cases_lacking(0.5, 0.1, 3), cases_lacking(0.01, 0.02, 100)
+    (12, 300)
+    """
+    more = more_cases(distance, reach, n)
+    return None if more is None else max(more, HANDFUL - n, 1)

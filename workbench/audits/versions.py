@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from workbench.audits.answers import named, present, refuse_other_terms
 from workbench.audits.predictions import kind_of
-from workbench.audits.verdict import CERTAINTY, Verdict, more_cases, verdict_of
+from workbench.audits.verdict import CERTAINTY, HANDFUL, Verdict, cases_lacking, verdict_of
 from workbench.errors import Misuse
 from workbench.stats import classification, paired
 from workbench.stats.paired import Gain, McNemar
@@ -93,11 +93,11 @@ def compare_versions(
         raise Misuse(f"there is no metric {decides!r} here", hint=f"there are {', '.join(gains)}")
     gain = gains[decides]
     chance = gain.chance_above if decides not in LOSSES or gain.chance_above is None else 1 - gain.chance_above
-    verdict = verdict_of(chance, certainty)
+    verdict = verdict_of(chance, certainty, cases=_cases(decides, truth, old, new))
     more: int | None = 0
     if verdict == "not enough evidence":
         known = gain.value is not None and gain.low is not None and gain.high is not None
-        more = more_cases(gain.value, (gain.high - gain.low) / 2, len(truth)) if known else None  # type: ignore[arg-type,operator]
+        more = cases_lacking(gain.value, (gain.high - gain.low) / 2, len(truth)) if known else None  # type: ignore[arg-type,operator]
     sentence = _sentence(gain, discordant, chance, decides, names, verdict, more, len(truth))
     return VersionComparison(*names, gains, discordant, decides, more, verdict, sentence, len(truth))
 
@@ -165,6 +165,17 @@ def _gains(
     return gains, paired.mcnemar(wins, losses)
 
 
+def _cases(decides: str, truth: np.ndarray, old: np.ndarray, new: np.ndarray) -> int:
+    """How many cases a verdict by this metric rests on; a test of accuracy is exact, however few they are."""
+    if decides == "accuracy":
+        return HANDFUL
+    if decides in ("precision", "recall", "f1"):
+        return int((old != new).sum())
+    if decides == "auc":
+        return 2 * int(min((truth == 1).sum(), (truth == 0).sum()))
+    return len(truth)
+
+
 def _sentence(
     gain: Gain,
     discordant: McNemar | None,
@@ -175,10 +186,16 @@ def _sentence(
     more: int | None,
     n: int,
 ) -> str:
+    if gain.value is not None and chance is None:
+        return (
+            f"{names[1]} has {gain.value:+.4f} in {decides.replace('_', ' ')} against {names[0]} on each of the same "
+            f"{n:,} cases; without any spread, nothing is known of others."
+        )
     if gain.value is None or chance is None:
         return f"{names[1]} and {names[0]} cannot be compared by {decides}: it is undefined on these {n:,} cases."
+    ends = "" if gain.low is None or gain.high is None else f" [{gain.low:+.4f}, {gain.high:+.4f}]"
     told = (
-        f"{names[1]} has {gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}] in {decides.replace('_', ' ')} against "
+        f"{names[1]} has {gain.value:+.4f}{ends} in {decides.replace('_', ' ')} against "
         f"{names[0]} on the same {n:,} cases; the chance that it is better is {chance:.3f}"
     )
     if discordant is not None:

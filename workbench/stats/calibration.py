@@ -27,6 +27,7 @@ from workbench.stats.classification import Estimate, Z
 from workbench.stats.groups import Floats
 
 BINS = 10
+SCARCE = 10  # cases, below which a bin's own spread is not trusted
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ def calibration_error(curve: Reliability) -> Estimate:
     """Root mean square calibration error over the bins, freed from what chance adds, with its 95 % interval.
 
     The squared distance less its own sampling variance is unbiased; where that is below zero, the value is 0.
+    A bin of few cases, or of labels that agree, is taken to spread as its probabilities say.
 
     Source:
         Kumar, Liang & Ma (2019), Verified Uncertainty Calibration, NeurIPS (the debiased estimator).
@@ -109,13 +111,37 @@ def calibration_error(curve: Reliability) -> Estimate:
     if not known.any():
         return Estimate(None)
     n = curve.cases[known]
-    weight, noise = n / n.sum(), curve.variances[known] / n
+    trusted = spread_of(n, curve.shares[known], curve.variances[known], curve.expected[known])
+    weight, noise = n / n.sum(), trusted / n
     signal = (curve.shares - curve.means)[known] ** 2 - noise
     value = float(weight @ signal)
     spread = 2.0 * noise**2 + 4.0 * np.maximum(signal, 0.0) * noise
     reach = Z * float(np.sqrt(weight**2 @ spread))
     low, middle, high = np.sqrt(np.maximum([value - reach, value, value + reach], 0.0))
     return Estimate(float(middle), float(low), float(high))
+
+
+def spread_of(cases: Floats, shares: Floats, observed: Floats, expected: Floats) -> Floats:
+    """Variance of a case's label in each bin: as observed, where that can be trusted.
+
+    Labels that all agree show no variance, and few show too little: there it is the largest of what was
+    observed, what the probabilities promise, and what Jeffreys' prior leaves; never zero.
+
+    Args:
+        cases: In each bin, above zero.
+        shares: Of yes, in [0, 1].
+        observed: Variances as seen.
+        expected: Those that the probabilities promise.
+
+    Source:
+        Brown, Cai & DasGupta (2001), Statistical Science 16, for the prior.
+
+    >>> spread_of(*np.array([[1.0, 100.0], [1.0, 0.5], [0.0, 0.25], [0.2, 0.2]])).round(4).tolist()
+    [0.2, 0.25]
+    """
+    middle = (shares * cases + 0.5) / (cases + 1.0)
+    cautious = np.maximum(np.maximum(observed, expected), middle * (1.0 - middle))
+    return np.asarray(np.where((cases < SCARCE) | (shares <= 0) | (shares >= 1), cautious, observed))
 
 
 def hosmer_lemeshow(curve: Reliability, *, fitted: bool = False) -> HypothesisTest:

@@ -14,6 +14,7 @@ cells are drawn directly: the same intervals, at a cost that does not grow with 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,8 @@ from workbench.stats.groups import Floats
 METRICS = ("accuracy", "precision", "recall", "f1")
 Z = 1.959963984540054  # of a 95 % interval
 CLOSEST = float(np.finfo(float).eps)  # to 0 and to 1, of a probability
+ROUNDING = 1e-12  # of numbers that are equal, as a share of them
+SCARCE = 10  # hits or misses, up to which a bootstrap has too few values to draw: intervals are exact instead
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def confusion_metric(counts: npt.ArrayLike, metric: str) -> float:
     return float(confusion_cells(_table(counts).ravel(), metric))
 
 
-def confusion_cells(cells: npt.NDArray[np.int64], metric: str) -> Floats:
+def confusion_cells(cells: npt.NDArray[Any], metric: str) -> Floats:
     """A metric of many confusion tables, one a row of true negatives, false positives, false negatives, true positives.
 
     Raises:
@@ -94,14 +97,56 @@ def confusion_draws(counts: npt.ArrayLike, metric: str, rng: np.random.Generator
 def confusion_interval(
     counts: npt.ArrayLike, metric: str, rng: np.random.Generator, *, level: float = 0.95, draws: int = 10_000
 ) -> tuple[float, float]:
-    """The bootstrap's percentile interval of a metric.
+    """The bootstrap's percentile interval of a metric; Clopper and Pearson's where hits or misses are scarce.
+
+    Every metric follows from one share: of the cases that count, those that are hits. A bootstrap of none
+    or of all has nothing to vary, and its interval no width.
 
     Raises:
         ValueError: The metric is unknown, or the counts are no 2 x 2 table or empty.
+
+    Source:
+        Clopper & Pearson (1934), Biometrika 26.
+
+    >>> [round(end, 3) for end in confusion_interval([[0, 0], [0, 2]], "recall", np.random.default_rng(0))]
+    [0.158, 1.0]
     """
+    hits, misses = _hits(counts, metric)
+    if hits + misses > 0 and min(hits, misses) < SCARCE:
+        tail = (1.0 - level) / 2.0
+        low = special.betaincinv(hits, misses + 1, tail) if hits else 0.0
+        high = special.betaincinv(hits + 1, misses, 1.0 - tail) if misses else 1.0
+        return _of_share(float(low), metric), _of_share(float(high), metric)
     found = confusion_draws(counts, metric, rng, draws=draws)
     low, high = np.nanquantile(found, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
     return float(low), float(high)
+
+
+def confusion_chance(counts: npt.ArrayLike, metric: str, target: float) -> float:
+    """How surely a metric is above a target, or below it: the exact test's confidence, 0.5 where neither is likelier.
+
+    Where the true value is the target, 0.95 or more comes by chance in 5 % of tables at most, however small
+    they are, and 0.05 or less as rarely.
+
+    Args:
+        counts: By label and prediction.
+        metric: One of accuracy, precision, recall and f1.
+        target: In [0, 1].
+
+    Raises:
+        ValueError: The metric is unknown, or the counts are no 2 x 2 table.
+
+    Source:
+        Clopper & Pearson (1934), Biometrika 26.
+
+    >>> round(confusion_chance([[0, 0], [0, 5]], "recall", 0.5), 3)  # five of five: 1 - 1/32
+    0.969
+    """
+    hits, misses = _hits(counts, metric)
+    share = target / (2.0 - target) if metric == "f1" else target
+    above = float(special.betaincc(hits, misses + 1, share)) if hits else 0.0
+    below = float(special.betainc(hits + 1, misses, share)) if misses else 0.0
+    return above if above > 0.5 else 1.0 - below if below > 0.5 else 0.5
 
 
 def auc(label: npt.ArrayLike, score: npt.ArrayLike) -> Estimate:
@@ -164,7 +209,7 @@ def log_loss(label: npt.ArrayLike, probability: npt.ArrayLike) -> Estimate:
     """
     surprises = surprise(label, probability)
     value = float(surprises.mean())
-    if len(surprises) < 2:
+    if len(surprises) < 2 or alike(surprises):
         return Estimate(value)
     reach = Z * float(surprises.std(ddof=1)) / len(surprises) ** 0.5
     return Estimate(value, max(0.0, value - reach), value + reach)
@@ -197,10 +242,37 @@ def brier(label: npt.ArrayLike, probability: npt.ArrayLike) -> Estimate:
         raise ValueError(f"there are {len(truth)} labels and {len(chance)} probabilities; each case needs both")
     squares = (chance - truth) ** 2
     value = float(squares.mean())
-    if len(squares) < 2:
+    if len(squares) < 2 or alike(squares):
         return Estimate(value)
     reach = Z * float(squares.std(ddof=1)) / len(squares) ** 0.5
     return Estimate(value, max(0.0, value - reach), min(1.0, value + reach))
+
+
+def _hits(counts: npt.ArrayLike, metric: str) -> tuple[int, int]:
+    """Of the cases that count for a metric, those that raise it and those that lower it.
+
+    Raises:
+        ValueError: The metric is unknown, or the counts are no 2 x 2 table.
+    """
+    (tn, fp), (fn, tp) = _table(counts).tolist()
+    found = {"accuracy": (tn + tp, fp + fn), "precision": (tp, fp), "recall": (tp, fn), "f1": (tp, fp + fn)}
+    if metric not in found:
+        raise ValueError(f"there is no metric {metric!r}; there are {', '.join(METRICS)}")
+    return found[metric]
+
+
+def _of_share(share: float, metric: str) -> float:
+    """A metric from the share of hits: F1 counts a hit twice."""
+    return 2.0 * share / (1.0 + share) if metric == "f1" else share
+
+
+def alike(values: npt.NDArray[Any]) -> bool:
+    """Whether numbers differ by rounding alone, so that they show nothing of a spread.
+
+    >>> alike(np.array([0.1 + 0.2, 0.3])), alike(np.array([0.3, 0.31]))
+    (True, False)
+    """
+    return bool(np.ptp(values) <= ROUNDING * np.abs(values).max())
 
 
 def _delong(of_positive: Floats, of_negative: Floats) -> tuple[float, float]:

@@ -36,7 +36,7 @@ class Psi:
     p_value: float  # of a value at least so large where nothing drifted
     low: float  # 95 % interval of the true index, chance taken out
     high: float
-    bins: int
+    bins: int  # those that count
 
     @property
     def effect(self) -> float:
@@ -57,7 +57,8 @@ class ChiSquared:
 def psi(reference: npt.ArrayLike, current: npt.ArrayLike) -> Psi:
     """Population stability index over bins or categories: sum of (p - q) log(p / q).
 
-    Half a case is added to every bin. Bins that are empty in both do not count. The high end is never
+    Half a case is added to every bin. Bins that are empty in both do not count, but for one where all cases lie in
+    a single bin: cases that are all alike prove no more than those of two bins. The high end is never
     below what would be found at the noise floor: a sample that agrees by luck proves no more than one
     that agrees as well as it should.
 
@@ -75,9 +76,10 @@ def psi(reference: npt.ArrayLike, current: npt.ArrayLike) -> Psi:
     before, after = _pair(reference, current)
     kept = (before + after) > 0
     before, after = before[kept], after[kept]
-    df, scale = len(before) - 1, float(1.0 / before.sum() + 1.0 / after.sum())
-    if df == 0:
-        return Psi(0.0, 0.0, 1.0, 0.0, 0.0, 1)
+    scale = float(1.0 / before.sum() + 1.0 / after.sum())
+    if len(before) == 1:  # what both sides lack may yet come
+        return Psi(0.0, scale, 1.0, 0.0, _noncentrality(1.0, 1, TAIL) * scale, 2)
+    df = len(before) - 1
     p, q = before + HALF, after + HALF
     p, q = p / p.sum(), q / q.sum()
     value = float(((p - q) * np.log(p / q)).sum())

@@ -12,16 +12,17 @@ True
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from workbench.stats.classification import METRICS, Z, components, confusion_cells
+from workbench.stats.classification import METRICS, Z, alike, components, confusion_cells
 from workbench.stats.groups import Floats
 
 DRAWS = 10_000
+SCARCE = 20  # cases of disagreement, below which a chance is the exact test's
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Gain:
     value: float | None
     low: float | None = None
     high: float | None = None
-    chance_above: float | None = None  # that the true difference is above zero, in [0, 1]
+    chance_above: float | None = None  # that the true difference is above zero, in [0, 1]; None: not known
 
 
 class McNemar(NamedTuple):
@@ -65,6 +66,9 @@ def mcnemar(wins: int, losses: int) -> McNemar:
 def accuracy_gain(wins: int, losses: int, n: int) -> Gain:
     """Difference of two accuracies on the same cases; interval by Bonett and Price, chance by Jeffreys' prior.
 
+    Of few disagreements the chance is what McNemar's exact test leaves, so that equal ones seem different
+    no more often than it says.
+
     Args:
         wins: Cases on which only the new one is right.
         losses: Cases on which only the old one is right.
@@ -81,6 +85,9 @@ def accuracy_gain(wins: int, losses: int, n: int) -> Gain:
     up, down = (wins + 1) / (n + 2), (losses + 1) / (n + 2)
     reach = Z * ((up + down - (up - down) ** 2) / (n + 2)) ** 0.5
     chance = float(special.betaincc(wins + 0.5, losses + 0.5, 0.5))
+    if wins + losses < SCARCE:
+        sure = 1.0 - mcnemar(wins, losses).p_value / 2.0
+        chance = sure if wins > losses else 1.0 - sure
     return Gain((wins - losses) / n, max(-1.0, up - down - reach), min(1.0, up - down + reach), chance)
 
 
@@ -105,6 +112,8 @@ def joint_counts(label: npt.ArrayLike, old: npt.ArrayLike, new: npt.ArrayLike) -
 def metric_gain(counts: npt.ArrayLike, metric: str, rng: np.random.Generator, *, draws: int = DRAWS) -> Gain:
     """Difference of a metric by the paired bootstrap: rows drawn anew are these eight cells drawn anew.
 
+    Where the answers hardly ever differ, the cells are drawn from their posterior with Jeffreys' prior.
+
     Args:
         counts: From `joint_counts`.
         metric: One of accuracy, precision, recall and f1.
@@ -118,11 +127,15 @@ def metric_gain(counts: npt.ArrayLike, metric: str, rng: np.random.Generator, *,
     if table.shape != (2, 2, 2) or metric not in METRICS or not table.sum():
         raise ValueError(f"a gain needs counts of the shape (2, 2, 2), not empty, and one of {', '.join(METRICS)}")
     total = int(table.sum())
-    drawn = rng.multinomial(total, table.ravel() / total, size=draws).reshape(-1, 2, 2, 2)
+    cells = table.ravel()
+    scarce = table[:, 0, 1].sum() + table[:, 1, 0].sum() < SCARCE  # a bootstrap never draws what was not seen
+    drawn: npt.NDArray[Any] = (
+        rng.dirichlet(cells + 0.5, size=draws) if scarce else rng.multinomial(total, cells / total, size=draws)
+    )
     value = float(_gains(table[None], metric)[0])
     if np.isnan(value):
         return Gain(None)
-    found = _gains(drawn, metric)
+    found = _gains(drawn.reshape(-1, 2, 2, 2), metric)
     found = found[~np.isnan(found)]
     low, high = np.quantile(found, (0.025, 0.975))
     chance = float((found > 0).mean() + (found == 0).mean() / 2)
@@ -142,7 +155,8 @@ def mean_gain(old: npt.ArrayLike, new: npt.ArrayLike) -> Gain:
     if a.shape != b.shape or a.ndim != 1 or len(a) < 2:
         raise ValueError(f"there are {a.size} old values and {b.size} new ones; at least two cases need both")
     rest = b - a
-    return _normal(float(rest.mean()), float(rest.std(ddof=1)) / len(rest) ** 0.5, len(rest) - 1)
+    error = 0.0 if alike(rest) else float(rest.std(ddof=1)) / len(rest) ** 0.5
+    return _normal(float(rest.mean()), error, len(rest) - 1)
 
 
 def auc_gain(label: npt.ArrayLike, old: npt.ArrayLike, new: npt.ArrayLike) -> Gain:
@@ -166,15 +180,15 @@ def auc_gain(label: npt.ArrayLike, old: npt.ArrayLike, new: npt.ArrayLike) -> Ga
 
 
 def _normal(value: float, error: float, freedom: float) -> Gain:
-    if error == 0.0:
-        return Gain(value, value, value, 0.5 if value == 0 else float(value > 0))
+    if error == 0.0:  # equal differences tell nothing of how far others may lie
+        return Gain(value, chance_above=0.5 if value == 0 else None)
     if np.isinf(freedom):
         return Gain(value, value - Z * error, value + Z * error, float(special.ndtr(value / error)))
     reach = float(special.stdtrit(freedom, 0.975)) * error
     return Gain(value, value - reach, value + reach, float(special.stdtr(freedom, value / error)))
 
 
-def _gains(tables: npt.NDArray[np.int64], metric: str) -> Floats:
+def _gains(tables: npt.NDArray[Any], metric: str) -> Floats:
     """New less old of a metric, one a table of (label, old, new); nan where either is undefined."""
     old, new = tables.sum(axis=3), tables.sum(axis=2)
     return confusion_cells(new.reshape(-1, 4), metric) - confusion_cells(old.reshape(-1, 4), metric)

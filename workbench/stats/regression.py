@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from workbench.stats.classification import Estimate
+from workbench.stats.classification import Estimate, alike
 from workbench.stats.groups import Floats
 
 
 def mae(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> Estimate:
-    """Mean absolute error, in the label's unit, with Student's interval.
+    """Mean absolute error, in the label's unit, with Student's interval; none where all errors are of one size.
 
     Raises:
         ValueError: The lengths differ, there is no case, or a value is not finite.
@@ -28,7 +28,7 @@ def mae(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> Estimate:
     y, rest = _rests(truth, predicted)
     sizes = np.abs(rest)
     value = float(sizes.mean())
-    if len(y) < 2:
+    if len(y) < 2 or alike(sizes):
         return Estimate(value)
     reach = _t(len(y)) * float(sizes.std(ddof=1)) / len(y) ** 0.5
     return Estimate(value, max(0.0, value - reach), value + reach)
@@ -37,13 +37,15 @@ def mae(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> Estimate:
 def rmse(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> Estimate:
     """Root mean square error, in the label's unit; the interval is symmetric on the logarithm.
 
+    There is none where all errors are of one size.
+
     Raises:
         ValueError: The lengths differ, there is no case, or a value is not finite.
     """
     y, rest = _rests(truth, predicted)
     square = float((rest**2).mean())
     value = square**0.5
-    if len(y) < 2 or square == 0.0:
+    if len(y) < 2 or alike(rest**2):
         return Estimate(value)
     error = float((rest**2).std(ddof=1)) / len(y) ** 0.5 / square / 2.0
     ratio = float(np.exp(_t(len(y)) * error))

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from workbench.stats.calibration import spread_of
 from workbench.stats.classification import Estimate, Z
 from workbench.stats.groups import Counts, Floats
 
@@ -99,7 +100,8 @@ def _calibration(yes: Counts, seen: Counts, score: Floats) -> Calibration:
     predicted, observed = float(score.sum() / n), float(yes.sum() / n)
     means, shares = score[kept] / seen[kept], yes[kept] / seen[kept]
     excess = observed - predicted
-    reach = Z * float(np.sqrt((seen[kept] * shares * (1 - shares)).sum())) / n
+    spread = spread_of(seen[kept].astype(float), shares, shares * (1 - shares), means * (1 - means))
+    reach = Z * float(np.sqrt((seen[kept] * spread).sum())) / n
     curve = tuple(zip(means.tolist(), shares.tolist(), seen[kept].tolist(), strict=True))
     error = float((seen[kept] * np.abs(shares - means)).sum() / n)
     return Calibration(predicted, observed, Estimate(excess, excess - reach, excess + reach), error, curve)
