@@ -2,12 +2,16 @@
 
 import numpy as np
 import pandas as pd
-import polars as pl
 import pyarrow as pa
 import pytest
 
 from workbench.data.coding import coded, crossed
 from workbench.errors import Misuse
+
+try:
+    import polars as pl
+except ImportError:  # it is no part of the tested set: where it is installed, MLflow imports it, and it starts threads
+    pl = None
 
 TEXTS = ["b", "a", None, "b"]
 KINDS = {
@@ -15,8 +19,7 @@ KINDS = {
     "objects": np.array(TEXTS, dtype=object),
     "pandas": pd.Series(TEXTS),
     "pandas categories": pd.Series(TEXTS, dtype="category"),
-    "polars": pl.Series(TEXTS),
-    "polars categories": pl.Series(TEXTS, dtype=pl.Categorical),
+    **({"polars": pl.Series(TEXTS), "polars categories": pl.Series(TEXTS, dtype=pl.Categorical)} if pl else {}),
     "arrow": pa.array(TEXTS),
     "arrow in parts": pa.chunked_array([TEXTS[:1], TEXTS[1:]]),
     "arrow dictionaries in parts": pa.chunked_array(

@@ -4,13 +4,17 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
-import polars as pl
 import pyarrow as pa
 import pytest
 
 from workbench.data.moments import Cell, Measure, MomentCube
 from workbench.errors import Misuse
 from workbench.experiments.sequential import daily_looks
+
+try:
+    import polars as pl
+except ImportError:  # it is no part of the tested set: where it is installed, MLflow imports it, and it starts threads
+    pl = None
 
 
 def families(rng, count=300):
@@ -40,7 +44,9 @@ def scanned_families(table, segments=(), day=None):
 @pytest.mark.parametrize("form", ["pandas", "polars", "arrow"])
 def test_a_family_that_lies_in_two_segments_is_one_family_of_its_arm(form):
     frame = families(np.random.default_rng(2))
-    table = {"pandas": frame, "polars": pl.from_pandas(frame), "arrow": pa.Table.from_pandas(frame)}[form]
+    if form == "polars" and pl is None:
+        pytest.skip("polars is not installed")
+    table = frame if form == "pandas" else pl.from_pandas(frame) if form == "polars" else pa.Table.from_pandas(frame)
     plain = scanned_families(frame).sample("spend", "b")
     cut = scanned_families(table, ("sex",), "day")
     assert asdict(cut.sample("spend", "b")) == pytest.approx(asdict(plain), rel=1e-12)
