@@ -77,7 +77,7 @@ def test_an_audit_of_that_version_names_the_groups(bench, registered, scored):
     assert outcome.status == "finished", outcome.sentence
     (finding,) = outcome.findings
     assert (finding["kind"], finding["subject"]) == ("fairness", "my-model/1")
-    assert {tuple(group["group"]) for group in finding["details"]["groups"]} == {("f",), ("m",), ("unknown",)}
+    assert {tuple(group["group"]) for group in finding["details"]["groups"]} == {("f",), ("m",), ("(unknown)",)}
 
 
 def test_a_blank_one_runs_as_it_stands(bench):

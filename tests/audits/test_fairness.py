@@ -7,6 +7,7 @@ from workbench.audits import audit_fairness
 from workbench.audits.fairness import _may_fail
 from workbench.audits.tables import distances_table, rates_table
 from workbench.data import CountCube
+from workbench.data.coding import UNKNOWN
 from workbench.errors import Misuse
 
 
@@ -65,11 +66,11 @@ def test_nobody_selected_or_nobody_to_compare_is_never_a_pass():
 
 
 def test_unknown_and_tiny_groups_are_shown_and_named_but_not_compared():
-    audit = audited(cube(a=(900, 100), b=(450, 50), unknown=(0, 60), c=(0, 9)))
+    audit = audited(cube(a=(900, 100), b=(450, 50), c=(0, 9), **{UNKNOWN: (0, 60)}))
     compared = {group.name: group.compared for group in audit.by[0].groups}
-    assert compared == {"a": True, "b": True, "c": False, "unknown": False}
+    assert compared == {"a": True, "b": True, "c": False, UNKNOWN: False}
     assert audit.verdict == "pass"
-    assert audit.sentence.endswith("Shown but not compared: 9 of race c, 60 of race unknown.")
+    assert audit.sentence.endswith("Shown but not compared: 60 of race (unknown), 9 of race c.")
     assert audited(cube(a=(900, 100), b=(450, 50), c=(0, 40))).by[0].groups[2].compared is True
 
 
@@ -130,13 +131,13 @@ def test_three_attributes_are_crossed_in_every_way_and_six_or_thousands_of_group
 
 
 def test_it_does_not_pass_where_those_of_unknown_group_could_make_it_fail():
-    audit = audited(cube(a=(90, 10), b=(90, 10), unknown=(900, 900)))
+    audit = audited(cube(a=(90, 10), b=(90, 10), **{UNKNOWN: (900, 900)}))
     assert audit.verdict == "not enough evidence"
-    audit = audited(cube(a=(900, 100), b=(900, 100), unknown=(9000, 9000)))
+    audit = audited(cube(a=(900, 100), b=(900, 100), **{UNKNOWN: (9000, 9000)}))
     assert audit.by[0].disparate_impact.probability > 0.95
     assert audit.verdict == "not enough evidence" and audit.by[0].more_cases is None
     assert "could overturn it" in audit.sentence
-    assert audited(cube(a=(9000, 1000), b=(9000, 1000), unknown=(90, 90))).verdict == "pass"
+    assert audited(cube(a=(9000, 1000), b=(9000, 1000), **{UNKNOWN: (90, 90)})).verdict == "pass"
 
 
 def test_it_does_not_pass_where_the_small_groups_together_are_shown_to_fare_worse():

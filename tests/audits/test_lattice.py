@@ -61,7 +61,7 @@ def test_equal_groups_are_found_different_no_oftener_than_said():
 
 
 def test_small_and_unknown_groups_and_undefined_rates_are_not_compared():
-    cells = {("a",): (50, 10, 10, 50), ("b",): (50, 10, 0, 0), ("c",): (3, 1, 1, 3), ("unknown",): (50, 0, 50, 0)}
+    cells = {("a",): (50, 10, 10, 50), ("b",): (50, 10, 0, 0), ("c",): (3, 1, 1, 3), ("(unknown)",): (50, 0, 50, 0)}
     found = lattice(cube(cells, ("g",)))
     assert {(row.name, row.metric) for row in found.comparisons if row.metric == "fnr"} == {("a", "fnr")}
     assert {row.name for row in found.comparisons} == {"a", "b"}

@@ -39,7 +39,7 @@ def test_thresholds_lattice_slices_and_calibration_are_drawn_for_few_groups_and_
     rng = np.random.default_rng(0)
     score = rng.random(600)
     wrong = rng.random(600) < 0.2
-    for group in (rng.choice(["a", "b"], 600), np.array(["unknown"] * 600)):
+    for group in (rng.choice(["a", "b"], 600), np.array([None] * 600)):
         cube = ScoreCube.scan({"g": group}, score=score, label=(rng.random(600) < score).astype(int))
         for picture in (
             fairness_pictures.threshold_curves(explore(cube)),

@@ -32,19 +32,19 @@ def test_a_planted_slice_is_named_in_words_whatever_the_table_is():
     for table in (cases, *([pl.from_pandas(cases)] if pl else [])):
         found = bad_slices(table, wrong)
         first = found.slices[0]
-        assert first.where == (("region", "unknown"), ("children", "3"))
-        assert first.name == "region = unknown and children = 3"
+        assert first.where == (("region", "(unknown)"), ("children", "3"))
+        assert first.name == "region = (unknown) and children = 3"
         assert first.n == bad.sum()
         assert first.error_rate == pytest.approx(wrong[bad].mean())
         assert first.rest_rate == pytest.approx(wrong[~bad].mean())
         assert first.found
-        assert "the worst is region = unknown and children = 3" in found.sentence
+        assert "the worst is region = (unknown) and children = 3" in found.sentence
 
 
 def test_numbers_are_cut_at_their_quantiles_and_a_missing_one_is_a_slice_of_its_own():
     cases = frame().assign(age=lambda f: f["age"].where(f["age"] < 60))
     found = bad_slices(cases, cases["age"].isna(), ["age"], ways=1, bands=4)
-    assert [each.name for each in found.slices] == ["age = unknown"]
+    assert [each.name for each in found.slices] == ["age = (unknown)"]
     assert found.searched == 5
     old = bad_slices(frame(), frame()["age"] > 57.6, ["age"], ways=1, bands=4)
     assert old.slices[0].name.startswith("age ≥ 57")

@@ -58,7 +58,7 @@ def test_equal_rates_cost_what_they_cost():
 def test_tiny_and_unknown_groups_have_rates_but_no_threshold_of_their_own():
     cube = ScoreCube.scan({"g": ["a"] * 60 + ["b"] * 60 + ["c"] + [None] * 9}, score=[0.2, 0.8] * 65, label=[0, 1] * 65)
     table = explore(cube)
-    assert [group for (group,) in table.groups] == ["a", "b", "c", "unknown"]
+    assert [group for (group,) in table.groups] == ["(unknown)", "a", "b", "c"]
     assert set(table.rules["equal_selection"].thresholds) == {("a",), ("b",)}
 
 

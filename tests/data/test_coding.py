@@ -31,7 +31,7 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_column_gives_the_same_texts(kind):
     found = coded(KINDS[kind])
-    assert [found.texts[code] for code in found.codes] == ["b", "a", "unknown", "b"]
+    assert [found.texts[code] for code in found.codes] == ["b", "a", "(unknown)", "b"]
 
 
 def test_numbers_and_truths_are_told_as_python_tells_them():
@@ -42,7 +42,7 @@ def test_numbers_and_truths_are_told_as_python_tells_them():
 
 def test_values_of_several_kinds_are_texts():
     found = coded(["a", 1, float("nan")])
-    assert [found.texts[code] for code in found.codes] == ["a", "1", "unknown"]
+    assert [found.texts[code] for code in found.codes] == ["a", "1", "(unknown)"]
 
 
 def test_a_table_in_place_of_a_column_is_refused():

@@ -43,7 +43,7 @@ def test_cells_are_true_negatives_false_positives_false_negatives_true_positives
 @settings(deadline=None)  # the first call imports Arrow
 @given(CASES)
 def test_cells_are_those_of_a_cross_table(cases):
-    frame = pd.DataFrame(cases, columns=["race", "sex", "y", "p"]).fillna({"race": "unknown"})
+    frame = pd.DataFrame(cases, columns=["race", "sex", "y", "p"]).fillna({"race": "(unknown)"})
     counted = frame.groupby(["race", "sex", "y", "p"]).size()
     for (race, sex), cell in cube_of(cases).cells.items():
         wanted = [counted.get((race, int(sex), y, p), 0) for y, p in ((0, 0), (0, 1), (1, 0), (1, 1))]
@@ -79,8 +79,8 @@ def test_over_fewer_attributes_it_is_the_cube_of_these_attributes():
 
 def test_a_missing_group_is_a_group_of_its_own_and_can_be_left_out():
     cube = CountCube.scan({"sex": ["f", None, np.nan]}, label=[1, 1, 0], prediction=[1, 0, 0])
-    assert cube.cells == {("f",): (0, 0, 0, 1), ("unknown",): (1, 0, 1, 0)}
-    assert list(cube.without("unknown").cells) == [("f",)]
+    assert cube.cells == {("f",): (0, 0, 0, 1), ("(unknown)",): (1, 0, 1, 0)}
+    assert list(cube.without("(unknown)").cells) == [("f",)]
 
 
 def test_it_carries_the_digest_of_what_was_scanned():
@@ -189,13 +189,37 @@ def test_the_file_that_is_named_is_counted_and_no_other_that_the_name_matches(tm
         assert ScoreCube.read(path, ["race"], score="s", label="y").total == 3
 
 
+def test_a_group_called_unknown_is_another_than_those_without_one(tmp_path):
+    frame = pd.DataFrame({"race": ["unknown", None, "b"], "y": [1, 0, 1], "p": [1, 1, 0]})
+    frame.to_csv(tmp_path / "d.csv", index=False)
+    cells = {("(unknown)",): (0, 1, 0, 0), ("b",): (0, 0, 1, 0), ("unknown",): (0, 0, 0, 1)}
+    for source in (frame, tmp_path / "d.csv"):
+        assert CountCube.read(source, ["race"], label="y", prediction="p").cells == cells
+
+
+def test_a_stored_cube_of_old_called_what_is_missing_unknown():
+    old = '{"attributes":["sex"],"cells":[[["f"],[0,0,0,1]],[["unknown"],[1,0,1,0]]],"sources":[]}'
+    cube = CountCube.from_json(old)
+    assert list(cube.cells) == [("f",), ("(unknown)",)]
+    assert CountCube.from_json(cube.as_json()) == cube
+
+
+def test_groups_of_a_csv_file_are_called_as_they_stand_there(tmp_path):
+    (tmp_path / "d.csv").write_text("age,veteran,y,p,s\n01,yes,1,1,.5\n1.50,no,0,0,.5\n2026-01-31,yes,1,0,.5\n")
+    cube = CountCube.read(tmp_path / "d.csv", ["veteran", "age"], label="y", prediction="p")
+    assert list(cube.cells) == [("no", "1.50"), ("yes", "01"), ("yes", "2026-01-31")]
+    (tmp_path / "n.csv").write_text("code,veteran,y,p,s\n01,yes,1,1,.5\n1,no,0,0,.5\n")
+    scores = ScoreCube.read(tmp_path / "n.csv", ["veteran", "code"], score="s", label="y")
+    assert scores.groups == (("no", "1"), ("yes", "01"))
+
+
 def test_a_csv_file_has_the_same_missing_values_whoever_reads_it(tmp_path):
     assert set(MISSING) == STR_NA_VALUES  # what pandas takes for missing
     words = sorted(MISSING)
     lines = [f'"{word}",1,1' for word in words]
     (tmp_path / "d.CSV").write_text("race,y,p\n" + "\n".join([*lines, "b,0,1", "missing,1,0"]))
     cube = CountCube.read(tmp_path / "d.CSV", ["race"], label="y", prediction="p")
-    assert {group: sum(cell) for (group,), cell in cube.cells.items()} == {"b": 1, "missing": 1, "unknown": len(words)}
+    assert {group: sum(cell) for (group,), cell in cube.cells.items()} == {"b": 1, "missing": 1, "(unknown)": len(words)}
     race = Profile.scan(tmp_path / "d.CSV").columns["race"]
     assert (race.nulls, race.counts) == (len(words), {"b": 1, "missing": 1})
 

@@ -31,7 +31,7 @@ def test_no_feature_is_protected_or_was_decided_later_or_stands_for_the_neighbou
 
 
 def test_a_missing_sex_is_unknown_and_nobody_is_dropped(loans):
-    assert loans.frame["sex"].value_counts().to_dict() == {"male": 1605, "female": 369, "unknown": 15}
+    assert loans.frame["sex"].value_counts().to_dict() == {"male": 1605, "female": 369, "(unknown)": 15}
 
 
 def test_training_and_held_out_part_the_applications(loans):

@@ -79,7 +79,7 @@ def test_every_kind_of_table_gives_the_same_cube(tmp_path):
     frame.to_parquet(tmp_path / "d.parquet")
     frame.to_csv(tmp_path / "d.csv", index=False)
     wanted = ScoreCube.scan({"g": frame["g"], "h": frame["h"]}, score=frame["s"], label=frame["y"])
-    assert wanted.table[0, 1, [290, 570]].tolist() == [1, 1]
+    assert wanted.table[1, 1, [290, 570]].tolist() == [1, 1]
     tables = [
         frame,
         *([pl.from_pandas(frame)] if pl else []),

@@ -67,8 +67,8 @@ def test_equal_scores_share_their_places_whatever_the_order_of_the_rows():
 @pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
 def test_those_whose_group_is_missing_are_a_group_of_their_own(missing):
     group = pd.Series(["a", missing, "a", missing], dtype=object)
-    assert [each.group for each in regression_parity(group, [1, 2, 3, 4], [1, 2, 3, 5]).groups] == ["a", "unknown"]
-    assert [each.group for each in ranking_parity(group, [1, 2, 3, 4], top=2)] == ["a", "unknown"]
+    assert [each.group for each in regression_parity(group, [1, 2, 3, 4], [1, 2, 3, 5]).groups] == ["(unknown)", "a"]
+    assert [each.group for each in ranking_parity(group, [1, 2, 3, 4], top=2)] == ["(unknown)", "a"]
 
 
 def test_what_does_not_fit_is_refused():

@@ -201,7 +201,7 @@ def _quality(
     cells = np.column_stack([np.maximum.reduce([b.cells for b in broken]) for broken in faults.values()])
     share = cells.max(axis=1)
     blocks = [basis(column) for column in columns]
-    rows_before, rows = np.hstack([a for a, _ in blocks]), np.hstack([b for _, b in blocks])
+    rows_before, rows = np.hstack([a.rows() for a, _ in blocks]), np.hstack([b.rows() for _, b in blocks])
     sound = share == 0
     enough = int(sound.sum()) >= SOUND
     expected = _expected(rows[sound] if enough else rows_before, loss[sound] if enough else was, rows)

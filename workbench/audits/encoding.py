@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.audits.broken import Broken, broken_cells
+from workbench.data.coding import UNKNOWN
 from workbench.stats.domain import Column
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 LEVELS = 40  # of a category; rarer ones are one level
 FEWEST = 20  # cases of a level
-MISSING = "missing"
 FEW = 12  # distinct numbers, up to which each is a level of its own
 
 
@@ -98,5 +98,5 @@ def _named(value: Any) -> str:
     import pandas as pd
 
     if pd.isna(value):
-        return MISSING
+        return UNKNOWN
     return str(int(value)) if isinstance(value, float) and value == np.floor(value) else str(value)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import special
 
-from workbench.audits.encoding import MISSING, levels
+from workbench.audits.encoding import levels
+from workbench.data.coding import UNKNOWN
 from workbench.stats.classification import Z
 from workbench.stats.groups import Floats
 
@@ -86,7 +87,7 @@ def _cut(before: pd.Series[Any], now: pd.Series[Any]) -> tuple[tuple[np.ndarray,
     known = before.to_numpy(dtype=float, na_value=np.nan)
     edges = np.unique(np.nanquantile(known, (0.25, 0.5, 0.75)))
     names = [f"below {edges[0]:.4g}", *(f"{a:.4g} to {b:.4g}" for a, b in pairwise(edges))]
-    names += [f"{edges[-1]:.4g} or more", MISSING]
+    names += [f"{edges[-1]:.4g} or more", UNKNOWN]
     numbers = (known, pd.to_numeric(now, errors="coerce").to_numpy(dtype=float, na_value=np.nan))
     first, second = (np.where(np.isnan(x), len(edges) + 1, np.searchsorted(edges, x, side="right")) for x in numbers)
     return (first, second), names

@@ -2,15 +2,15 @@
 
 Texts are hashed once, by Arrow, straight from the buffers of a data frame; a column that is a
 dictionary already (pandas' and polars' categories) is taken as it is. What is missing has the code
-of `UNKNOWN`, so that nobody drops out of a count unseen.
+of `UNKNOWN`, so that nobody drops out of a count unseen; a text "unknown" is one like any other.
 
 >>> coded(["b", None, "b"])
-Coded(codes=array([0, 1, 0], dtype=int32), texts=['b', 'unknown'])
+Coded(codes=array([0, 1, 0], dtype=int32), texts=['b', '(unknown)'])
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import Misuse
+from workbench.stats.groups import UNKNOWN
 
-UNKNOWN = "unknown"  # the text of what is missing
 MOST_COMBINATIONS = 1_000_000  # of values of crossed columns
 
 
@@ -92,6 +92,12 @@ def crossed(
         place += column.codes
     names = [tuple(column.texts[i] for column, i in zip(columns, at, strict=True)) for at in np.ndindex(*shape)]
     return place, names
+
+
+def read_group(group: Iterable[str], content: Mapping[str, Any]) -> tuple[str, ...]:
+    """A group of a stored cube; cubes of old, which do not say how they spell it, call what is missing "unknown"."""
+    old = content.get("unknown", "unknown")
+    return tuple(UNKNOWN if value == old else str(value) for value in group)
 
 
 def _as_arrow(values: Any) -> Any:

@@ -21,7 +21,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from workbench.data.tables import read_table
+from workbench.data.tables import PARQUET, read_table
 from workbench.errors import Misuse
 
 Kind = Literal["integer", "number", "truth", "time", "text"]
@@ -81,7 +81,7 @@ def columns_of(source: Any) -> Columns:
     """
     if isinstance(source, str | Path):
         path = Path(source)
-        return _parquet(path) if path.suffix.lower() == ".parquet" and path.is_file() else _pandas(read_table(path))
+        return _parquet(path) if path.suffix.lower() in PARQUET and path.is_file() else _pandas(read_table(path))
     if type(source).__module__.partition(".")[0] == "pandas" and hasattr(source, "columns"):
         return _pandas(source)
     if hasattr(source, "collect_schema") and hasattr(source, "collect") and not hasattr(source, "to_arrow"):
@@ -159,13 +159,16 @@ def as_moments(values: Values) -> Values:
 
 
 def as_texts(values: Values) -> tuple[Any, ...]:
-    """Numbers spelled as texts; texts as they are."""
+    """Numbers and moments spelled as texts; texts as they are."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if values.numbers is None:
         return values.texts
     numbers = pa.array(values.numbers, from_pandas=True)
+    if values.kind == "time":
+        moments = pc.cast(pc.multiply(numbers, 1e6), pa.int64(), safe=False).cast(pa.timestamp("us"))
+        return (pc.cast(moments, pa.large_string()),)
     whole = values.kind in {"integer", "truth"}
     return (pc.cast(pc.cast(numbers, pa.int64()) if whole else numbers, pa.large_string()),)
 

@@ -18,15 +18,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from workbench.data.csv_files import MISSING, refuse_bytes
+from workbench.data.csv_files import MISSING, TEXTS, refuse_bytes
 from workbench.data.digests import digest_file
 from workbench.data.statements import quoted
+from workbench.data.tables import PARQUET
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
     import duckdb
 
-PARQUET, TEXT = {".parquet", ".pq"}, {".csv", ".tsv", ".txt", ".gz"}
 CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "python_enable_replacements": "false",
     "autoinstall_known_extensions": "false",
@@ -52,7 +52,7 @@ def given(source: Any, wanted: Sequence[str], digest: str = "") -> Given:
         path = Path(source)
         if not path.is_file():
             raise Misuse(f"there is no file {path}", hint="give the path of a Parquet or CSV file")
-        if path.suffix.lower() not in PARQUET | TEXT:
+        if path.suffix.lower() not in PARQUET + TEXTS:
             raise Misuse(f"{path.name} is of no known kind", hint="give a .parquet or .csv file")
         return Given(None, digest or digest_file(path))
     names = getattr(source, "column_names", None)  # Arrow calls its columns differently
@@ -91,8 +91,7 @@ def counted(source: Any, groups: Sequence[str], numbers: Sequence[str], *, bins:
     try:
         if isinstance(source, str | Path):
             con = duckdb.connect(config=CONFIG)
-            relation: Any = _opened(con, Path(source))
-            _refuse_absent([*groups, *numbers], relation.columns)
+            relation: Any = _opened(con, Path(source), groups, numbers)
         else:
             relation = source
         kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
@@ -114,17 +113,28 @@ def counted(source: Any, groups: Sequence[str], numbers: Sequence[str], *, bins:
     return rows
 
 
-def _opened(con: duckdb.DuckDBPyConnection, path: Path) -> duckdb.DuckDBPyRelation:
+def _opened(
+    con: duckdb.DuckDBPyConnection, path: Path, groups: Sequence[str], numbers: Sequence[str]
+) -> duckdb.DuckDBPyRelation:
     """The file's rows; CSV is read as `tables.read_table` reads it: a header, and the same words for what is missing.
 
+    A CSV file's groups are the texts that stand there: "yes" is no truth, and "01" not one.
+
     Raises:
-        Misuse: It is empty, or no text in UTF-8.
+        Misuse: It is empty, no text in UTF-8, or lacks a column.
     """
     literal = glob.escape(str(path))  # DuckDB would read l1.csv for l[1].csv
     if path.suffix.lower() in PARQUET:
-        return con.read_parquet(literal)
+        relation = con.read_parquet(literal)
+        _refuse_absent([*groups, *numbers], relation.columns)
+        return relation
     refuse_bytes(path)
-    return con.read_csv(literal, sample_size=-1, header=True, na_values=list(MISSING))
+    relation = con.read_csv(literal, sample_size=-1, header=True, na_values=list(MISSING))
+    _refuse_absent([*groups, *numbers], relation.columns)
+    kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
+    if taken := {name: "VARCHAR" for name in groups if kinds[name] != "VARCHAR"}:
+        return con.read_csv(literal, sample_size=-1, header=True, na_values=list(MISSING), dtype=taken)
+    return relation
 
 
 def _statement(table: str, groups: Sequence[str], numbers: Any) -> str:

@@ -2,7 +2,7 @@
 
 Group metrics are functions of this small table, and drawing rows again is drawing its cells again, so
 nothing else of the data is needed. Cubes of days, shards and late labels add. A missing group is a
-group of its own, "unknown": nobody drops out of an audit unseen.
+group of its own, "(unknown)": nobody drops out of an audit unseen.
 
 >>> cube = CountCube.scan({"race": ["a", "a", "b"]}, label=[1, 0, 1], prediction=[1, 0, 0])
 >>> cube.cells[("a",)]
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.data.coding import UNKNOWN, coded_all, crossed
+from workbench.data.coding import UNKNOWN, coded_all, crossed, read_group
 from workbench.data.count_scans import counted, given
 from workbench.errors import Misuse
 from workbench.ledger import digest
@@ -173,14 +173,14 @@ class CountCube:
         """
         try:
             content = json.loads(text)
-            cells = {tuple(group): _added(EMPTY, cell) for group, cell in content["cells"]}
+            cells = {read_group(group, content): _added(EMPTY, cell) for group, cell in content["cells"]}
             return cls(tuple(content["attributes"]), cells, tuple(content["sources"]))
         except (ValueError, KeyError, TypeError) as error:
             raise Misuse(f"the text is no count cube: {error}") from error
 
     def _content(self) -> dict[str, Any]:
         cells = [[list(group), list(cell)] for group, cell in self.cells.items()]
-        return {"attributes": list(self.attributes), "cells": cells, "sources": list(self.sources)}
+        return {"attributes": list(self.attributes), "cells": cells, "sources": list(self.sources), "unknown": UNKNOWN}
 
 
 def binary(name: str, values: npt.ArrayLike) -> npt.NDArray[np.uint8]:

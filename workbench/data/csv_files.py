@@ -16,6 +16,7 @@ import csv
 import glob
 import gzip
 import shlex
+import zlib
 from collections.abc import Iterator, Sequence
 from io import BufferedReader
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import duckdb
 
 SEPARATORS = ",;\t|"
+TEXTS = (".csv", ".tsv", ".txt", ".gz")  # how the name of such a file ends
 # what stands for a missing value wherever a file is audited, by DuckDB and by pandas: what pandas takes for one
 MISSING = (
     *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
@@ -74,17 +76,26 @@ def refuse_bytes(path: Path) -> None:
     Raises:
         Misuse: There is nothing in it, or it is of another encoding.
     """
-    with _opened(path) as file:
-        start = file.read(1 << 16)
-        if not start.strip(b"\xef\xbb\xbf \r\n"):
-            raise Misuse(f"{path.name} is empty", hint="give a file with a header line and rows")
-        if start.startswith(WIDE):
-            _refuse_coding(path, "UTF-16")
-        for number, line in enumerate((start + file.readline()).split(b"\n"), 1):
-            try:
-                line.decode()
-            except UnicodeDecodeError as error:
-                _refuse_coding(path, "Latin-1", f"line {number} has the byte 0x{line[error.start]:02x}, perhaps of ")
+    try:
+        with _opened(path) as file:
+            start = file.read(1 << 16)
+            whole = start + file.readline()
+    except (OSError, EOFError, zlib.error) as error:
+        raise Misuse(f"{path} cannot be read: {error}", hint="give the path of a CSV file, or of one in gzip") from error
+    if not start.strip(b"\xef\xbb\xbf \r\n"):
+        raise Misuse(f"{path.name} is empty", hint="give a file with a header line and rows")
+    if start.startswith(WIDE):
+        _refuse_coding(path, "UTF-16")
+    for number, line in enumerate(whole.split(b"\n"), 1):
+        try:
+            line.decode()
+        except UnicodeDecodeError as error:
+            _refuse_coding(path, "Latin-1", f"line {number} has the byte 0x{line[error.start]:02x}, perhaps of ")
+
+
+def separator_of(path: Path) -> str:
+    """What stands between the fields: of the known separators the one that makes most of the first line."""
+    return max(SEPARATORS, key=lambda separator: len(next(_rows(path, separator), [])))
 
 
 def _refuse_coding(path: Path, coding: str, why: str = "it is ") -> NoReturn:

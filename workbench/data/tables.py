@@ -1,17 +1,20 @@
-"""Reads a table from a file: CSV or Parquet, and columns of it, with errors in words."""
+"""Reads a table from a file: CSV (also in gzip, also with semicolons or tabs) or Parquet, with errors in words."""
 
 from __future__ import annotations
 
 import difflib
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.data.csv_files import MISSING
+from workbench.data.csv_files import MISSING, TEXTS, refuse_bytes, separator_of
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
     import pandas as pd
+
+PARQUET = (".parquet", ".pq")  # how the name of such a file ends
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -24,13 +27,16 @@ def read_table(path: Path) -> pd.DataFrame:
     import pyarrow as pa
 
     kind = path.suffix.lower()
-    if kind not in {".csv", ".parquet"}:
+    if kind not in PARQUET + TEXTS:
         raise Misuse(f"{path} is no table that can be read", hint="give a .csv or a .parquet file")
     try:
-        frame: pd.DataFrame = (
-            pd.read_csv(path, na_values=MISSING, keep_default_na=False) if kind == ".csv" else pd.read_parquet(path)
-        )
-    except (OSError, ValueError, OverflowError, pa.ArrowException) as error:  # overflow: a number of 400 digits
+        frame: pd.DataFrame
+        if kind in PARQUET:
+            frame = pd.read_parquet(path)
+        else:
+            refuse_bytes(path)
+            frame = pd.read_csv(path, sep=separator_of(path), na_values=MISSING, keep_default_na=False)
+    except (OSError, EOFError, zlib.error, ValueError, OverflowError, pa.ArrowException) as error:  # overflow: a number of 400 digits
         raise Misuse(f"{path} cannot be read: {error}", hint="give the path of a CSV or Parquet file") from error
     if frame.empty:
         raise Misuse(f"{path} has no rows", hint="give a file with a header line and rows")

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +28,6 @@ EXACT = 10  # players up to which every subset is looked at
 ORDERS = 200  # random orders beyond
 DRAWS = 1000  # of the bootstrap
 CLUSTERS = 400  # of cases, that the bootstrap draws from
-BLOCK = 2_000_000  # numbers held at once
 
 
 class Shares(NamedTuple):
@@ -232,7 +232,7 @@ class _Side:
     """
 
     def __init__(self, tilt: Floats, loss: Floats, rng: np.random.Generator, draws: int) -> None:
-        clusters = min(CLUSTERS, len(loss))
+        clusters = min(CLUSTERS, len(loss)) if draws else 1
         self.order = rng.permutation(len(loss))
         self.starts = np.linspace(0, len(loss), clusters, endpoint=False).astype(int)
         self.counts = np.vstack([np.ones(clusters), rng.multinomial(clusters, np.full(clusters, 1 / clusters), draws)])
@@ -241,8 +241,12 @@ class _Side:
 
     def shared(self, subsets: np.ndarray) -> Floats:
         """Mean loss among the cases shared when these columns are tilted; one row a draw, one column a subset."""
-        block = max(1, BLOCK // len(self.loss))
-        return np.hstack([self._block(subsets[k : k + block]) for k in range(0, len(subsets), block)])
+        weigh = self._weights_of(subsets)
+        sums = np.empty((2, len(self.starts), len(subsets)))
+        for k, (start, end) in enumerate(pairwise([*self.starts.tolist(), len(self.loss)])):
+            sums[:, k] = np.vstack([self.loss[start:end], np.ones(end - start)]) @ weigh(slice(start, end))
+        above, below = self.counts @ sums
+        return np.asarray(above / below)
 
     def means_of(self, numbers: Floats) -> Floats:
         """Mean of further numbers of the cases, one a draw."""
@@ -251,25 +255,35 @@ class _Side:
     def weights(self) -> Floats:
         """How much each case counts among those shared, all columns tilted, in the cases' first order; mean 1."""
         found = np.empty(len(self.loss))
-        found[self.order] = self._weigh(np.ones((1, self.tilt.shape[1]), dtype=bool))[:, 0]
+        found[self.order] = self._weights_of(np.ones((1, self.tilt.shape[1]), dtype=bool))(slice(None))[:, 0]
         return np.asarray(found / found.mean())
 
     def effective(self) -> float:
         """Kish's effective share of the cases."""
         return float(1.0 / (self.weights() ** 2).mean())
 
-    def _block(self, subsets: np.ndarray) -> Floats:
-        weight = self._weigh(subsets)
-        above = self.counts @ np.add.reduceat(weight * self.loss[:, None], self.starts, axis=0)
-        return np.asarray(above / (self.counts @ np.add.reduceat(weight, self.starts, axis=0)))
+    def _weights_of(self, subsets: np.ndarray) -> Callable[[slice], Floats]:
+        """R / (1 + r) of some cases, where r is the ratio of densities of mean 1 in the set: as q / (p + q).
 
-    def _weigh(self, subsets: np.ndarray) -> Floats:
-        """R / (1 + r), where r is the ratio of densities of mean 1 in the set: in proportion to q / (p + q)."""
-        ratio = self.tilt @ subsets.T.astype(float)
-        ratio -= ratio.max(axis=0)
-        np.exp(ratio, out=ratio)
-        ratio /= ratio.mean(axis=0)
-        return np.asarray(ratio / (1.0 + ratio))
+        The ratio of a subset is that of its first half of columns times that of its second, so that few
+        exponentials serve all subsets.
+        """
+        half = self.tilt.shape[1] // 2
+        sides = [(self.tilt[:, :half], subsets[:, :half]), (self.tilt[:, half:], subsets[:, half:])]
+        factors, places = [], []
+        for tilt, wanted in sides:
+            distinct, place = np.unique(wanted, axis=0, return_inverse=True)
+            ratio = tilt @ distinct.T.astype(float)
+            factors.append(np.exp(ratio - ratio.max(axis=0)))
+            places.append(place.reshape(-1))
+        mean = (factors[0].T @ factors[1])[places[0], places[1]] / len(self.loss)
+
+        def weigh(rows: slice) -> Floats:
+            ratio = factors[0][rows][:, places[0]]
+            ratio *= factors[1][rows][:, places[1]]
+            return np.asarray(ratio / (mean + ratio))
+
+        return weigh
 
     def _drawn(self, numbers: Floats) -> Floats:
         sums = self.counts @ np.add.reduceat(numbers, self.starts, axis=0)

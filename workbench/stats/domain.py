@@ -17,6 +17,7 @@ that was fitted without it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -68,53 +69,101 @@ def tilts(columns: Sequence[Column], *, rng: np.random.Generator, folds: int = F
     if min(n, m) < folds or folds < 2 or ridge <= 0:
         raise ValueError(f"{n} cases before and {m} now in {folds} folds; each fold needs a case of both, two folds")
     blocks = [basis(column) for column in columns]
-    owner = np.repeat(np.arange(len(columns)), [before.shape[1] for before, _ in blocks])
-    member = (owner[:, None] == np.arange(len(columns))).astype(float)
-    design = np.vstack([np.hstack([before for before, _ in blocks]), np.hstack([now for _, now in blocks])])
+    ends = np.cumsum([before.size for before, _ in blocks])[:-1]
     is_now = np.arange(n + m) >= n
     fold = np.concatenate([rng.permutation(n) % folds, rng.permutation(m) % folds])
     picked = [rng.choice(size, min(size, PICKED), replace=False) for size in (n, m)]
     both = np.concatenate([picked[0], picked[1] + n])
     parts, shaken = np.empty((n + m, len(columns))), np.empty((SHAKEN, len(both), len(columns)))
-    noise = rng.standard_normal((design.shape[1] + 1, SHAKEN))  # of all folds, which share most of their cases
+    width = sum(before.size for before, _ in blocks)
+    noise = rng.standard_normal((width + 1, SHAKEN))  # of all folds, which share most of their cases
+    beta = np.zeros(width + 1)
     for each in range(folds):
         seen = _some(np.flatnonzero(fold != each), is_now, rng)
-        curve, spread = _fitted(design[seen], is_now[seen], ridge)
+        rows = np.hstack([_of_both(block, seen, n) for block in blocks])
+        beta, spread = _fitted(rows, is_now[seen], ridge, beta)  # the curve of another fold is a good start
         out, out_picked = fold == each, fold[both] == each
-        parts[out] = design[out] @ (curve[:, None] * member)
-        drawn = curve + (spread @ noise)[:-1].T
-        for k, one in enumerate(drawn):
-            shaken[k, out_picked] = design[both[out_picked]] @ (one[:, None] * member)
+        asked = both[out_picked]
+        curves = np.split(beta[:-1], ends)
+        drawn = np.split(beta[:-1] + (spread @ noise)[:-1].T, ends, axis=1)
+        for j, (before, now) in enumerate(blocks):
+            parts[out, j] = np.concatenate([before.along(curves[j], out[:n]), now.along(curves[j], out[n:])])
+            shaken[:, out_picked, j] = drawn[j] @ _of_both(blocks[j], asked, n).T
     split = len(picked[0])
     return Tilts(parts[:n], parts[n:], picked[0], picked[1], shaken[:, :split], shaken[:, split:])
 
 
-def basis(column: Column) -> tuple[Floats, Floats]:
-    """A column as parts that add up to one: hats over quantiles, or one level a category.
+@dataclass(frozen=True)
+class Basis:
+    """One set's column as parts that add up to one: hats over quantiles, or one level a category."""
 
-    A value that is not known has the mean parts of its own set.
-    """
+    values: Floats
+    knots: Floats  # numbers at which a curve bends; of categories the codes
+    categories: bool
+    known: np.ndarray  # true where the value is
+    mean: Floats  # the parts of a value that is not known: the mean of its set
+
+    @property
+    def size(self) -> int:
+        """How many parts there are."""
+        return len(self.knots)
+
+    def rows(self, asked: np.ndarray | slice = slice(None)) -> Floats:
+        """The parts of some cases, or of all."""
+        values, known = self.values[asked], self.known[asked]
+        found = np.broadcast_to(self.mean, (len(values), self.size)).copy()
+        found[known] = _parts(values[known], self.knots, self.categories)
+        return found
+
+    def along(self, curve: Floats, asked: np.ndarray) -> Floats:
+        """A curve's value for some cases, without their parts being written down."""
+        values, known = self.values[asked], self.known[asked]
+        if self.categories:
+            found = curve[np.where(known, values, 0.0).astype(np.intp)]
+        else:
+            found = np.interp(np.where(known, values, self.knots[0]), self.knots, curve)
+        return np.where(known, found, self.mean @ curve)
+
+
+def basis(column: Column) -> tuple[Basis, Basis]:
+    """A column of both sets as parts; a value that is not known has the mean parts of its own set."""
+    sides = (column.before, column.now)
+    known = [side >= 0 if column.categories else np.isfinite(side) for side in sides]
     if column.categories:
-        levels = np.arange(column.categories)
-        first, second = ((side[:, None] == levels).astype(float) for side in (column.before, column.now))
+        knots = np.arange(float(column.categories))
     else:
-        known = np.concatenate([side[np.isfinite(side)] for side in (column.before, column.now)])
-        knots = np.unique(np.quantile(known, np.linspace(0.002, 0.998, KNOTS))) if known.size else np.zeros(1)
-        first, second = _hats(column.before, knots), _hats(column.now, knots)
-    for side, other in ((first, second), (second, first)):
-        silent = side.sum(axis=1) == 0.0
-        if silent.any():
-            telling = other if silent.all() else side[~silent]
-            side[silent] = telling.mean(axis=0)
-    return first, second
+        numbers = np.concatenate([side[told] for side, told in zip(sides, known, strict=True)])
+        knots = np.unique(np.quantile(numbers, np.linspace(0.002, 0.998, KNOTS))) if numbers.size else np.zeros(1)
+    categories = column.categories > 0
+    sums = [_sums(side[told], knots, categories) for side, told in zip(sides, known, strict=True)]
+    found = []
+    for which, (side, told) in enumerate(zip(sides, known, strict=True)):
+        telling = which if told.any() else 1 - which
+        mean = sums[telling] / max(int(known[telling].sum()), 1)
+        found.append(Basis(side, knots, categories, told, mean))
+    return found[0], found[1]
 
 
-def _hats(values: Floats, knots: Floats) -> Floats:
-    known = np.isfinite(values)
-    hats = np.zeros((len(values), len(knots)))
-    for k, unit in enumerate(np.eye(len(knots))):
-        hats[known, k] = np.interp(values[known], knots, unit)
-    return hats
+def _parts(values: Floats, knots: Floats, categories: bool) -> Floats:
+    if categories:
+        return np.asarray((values[:, None] == knots).astype(float))
+    return np.column_stack([np.interp(values, knots, unit) for unit in np.eye(len(knots))])
+
+
+def _sums(values: Floats, knots: Floats, categories: bool) -> Floats:
+    """The sum of all cases' parts."""
+    if categories:
+        return np.bincount(values.astype(np.intp), minlength=len(knots)).astype(float)
+    return np.array([np.interp(values, knots, unit).sum() for unit in np.eye(len(knots))])
+
+
+def _of_both(block: tuple[Basis, Basis], asked: np.ndarray, n: int) -> Floats:
+    """The parts of some cases, of which the first n are those before."""
+    before, now = block
+    is_now = asked >= n
+    found = np.empty((len(asked), before.size))
+    found[~is_now], found[is_now] = before.rows(asked[~is_now]), now.rows(asked[is_now] - n)
+    return found
 
 
 def _some(seen: np.ndarray, is_now: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -123,15 +172,15 @@ def _some(seen: np.ndarray, is_now: np.ndarray, rng: np.random.Generator) -> np.
     return np.concatenate([rng.choice(side, MOST, replace=False) if len(side) > MOST else side for side in sides])
 
 
-def _fitted(design: Floats, is_now: np.ndarray, ridge: float) -> tuple[Floats, Floats]:
+def _fitted(design: Floats, is_now: np.ndarray, ridge: float, start: Floats) -> tuple[Floats, Floats]:
     """Curves by penalized likelihood, both sides weighing the same, and a root of their covariance (a sandwich).
 
-    The intercept is free; it is left out of the curves and is the last row of the root.
+    The intercept is free and the last of the curves' values; Newton's method begins at `start`.
     """
     rows = np.column_stack([design, np.ones(len(design))])
     weight = np.where(is_now, 0.5 / is_now.mean(), 0.5 / (1.0 - is_now.mean()))
     penalty = np.append(np.full(design.shape[1], ridge), 1e-9)
-    beta = np.zeros(rows.shape[1])
+    beta = start.copy()
     for _ in range(STEPS):
         chance = special.expit(rows @ beta)
         slope = rows.T @ (weight * (is_now - chance)) - penalty * beta
@@ -143,4 +192,4 @@ def _fitted(design: Floats, is_now: np.ndarray, ridge: float) -> tuple[Floats, F
             break
     rest = rows * (weight * (is_now - chance))[:, None]
     root = linalg.cholesky(rest.T @ rest + 1e-9 * np.eye(len(beta)), lower=True)
-    return np.asarray(beta[:-1]), np.asarray(linalg.solve(bend, root, assume_a="pos"))
+    return np.asarray(beta), np.asarray(linalg.solve(bend, root, assume_a="pos"))

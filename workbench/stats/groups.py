@@ -28,6 +28,7 @@ from scipy import special
 Floats: TypeAlias = npt.NDArray[np.float64]
 Counts: TypeAlias = npt.NDArray[np.int64]
 
+UNKNOWN = "(unknown)"  # the group of those whose group is missing; "unknown" is a group that somebody named
 JEFFREYS = 0.5  # pseudo-count of either answer
 SPREADS = 64  # grid of the spread
 SMALLEST, LARGEST = 0.05, 100.0  # spreads (k): as they are, and in sizes of a group

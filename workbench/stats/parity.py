@@ -2,7 +2,7 @@
 
 A regression is unfair to a group whose values it guesses too low, or guesses worse; a ranking, to a
 group that gets less of the attention than its share of the candidates. Both start from sums by group; those whose
-group is missing are one of their own, "unknown".
+group is missing are one of their own, "(unknown)".
 
 >>> found = regression_parity(["a", "a", "b", "b"], [1.0, 3.0, 2.0, 4.0], [2.0, 4.0, 2.0, 2.0])
 >>> [(each.group, each.bias.value, each.mean_absolute_error) for each in found.groups]
@@ -21,9 +21,8 @@ from scipy import special
 
 from workbench.stats.classification import Estimate
 from workbench.stats.contrasts import contrast
-from workbench.stats.groups import Floats
+from workbench.stats.groups import UNKNOWN, Floats
 
-UNKNOWN = "unknown"  # the group of those whose group is missing
 
 
 @dataclass(frozen=True)
