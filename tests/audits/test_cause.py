@@ -10,6 +10,7 @@ import pytest
 
 from workbench.audits.broken import broken_cells
 from workbench.audits.cause import _drop, _judged, audit_cause
+from workbench.audits.encoding import levels
 from workbench.audits.performance_json import cause_json
 from workbench.audits.performance_pictures import waterfall
 from workbench.audits.performance_tables import cause_table, segment_table
@@ -218,3 +219,28 @@ def test_a_drop_that_just_matters_is_judged_in_five_of_a_hundred_samples_at_most
         total = _drop(Part(loss.mean() - was.mean(), low, high, 0.5), was, loss)
         verdicts.append(_judged(total, 0.01, 0.95, min(sizes))[0])
     assert verdicts.count("pass") <= 0.072 * 400 and verdicts.count("fail") <= 0.072 * 400  # 0.05 and two errors
+
+
+def test_a_column_of_one_side_or_of_nested_cells_is_left_out_with_the_reason():
+    before, now = (f.drop(columns="chance") for f in drop_world("nothing", rows=500, rng=np.random.default_rng(0)))
+    listed = [[1, 2]] * len(now)
+    gone = now.drop(columns="age").assign(income=listed)
+    audit = audit_cause(before, gone, label="repaid", prediction="answer", rng=np.random.default_rng(1))
+    assert audit.left_out["age"] == "it is missing now"
+    assert audit.left_out["income"] == "its cells are no single values"
+
+
+def test_the_same_cases_have_no_drop_to_the_last_digit_and_an_accuracy_of_none_is_zero():
+    before, _ = (f.drop(columns="chance") for f in drop_world("nothing", rows=700, rng=np.random.default_rng(0)))
+    asked = {"label": "repaid", "prediction": "answer", "rng": np.random.default_rng(1)}
+    same = audit_cause(before, before, **asked)
+    assert same.drop.value == 0.0
+    assert "worse by 0 " in same.sentence
+    wrong = audit_cause(before, before.assign(answer=1 - before["repaid"]), **asked)
+    assert wrong.now == 0.0
+
+
+def test_a_category_called_missing_or_unknown_is_another_than_no_value():
+    (codes, others), names = levels(pd.Series(["missing", "unknown", None]), pd.Series([None, "unknown", "b"]))
+    assert names == ["missing", "unknown", "(unknown)", "b"]
+    assert (codes.tolist(), others.tolist()) == ([0, 1, 2], [2, 1, 3])

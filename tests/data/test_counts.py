@@ -219,7 +219,11 @@ def test_a_csv_file_has_the_same_missing_values_whoever_reads_it(tmp_path):
     lines = [f'"{word}",1,1' for word in words]
     (tmp_path / "d.CSV").write_text("race,y,p\n" + "\n".join([*lines, "b,0,1", "missing,1,0"]))
     cube = CountCube.read(tmp_path / "d.CSV", ["race"], label="y", prediction="p")
-    assert {group: sum(cell) for (group,), cell in cube.cells.items()} == {"b": 1, "missing": 1, "(unknown)": len(words)}
+    assert {group: sum(cell) for (group,), cell in cube.cells.items()} == {
+        "b": 1,
+        "missing": 1,
+        "(unknown)": len(words),
+    }
     race = Profile.scan(tmp_path / "d.CSV").columns["race"]
     assert (race.nulls, race.counts) == (len(words), {"b": 1, "missing": 1})
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from workbench.stats.attribution import attribute, shapley, shapley_shares
-from workbench.stats.domain import Column, tilts
+from workbench.stats.attribution import _Side, attribute, shapley, shapley_shares
+from workbench.stats.domain import Column, basis, tilts
 from workbench.stats.onset import onset
 
 
@@ -162,3 +162,29 @@ def test_an_onset_is_found_where_it_is_and_rarely_where_it_is_not():
 def test_what_cannot_be_divided_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_halves_of_the_columns_give_the_weights_of_all_of_them():
+    """The ratio of a subset is worked out directly here."""
+    rng = np.random.default_rng(0)
+    for players in (1, 2, 5):
+        tilt, loss = rng.normal(0, 2, (300, players)), rng.random(300)
+        side = _Side(tilt, loss, rng, 5)
+        subsets = (np.arange(1 << players)[:, None] >> np.arange(players) & 1).astype(bool)
+        found = side.shared(subsets)[0]
+        for subset, value in zip(subsets, found, strict=True):
+            ratio = np.exp(tilt[:, subset].sum(axis=1))
+            ratio /= ratio.mean()
+            assert value == pytest.approx(np.average(loss, weights=ratio / (1 + ratio)), abs=1e-12)
+
+
+def test_a_curve_along_a_column_is_its_parts_times_the_curve():
+    rng = np.random.default_rng(0)
+    number = np.where(rng.random(200) < 0.2, np.nan, rng.normal(size=200))
+    code = rng.integers(-1, 4, 200).astype(float)
+    silent = np.full(150, np.nan)
+    for column in (Column(number, number[:150]), Column(code, code[:150], 4), Column(number, silent)):
+        for side in basis(column):
+            curve, asked = rng.normal(size=side.size), rng.permutation(len(side.values))[:50]
+            assert side.rows().sum(axis=1) == pytest.approx(1.0)
+            assert side.along(curve, asked) == pytest.approx(side.rows(asked) @ curve)

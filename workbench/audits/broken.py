@@ -106,12 +106,16 @@ def _numbers(name: str, then: Floats, number: Floats, limit: float) -> list[Brok
 def _categories(
     name: str, then: pd.Series[Any], now: pd.Series[Any], null_now: np.ndarray, limit: float
 ) -> list[Broken]:
-    known = set(then.astype(str))
-    texts = now.astype(str)
-    new = ~texts.isin(known).to_numpy() & ~null_now
+    import pandas as pd
+
+    known = set(map(str, then.unique()))
+    codes, values = pd.factorize(now, use_na_sentinel=False)
+    texts = [str(value) for value in values]
+    new = np.array([text not in known for text in texts], dtype=bool)[codes] & ~null_now
     if not new.any() or _never(int(new.sum()), len(then), len(now)) >= limit:
         return []
-    names = tuple(str(each) for each in texts[new].value_counts().index[:3])
+    counts = np.bincount(codes[new], minlength=len(texts))
+    names = tuple(texts[code] for code in np.argsort(-counts, kind="stable")[:3] if counts[code])
     return [Broken(name, "new category", 0.0, float(new.mean()), names, new.astype(float))]
 
 

@@ -2,7 +2,8 @@
 
 Three steps, whose parts add up to the drop. What broken cells cost is taken out first: a broken row's
 loss against what sound rows with the same other columns have. Then *before* and *now* are compared on
-the inputs that both have (`stats.attribution`): inputs that moved are divided among the columns, and
+the inputs that both have (`stats.attribution`): inputs that moved are divided among the columns, the two
+that now come together otherwise are one more cause (`together`; three and more are not looked at), and
 what is left on equal inputs is a changed relation. The causes come ranked, in words, with intervals.
 
 A cause is what would have to be undone for the number to come back; that something upstream did it is
@@ -12,7 +13,7 @@ shown by nothing here, but by what changed just before (`monitoring.upstream`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal
@@ -26,6 +27,7 @@ from workbench.audits.encoding import encoded, left_out
 from workbench.audits.onset import Timeline
 from workbench.audits.predictions import kind_of
 from workbench.audits.segments import SegmentChange, changed_segments
+from workbench.audits.together import Together, changed_pair
 from workbench.audits.verdict import CERTAINTY, Verdict, cases_lacking, verdict_of
 from workbench.errors import Misuse
 from workbench.stats.attribution import Attribution, Part, attribute
@@ -135,10 +137,13 @@ def audit_cause(
     timeline = Timeline.of(now, time)
     matters = tolerance if measure == "accuracy" else tolerance * parts.before
     total = _drop(parts.total, was, loss) if measure == "accuracy" else parts.total
+    total = replace(total, value=float(loss.mean() - was.mean()))  # exactly, whatever the parts' order
     verdict, more = _judged(total, matters, certainty, min(len(was), len(loss)))
     segments = changed_segments(before, now, kept, was, mended, parts.weights_before, parts.weights_now)
-    causes = _causes(parts, players, faults, columns, kept, timeline, mended, segments)
-    ends = (1 - parts.before, 1 - parts.now) if measure == "accuracy" else (parts.before, parts.now)
+    pair = changed_pair(columns, kept, was, parts.weights_before, parts.weights_now)
+    causes = _causes(parts, players, faults, columns, kept, timeline, mended, segments, pair, matters / 10)
+    means = (float(was.mean()), float(loss.mean()))
+    ends = (1 - means[0], 1 - means[1]) if measure == "accuracy" else means
     return CauseAudit(
         measure=measure,
         before=ends[0],
@@ -172,7 +177,7 @@ def _features(
         for which, frame in (("before", before), ("now", now)):
             if name not in frame.columns:
                 raise Misuse(f"the cases {which} have no column {name!r}", hint=f"they have {_listed(frame.columns)}")
-    return [name for name in names if name in now.columns and name not in others]
+    return [name for name in names if name not in others]
 
 
 def _losses(before: pd.DataFrame, now: pd.DataFrame, label: str, prediction: str) -> tuple[Measure, Floats, Floats]:
@@ -243,6 +248,8 @@ def _causes(
     timeline: Timeline,
     loss: Floats,
     segments: Sequence[SegmentChange],
+    pair: Together | None,
+    trifle: float,
 ) -> tuple[Cause, ...]:
     found = []
     for (name, broken), part in zip(faults.items(), parts.extra, strict=True):
@@ -253,8 +260,13 @@ def _causes(
         since = timeline.since(known[name].now) if name in known and not known[name].categories else None
         found.append(_cause("inputs", name, part, _moved(name, known.get(name)), since))
     where = next((f", most of all where {each.column} is {each.segment}" for each in segments if each.low > 0), "")
+    relation = parts.relation
+    if pair is not None and pair.shown and abs(pair.cost) >= trifle:
+        joint, relation = pair.taken_from(relation)
+        words = f"{' and '.join(pair.columns)} now come together otherwise, whatever each is by itself"
+        found.append(_cause("inputs", " with ".join(pair.columns), joint, words, None))
     words = f"the same inputs now have another outcome{where}"
-    found.append(_cause("relation", "", parts.relation, words, timeline.since(loss)))
+    found.append(_cause("relation", "", relation, words, timeline.since(loss)))
     return tuple(sorted(found, key=lambda cause: -cause.value))
 
 

@@ -6,7 +6,8 @@ that tell the two sets apart without meaning anything: names of rows, times, and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,12 @@ def left_out(before: pd.DataFrame, now: pd.DataFrame, names: Sequence[str]) -> d
     found = {}
     for name in names:
         column = before[name]
+        if name not in now.columns:
+            found[name] = "it is missing now"
+            continue
+        if _nested(column) or _nested(now[name]):
+            found[name] = "its cells are no single values"
+            continue
         distinct = column.nunique(dropna=False)
         if pd.api.types.is_datetime64_any_dtype(column):
             found[name] = "a time"
@@ -42,6 +49,11 @@ def left_out(before: pd.DataFrame, now: pd.DataFrame, names: Sequence[str]) -> d
         ):
             found[name] = "it names the rows"
     return found
+
+
+def _nested(column: pd.Series[Any]) -> bool:
+    """Whether a cell is a list, a mapping or the like, which nothing can be counted by."""
+    return column.dtype == object and not all(isinstance(value, Hashable) for value in column)
 
 
 def encoded(
@@ -87,11 +99,14 @@ def levels(before: pd.Series[Any], now: pd.Series[Any]) -> tuple[tuple[np.ndarra
     """Two columns of categories as codes, and what each code is called; 1 and 1.0 are one, missing is a level too."""
     import pandas as pd
 
-    both = pd.concat([before.astype(object), now.astype(object)], ignore_index=True)
-    first, values = pd.factorize(both, use_na_sentinel=False)
-    second, names = pd.factorize(np.array([_named(value) for value in values], dtype=object))
-    codes = second[first]
-    return (codes[: len(before)], codes[len(before) :]), [str(name) for name in names]
+    sides = [pd.factorize(side, use_na_sentinel=False) for side in (before, now)]
+    named = [[_named(value) for value in values] for _, values in sides]
+    place = {name: code for code, name in enumerate(dict.fromkeys(chain(*named)))}
+    first, second = (
+        np.array([place[name] for name in names], dtype=np.intp)[codes]
+        for names, (codes, _) in zip(named, sides, strict=True)
+    )
+    return (first, second), list(place)
 
 
 def _named(value: Any) -> str:

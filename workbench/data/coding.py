@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import Misuse
-from workbench.stats.groups import UNKNOWN
+from workbench.stats.groups import UNKNOWN as UNKNOWN  # who counts groups spells what is missing so
 
 MOST_COMBINATIONS = 1_000_000  # of values of crossed columns
 

@@ -81,7 +81,9 @@ def refuse_bytes(path: Path) -> None:
             start = file.read(1 << 16)
             whole = start + file.readline()
     except (OSError, EOFError, zlib.error) as error:
-        raise Misuse(f"{path} cannot be read: {error}", hint="give the path of a CSV file, or of one in gzip") from error
+        raise Misuse(
+            f"{path} cannot be read: {error}", hint="give the path of a CSV file, or of one in gzip"
+        ) from error
     if not start.strip(b"\xef\xbb\xbf \r\n"):
         raise Misuse(f"{path.name} is empty", hint="give a file with a header line and rows")
     if start.startswith(WIDE):

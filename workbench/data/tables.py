@@ -36,7 +36,14 @@ def read_table(path: Path) -> pd.DataFrame:
         else:
             refuse_bytes(path)
             frame = pd.read_csv(path, sep=separator_of(path), na_values=MISSING, keep_default_na=False)
-    except (OSError, EOFError, zlib.error, ValueError, OverflowError, pa.ArrowException) as error:  # overflow: a number of 400 digits
+    except (
+        OSError,
+        EOFError,
+        zlib.error,
+        ValueError,
+        OverflowError,
+        pa.ArrowException,
+    ) as error:  # overflow: a number of 400 digits
         raise Misuse(f"{path} cannot be read: {error}", hint="give the path of a CSV or Parquet file") from error
     if frame.empty:
         raise Misuse(f"{path} has no rows", hint="give a file with a header line and rows")

@@ -269,7 +269,7 @@ class _Side:
         exponentials serve all subsets.
         """
         half = self.tilt.shape[1] // 2
-        sides = [(self.tilt[:, :half], subsets[:, :half]), (self.tilt[:, half:], subsets[:, half:])]
+        sides = [(np.ascontiguousarray(self.tilt[:, part]), subsets[:, part]) for part in np.s_[:half, half:]]
         factors, places = [], []
         for tilt, wanted in sides:
             distinct, place = np.unique(wanted, axis=0, return_inverse=True)

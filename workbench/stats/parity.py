@@ -24,7 +24,6 @@ from workbench.stats.contrasts import contrast
 from workbench.stats.groups import UNKNOWN, Floats
 
 
-
 @dataclass(frozen=True)
 class GroupErrors:
     """One group's errors, in the unit of what is predicted."""
