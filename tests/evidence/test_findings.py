@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 import numpy as np
 import pandas as pd
 
-from workbench.audits import Expectations, audit_drift, audit_fairness, audit_performance, audit_quality
+from workbench.audits import Expectations, audit_drift, audit_fairness, audit_performance, audit_quality, lattice
 from workbench.audits.calibration import audit_calibration
 from workbench.audits.cause import audit_cause
 from workbench.audits.predictions import audit_predictions
@@ -28,6 +28,7 @@ from workbench.evidence import (
 )
 from workbench.experiments import Design, Metric, analyse, parse_metrics
 from workbench.ledger import canonical
+from workbench.monitoring.audited import lattice_of
 
 AT = datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))
 CELLS = {
@@ -50,6 +51,17 @@ def fairness():
     cube = CountCube(("race", "sex"), CELLS, ("data",))
     audit = audit_fairness(cube, rng=np.random.default_rng(0))
     return audit, same_again(fairness_finding(audit, subject="lending/2", run_id="r", at=AT))
+
+
+def test_a_fairness_finding_carries_what_the_lattice_shows_and_a_page_reads_it_again():
+    cube = CountCube(("race", "sex"), CELLS, ("data",))
+    audit, compared = audit_fairness(cube, rng=np.random.default_rng(0)), lattice(cube)
+    finding = same_again(fairness_finding(audit, subject="lending/2", run_id="r", at=AT, lattice=compared))
+    assert compared.found > 0
+    assert finding.figures["lattice_differences"].value == compared.found
+    assert lattice_of(finding.details) == (compared.sentence, compared.comparisons[: compared.found])
+    assert lattice_of({"lattice": {"sentence": "s", "shown": [{"group": "x"}, 3]}}) == ("s", ())
+    assert lattice_of({"lattice": 3}) == lattice_of({}) == ("", ())
 
 
 def test_a_fairness_finding_has_a_figure_for_each_attribute_and_for_their_intersection():

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench.audits import audit_fairness, explore
+from workbench.audits import audit_fairness, explore, lattice
 from workbench.audits.thresholds import ThresholdCounts
 from workbench.data import CountCube, ScoreCube
 from workbench.evidence import drift_finding, fairness_finding
-from workbench.monitoring.audited import AuditedVersion, Point, attributes_of
+from workbench.monitoring.audited import AuditedVersion, Point, attributes_of, lattice_of
 from workbench.monitoring.drifted import DriftedModel, DriftLook
 
 STORY = runpy.run_path(str(Path(__file__).with_name("conftest.py")))
@@ -43,12 +43,13 @@ def audited(number=2, stage="candidate", *, model="lending", threshold=0.6) -> A
     groups, score, label = applications()
     cube = CountCube.scan(groups, label=label, prediction=score >= threshold)
     audit = audit_fairness(cube, rng=np.random.default_rng(0), quick=True)
-    finding = fairness_finding(audit, subject=f"{model}/{number}", run_id="run-1", at=NOON)
+    compared = lattice(cube)
+    finding = fairness_finding(audit, subject=f"{model}/{number}", run_id="run-1", at=NOON, lattice=compared)
     by = attributes_of(finding.figures, finding.details)
     earlier = replace(by[0].impact, value=0.9, low=0.85, high=0.95)
     trend = {"race": (Point(number - 1, earlier), Point(number, by[0].impact))}
     version = STORY["version"](number, model, threshold=threshold)
-    return AuditedVersion(version, stage, finding, by, trend)
+    return AuditedVersion(version, stage, finding, by, trend, *lattice_of(finding.details))
 
 
 def unaudited(number=1, stage="champion", *, model="lending") -> AuditedVersion:
@@ -62,7 +63,7 @@ def looked(model="lending", *, moved=True, looks=3) -> DriftedModel:
     finding = drift_finding(audit, subject=f"{model}/1", run_id="run-2", at=NOON)
     history = [DriftLook((NOON - timedelta(days=day)).isoformat(), 1, 0.0, "pass") for day in range(looks - 1, 0, -1)]
     history.append(DriftLook(finding.at, 1, audit.drifted_share, audit.verdict))
-    return DriftedModel(model, 1, 1, finding, audit.columns, audit.rows_before, tuple(history))
+    return DriftedModel(model, 1, 1, finding, audit.columns, audit.rows_before, tuple(history), audit.large)
 
 
 def overlooked(model="churn") -> DriftedModel:

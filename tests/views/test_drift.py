@@ -92,3 +92,12 @@ def test_a_look_without_columns_or_shares_is_told_as_far_as_it_goes(opened):
     assert "No column was written down." in page.text
     assert "of 0 columns" not in page.text
     assert 'class="wb-spark"' not in page.html
+
+
+def test_what_matters_is_marked_above_the_noise_where_it_is_known(opened):
+    page = opened(looked())
+    assert page.html.count('class="wb-limit"') == page.html.count('class="wb-floor"') == 7
+    assert "0.10 above it, which matters" in page.text
+    assert "from 0.1" in page.html
+    old = opened(replace(looked(), large=None))
+    assert 'class="wb-limit"' not in old.html and "which matters" not in old.text

@@ -134,3 +134,13 @@ def test_many_versions_are_found_by_name(opened, version):
 
 def test_nothing_in_use_names_the_way_to_the_first(opened):
     assert "workbench demo" in opened().text
+
+
+def test_who_fares_otherwise_than_one_attribute_explains_is_told(opened, version):
+    page = opened(version)
+    first = version.differences[0]
+    assert "Who fares otherwise than one attribute explains" in page.text
+    assert version.compared in page.text
+    assert f"surely {100 * first.sure:.0f}" in page.text
+    assert HOSTILE not in page.html
+    assert "one attribute explains" not in opened(replace(version, compared="", differences=())).text

@@ -81,6 +81,7 @@ class DriftAudit:
     sentence: str
     data_digest: str  # of what was served
     schema: SchemaChange = field(default_factory=SchemaChange)
+    large: float = LARGE  # the index that matters, the noise taken out
 
     @property
     def drifted_share(self) -> float:
@@ -128,7 +129,9 @@ def audit_drift(reference: Profile, current: Profile, *, large: float = LARGE, a
     schema = schema_change(reference, current)
     verdict = worst(["fail" if schema.retyped else "pass", *(column.verdict for column in judged)])
     sentence = f"{_sentence(judged, verdict, current.rows)} {schema.sentence}".strip()
-    return DriftAudit(tuple(judged), reference.rows, current.rows, verdict, sentence, current.data_digest, schema)
+    return DriftAudit(
+        tuple(judged), reference.rows, current.rows, verdict, sentence, current.data_digest, schema, large
+    )
 
 
 def watch_drift(

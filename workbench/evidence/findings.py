@@ -18,6 +18,7 @@ from typing import Any
 from workbench.audits import DriftAudit, Estimate, FairnessAudit, PerformanceAudit, QualityAudit
 from workbench.audits.calibration import CalibrationAudit
 from workbench.audits.cause import CauseAudit
+from workbench.audits.lattice import Lattice
 from workbench.audits.performance_json import calibration_json, cause_json, comparison_json, prediction_json, skew_json
 from workbench.audits.predictions import PredictionAudit
 from workbench.audits.skew import SkewCheck
@@ -27,11 +28,18 @@ from workbench.experiments import Analysis, SegmentResult
 from workbench.experiments.learned import Learned, prior_json
 from workbench.experiments.review import Review
 
+MOST_SHOWN = 20  # comparisons of the lattice that a finding keeps
 GATED = ("disparate_impact", "equalized_odds_difference", "demographic_parity_difference")
 
 
-def fairness_finding(audit: FairnessAudit, *, subject: str, run_id: str, at: datetime) -> Finding:
-    """A fairness audit's finding; figures are named "disparate_impact.race", "disparate_impact.race*sex"."""
+def fairness_finding(
+    audit: FairnessAudit, *, subject: str, run_id: str, at: datetime, lattice: Lattice | None = None
+) -> Finding:
+    """A fairness audit's finding; figures are named "disparate_impact.race", "disparate_impact.race*sex".
+
+    With a lattice, what it shows is told too: how many comparisons show a difference ("lattice_differences"),
+    and those of which most is sure.
+    """
     figures = {
         f"{name}.{by.name}": _figure(found)
         for name in GATED
@@ -39,7 +47,7 @@ def fairness_finding(audit: FairnessAudit, *, subject: str, run_id: str, at: dat
         for found in [by.aggregates[name]]
         if name == "disparate_impact" or len(by.attributes) == 1
     }
-    details = {
+    details: dict[str, Any] = {
         "groups": [
             {"by": by.name, "group": list(group.group), "n": group.n, "compared": group.compared}
             | {"pooled_selection_rate": group.pooled}
@@ -53,6 +61,13 @@ def fairness_finding(audit: FairnessAudit, *, subject: str, run_id: str, at: dat
             for by in audit.by
         },
     }
+    if lattice is not None:
+        figures["lattice_differences"] = Figure(float(lattice.found), n=audit.n)
+        details["lattice"] = {
+            "sentence": lattice.sentence,
+            "compared": len(lattice.comparisons),
+            "shown": [_plain(asdict(row)) for row in lattice.comparisons[: min(lattice.found, MOST_SHOWN)]],
+        }
     return Finding(
         kind="fairness",
         subject=subject,
@@ -195,6 +210,7 @@ def drift_finding(audit: DriftAudit, *, subject: str, run_id: str, at: datetime)
             "rows_before": audit.rows_before,
             "columns": [_plain(asdict(c)) for c in audit.columns],
             "schema": audit.schema.sentence,
+            "large": audit.large,
         },
     )
 

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.evidence import Figure, Finding, Verdict
 from workbench.ledger import Ledger, ModelVersion
 from workbench.promotion import DECIDED, Stage, stage
+
+if TYPE_CHECKING:
+    from workbench.audits.lattice import Comparison
 
 IMPACT = "disparate_impact"
 SHOWN: tuple[Stage, ...] = ("champion", "candidate")
@@ -68,6 +71,8 @@ class AuditedVersion:
     finding: Finding | None  # None: it was never audited
     by: tuple[AuditedAttribute, ...]  # single attributes first
     trend: Mapping[str, tuple[Point, ...]]  # by single attribute, over all versions of the model, the oldest first
+    compared: str = ""  # what the lattice of all crossings said; empty: it was not written down
+    differences: tuple[Comparison, ...] = ()  # those of its comparisons that show one, the surest first
 
 
 def audited(ledger: Ledger) -> list[AuditedVersion]:
@@ -133,8 +138,27 @@ def _model(ledger: Ledger, versions: list[ModelVersion]) -> list[AuditedVersion]
         if standing in SHOWN:
             finding = found.get(version.subject)
             by = attributes_of(finding.figures, finding.details) if finding else ()
-            told.append(AuditedVersion(version, standing, finding, by, points))
+            compared, differences = lattice_of(finding.details) if finding else ("", ())
+            told.append(AuditedVersion(version, standing, finding, by, points, compared, differences))
     return told
+
+
+def lattice_of(details: Mapping[str, Any]) -> tuple[str, tuple[Comparison, ...]]:
+    """What a finding says of the lattice: its sentence, and the comparisons that show a difference."""
+    from workbench.audits.lattice import Comparison
+
+    told = details.get("lattice")
+    if not isinstance(told, Mapping):
+        return "", ()
+    names = {field.name for field in fields(Comparison)}
+    rows = [row for row in told.get("shown", ()) if isinstance(row, Mapping) and names <= row.keys()]
+    return str(told.get("sentence", "")), tuple(
+        Comparison(
+            **{name: row[name] for name in names}
+            | {"attributes": tuple(map(str, row["attributes"])), "group": tuple(map(str, row["group"]))}
+        )
+        for row in rows
+    )
 
 
 def _group(told: Mapping[str, Any]) -> AuditedGroup:

@@ -40,6 +40,7 @@ class DriftedModel:
     columns: tuple[ColumnDrift, ...]  # the worst first
     rows_before: int | None  # of the training data; None: not written down
     history: tuple[DriftLook, ...]  # every look at any version of the model, the oldest first
+    large: float | None = None  # the index that mattered, the noise taken out; None: not written down
 
     @property
     def share(self) -> float | None:
@@ -82,7 +83,12 @@ def _model(model: str, champion: int | None, looks: list[tuple[int, Finding]]) -
         columns=_columns(last.details.get("columns", ())) if last else (),
         rows_before=last.details.get("rows_before") if last else None,
         history=history,
+        large=_number(last.details.get("large")) if last else None,
     )
+
+
+def _number(told: Any) -> float | None:
+    return float(told) if isinstance(told, int | float) and 0 < told < float("inf") else None
 
 
 def _columns(told: Sequence[Mapping[str, Any]]) -> tuple[ColumnDrift, ...]:

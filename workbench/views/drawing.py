@@ -98,14 +98,19 @@ def sparkline(values: Sequence[float], words: str) -> str:
     )
 
 
-def bar(value: float, *, most: float, floor: float | None = None, high: bool = False) -> str:
-    """A bar from zero; the part that mere chance would reach is hatched off by a mark."""
+def bar(
+    value: float, *, most: float, floor: float | None = None, limit: float | None = None, high: bool = False
+) -> str:
+    """A bar from zero; marks show what mere chance would reach, and from where on it matters."""
     scale = Scale(0.0, most if most > 0 else 1.0)
     look = "wb-bar-high" if high else "wb-bar-low"
     mark = ""
     if floor is not None and math.isfinite(floor):
         mark = f'<line class="wb-floor" x1="{scale.at(floor)}%" x2="{scale.at(floor)}%" y1="0" y2="14"/>'
+    if limit is not None and math.isfinite(limit):
+        mark += f'<line class="wb-limit" x1="{scale.at(limit)}%" x2="{scale.at(limit)}%" y1="0" y2="14"/>'
     words = f"{number(value)}" + (f", chance alone reaches {number(floor)}" if floor is not None else "")
+    words += f", from {number(limit)} it matters" if limit is not None else ""
     return (
         f'<svg class="wb-bar" role="img" height="14" aria-label="{safe(words)}">'
         f'<rect class="wb-trough" width="100%" height="8" y="3" rx="2"/>'

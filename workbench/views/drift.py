@@ -75,11 +75,15 @@ def _closely(parts: Parts, one: DriftedModel, among: Sequence[DriftedModel]) -> 
     if one.finding is None:
         way_out = f"workbench run drift_check -p {quote(f'model={one.model}')}"
         return [parts.html(f"<p>Look at what it was asked: <code>{safe(way_out)}</code></p>")]
-    most = longest(column for each in among for column in each.columns)
+    most = max(longest(each.columns, each.large) for each in among)
     first, rest = one.columns[:FIRST], one.columns[FIRST:]
-    table = columns_table(first, most, axis=True) if first else '<p class="wb-empty">No column was written down.</p>'
+    table = (
+        columns_table(first, most, large=one.large, axis=True)
+        if first
+        else '<p class="wb-empty">No column was written down.</p>'
+    )
     if rest:
-        table += folded(counted(len(rest), "more column"), columns_table(rest, most, axis=True))
+        table += folded(counted(len(rest), "more column"), columns_table(rest, most, large=one.large, axis=True))
     schema = str(one.finding.details.get("schema", ""))
     changed = f"<p><b>{safe(schema)}</b></p>" if schema else ""
     other = "" if one.champion in {None, one.version} else f" Version {one.champion} is champion now."

@@ -15,7 +15,7 @@ from workbench.views.acting import failed
 from workbench.views.audit_style import AUDIT_STYLE
 from workbench.views.evidence import folded
 from workbench.views.explorer import explorer
-from workbench.views.fairness_told import distances, groups, lead, line, particulars, trend
+from workbench.views.fairness_told import differences, distances, groups, lead, line, particulars, trend
 from workbench.views.listing import Kind, Listing
 from workbench.views.words import figure_name, listed, safe
 
@@ -63,6 +63,7 @@ def _closely(parts: Parts, one: AuditedVersion, thresholds_of: ThresholdsOf) -> 
     return [
         parts.html(trend(one)),
         parts.html(f"<h3>Groups</h3>{single}{crossed}"),
+        parts.html(differences(one)),
         parts.html("<h3>What another threshold would bring</h3>"),
         *_explored(parts, one, thresholds_of, again),
         parts.html(particulars(one)),

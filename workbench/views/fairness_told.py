@@ -31,6 +31,13 @@ DISTANCES = {
     "equal_opportunity_difference": "Selected of true yeses, highest less lowest",
     "equalized_odds_difference": "Error rates, the larger of both gaps",
 }
+ERRORS = {  # the lattice's metrics
+    "fnr": "Refused of true yeses",
+    "fpr": "Selected of true noes",
+    "selection_rate": "Selected of all",
+    "precision": "True yeses of the selected",
+}
+MOST = 10  # differences that are shown
 TREND = (240, 96)  # width and height of a trend, in pixels
 
 
@@ -117,6 +124,24 @@ def distances(attribute: AuditedAttribute) -> str:
         for name, figure in known.items()
     )
     return folded("Other distances", f"<table><tbody>{rows}</tbody></table>")
+
+
+def differences(one: AuditedVersion) -> str:
+    """Who fares otherwise than one attribute explains, the surest first; nothing where no lattice was kept."""
+    if not one.compared:
+        return ""
+    rows = "".join(
+        f'<tr><th scope="row">{safe(row.name)}<span class="wb-gloss">{safe(" and ".join(row.attributes))}</span></th>'
+        f"<td>{safe(ERRORS.get(row.metric, row.metric))}</td>"
+        f'<td class="wb-number"><b>{share(row.value)}</b><span class="wb-gloss">of {counted(row.n, "case")}</span></td>'
+        f'<td class="wb-number">{share(row.others_value)}<span class="wb-gloss">{safe(row.others)}</span></td>'
+        f'<td class="wb-number">{share(abs(row.difference))} {"more" if row.difference > 0 else "less"}'
+        f'<span class="wb-gloss">surely {share(row.sure)}</span></td></tr>'
+        for row in one.differences[:MOST]
+    )
+    heads = "".join(f'<th scope="col">{words}</th>' for words in ("Group", "What", "There", "Beside", "Difference"))
+    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
+    return f"<h3>Who fares otherwise than one attribute explains</h3><p>{safe(one.compared)}</p>{table}"
 
 
 def particulars(one: AuditedVersion) -> str:

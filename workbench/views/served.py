@@ -118,7 +118,8 @@ def _drift(drift: DriftAudit | None, note: str) -> str:
     worst = drift.columns[:COLUMNS]
     rest = len(drift.columns) - len(worst)
     more = f'<p class="wb-quiet">{counted(rest, "other column")} moved less.</p>' if rest else ""
-    return f"<p>{safe(sentence(drift.sentence))}</p>{columns_table(worst, longest(worst))}{more}"
+    table = columns_table(worst, longest(worst, drift.large), large=drift.large)
+    return f"<p>{safe(sentence(drift.sentence))}</p>{table}{more}"
 
 
 def _audit(model: ServedModel) -> str:

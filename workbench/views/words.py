@@ -29,6 +29,7 @@ NAMES = {
     "log_loss": "Log loss",
     "brier": "Brier score",
     "disparate_impact": "Disparate impact",
+    "lattice_differences": "Differences over all crossings",
     "equalized_odds_difference": "Equalized-odds difference",
     "demographic_parity_difference": "Selection-rate difference",
     "selection_rate": "Selection rate",
