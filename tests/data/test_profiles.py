@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from workbench.data import Profile, counting
+from workbench.data.packing import packed
 from workbench.errors import Misuse
 from workbench.stats.drift import kolmogorov_smirnov, wasserstein
 
@@ -211,3 +212,20 @@ def test_a_normal_column_of_many_rows_takes_a_few_kilobytes():
 def test_what_does_not_fit_is_refused(call, message):
     with pytest.raises(Misuse, match=message):
         call(Profile.scan(numbers([0.0, 1.0])))
+
+
+def test_a_profile_is_stored_packed_and_as_it_was_stored_before_is_read_too():
+    frame = pd.DataFrame({"x": np.random.default_rng(0).normal(size=5000), "c": ["a", "b"] * 2500})
+    profile = Profile.scan(frame)
+    plainly = json.dumps(profile._content())
+    assert Profile.from_json(plainly) == Profile.from_json(profile.as_json()) == profile
+    assert len(profile.as_json()) < len(plainly) / 2
+
+
+@pytest.mark.parametrize(
+    "text", ["", "nonsense", packed([1, 2]), packed([-1, 1, 0]), packed([1, 1, -1 << 62]), 5, None]
+)
+def test_a_packed_histogram_that_no_scan_could_have_made_is_refused(text):
+    column = {"centre": 0.0, "scale": 1.0, "nulls": 0, "packed": text}
+    with pytest.raises(Misuse, match="no profile"):
+        Profile.from_json(json.dumps({"columns": [["x", column]], "rows": 2, "sources": []}))

@@ -25,7 +25,7 @@ from workbench.audits.expectations import ColumnRule, Expectations
 from workbench.audits.verdict import CERTAINTY, Verdict, verdict_of, worst
 from workbench.data import Categories, ColumnProfile, Histogram, Profile
 from workbench.data.counting import CODES, OTHER, bin_of, bin_values
-from workbench.data.profiles import DIGITS
+from workbench.data.profile_columns import DIGITS
 from workbench.data.repeats import Repeats
 from workbench.errors import Misuse
 from workbench.stats.groups import rate_interval

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from workbench.data.labelled import LabelledTable, labelled_table
     from workbench.data.loans import loan_applications
     from workbench.data.moments import MomentCube
-    from workbench.data.profiles import Categories, ColumnProfile, Histogram, Profile
+    from workbench.data.profile_columns import Categories, ColumnProfile, Histogram
+    from workbench.data.profiles import Profile
     from workbench.data.rand import rand_health
     from workbench.data.repeats import Repeats
     from workbench.data.score_cubes import ScoreCube
@@ -49,7 +50,8 @@ MODULES = {  # where the names are; each is imported when it is asked for, so th
     "labelled": ("LabelledTable", "labelled_table"),
     "loans": ("loan_applications",),
     "moments": ("MomentCube",),
-    "profiles": ("Categories", "ColumnProfile", "Histogram", "Profile"),
+    "profile_columns": ("Categories", "ColumnProfile", "Histogram"),
+    "profiles": ("Profile",),
     "rand": ("rand_health",),
     "repeats": ("Repeats",),
     "score_cubes": ("ScoreCube",),

@@ -23,8 +23,6 @@ import os
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,19 +30,14 @@ import numpy.typing as npt
 
 from workbench.data.columns import Columns, Values, as_moments, as_numbers, as_texts, joined, tables_of
 from workbench.data.counting import (
-    CODES,
-    FIRST,
-    LAST,
     MOST_CATEGORIES,
     OTHER,
-    Arrays,
-    bin_of,
-    bin_values,
     bounded,
     counted_numbers,
     counted_texts,
     scale_of,
 )
+from workbench.data.profile_columns import Categories, ColumnProfile, Histogram, plain, read_column, stored
 from workbench.errors import Misuse
 from workbench.ledger import digest
 
@@ -53,104 +46,6 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 10_000  # of a frame expanded from a profile
 MANY_ROWS = 100_000  # from which columns are counted by several threads
-DIGITS = 6  # of a scale, to which a value is given back
-
-
-@dataclass(frozen=True)
-class Histogram:
-    """One column of numbers, truth values (0 and 1) or moments (seconds since 1970, UTC)."""
-
-    centre: float  # the reference's median
-    scale: float  # the reference's quartile range, above zero
-    bins: tuple[int, ...]  # those that are not empty, in order
-    counts: tuple[int, ...]  # cases in each
-    rests: tuple[int, ...]  # sum of the lower 16 bits in each
-    nulls: int = 0
-    low: float | None = None  # least finite value, exactly
-    high: float | None = None  # greatest
-
-    @classmethod
-    def of(
-        cls, centre: float, scale: float, arrays: Arrays, nulls: int, low: float | None, high: float | None
-    ) -> Histogram:
-        """A histogram of arrays of bins, counts and rests, which it keeps beside the tuples that compare."""
-        bins, counts, rests = (tuple(each.tolist()) for each in arrays)
-        made = cls(centre, scale, bins, counts, rests, nulls, low, high)
-        vars(made)["_arrays"] = arrays
-        return made
-
-    @property
-    def n(self) -> int:
-        """Values counted, nulls left aside."""
-        return int(self._arrays[1].sum())
-
-    def __add__(self, other: Histogram) -> Histogram:
-        if (self.centre, self.scale) != (other.centre, other.scale):
-            raise Misuse("profiles of different scales do not add", hint="scan with like=the reference profile")
-        bins = np.flatnonzero(np.bincount(np.append(self._arrays[0], other._arrays[0])))
-        ends = [each for each in (self.low, self.high, other.low, other.high) if each is not None]
-        arrays = (bins, self.counts_at(bins) + other.counts_at(bins), self._at(2, bins) + other._at(2, bins))
-        nulls = self.nulls + other.nulls
-        return Histogram.of(self.centre, self.scale, arrays, nulls, min(ends, default=None), max(ends, default=None))
-
-    def counts_at(self, bins: npt.ArrayLike) -> npt.NDArray[np.int64]:
-        """Cases in these bins, in this order."""
-        return self._at(1, bins)
-
-    def values(self) -> npt.NDArray[np.float64]:
-        """The mean value in each bin, in the column's own unit, in order."""
-        bins, counts, rests = self._arrays
-        numbers = bin_values(bins, np.rint(rests / np.maximum(counts, 1)), self.centre, self.scale)
-        return np.asarray(np.round(numbers, DIGITS - int(np.floor(np.log10(self.scale)))) + 0.0)
-
-    @property
-    def infinite(self) -> int:
-        """Values without an end, of either sign."""
-        return int(self.counts_at([FIRST, LAST]).sum())
-
-    def outside(self, low: float | None, high: float | None) -> int:
-        """Cases beyond two ends; of the bins in which the ends lie, one case where the extreme is beyond."""
-        bins, counts, _ = self._arrays
-        found = 0
-        if low is not None and self.low is not None:
-            found += max(int(counts[bins < bin_of(low, self.centre, self.scale)].sum()), int(self.low < low))
-        if high is not None and self.high is not None:
-            found += max(int(counts[bins > bin_of(high, self.centre, self.scale)].sum()), int(self.high > high))
-        return found
-
-    @cached_property
-    def _arrays(self) -> Arrays:
-        """Bins, counts and rests."""
-        bins, counts, rests = (np.array(each, dtype=np.int64) for each in (self.bins, self.counts, self.rests))
-        return bins, counts, rests
-
-    def _at(self, which: int, bins: npt.ArrayLike) -> npt.NDArray[np.int64]:
-        found = np.zeros(CODES, dtype=np.int64)
-        found[self._arrays[0]] = self._arrays[which]
-        return np.asarray(found[np.asarray(bins, dtype=np.intp)])
-
-
-@dataclass(frozen=True)
-class Categories:
-    """One column of texts."""
-
-    counts: Mapping[str, int]  # by category, sorted; OTHER is the rest
-    nulls: int = 0
-    known: tuple[str, ...] = ()  # the reference's, which are never counted as the rest
-
-    @property
-    def n(self) -> int:
-        """Values counted, nulls left aside."""
-        return sum(self.counts.values())
-
-    def __add__(self, other: Categories) -> Categories:
-        names = {*self.counts, *other.counts}
-        counts = {name: self.counts.get(name, 0) + other.counts.get(name, 0) for name in names}
-        known = tuple(sorted({*self.known, *other.known}))
-        return Categories(bounded(counts, known), self.nulls + other.nulls, known)
-
-
-ColumnProfile = Histogram | Categories
 
 
 @dataclass(frozen=True)
@@ -222,19 +117,20 @@ class Profile:
         return Profile(columns, self.rows + other.rows, tuple(sorted(self.sources + other.sources)), schema)
 
     def as_json(self) -> str:
-        """The profile as JSON text."""
-        return json.dumps(self._content(), separators=(",", ":"))
+        """The profile as JSON text, its histograms packed."""
+        columns = [[name, stored(column)] for name, column in self.columns.items()]
+        return json.dumps(self._content() | {"columns": columns}, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Profile:
-        """The profile that `as_json` wrote.
+        """The profile that `as_json` wrote, packed or, as it was once, not.
 
         Raises:
             Misuse: The text is no profile.
         """
         try:
             content: dict[str, Any] = json.loads(text)
-            columns = {str(name): _read(column) for name, column in content["columns"]}
+            columns = {str(name): read_column(column) for name, column in content["columns"]}
             return cls(columns, content["rows"], tuple(content["sources"]), content.get("schema", {}))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Misuse(f"the text is no profile: {error}") from error
@@ -261,7 +157,7 @@ class Profile:
         return pd.DataFrame(frame)
 
     def _content(self) -> dict[str, Any]:
-        columns = [[name, _written(column)] for name, column in self.columns.items()]
+        columns = [[name, plain(column)] for name, column in self.columns.items()]
         return {"columns": columns, "rows": self.rows, "sources": list(self.sources), "schema": dict(self.schema)}
 
 
@@ -342,39 +238,3 @@ def _sum(name: str, one: ColumnProfile, other: ColumnProfile) -> ColumnProfile:
     if isinstance(one, Categories) and isinstance(other, Categories):
         return one + other
     raise Misuse(f"the column {name!r} holds numbers in one profile and texts in the other")
-
-
-def _written(column: ColumnProfile) -> dict[str, Any]:
-    if isinstance(column, Categories):
-        known = {"known": list(column.known)} if column.known else {}
-        return {"categories": dict(column.counts), "nulls": column.nulls} | known
-    steps = np.diff(column.bins, prepend=0).tolist()
-    numbers = {"steps": steps, "counts": list(column.counts), "rests": list(column.rests)}
-    ends = {"low": column.low, "high": column.high}
-    return {"centre": column.centre, "scale": column.scale, "nulls": column.nulls} | ends | numbers
-
-
-def _read(column: Mapping[str, Any]) -> ColumnProfile:
-    """A column of a stored profile, which may come from anywhere.
-
-    Raises:
-        ValueError: Its numbers are none that a scan could have found.
-    """
-    if "categories" in column:
-        counts = {str(name): _count(count) for name, count in column["categories"].items()}
-        return Categories(counts, _count(column["nulls"]), tuple(map(str, column.get("known", ()))))
-    bins = tuple(np.cumsum(column["steps"], dtype=int).tolist())
-    counted, rests = (tuple(map(_count, column[name])) for name in ("counts", "rests"))
-    if not len(bins) == len(counted) == len(rests) or any(b <= a for a, b in pairwise((-1, *bins, CODES))):
-        raise ValueError("a histogram's bins are not in order, or not as many as its counts")
-    centre, scale = float(column["centre"]), float(column["scale"])
-    if not (np.isfinite(centre) and np.isfinite(scale) and scale > 0):
-        raise ValueError(f"a histogram has the centre {centre} and the scale {scale}")
-    ends = [None if end is None else float(end) for end in (column.get("low"), column.get("high"))]  # none in old ones
-    return Histogram(centre, scale, bins, counted, rests, _count(column["nulls"]), *ends)
-
-
-def _count(value: Any) -> int:
-    if not isinstance(value, int) or value < 0:
-        raise ValueError(f"{value!r} is no count")
-    return value
