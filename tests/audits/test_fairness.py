@@ -157,3 +157,11 @@ def test_the_worst_case_is_that_of_every_way_to_divide_the_unknown():
             second = (50 + 5 - chosen) / (70 + 11 - chosen - refused)
             worst = min(worst, first / second, second / first)
     assert _may_fail(kept, unknown, worst + 1e-9) and not _may_fail(kept, unknown, worst - 1e-9)
+
+
+def test_the_sentence_stays_short_where_a_column_numbers_the_cases():
+    cells = {(str(i),): (0, 0, 0, 1 + (i == 700)) for i in range(1000)}
+    audit = audited(CountCube(("case",), cells))
+    assert audit.verdict == "not enough evidence"
+    assert "Shown but not compared: 2 of case 700, 1 of case 0," in audit.sentence
+    assert audit.sentence.endswith("990 more groups.") and len(audit.sentence) < 400

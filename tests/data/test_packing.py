@@ -27,5 +27,5 @@ def test_more_numbers_than_are_allowed_are_refused_before_they_are_unpacked():
     "content", [b"", bytes([VERSION + 1]), bytes([VERSION]) + b"no", bytes([VERSION]) + zlib.compress(b"seven b")]
 )
 def test_what_is_no_packed_list_is_refused(content):
-    with pytest.raises(ValueError, match="packed|unpacked|cut off"):
+    with pytest.raises(ValueError, match=r"packed|cut off"):
         unpacked(base64.b85encode(content).decode(), most=10)

@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from workbench.data import read_table
+from workbench.data import CountCube, Profile, Repeats, read_table
+from workbench.data.digests import digest_data
 from workbench.errors import Misuse
 
 
@@ -45,3 +46,25 @@ def test_what_is_no_table_is_refused(tmp_path, name, content, message):
 def test_a_file_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(Misuse, match="cannot be read"):
         read_table(tmp_path / "none.csv")
+
+
+def test_a_folder_of_parquet_files_is_one_table_for_every_reader(tmp_path):
+    frame = pd.DataFrame({"g": ["a", "b"] * 10, "y": [0, 1, 1, 0] * 5, "p": [1, 1, 0, 0] * 5, "s": [0.5] * 20})
+    folder = tmp_path / "d[1]"
+    (folder / "day=2").mkdir(parents=True)
+    frame[:12].to_parquet(folder / "one.parquet")
+    frame[12:].to_parquet(folder / "day=2" / "two.parquet")
+    (folder / "_SUCCESS").touch()
+    assert len(read_table(folder)) == 20
+    cube = CountCube.read(folder, ["g"], label="y", prediction="p")
+    assert cube.cells == CountCube.read(frame, ["g"], label="y", prediction="p").cells
+    assert cube.data_digest == digest_data(folder)
+    assert Profile.scan(folder).columns["g"].counts == {"a": 10, "b": 10}
+    assert Repeats.scan(folder).rows == 20
+
+
+def test_a_folder_without_one_is_refused_before_anything_is_read(tmp_path):
+    (tmp_path / "large").touch()
+    for read in (read_table, digest_data, lambda path: CountCube.read(path, ["g"], label="y", prediction="p")):
+        with pytest.raises(Misuse, match="no Parquet file in it"):
+            read(tmp_path)

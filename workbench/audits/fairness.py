@@ -26,6 +26,7 @@ from workbench.stats.groups import pooled_means, rate_interval
 FOUR_FIFTHS = 0.8
 TOLERANCE = 0.1  # difference between groups' rates
 MOST_ATTRIBUTES, MOST_GROUPS = 5, 5000
+MOST_NAMED = 10  # groups that the sentence names as not compared
 DRAWS, QUICK_DRAWS = 20_000, 2000  # of a posterior
 LEAST_SHARE = 0.02  # of all cases, that a group is compared from (29 CFR 1607.15(A)(2))
 DIFFERENCES = {
@@ -271,10 +272,13 @@ def _told(audit: AttributeAudit) -> str:
 
 def _left_out(audits: tuple[AttributeAudit, ...]) -> list[str]:
     left = [
-        f"{group.n} of {audit.name} {group.name}"
+        (audit.name, group)
         for audit in audits
         if len(audit.attributes) == 1
-        for group in audit.groups
+        for group in sorted(audit.groups, key=lambda group: -group.n)
         if not group.compared
     ]
-    return [f"Shown but not compared: {', '.join(left)}."] if left else []
+    told = [f"{group.n} of {name} {group.name}" for name, group in left[:MOST_NAMED]]
+    if len(left) > MOST_NAMED:
+        told.append(f"{len(left) - MOST_NAMED:,} more groups")
+    return [f"Shown but not compared: {', '.join(told)}."] if told else []

@@ -94,6 +94,19 @@ def crossed(
     return place, names
 
 
+def places_of(wanted: Iterable[str], attributes: tuple[str, ...]) -> tuple[tuple[str, ...], list[int]]:
+    """The wanted attributes of a cube, and where each stands among all of them.
+
+    Raises:
+        Misuse: The cube does not have one, or none is wanted.
+    """
+    names = tuple(wanted)
+    unknown = [name for name in names if name not in attributes]
+    if unknown or not names:
+        raise Misuse(f"the cube has no attribute {unknown}; it has {', '.join(attributes)}")
+    return names, [attributes.index(name) for name in names]
+
+
 def read_group(group: Iterable[str], content: Mapping[str, Any]) -> tuple[str, ...]:
     """A group of a stored cube; cubes of old, which do not say how they spell it, call what is missing "unknown"."""
     old = content.get("unknown", "unknown")

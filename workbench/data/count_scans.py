@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workbench.data.csv_files import MISSING, TEXTS, refuse_bytes
-from workbench.data.digests import digest_file
+from workbench.data.digests import digest_data
 from workbench.data.statements import quoted
 from workbench.data.tables import PARQUET
 from workbench.errors import Misuse
@@ -50,11 +50,11 @@ def given(source: Any, wanted: Sequence[str], digest: str = "") -> Given:
         raise Misuse(f"the column {twice[0]!r} is named for two things", hint="name it for one of them")
     if isinstance(source, str | Path):
         path = Path(source)
-        if not path.is_file():
+        if not path.exists():
             raise Misuse(f"there is no file {path}", hint="give the path of a Parquet or CSV file")
-        if path.suffix.lower() not in PARQUET + TEXTS:
+        if path.suffix.lower() not in PARQUET + TEXTS and not path.is_dir():
             raise Misuse(f"{path.name} is of no known kind", hint="give a .parquet or .csv file")
-        return Given(None, digest or digest_file(path))
+        return Given(None, digest or digest_data(path))
     names = getattr(source, "column_names", None)  # Arrow calls its columns differently
     names = list(source.columns if names is None and hasattr(source, "columns") else names or source)
     _refuse_absent(wanted, names)
@@ -124,8 +124,9 @@ def _opened(
         Misuse: It is empty, no text in UTF-8, or lacks a column.
     """
     literal = glob.escape(str(path))  # DuckDB would read l1.csv for l[1].csv
-    if path.suffix.lower() in PARQUET:
-        relation = con.read_parquet(literal)
+    if path.suffix.lower() in PARQUET or path.is_dir():
+        found = f"{literal}/**/*.parquet" if path.is_dir() else literal
+        relation = con.read_parquet(found, hive_partitioning=path.is_dir(), union_by_name=path.is_dir())
         _refuse_absent([*groups, *numbers], relation.columns)
         return relation
     refuse_bytes(path)

@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.data.coding import UNKNOWN, coded_all, crossed, read_group
+from workbench.data.coding import UNKNOWN, coded_all, crossed, places_of, read_group
 from workbench.data.count_scans import counted, given
+from workbench.data.digests import digest_sources
 from workbench.errors import Misuse
 from workbench.ledger import digest
 
@@ -125,7 +126,7 @@ class CountCube:
     @property
     def data_digest(self) -> str:
         """Digest of what was scanned: the one source's, or that of all of them together."""
-        return self.sources[0] if len(self.sources) == 1 else digest(list(self.sources))
+        return digest_sources(self.sources)
 
     def __add__(self, other: CountCube) -> CountCube:
         if self.attributes != other.attributes:
@@ -140,11 +141,7 @@ class CountCube:
         Raises:
             Misuse: It does not have one of them.
         """
-        wanted = tuple(attributes)
-        unknown = [name for name in wanted if name not in self.attributes]
-        if unknown or not wanted:
-            raise Misuse(f"the cube has no attribute {unknown}; it has {', '.join(self.attributes)}")
-        places = [self.attributes.index(name) for name in wanted]
+        wanted, places = places_of(attributes, self.attributes)
         cells: dict[tuple[str, ...], Cell] = {}
         for group, cell in self.cells.items():
             part = tuple(group[place] for place in places)

@@ -6,14 +6,16 @@ MLflow's own dataset digest reads the first 10,000 rows and keeps 32 bits; linea
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from workbench.data.tables import parts_of
 from workbench.errors import Misuse
+from workbench.ledger import digest as digest_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,6 +61,22 @@ def digest_file(path: Path) -> str:
     return digest.hexdigest()
 
 
+def digest_data(path: Path) -> str:
+    """SHA-256 of a table's file, or of the names and contents of a folder's Parquet files, in hex.
+
+    Raises:
+        Misuse: It cannot be read, or there is none.
+    """
+    if not path.is_dir():
+        return digest_file(path)
+    return _digest_files((part.relative_to(path).as_posix(), part) for part in parts_of(path))
+
+
+def digest_sources(sources: Sequence[str]) -> str:
+    """The digest of what a summary was counted from: the one source's, or that of all of them together."""
+    return sources[0] if len(sources) == 1 else digest_of(list(sources))
+
+
 def digest_folder(folder: Path, *, leave_out: Iterable[str] = ()) -> str:
     """SHA-256 over the relative names and contents of all files below a folder, in hex.
 
@@ -77,6 +95,10 @@ def digest_folder(folder: Path, *, leave_out: Iterable[str] = ()) -> str:
     )
     if not files:
         raise Misuse(f"{folder} is no folder with files in it", hint="give the folder that holds the model's files")
+    return _digest_files(files)
+
+
+def _digest_files(files: Iterable[tuple[str, Path]]) -> str:
     digest = hashlib.sha256()
     for name, path in files:
         digest.update(_framed(name.encode()))

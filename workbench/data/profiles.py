@@ -37,6 +37,7 @@ from workbench.data.counting import (
     counted_texts,
     scale_of,
 )
+from workbench.data.digests import digest_sources
 from workbench.data.profile_columns import Categories, ColumnProfile, Histogram, plain, read_column, stored
 from workbench.errors import Misuse
 from workbench.ledger import digest
@@ -104,7 +105,7 @@ class Profile:
     @property
     def data_digest(self) -> str:
         """Digest of what was scanned: the one source's, or that of all of them together."""
-        return self.sources[0] if len(self.sources) == 1 else digest(list(self.sources))
+        return digest_sources(self.sources)
 
     def __add__(self, other: Profile) -> Profile:
         if list(self.columns) != list(other.columns):

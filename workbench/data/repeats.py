@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from workbench.data.sources import opened
 from workbench.data.statements import quoted
+from workbench.data.tables import read_table
 from workbench.errors import Misuse
 
 
@@ -36,6 +38,8 @@ class Repeats:
             Misuse: The table cannot be read, or a key is no column of it.
         """
         source = table.to_arrow_table() if hasattr(table, "to_arrow_table") else table
+        if isinstance(source, str | Path) and Path(source).is_dir():
+            source = read_table(Path(source))
         with opened(source) as given:
             if absent := sorted(set(keys) - set(given.columns)):
                 there = ", ".join(given.columns)

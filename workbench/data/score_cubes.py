@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.data.coding import UNKNOWN, coded_all, crossed, read_group
+from workbench.data.coding import UNKNOWN, coded_all, crossed, places_of, read_group
 from workbench.data.count_scans import counted, given
 from workbench.data.counts import CountCube
+from workbench.data.digests import digest_sources
 from workbench.errors import Misuse
-from workbench.ledger import digest
 
 BINS = 1000  # thresholds lie on thousandths
 NO, YES, WAITING = 0, 1, 2  # pages of the table
@@ -140,7 +140,7 @@ class ScoreCube:
     @property
     def data_digest(self) -> str:
         """Digest of what was scanned: the one source's, or that of all of them together."""
-        return self.sources[0] if len(self.sources) == 1 else digest(list(self.sources))
+        return digest_sources(self.sources)
 
     def at(self, threshold: float) -> CountCube:
         """The count cube of saying yes from a threshold on, over the labelled cases.
@@ -161,11 +161,7 @@ class ScoreCube:
         Raises:
             Misuse: It does not have one of them.
         """
-        wanted = tuple(attributes)
-        unknown = [name for name in wanted if name not in self.attributes]
-        if unknown or not wanted:
-            raise Misuse(f"the cube has no attribute {unknown}; it has {', '.join(self.attributes)}")
-        places = [self.attributes.index(name) for name in wanted]
+        wanted, places = places_of(attributes, self.attributes)
         names = [tuple(group[place] for place in places) for group in self.groups]
         return self._gathered(wanted, names, self.table, self.sources)
 

@@ -18,7 +18,7 @@ PARQUET = (".parquet", ".pq")  # how the name of such a file ends
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """The rows of a CSV or Parquet file.
+    """The rows of a CSV or Parquet file, or of a folder of Parquet files.
 
     Raises:
         Misuse: There is no such file, it is of another kind, or it cannot be parsed.
@@ -27,11 +27,13 @@ def read_table(path: Path) -> pd.DataFrame:
     import pyarrow as pa
 
     kind = path.suffix.lower()
-    if kind not in PARQUET + TEXTS:
+    if kind not in PARQUET + TEXTS and not path.is_dir():
         raise Misuse(f"{path} is no table that can be read", hint="give a .csv or a .parquet file")
+    if path.is_dir():
+        parts_of(path)
     try:
         frame: pd.DataFrame
-        if kind in PARQUET:
+        if kind in PARQUET or path.is_dir():
             frame = pd.read_parquet(path)
         else:
             refuse_bytes(path)
@@ -48,6 +50,18 @@ def read_table(path: Path) -> pd.DataFrame:
     if frame.empty:
         raise Misuse(f"{path} has no rows", hint="give a file with a header line and rows")
     return frame
+
+
+def parts_of(folder: Path) -> list[Path]:
+    """The Parquet files below a folder, which are one table.
+
+    Raises:
+        Misuse: There is none.
+    """
+    parts = sorted(part for part in folder.rglob("*") if part.suffix.lower() in PARQUET and part.is_file())
+    if not parts:
+        raise Misuse(f"{folder} has no Parquet file in it", hint="give a .csv or .parquet file, or a folder of these")
+    return parts
 
 
 def columns_of(frame: pd.DataFrame, names: Sequence[str], *, where: str) -> pd.DataFrame:

@@ -16,8 +16,8 @@ SEED = 20260101  # of folds and draws: the same data get the same answer
 
 
 @click.command()
-@click.argument("reference", type=click.Path(dir_okay=False, path_type=Path))
-@click.argument("current", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("reference", type=click.Path(path_type=Path))
+@click.argument("current", type=click.Path(path_type=Path))
 @click.option("--label", required=True, metavar="COL", help="Column of what happened: classes or numbers.")
 @click.option("--prediction", required=True, metavar="COL", help="Column of what was answered.")
 @click.option("--leave-out", multiple=True, metavar="COL", help="Column that is no cause, as a score; may be repeated.")
@@ -40,7 +40,8 @@ def cause(
 ) -> None:
     """Why performance dropped: data quality, inputs by column, or a changed relation, with intervals.
 
-    REFERENCE and CURRENT are CSV or Parquet files of labelled cases. The causes add up to the drop.
+    REFERENCE and CURRENT are CSV or Parquet files, or folders of Parquet files, of labelled cases. The
+    causes add up to the drop.
 
     \b
     Examples:

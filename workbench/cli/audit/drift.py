@@ -19,7 +19,7 @@ html_option = click.option(
 
 @click.command()
 @click.argument("reference")
-@click.argument("current", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("current", type=click.Path(path_type=Path))
 @click.option(
     "--large",
     type=click.FloatRange(min=0, min_open=True),
@@ -55,8 +55,8 @@ def drift(
 ) -> None:
     """Compare CURRENT with REFERENCE, column by column.
 
-    CURRENT is a .parquet or .csv file. REFERENCE is one too, or a profile's .json, or MODEL/VERSION for
-    the training data of a registered version. A column has drifted where the change is large and beyond
+    CURRENT is a .parquet or .csv file, or a folder of Parquet files. REFERENCE is one too, or a profile's
+    .json, or MODEL/VERSION for the training data of a registered version. A column has drifted where the change is large and beyond
     chance over all columns; missing values and new categories count. Nothing is claimed of what the
     rows cannot show.
 
@@ -68,10 +68,11 @@ def drift(
     """
     from workbench.audits import audit_drift
     from workbench.cli.audit.references import reference_profile, write_page
-    from workbench.data import Profile, digest_file
+    from workbench.data import Profile
+    from workbench.data.digests import digest_data
 
     before = reference_profile(reference, workspace)
-    now = Profile.scan(current, like=before, source=digest_file(current), strict=False)
+    now = Profile.scan(current, like=before, source=digest_data(current), strict=False)
     audit = audit_drift(before, now, large=large, alpha=alpha)
     if html is not None:
         from workbench.views.audit_report import audit_report

@@ -20,7 +20,7 @@ SEED = 20260101  # of the bootstrap: the same data get the same answer
 
 
 @click.command()
-@click.argument("data", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path))
 @click.option("--label", required=True, metavar="COL", help="Column of what happened: classes or numbers.")
 @click.option("--prediction", required=True, metavar="COL", help="Column of what was answered, in the label's terms.")
 @click.option("--score", metavar="COL", help="Column of the probability of 1; for AUC, log loss, calibration.")

@@ -19,7 +19,7 @@ ABOVE = click.FloatRange(min=0, min_open=True)
 
 
 @click.command()
-@click.argument("data", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path))
 @click.option("--reference", help="Learn what is expected: a table, a profile's .json, or MODEL/VERSION.")
 @click.option(
     "--expect",
@@ -69,7 +69,8 @@ def quality(
     from workbench.audits import audit_quality
     from workbench.audits.expectations import Expectations, expected
     from workbench.cli.audit.references import read_text, reference_profile, write_page
-    from workbench.data import Profile, Repeats, digest_file
+    from workbench.data import Profile, Repeats
+    from workbench.data.digests import digest_data
 
     stated = None if expect is None else read_text(expect)
     if time is None and stated is not None:
@@ -89,7 +90,7 @@ def quality(
     if expectations:
         click.echo(rules.as_json())
         return
-    profile = Profile.scan(data, like=before, source=digest_file(data), strict=False, every=True, moments=moments)
+    profile = Profile.scan(data, like=before, source=digest_data(data), strict=False, every=True, moments=moments)
     repeats = Repeats.scan(data, keys=rules.keys)
     audit = audit_quality(profile, rules, repeats=repeats, now=datetime.now(UTC))
     if html is not None:

@@ -26,7 +26,8 @@ def reference_profile(named: str, workspace: Path | None, *, moments: Sequence[s
     Raises:
         Misuse: There is none.
     """
-    from workbench.data import Profile, digest_file
+    from workbench.data import Profile
+    from workbench.data.digests import digest_data
 
     path = Path(named)
     if path.suffix == ".json" and path.is_file():
@@ -41,7 +42,7 @@ def reference_profile(named: str, workspace: Path | None, *, moments: Sequence[s
                 f"{named} has no profile of its training data", hint="register it with record.model(profile=…)"
             )
         return found
-    return Profile.scan(path, source=digest_file(path), moments=moments)
+    return Profile.scan(path, source=digest_data(path), moments=moments)
 
 
 def read_text(path: Path) -> str:
