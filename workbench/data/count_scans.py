@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from workbench.data.csv_files import MISSING, TEXTS, refuse_bytes
 from workbench.data.digests import digest_data
 from workbench.data.statements import quoted
-from workbench.data.tables import PARQUET
+from workbench.data.tables import PARQUET, parts_of
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
@@ -125,8 +125,8 @@ def _opened(
     """
     literal = glob.escape(str(path))  # DuckDB would read l1.csv for l[1].csv
     if path.suffix.lower() in PARQUET or path.is_dir():
-        found = f"{literal}/**/*.parquet" if path.is_dir() else literal
-        relation = con.read_parquet(found, hive_partitioning=path.is_dir(), union_by_name=path.is_dir())
+        parts = [glob.escape(str(part)) for part in parts_of(path)] if path.is_dir() else [literal]
+        relation = con.read_parquet(parts, union_by_name=len(parts) > 1)
         _refuse_absent([*groups, *numbers], relation.columns)
         return relation
     refuse_bytes(path)

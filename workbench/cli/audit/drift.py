@@ -56,9 +56,9 @@ def drift(
     """Compare CURRENT with REFERENCE, column by column.
 
     CURRENT is a .parquet or .csv file, or a folder of Parquet files. REFERENCE is one too, or a profile's
-    .json, or MODEL/VERSION for the training data of a registered version. A column has drifted where the change is large and beyond
-    chance over all columns; missing values and new categories count. Nothing is claimed of what the
-    rows cannot show.
+    .json, or MODEL/VERSION for the training data of a registered version. A column has drifted where the
+    change is large and beyond chance over all columns; missing values and new categories count. Nothing is
+    claimed of what the rows cannot show.
 
     \b
     Examples:
