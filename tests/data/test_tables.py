@@ -68,3 +68,11 @@ def test_a_folder_without_one_is_refused_before_anything_is_read(tmp_path):
     for read in (read_table, digest_data, lambda path: CountCube.read(path, ["g"], label="y", prediction="p")):
         with pytest.raises(Misuse, match="no Parquet file in it"):
             read(tmp_path)
+
+
+def test_a_folder_kept_by_a_column_has_that_column_for_every_reader(tmp_path):
+    frame = pd.DataFrame({"g": ["a", "b"] * 10, "y": [0, 1, 1, 0] * 5, "p": [1, 1, 0, 0] * 5})
+    frame.to_parquet(tmp_path / "d", partition_cols=["g"])
+    cube = CountCube.read(tmp_path / "d", ["g"], label="y", prediction="p")
+    assert cube.cells == CountCube.read(frame, ["g"], label="y", prediction="p").cells
+    assert Profile.scan(tmp_path / "d").columns["g"].counts == {"a": 10, "b": 10}

@@ -125,8 +125,7 @@ def _opened(
     """
     literal = glob.escape(str(path))  # DuckDB would read l1.csv for l[1].csv
     if path.suffix.lower() in PARQUET or path.is_dir():
-        parts = [glob.escape(str(part)) for part in parts_of(path)] if path.is_dir() else [literal]
-        relation = con.read_parquet(parts, union_by_name=len(parts) > 1)
+        relation = con.read_parquet(literal) if path.is_file() else _folder(con, path)
         _refuse_absent([*groups, *numbers], relation.columns)
         return relation
     refuse_bytes(path)
@@ -136,6 +135,14 @@ def _opened(
     if taken := {name: "VARCHAR" for name in groups if kinds[name] != "VARCHAR"}:
         return con.read_csv(literal, sample_size=-1, header=True, na_values=list(MISSING), dtype=taken)
     return relation
+
+
+def _folder(con: duckdb.DuckDBPyConnection, folder: Path) -> duckdb.DuckDBPyRelation:
+    """The rows of a folder's Parquet files; folders called `column=value` in it are columns."""
+    parts = parts_of(folder)
+    kept = {tuple(name.split("=")[0] for name in part.relative_to(folder).parts[:-1] if "=" in name) for part in parts}
+    literals = [glob.escape(str(part)) for part in parts]
+    return con.read_parquet(literals, union_by_name=True, hive_partitioning=len(kept) == 1 and kept != {()})
 
 
 def _statement(table: str, groups: Sequence[str], numbers: Any) -> str:
