@@ -222,3 +222,19 @@ def test_a_column_that_is_constant_passes_when_many_rows_are():
     )
     assert few.verdict == "not enough evidence" and few.columns[0].more_cases > 0
     assert many.verdict == "pass"
+
+
+def test_a_reference_too_small_to_tell_is_not_a_change():
+    few = Profile.scan(pd.DataFrame({"x": [1.0] * 50, "y": np.arange(50.0)}))
+    audit = audit_drift(few, few)
+    assert audit.verdict == "not enough evidence"
+    assert "50 rows of training data are too few to tell of" in audit.sentence
+    assert "changed" not in audit.sentence
+
+
+def test_a_date_is_spelled_as_a_text_file_has_it():
+    texts = Profile.scan(pd.DataFrame({"day": ["2026-01-01", "2026-01-02"] * 50}))
+    days = pd.DataFrame({"day": pd.to_datetime(["2026-01-01", "2026-01-02"] * 50)})
+    audit = audit_drift(texts, Profile.scan(days, like=texts))
+    assert audit.columns[0].new_categories == () and audit.columns[0].psi == pytest.approx(0.0)
+    assert audit.schema.retyped == {"day": ("text", "time")}

@@ -63,3 +63,10 @@ def test_a_column_that_is_not_there_or_of_too_many_values_is_refused():
     many = {name: [f"{name}{i}" for i in range(3000)] for name in "ab"}
     with pytest.raises(Misuse, match="slices; up to"):
         bad_slices(many, np.ones(3000))
+
+
+def test_no_column_and_an_error_that_is_neither_true_nor_false_are_refused():
+    with pytest.raises(Misuse, match="no column to make slices of"):
+        bad_slices(pd.DataFrame(index=range(5)), np.zeros(5))
+    with pytest.raises(Misuse, match="error holds"):
+        bad_slices(frame(), np.full(8000, np.nan))

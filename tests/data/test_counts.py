@@ -237,3 +237,10 @@ def test_a_csv_file_whose_columns_are_all_texts_has_its_first_line_for_a_header(
     (tmp_path / "d.csv").write_text("")
     with pytest.raises(Misuse, match=r"d\.csv is empty"):
         CountCube.read(tmp_path / "d.csv", ["race"], label="y", prediction="p")
+
+
+def test_a_missing_truth_of_pandas_is_a_label_that_has_not_arrived():
+    label = pd.array([True, pd.NA], dtype="boolean")
+    with pytest.raises(Misuse, match="label holds None") as refused:
+        CountCube.scan({"g": ["a", "b"]}, label=label, prediction=[1, 1])
+    assert "waits for it" in str(refused.value.hint)

@@ -229,3 +229,16 @@ def test_a_packed_histogram_that_no_scan_could_have_made_is_refused(text):
     column = {"centre": 0.0, "scale": 1.0, "nulls": 0, "packed": text}
     with pytest.raises(Misuse, match="no profile"):
         Profile.from_json(json.dumps({"columns": [["x", column]], "rows": 2, "sources": []}))
+
+
+@pytest.mark.parametrize("values", [[1e308, -1e308, 1.0], [1e-310, 2e-310, 3e-310], [5e-324, 0.0, 1e308]])
+def test_the_largest_and_the_least_numbers_are_counted(values):
+    column = Profile.scan(pd.DataFrame({"x": values * 20})).columns["x"]
+    assert (column.n, column.nulls, column.infinite) == (60, 0, 0)
+    assert (column.low, column.high) == (min(values), max(values))
+    assert np.isfinite(column.values()).all()
+
+
+def test_two_columns_of_one_name_are_refused():
+    with pytest.raises(Misuse, match="2 columns 'a'"):
+        Profile.scan(pd.DataFrame([[1, 2]], columns=["a", "a"]))

@@ -128,7 +128,7 @@ def audit_drift(reference: Profile, current: Profile, *, large: float = LARGE, a
     judged.sort(key=lambda column: (-column.excess, column.p))
     schema = schema_change(reference, current)
     verdict = worst(["fail" if schema.retyped else "pass", *(column.verdict for column in judged)])
-    sentence = f"{_sentence(judged, verdict, current.rows)} {schema.sentence}".strip()
+    sentence = f"{_sentence(judged, verdict, (reference.rows, current.rows), large)} {schema.sentence}".strip()
     return DriftAudit(
         tuple(judged), reference.rows, current.rows, verdict, sentence, current.data_digest, schema, large
     )
@@ -274,16 +274,20 @@ def _judged(column: ColumnDrift, p: float, large: float, alpha: float, rows: int
     return replace(column, p=p, verdict=verdict)
 
 
-def _sentence(judged: list[ColumnDrift], verdict: Verdict, rows: int) -> str:
+def _sentence(judged: list[ColumnDrift], verdict: Verdict, sizes: tuple[int, int], large: float) -> str:
+    rows = sizes[1]
     drifted = [column for column in judged if column.verdict == "fail"]
     if drifted:
         names = ", ".join(f"{column.column} (PSI {column.psi:.2f})" for column in drifted[:3])
         return f"{len(drifted)} of {len(judged)} columns drifted in {rows:,} rows served: {names}."
     if verdict == "pass":
         return f"No column drifted: {rows:,} rows served look like the training data."
-    needed = [column.more_cases for column in judged if column.verdict != "pass"]
-    if None in needed:
-        name = judged[0].column
-        return f"No drift is shown in {rows:,} rows served, nor its absence: {name} changed by about what matters."
-    most = max((cases for cases in needed if cases is not None), default=0)
+    open_ones = [column for column in judged if column.verdict != "pass"]
+    if hopeless := [column for column in open_ones if column.more_cases is None]:
+        name = hopeless[0].column
+        why = f"{name} changed by about what matters"
+        if hopeless[0].excess < large / 2:
+            why = f"{sizes[0]:,} rows of training data are too few to tell of {name}"
+        return f"No drift is shown in {rows:,} rows served, nor its absence: {why}."
+    most = max((column.more_cases or 0 for column in open_ones), default=0)
     return f"No drift is shown, but {rows:,} rows served are too few to be sure; about {most:,} more would do."

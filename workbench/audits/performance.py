@@ -55,11 +55,13 @@ def audit_performance(
         certainty: Probability from which it counts as shown, in (0.5, 1).
 
     Raises:
-        Misuse: A score is no number in [0, 1], the lengths differ, or a label is neither 0 nor 1.
+        Misuse: A score or the threshold is no number in [0, 1], the lengths differ, or a label is neither 0 nor 1.
     """
     scores = np.asarray(score, dtype=float)
     if scores.ndim != 1 or not len(scores) or not ((scores >= 0) & (scores <= 1)).all():
         raise Misuse("a score is no number in [0, 1]; it must be the probability of yes")
+    if not 0 <= threshold <= 1:
+        raise Misuse(f"the threshold is {threshold}; it must lie in [0, 1]")
     try:
         counts = exact.confusion(label, scores >= threshold)
         metrics = {name: _estimate(counts, name, rng) for name in exact.METRICS}

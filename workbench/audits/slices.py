@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.data.coding import UNKNOWN, Coded, coded
+from workbench.data.counts import binary
 from workbench.errors import Misuse
 from workbench.stats.slices import ALPHA, LEAST, search
 
@@ -80,13 +81,16 @@ def bad_slices(
         top: Slices to return.
 
     Raises:
-        Misuse: A column is not there, is of another length, or there are too many slices.
+        Misuse: A column is not there, is of another length, there is none or there are too many slices; or an
+            error is neither true nor false.
     """
     names = [str(name) for name in (_names(table) if columns is None else columns)]
     if absent := [name for name in names if name not in set(map(str, _names(table)))]:
         raise Misuse(f"there is no column {absent[0]!r}", hint=f"the columns are: {', '.join(map(str, _names(table)))}")
+    if not names:
+        raise Misuse("the table has no column to make slices of", hint="name columns of few values")
     cut = [_cut(table[name], bands) for name in names]
-    wrong = np.asarray(error).astype(bool)
+    wrong = binary("error", error).astype(bool)
     try:
         found = search(
             [c.codes for c in cut], [len(c.texts) for c in cut], wrong, ways=ways, least=least, alpha=alpha, top=top

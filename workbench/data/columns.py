@@ -13,7 +13,7 @@ batches one batch at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -90,7 +90,7 @@ def columns_of(source: Any) -> Columns:
         import pyarrow as pa
 
         table = pa.table(source)
-        return Columns(tuple(table.column_names), table.num_rows, lambda name: from_arrow(table[name]))
+        return Columns(_distinct(table.column_names), table.num_rows, lambda name: from_arrow(table[name]))
     raise Misuse(
         f"{type(source).__name__} is no table",
         hint="give a data frame, an Arrow table, a DuckDB relation, or the path of a Parquet or CSV file",
@@ -168,13 +168,29 @@ def as_texts(values: Values) -> tuple[Any, ...]:
     numbers = pa.array(values.numbers, from_pandas=True)
     if values.kind == "time":
         moments = pc.cast(pc.multiply(numbers, 1e6), pa.int64(), safe=False).cast(pa.timestamp("us"))
+        days = pc.cast(moments, pa.date32(), safe=False)
+        if pc.all(pc.equal(pc.cast(days, pa.timestamp("us")), moments)).as_py():
+            return (pc.cast(days, pa.large_string()),)
         return (pc.cast(moments, pa.large_string()),)
     whole = values.kind in {"integer", "truth"}
     return (pc.cast(pc.cast(numbers, pa.int64()) if whole else numbers, pa.large_string()),)
 
 
+def _distinct(names: Iterable[str]) -> tuple[str, ...]:
+    """The names of a table's columns.
+
+    Raises:
+        Misuse: Two are alike.
+    """
+    told = tuple(names)
+    if len(set(told)) < len(told):
+        twice = next(name for name in told if told.count(name) > 1)
+        raise Misuse(f"there are {told.count(twice)} columns {twice!r}", hint="rename or drop all but one of them")
+    return told
+
+
 def _pandas(frame: Any) -> Columns:
-    place = {str(name): position for position, name in enumerate(frame.columns)}
+    place = {name: position for position, name in enumerate(_distinct(map(str, frame.columns)))}
     return Columns(tuple(place), len(frame), lambda name: _from_pandas(frame.iloc[:, place[name]]))
 
 
@@ -219,7 +235,7 @@ def _parquet(path: Path) -> Columns:
         # a reader of its own for each column, since columns are read by several threads
         return from_arrow(pq.ParquetFile(path, read_dictionary=[name] if name in texts else None).read([name])[name])
 
-    return Columns(tuple(names), rows, read)
+    return Columns(_distinct(names), rows, read)
 
 
 def _doubles(column: Any) -> npt.NDArray[np.float64]:

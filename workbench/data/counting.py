@@ -27,6 +27,7 @@ BLOCK = 1 << 17  # rows at a time
 CASES = 34  # bits that hold the sum of a block's rests; a double has room for its number of cases above them
 ONE_CASE = 1 << CASES
 CODES = 1 << 16
+SMALLEST, LARGEST = 1e-300, 1e300  # of a scale, so that it and its reciprocal are numbers
 SIGN, ALL, HALF_WORD, LOWER = np.uint32(0x80000000), np.uint32(0xFFFFFFFF), np.uint32(16), np.uint32(0xFFFF)
 FIRST, LAST = 0x007F, 0xFF80  # the bins of the two infinities; what lies beyond is no number
 MOST_CATEGORIES = 1000  # kept by name; the rest is counted as OTHER
@@ -79,7 +80,9 @@ def scale_of(numbers: npt.NDArray[Any]) -> tuple[float, float]:
     if finite.size == 0:
         return 0.0, 1.0
     low, median, high = np.quantile(finite, (0.25, 0.5, 0.75))
-    return float(median), float(high - low) or float(finite.std()) or 1.0
+    with np.errstate(over="ignore"):
+        scale = float(high - low) or float(finite.std()) or 1.0
+    return float(median), min(max(scale, SMALLEST), LARGEST)
 
 
 def bin_values(bins: npt.ArrayLike, rests: npt.ArrayLike, centre: float, scale: float) -> Floats:

@@ -191,6 +191,11 @@ def binary(name: str, values: npt.ArrayLike) -> npt.NDArray[np.uint8]:
         raise Misuse(f"{name} has the shape {found.shape}; it needs one number a case")
     if found.dtype.kind in "bui" and found.min() >= 0 and found.max() <= 1:
         return found.astype(np.uint8)
+    if found.dtype == object:
+        import pandas as pd
+
+        found = found.copy()
+        found[pd.isna(found)] = None
     zeros_and_ones = (found == 0) | (found == 1)
     if not zeros_and_ones.all():
         odd = found[~zeros_and_ones][0]
