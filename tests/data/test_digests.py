@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from workbench.data import digest_file, digest_folder, digest_frame
+from workbench.data.digests import digest_data, steady
 from workbench.errors import Misuse
 
 
@@ -114,3 +115,14 @@ def test_what_is_not_there_is_refused(tmp_path):
         digest_file(tmp_path / "none")
     with pytest.raises(Misuse, match="no folder with files"):
         digest_folder(tmp_path)
+
+
+def test_a_table_that_is_written_to_while_it_is_read_is_refused(tmp_path):
+    path = tmp_path / "t.parquet"
+    pd.DataFrame({"x": [1]}).to_parquet(path)
+    with steady(path), steady("no file"), steady(pd.DataFrame()):
+        digest_data(path)
+    with pytest.raises(Misuse, match="changed while it was read"), steady(path):
+        pd.DataFrame({"x": [1, 2]}).to_parquet(path)
+    with pytest.raises(Misuse, match="changed while it was read"), steady(tmp_path):
+        pd.DataFrame({"x": [1]}).to_parquet(tmp_path / "more.parquet")

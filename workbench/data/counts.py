@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from workbench.data.coding import UNKNOWN, coded_all, crossed, places_of, read_group
 from workbench.data.count_scans import counted, given
-from workbench.data.digests import digest_sources
+from workbench.data.digests import digest_sources, steady
 from workbench.errors import Misuse
 from workbench.ledger import digest
 
@@ -85,14 +85,17 @@ class CountCube:
             digest: Of the data; by default a file's own.
 
         Raises:
-            Misuse: The table cannot be read, lacks a column, or a label or prediction is not 0 or 1.
+            Misuse: The table cannot be read, changed meanwhile, lacks a column, or a label or prediction is not
+                0 or 1.
         """
-        known = given(source, [*groups, label, prediction], digest)
+        with steady(source):
+            known = given(source, [*groups, label, prediction], digest)
+            rows = [] if known.columns is not None else counted(source, groups, [label, prediction])
         if known.columns is not None:
             columns = known.columns
             named = {name: columns[name] for name in groups}
             return cls.scan(named, label=columns[label], prediction=columns[prediction], source=known.digest)
-        return cls.from_rows(groups, counted(source, groups, [label, prediction]), source=known.digest)
+        return cls.from_rows(groups, rows, source=known.digest)
 
     @classmethod
     def from_rows(cls, groups: Sequence[str], rows: Iterable[Sequence[Any]], *, source: str = "") -> CountCube:

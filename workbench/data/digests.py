@@ -6,7 +6,8 @@ MLflow's own dataset digest reads the first 10,000 rows and keeps 32 bits; linea
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +73,22 @@ def digest_data(path: Path) -> str:
     return _digest_files((part.relative_to(path).as_posix(), part) for part in parts_of(path))
 
 
+@contextmanager
+def steady(source: Any) -> Iterator[None]:
+    """While a table's digest is taken and it is read: both are of one content, or it is refused.
+
+    Args:
+        source: A file or a folder of Parquet files; nothing is asked of any other table.
+
+    Raises:
+        Misuse: It was written to meanwhile.
+    """
+    before = _stamps(source)
+    yield
+    if _stamps(source) != before:
+        raise Misuse(f"{source} changed while it was read", hint="wait until it is written, or read a copy")
+
+
 def digest_sources(sources: Sequence[str]) -> str:
     """The digest of what a summary was counted from: the one source's, or that of all of them together."""
     return sources[0] if len(sources) == 1 else digest_of(list(sources))
@@ -96,6 +113,14 @@ def digest_folder(folder: Path, *, leave_out: Iterable[str] = ()) -> str:
     if not files:
         raise Misuse(f"{folder} is no folder with files in it", hint="give the folder that holds the model's files")
     return _digest_files(files)
+
+
+def _stamps(source: Any) -> list[tuple[str, int, int, int]]:
+    """Name, size, time of the last change and number of every file."""
+    if not isinstance(source, str | Path) or not (path := Path(source)).exists():
+        return []
+    told = [(part, part.stat()) for part in (parts_of(path) if path.is_dir() else [path])]
+    return [(str(part), found.st_size, found.st_mtime_ns, found.st_ino) for part, found in told]
 
 
 def _digest_files(files: Iterable[tuple[str, Path]]) -> str:

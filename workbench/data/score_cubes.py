@@ -25,7 +25,7 @@ import numpy.typing as npt
 from workbench.data.coding import UNKNOWN, coded_all, crossed, places_of, read_group
 from workbench.data.count_scans import counted, given
 from workbench.data.counts import CountCube
-from workbench.data.digests import digest_sources
+from workbench.data.digests import digest_sources, steady
 from workbench.errors import Misuse
 
 BINS = 1000  # thresholds lie on thousandths
@@ -98,13 +98,15 @@ class ScoreCube:
             Misuse: The table cannot be read, lacks a column, or holds a score or label that is none.
         """
         numbers = [score] if label is None else [label, score]
-        known = given(source, [*groups, *numbers], digest)
+        with steady(source):
+            known = given(source, [*groups, *numbers], digest)
+            rows = [] if known.columns is not None else counted(source, groups, numbers, bins=bins)
         if (columns := known.columns) is not None:
             labels = None if label is None else columns[label]
             named = {name: columns[name] for name in groups}
             return cls.scan(named, score=columns[score], label=labels, bins=bins, source=known.digest)
         cells: dict[tuple[str, ...], npt.NDArray[np.int64]] = {}
-        for row in counted(source, groups, numbers, bins=bins):
+        for row in rows:
             group = tuple(UNKNOWN if value is None else value for value in row[: len(groups)])
             if len(cells) >= MOST_GROUPS and group not in cells:
                 raise Misuse(f"there are more than {MOST_GROUPS:,} groups", hint="name columns of few values")

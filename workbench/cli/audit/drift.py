@@ -69,10 +69,11 @@ def drift(
     from workbench.audits import audit_drift
     from workbench.cli.audit.references import reference_profile, write_page
     from workbench.data import Profile
-    from workbench.data.digests import digest_data
+    from workbench.data.digests import digest_data, steady
 
     before = reference_profile(reference, workspace)
-    now = Profile.scan(current, like=before, source=digest_data(current), strict=False)
+    with steady(current):
+        now = Profile.scan(current, like=before, source=digest_data(current), strict=False)
     audit = audit_drift(before, now, large=large, alpha=alpha)
     if html is not None:
         from workbench.views.audit_report import audit_report

@@ -70,7 +70,7 @@ def quality(
     from workbench.audits.expectations import Expectations, expected
     from workbench.cli.audit.references import read_text, reference_profile, write_page
     from workbench.data import Profile, Repeats
-    from workbench.data.digests import digest_data
+    from workbench.data.digests import digest_data, steady
 
     stated = None if expect is None else read_text(expect)
     if time is None and stated is not None:
@@ -90,8 +90,9 @@ def quality(
     if expectations:
         click.echo(rules.as_json())
         return
-    profile = Profile.scan(data, like=before, source=digest_data(data), strict=False, every=True, moments=moments)
-    repeats = Repeats.scan(data, keys=rules.keys)
+    with steady(data):
+        profile = Profile.scan(data, like=before, source=digest_data(data), strict=False, every=True, moments=moments)
+        repeats = Repeats.scan(data, keys=rules.keys)
     audit = audit_quality(profile, rules, repeats=repeats, now=datetime.now(UTC))
     if html is not None:
         from workbench.views.audit_report import audit_report

@@ -27,7 +27,7 @@ def reference_profile(named: str, workspace: Path | None, *, moments: Sequence[s
         Misuse: There is none.
     """
     from workbench.data import Profile
-    from workbench.data.digests import digest_data
+    from workbench.data.digests import digest_data, steady
 
     path = Path(named)
     if path.suffix == ".json" and path.is_file():
@@ -42,7 +42,8 @@ def reference_profile(named: str, workspace: Path | None, *, moments: Sequence[s
                 f"{named} has no profile of its training data", hint="register it with record.model(profile=…)"
             )
         return found
-    return Profile.scan(path, source=digest_data(path), moments=moments)
+    with steady(path):
+        return Profile.scan(path, source=digest_data(path), moments=moments)
 
 
 def read_text(path: Path) -> str:
