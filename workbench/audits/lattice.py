@@ -9,7 +9,7 @@ by the difference that is sure, the end of the interval nearest to none.
 >>> cells = {("f",): (40, 10, 40, 10), ("m",): (40, 10, 10, 40)}  # tn, fp, fn, tp
 >>> found = lattice(CountCube(("sex",), cells), metrics=("fnr", "fpr"))
 >>> print(found.sentence)
-Of 2 comparisons, 1 shows a difference; first, f: FNR 80.0%, everybody else 20.0%.
+Of 2 comparisons, 1 shows a difference; first, sex f: FNR 80.0%, everybody else 20.0%.
 """
 
 from __future__ import annotations
@@ -166,7 +166,8 @@ def _sentence(rows: list[Comparison], count: int) -> str:
     if not count:
         return f"Of {len(rows)} comparisons, none shows a difference that chance would not."
     first = rows[0]
+    who = " and ".join(f"{name} {value}" for name, value in zip(first.attributes, first.group, strict=True))
     return (
-        f"Of {len(rows)} comparisons, {count} show{'s' * (count == 1)} a difference; first, {first.name}: "
+        f"Of {len(rows)} comparisons, {count} show{'s' * (count == 1)} a difference; first, {who}: "
         f"{CALLED.get(first.metric, first.metric)} {first.value:.1%}, {first.others} {first.others_value:.1%}."
     )
