@@ -174,8 +174,8 @@ class Signed(Reading):
             if database.busy:
                 raise Misuse("a transaction of this ledger is open already", hint="write through its writer")
             try:
-                database.begin(writing=True)
                 try:
+                    database.begin(writing=True)
                     writer = Writer(database)
                     yield writer
                     self._sign_if_due(writer)
