@@ -67,10 +67,10 @@ class Rule:
     @property
     def statements(self) -> tuple[str, ...]:
         """The statements that make it."""
+        each = f"FOR EACH ROW EXECUTE FUNCTION {SCHEMA}.{self.name}()"
         return (
             f"CREATE FUNCTION {SCHEMA}.{self.name}() RETURNS trigger LANGUAGE plpgsql AS $rule${self.body}$rule$",
-            f"CREATE TRIGGER {self.name} BEFORE {_WORDS[self.event]} ON {SCHEMA}.{self.table} FOR EACH ROW "
-            f"EXECUTE FUNCTION {SCHEMA}.{self.name}()",
+            f"CREATE TRIGGER {self.name} BEFORE {_WORDS[self.event]} ON {SCHEMA}.{self.table} {each}",
         )
 
     @property
@@ -170,7 +170,8 @@ FOUND = f"""
       AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = c.oid))
     UNION ALL
     SELECT t.tgname::text,
-      'CREATE TRIGGER ' || t.tgname || ' ON ' || c.relname || ' ' || t.tgtype::text || ' ' || t.tgenabled::text || p.prosrc
+      'CREATE TRIGGER ' || t.tgname || ' ON ' || c.relname || ' ' || t.tgtype::text || ' ' || t.tgenabled::text
+        || p.prosrc
     FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
     WHERE c.relnamespace = '{SCHEMA}'::regnamespace AND NOT t.tgisinternal
 """  # noqa: S608
