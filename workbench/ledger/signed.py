@@ -212,6 +212,7 @@ class Signed(Reading):
             return self._present(path, known[-1]), known[-1]
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (path.parent / ".gitignore").write_text("*\n", "utf-8")  # a key never goes into git
         except OSError as error:
             raise EngineError(
                 f"the folder {path.parent} cannot be made: {error.strerror or error}", hint=f"mkdir -p {path.parent}"
