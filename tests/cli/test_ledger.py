@@ -7,6 +7,7 @@ import sqlite3
 import pytest
 from click.testing import CliRunner
 
+from workbench import open_bench
 from workbench.cli import main
 
 
@@ -57,6 +58,21 @@ def test_a_workspace_from_before_gets_its_key_when_something_is_signed(workspace
     assert "signed: nothing yet; workbench ledger checkpoint signs it" in ask("verify").stdout
     assert told("checkpoint")["size"] == 1
     assert len(told("key", "show")) == 1
+
+
+def test_the_trail_of_a_model_shows_its_versions_and_which_slot_moved(workspace):
+    with open_bench(workspace) as bench:
+        said = {"actor": "risk-officer", "why": "five in a hundred", "now": bench.now()}
+        bench.ledger.append("note", subject="lending", body={}, **said)
+        bench.ledger.append("note", subject="lending_2/1", body={}, **said)
+        with bench.ledger.transaction() as writer:
+            body = {"slot": "canary", "generation": 1, "weight": 0.05, "decision": {"decision": "allow"}}
+            entry = writer.append("stage.granted", subject="lending/2", body=body, **said)
+            writer.move_head("lending", "canary", 2, expected_generation=0, entry=entry)
+    assert [entry["subject"] for entry in told("show", "lending")] == ["lending", "lending/2"]
+    assert [entry["subject"] for entry in told("show", "lending", "--last", 1)] == ["lending/2"]
+    assert "stage.granted (canary, 0.05 of the traffic, generation 1)" in ask("show", "lending/2").stdout
+    assert told("verify")["valid"]
 
 
 def test_a_checkpoint_is_printed_or_written(workspace):
