@@ -3,6 +3,8 @@
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -106,6 +108,9 @@ def test_an_export_and_a_copy_are_verified_where_they_lie(workspace):
     told("key", "rotate", "--why", "w")
     assert told("export", "l.jsonl") == {"file": "l.jsonl", "entries": 2, "lines": 6}
     assert ask("export").stdout == (workspace / "l.jsonl").read_text("utf-8")
+    assert ask("export", "l.jsonl", "--verifier", "verify_ledger.py").exit_code == 0
+    done = subprocess.run([sys.executable, "-I", "verify_ledger.py", "l.jsonl"], capture_output=True, text=True)
+    assert done.stdout.startswith("2 entries hold, the first 2 are signed"), done.stderr
     shutil.copy("ledger.db", "copy.db")
     for file in ("l.jsonl", "copy.db"):
         found = told("verify", file)
