@@ -1,12 +1,16 @@
 """What is appended is there, once and for good, together with what belongs to it or not at all."""
 
 import math
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from workbench.errors import Misuse
-from workbench.ledger import GENESIS, Head, Ledger
+from workbench.ledger import GENESIS, Draft, Head
 
 
 def test_an_entry_is_read_back_as_it_was_appended(story, ledger):
@@ -24,11 +28,11 @@ def test_the_first_entry_follows_the_genesis_and_each_other_the_one_before(story
     assert [e.seq for e in (one, two, three)] == [1, 2, 3]
 
 
-def test_what_was_appended_is_there_after_opening_again(url):
+def test_what_was_appended_is_there_after_opening_again(opening):
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    with Ledger.open(url) as ledger:
+    with opening() as ledger:
         written = ledger.append("note", subject="lending", actor="analyst", why="w", body={}, now=now)
-    with Ledger.open(url) as again:
+    with opening() as again:
         assert again.entries() == [written]
         assert again.verify().valid
 
@@ -123,13 +127,29 @@ def test_nobody_holds_a_slot_that_was_never_given(story, ledger):
 
 def test_slots_and_models_have_generations_of_their_own(story, ledger):
     story.move(1)
-    story.move(2, slot="challenger")
+    story.move(2, slot="challenger", kind="stage.granted")
     story.move(7, model="churn")
     assert [(h.model, h.slot, h.version, h.generation) for h in ledger.heads()] == [
         ("churn", "champion", 7, 1),
         ("lending", "challenger", 2, 1),
         ("lending", "champion", 1, 1),
     ]
+    assert ledger.verify().valid
+
+
+def test_a_cleared_slot_is_held_by_nobody_and_keeps_its_generation(story, ledger):
+    story.move(1)
+    story.move(2, slot="canary", kind="stage.granted", weight=0.25)
+    assert ledger.head("lending", "canary").weight == 0.25
+    entry, head = story.move(2, slot="canary", kind="stage.cleared", expected=1)
+    assert head == Head("lending", "canary", None, 2, entry.seq) == ledger.head("lending", "canary")
+    assert [h.slot for h in ledger.heads()] == ["champion"]
+    assert [h.slot for h in ledger.heads(cleared=True)] == ["canary", "champion"]
+    with pytest.raises(Misuse, match="nobody is canary of lending"):
+        _ = head.holder
+    with pytest.raises(Misuse, match="moved meanwhile"):
+        story.move(3, slot="canary", kind="stage.granted", expected=1)
+    story.move(3, slot="canary", kind="stage.granted", expected=2)
     assert ledger.verify().valid
 
 
@@ -169,3 +189,98 @@ def test_settling_twice_or_settling_what_nobody_owes_does_no_harm(story, ledger)
         ledger.settle(id_)
     assert ledger.owed() == []
     assert ledger.verify().valid
+
+
+# many at once, and many who write
+
+
+def test_a_group_is_one_commit_and_its_entries_are_those_written_one_by_one(ledger, opening, story):
+    drafts = [Draft("note", f"lending/{n}", "analyst", "w", {"n": n}, story.now) for n in range(600)]
+    written = ledger.append_all(drafts)
+    assert opening().entries() == written
+    assert [entry.body["n"] for entry in written] == list(range(600))
+    assert ledger.verify().valid
+
+
+def test_a_group_with_one_entry_that_cannot_be_kept_leaves_none(ledger, story):
+    drafts = [Draft("note", subject, "analyst", "w", {}, story.now) for subject in ("lending", "")]
+    with pytest.raises(Misuse, match="subject of an entry"):
+        ledger.append_all(drafts)
+    assert ledger.entries() == []
+    assert ledger.verify().valid
+
+
+def test_a_key_that_repeats_in_a_group_gives_the_entry_that_has_it(ledger, story):
+    one, other = ledger.append_all(
+        [Draft("note", "lending", "analyst", why, {}, story.now, "k") for why in ("first", "second")]
+    )
+    assert one == other == ledger.find("k")
+
+
+def test_writers_on_connections_of_their_own_follow_one_another(opening):
+    """Every entry is there once, and the tree covers all of them."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    ledgers = [opening() for _ in range(4)]
+
+    def write(number):
+        for n in range(12):
+            ledgers[number].append("note", subject=f"w/{number}", actor="a", why=str(n), body={}, now=now)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    assert len(ledgers[0].entries()) == 48
+    for number in range(4):
+        assert [entry.why for entry in ledgers[0].entries(subject=f"w/{number}")] == [str(n) for n in range(12)]
+    assert ledgers[0].verify().valid
+
+
+def test_of_those_who_move_from_one_generation_one_wins(opening, story_of):
+    ledgers = [opening() for _ in range(4)]
+
+    def move(number):
+        try:
+            story_of(ledgers[number]).move(number + 1)
+        except Misuse as error:
+            return str(error)
+        return "won"
+
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(move, range(4)))
+    assert told.count("won") == 1
+    assert all("moved meanwhile" in sentence for sentence in told if sentence != "won")
+    assert ledgers[0].heads()[0].version == told.index("won") + 1
+    assert len(ledgers[0].entries()) == 1
+
+
+KILLED = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from workbench.engines.postgres import open_postgres
+from workbench.ledger import Draft, Ledger
+with Ledger.open(sys.argv[1], {"postgresql": lambda url: open_postgres(url, {})}) as ledger:
+    ledger.sign_with(Path(sys.argv[2]))
+    said = ("note", "lending", "analyst", "w", {}, datetime.now(UTC))
+    print("ready", flush=True)
+    while True:
+        ledger.append_all([Draft(*said) for _ in range(7)])
+        print(7, flush=True)
+"""
+
+
+def test_a_writer_killed_at_any_moment_loses_nothing_that_it_was_told_and_leaves_no_half(url, opening, tmp_path):
+    """Groups of seven: a multiple of seven beside the key's own entry, at least all that were acknowledged."""
+    acknowledged = 0
+    for seconds in (0.05, 0.11, 0.2):
+        command = [sys.executable, "-c", KILLED, url, str(tmp_path / "keys" / "ledger.key")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+            writer.stdout.readline()
+            time.sleep(seconds)
+            writer.kill()
+            acknowledged += sum(int(line) for line in writer.stdout.read().split())
+    ledger = opening()
+    found = ledger.verify()
+    notes = len(ledger.entries(kind="note"))
+    assert found.problems == ()
+    assert notes % 7 == 0
+    assert notes >= acknowledged

@@ -1,13 +1,17 @@
-"""`workbench ledger`: read what happened, prove it, take it along."""
+"""`workbench ledger`: read what happened, prove it, have it witnessed, take it along."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from workbench.cli.ledger_proofs import checkpoint, export, key, prove, verify, witness
 from workbench.cli.options import Commands, json_option, print_json, print_table, workspace_option
-from workbench.errors import EngineError
+
+if TYPE_CHECKING:
+    from workbench.ledger import Entry
 
 
 @click.group(cls=Commands)
@@ -24,18 +28,21 @@ def ledger() -> None:
 @workspace_option
 @json_option
 def show(subject: str | None, kind: str | None, last: int, workspace: Path | None, as_json: bool) -> None:
-    """Show the last entries, oldest first; SUBJECT is a model, "model/version" or "run/ID".
+    """Show the last entries, oldest first; SUBJECT is a model with its versions, "model/version" or "run/ID".
 
     \b
     Examples:
       workbench ledger show
+      workbench ledger show lending
       workbench ledger show lending/2 --json
     """
     from workbench import open_bench
 
     with open_bench(workspace) as bench:
         found = bench.ledger.entries(subject=subject, kind=kind, newest_first=True, limit=last)
-    entries = found[::-1]
+        if subject is not None:
+            found += bench.ledger.entries(prefix=f"{subject}/", kind=kind, newest_first=True, limit=last)
+    entries = sorted(found, key=lambda entry: entry.seq)[-last:]
     if as_json:
         print_json([entry.as_dict() for entry in entries])
     elif not entries:
@@ -45,59 +52,20 @@ def show(subject: str | None, kind: str | None, last: int, workspace: Path | Non
     else:
         print_table(
             ["#", "when (UTC)", "what", "subject", "who", "why"],
-            [(e.seq, f"{e.at:%Y-%m-%d %H:%M:%S}", e.kind, e.subject, e.actor, e.why) for e in entries],
+            [(e.seq, f"{e.at:%Y-%m-%d %H:%M:%S}", _what(e), e.subject, e.actor, e.why) for e in entries],
         )
 
 
-@ledger.command()
-@workspace_option
-@json_option
-def verify(workspace: Path | None, as_json: bool) -> None:
-    """Prove that nothing in the ledger was changed, removed or put in another order.
+def _what(entry: Entry) -> str:
+    """The kind; of a move also the slot, the share of the traffic, and the generation."""
+    from workbench.ledger.heads import MOVES, place
 
-    \b
-    Example:
-      workbench ledger verify
-    """
-    from workbench import open_bench
-
-    with open_bench(workspace) as bench:
-        result = bench.ledger.verify()
-    if as_json:
-        print_json(
-            {"valid": result.valid, "entries": result.entries, "tip": result.tip, "problems": list(result.problems)}
-        )
-    elif result.valid:
-        click.echo(f"the chain holds: {result.entries} entries, tip {result.tip[:16]}")
-    if not result.valid:
-        raise EngineError(
-            "the ledger does not hold:\n" + "\n".join(f"  - {problem}" for problem in result.problems),
-            hint="compare with an earlier export or a backup; do not promote until it is explained",
-        )
+    if entry.kind not in MOVES:
+        return entry.kind
+    weight = entry.body.get("weight")
+    share = f", {weight:.3g} of the traffic" if isinstance(weight, int | float) else ""
+    return f"{entry.kind} ({place(entry)[1]}{share}, generation {entry.body.get('generation')})"
 
 
-@ledger.command()
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; default: stdout.")
-@workspace_option
-def export(output: Path | None, workspace: Path | None) -> None:
-    """Write all entries as JSON lines, one an entry.
-
-    \b
-    Example:
-      workbench ledger export --output ledger.jsonl
-    """
-    from workbench import open_bench
-
-    with open_bench(workspace) as bench:
-        if output is None:
-            for line in bench.ledger.export():
-                click.echo(line)
-            return
-        lines = list(bench.ledger.export())
-    try:
-        output.write_text("".join(f"{line}\n" for line in lines), "utf-8")
-    except OSError as error:
-        raise EngineError(
-            f"{output} cannot be written: {error.strerror or error}", hint="choose another file with --output"
-        ) from error
-    click.echo(f"{len(lines)} entries in {output}", err=True)
+for command in (verify, checkpoint, witness, prove, export, key):
+    ledger.add_command(command)

@@ -16,11 +16,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from workbench.errors import Misuse
+
 GENESIS = "0" * 64
+_spell = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
 @dataclass(frozen=True)
@@ -42,16 +45,50 @@ class Entry:
         """The entry as plain JSON; `at` in ISO 8601 with its offset."""
         return {**_fields(self), "hash": self.hash}
 
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Entry:
+        """The entry that plain JSON tells of, as `as_dict` wrote it and as it may lie in a file of others.
+
+        Raises:
+            ValueError: It is none, or its content does not have its hash.
+        """
+        try:
+            texts = [told[name] for name in ("kind", "subject", "actor", "why", "prev", "hash")]
+            seq, body, key, at = told["seq"], told["body"], told["key"], datetime.fromisoformat(told["at"])
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"no entry: {error}") from error
+        if type(seq) is not int or not isinstance(body, Mapping) or not (key is None or isinstance(key, str)):
+            raise ValueError("no entry: a field is of another type")
+        if any(not isinstance(text, str) for text in texts) or at.utcoffset() is None:
+            raise ValueError("no entry: a field is of another type")
+        kind, subject, actor, why, prev, stored = texts
+        found = cls(seq, at, kind, subject, actor, why, dict(body), key, prev, stored)
+        if hashlib.sha256(content(found)).hexdigest() != stored:
+            raise ValueError(f"entry {seq} was changed: its content does not have its hash")
+        return found
+
 
 @dataclass(frozen=True)
 class Head:
     """Which version of a model holds a slot now; the generation grows by one at every move."""
 
     model: str
-    slot: str  # "champion"
-    version: int
+    slot: str  # "champion", "canary", "shadow"
+    version: int | None  # None: the slot was cleared, nobody holds it
     generation: int
     seq: int  # the entry that put it there
+    weight: float | None = None  # a canary's share of the traffic, in (0, 1]; None: no share was set
+
+    @property
+    def holder(self) -> int:
+        """The version that holds the slot.
+
+        Raises:
+            Misuse: The slot was cleared.
+        """
+        if self.version is None:
+            raise Misuse(f"nobody is {self.slot} of {self.model}: entry {self.seq} cleared it")
+        return self.version
 
 
 def chained(
@@ -68,7 +105,12 @@ def chained(
 ) -> Entry:
     """The entry with its hash, which covers all its fields and `prev`."""
     bare = Entry(seq, at.astimezone(UTC), kind, subject, actor, why, body, key, prev, hash="")
-    return Entry(seq, bare.at, kind, subject, actor, why, body, key, prev, hash=digest(_fields(bare)))
+    return replace(bare, hash=hashlib.sha256(content(bare)).hexdigest())
+
+
+def content(entry: Entry) -> bytes:
+    """The bytes that an entry's hash covers, and its leaf in the Merkle tree: all fields but the hash."""
+    return canonical(_fields(entry))
 
 
 def canonical(value: Any) -> bytes:
@@ -80,7 +122,7 @@ def canonical(value: Any) -> bytes:
     >>> canonical({"b": 1, "a": "ü"})
     b'{"a":"\xc3\xbc","b":1}'
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _spell(value).encode()
 
 
 def digest(value: Any) -> str:
