@@ -14,9 +14,11 @@ from typing import Any
 
 from workbench.batch.folders import MODELS, NOTEBOOK, RunState, write_state
 from workbench.batch.notebook import about_of
+from workbench.batch.origins import described_model, origins_of
 from workbench.batch.reads import reads_of
 from workbench.batch.record import EMPTY, Record, read_record
 from workbench.batch.tracking import (
+    DATA,
     DATA_DIGEST,
     DESIGN,
     FEATURE_SET,
@@ -57,7 +59,7 @@ def commit_run(
     design = handed.get("design", "")  # a record of an earlier version has none
     tags = {NOTEBOOK_DIGEST: state.notebook_digest, SENTENCE: sentence, PARAMETERS: digest(dict(state.parameters))}
     tags |= {DESIGN: design} if design else {}
-    tags |= {f"workbench.data.{data['name']}": data["digest"] for data in handed["data"]}
+    tags |= {f"{DATA}{data['name']}": data["digest"] for data in handed["data"]}
     tags |= {f"workbench.{name}": str(value) for name, value in usage_of(state).items()}
     tracking.log(state.run_id, metrics=handed["metrics"], tags=tags, folder=folder)
     versions = [_registered(model, handed, state, tracking, actor, now) for model in handed["models"]]
@@ -81,10 +83,12 @@ def commit_run(
         "about": about_of(folder / NOTEBOOK),
         "data": handed["data"],
         "design": design,
+        **origins_of(folder),
         "versions": [[version.model, version.version] for version in versions],
         "findings": findings,
     }
-    _tell(ledger, state, body, versions, findings, actor, now)
+    known = {model["name"]: _known_of(folder, model) for model in handed["models"]}
+    _tell(ledger, state, body, versions, known, findings, actor, now)
     return body
 
 
@@ -168,11 +172,18 @@ def _addressed(
     }
 
 
+def _known_of(folder: Path, model: Mapping[str, Any]) -> dict[str, Any]:
+    """What a version's entry says beyond the version itself: MLflow's description, the feature set's digest."""
+    told = {"mlflow": described_model(folder, model["name"]), "feature_set_digest": model.get("feature_set_digest")}
+    return {name: part for name, part in told.items() if part}
+
+
 def _tell(
     ledger: Ledger,
     state: RunState,
     body: Mapping[str, Any],
     versions: Sequence[ModelVersion],
+    known: Mapping[str, Mapping[str, Any]],
     findings: Sequence[Mapping[str, Any]],
     actor: str,
     now: datetime,
@@ -186,7 +197,7 @@ def _tell(
                 subject=version.subject,
                 actor=actor,
                 why=why,
-                body=version.as_body(),
+                body={**version.as_body(), **known[version.model]},
                 now=now,
                 key=f"{state.key}/version/{version.model}",
             )

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from workbench.data import Profile
     from workbench.experiments.archive import Archive, Past
     from workbench.experiments.opened import Opened
+    from workbench.ledger.lineage import Lineage
     from workbench.monitoring import AuditedVersion, DriftedModel, ServedModel
     from workbench.promotion import Candidate, Move
+    from workbench.serving import Prediction
 
 
 class Bench(Notebooks):
@@ -63,6 +65,28 @@ class Bench(Notebooks):
     def reconcile(self) -> list[str]:
         """Bring MLflow's aliases in line with the ledger; says what was mended."""
         return self.gate.reconcile(now=self.now())
+
+    # where things come from
+
+    def lineage(self, *, model: str | None = None, prediction: str | None = None, most: int = 1000) -> Lineage:
+        """What came of what, from data to decisions, and with the newest answers of a model or one answer.
+
+        Args:
+            model: Whose answers; None for nobody's.
+            prediction: The id of one prediction, or of its request.
+            most: Answers of a model that are read.
+        """
+        from workbench.ledger.lineage import lineage
+
+        found = lineage(self.ledger.entries())
+        if prediction is None and model is None:
+            return found
+        rows = self._predictions(prediction) if prediction is not None else self.log.rows(model, limit=most)
+        return found.with_predictions(_answer(row) for row in rows if row.version is not None)
+
+    def _predictions(self, name: str) -> Sequence[Prediction]:
+        one = self.log.find(name)
+        return [one] if one is not None else self.log.rows(request=name)
 
     # what was tried before
 
@@ -156,3 +180,12 @@ class Bench(Notebooks):
             text = self._store.profile(version)
             self._profiles[version.model_digest] = None if text is None else Profile.from_json(text)
         return self._profiles[version.model_digest]
+
+
+def _answer(row: Prediction) -> dict[str, Any]:
+    """An answer as lineage tells it: who gave it and from which input, never the input itself."""
+    return {
+        "id": row.id, "at": row.at.isoformat(), "model": row.model, "version": row.version, "request": row.request,
+        "generation": row.generation, "input_digest": row.input_digest, "score": row.score, "answer": row.answer,
+        "names": [row.request],
+    }  # fmt: skip

@@ -18,6 +18,7 @@ from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
 from workbench.cli.kernel import kernel
 from workbench.cli.ledger import ledger
+from workbench.cli.lineage import lineage
 from workbench.cli.models import models, promote, reconcile, reject, rollback
 from workbench.cli.new import new
 from workbench.cli.options import Commands
@@ -72,6 +73,7 @@ for command in (
     reconcile,
     policy,
     ledger,
+    lineage,
     serve,
     up,
     kernel,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
+import json
 import logging
 import shutil
 import sqlite3
@@ -24,7 +25,7 @@ from typing import Any
 from filelock import FileLock
 
 from workbench.batch.models import MODEL, PROFILE, TRUSTED
-from workbench.batch.tracking import KEY, Registered, Status
+from workbench.batch.tracking import DATA, KEY, Registered, Status
 from workbench.data.digests import digest_folder
 from workbench.errors import EngineError, Misuse
 from workbench.ledger import ModelVersion
@@ -36,6 +37,7 @@ KEY_DIGEST = "workbench.key_digest"  # tag beside the key: MLflow's filters cann
 GENERATION = "workbench.generation."  # tag of a registered model, one an alias
 MOST_VALUE = 5000  # characters MLflow keeps of a parameter or a tag
 MOST_NAME = 250  # characters of a name
+MOST_DIGEST = 36  # characters of a dataset's digest
 BATCH = 90  # metrics, parameters or tags in one call
 
 
@@ -76,6 +78,9 @@ class MlflowStore:
             words = list(_batches([RunTag(name, value) for name, value in _tags(tags).items()]))
             for some, others in itertools.zip_longest(numbers, words, fillvalue=()):
                 client.log_batch(run_id, metrics=some, tags=others)
+            read = _datasets(tags)
+            if read:
+                client.log_inputs(run_id, read)
             if info.artifact_uri.startswith("file:"):  # a local folder is written to at once, without asking again
                 shutil.copytree(folder, _local(info.artifact_uri), dirs_exist_ok=True)
             else:
@@ -350,6 +355,18 @@ def _tags(tags: Mapping[str, str]) -> dict[str, str]:
     """Tags as MLflow takes them; a key gets its digest beside it, to be found by."""
     found = {_safe(name): str(value)[:MOST_VALUE] for name, value in tags.items()}
     return {**found, KEY_DIGEST: _digest(tags[KEY])} if KEY in tags else found
+
+
+def _datasets(tags: Mapping[str, str]) -> list[Any]:
+    """The data that a run read, as MLflow's own dataset inputs; it keeps 36 characters of a digest, the source all."""
+    from mlflow.entities import Dataset, DatasetInput
+
+    read = {name.removeprefix(DATA): value for name, value in tags.items() if name.startswith(DATA)}
+    return [
+        DatasetInput(Dataset(_safe(name), value[:MOST_DIGEST], "workbench", json.dumps({"sha256": value})))
+        for name, value in read.items()
+        if value
+    ]
 
 
 def _digest(key: str) -> str:
