@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.batch.folders import MODELS, NOTEBOOK, RunState, write_state
+from workbench.batch.model_signatures import sign_model
 from workbench.batch.notebook import about_of
 from workbench.batch.origins import described_model, origins_of
 from workbench.batch.reads import reads_of
@@ -32,13 +33,21 @@ from workbench.batch.tracking import (
     Tracking,
 )
 from workbench.ledger import Ledger, ModelVersion, digest
+from workbench.ledger.dsse import Signer
 
 INTERACTIVE = "interactive"  # the name of what a person ran cell by cell
 NOTHING = "It ran to its end but handed over nothing; end the notebook with record.close()."
 
 
 def commit_run(
-    folder: Path, state: RunState, *, tracking: Tracking, ledger: Ledger, actor: str, now: datetime
+    folder: Path,
+    state: RunState,
+    *,
+    tracking: Tracking,
+    ledger: Ledger,
+    actor: str,
+    now: datetime,
+    signer: Callable[[], Signer] | None = None,
 ) -> dict[str, Any]:
     """Log an executed run, register its models, and tell the ledger, in that order.
 
@@ -49,6 +58,7 @@ def commit_run(
         ledger: Where it is told.
         actor: Who ran it.
         now: The time, aware.
+        signer: Gives the key that the files of its models are signed with; None: they are not.
 
     Returns:
         The body of the `run.finished` entry.
@@ -61,6 +71,7 @@ def commit_run(
     tags |= {DESIGN: design} if design else {}
     tags |= {f"{DATA}{data['name']}": data["digest"] for data in handed["data"]}
     tags |= {f"workbench.{name}": str(value) for name, value in usage_of(state).items()}
+    signed = _signed(folder, state, handed["models"], signer)
     tracking.log(state.run_id, metrics=handed["metrics"], tags=tags, folder=folder)
     versions = [_registered(model, handed, state, tracking, actor, now) for model in handed["models"]]
     tracking.finish(state.run_id, "FINISHED")
@@ -87,7 +98,7 @@ def commit_run(
         "versions": [[version.model, version.version] for version in versions],
         "findings": findings,
     }
-    known = {model["name"]: _known_of(folder, model) for model in handed["models"]}
+    known = {model["name"]: {**_known_of(folder, model), **signed} for model in handed["models"]}
     _tell(ledger, state, body, versions, known, findings, actor, now)
     return body
 
@@ -99,6 +110,7 @@ def commit_record(
     ledger: Ledger,
     actor: str,
     now: Callable[[], datetime],
+    signer: Callable[[], Signer] | None = None,
 ) -> None:
     """Commit the record of a notebook that a person ran cell by cell; again does no harm."""
     key = f"run/{record.run_id}"
@@ -110,7 +122,7 @@ def commit_record(
     run_id = begun[-1] if begun else store.start(INTERACTIVE, parameters={}, tags=tags)
     state = RunState(run_id, key, INTERACTIVE, notebook_digest="", parameters={}, state="executed")
     write_state(record.folder, state)
-    commit_run(record.folder, state, tracking=store, ledger=ledger, actor=actor, now=now())
+    commit_run(record.folder, state, tracking=store, ledger=ledger, actor=actor, now=now(), signer=signer)
 
 
 def usage_of(state: RunState) -> dict[str, Any]:
@@ -170,6 +182,18 @@ def _addressed(
         "subject": subjects.get(finding["subject"], finding["subject"]),
         "run_id": run_id if own else finding["run_id"],
     }
+
+
+def _signed(
+    folder: Path, state: RunState, models: Sequence[Mapping[str, Any]], signer: Callable[[], Signer] | None
+) -> dict[str, str]:
+    """Sign the models' files; by which key, for their entries."""
+    if signer is None or not models:
+        return {}
+    key = signer()
+    for model in models:
+        sign_model(folder / MODELS / model["name"], model["name"], state.run_id, model["model_digest"], key)
+    return {"signed_by": key.key_id}
 
 
 def _known_of(folder: Path, model: Mapping[str, Any]) -> dict[str, Any]:

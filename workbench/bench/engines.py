@@ -7,7 +7,7 @@ run is not used again as if nothing had changed.
 from __future__ import annotations
 
 import getpass
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from workbench.ledger import Ledger
 
 if TYPE_CHECKING:
     from workbench.engines.mlflow import MlflowStore
+    from workbench.ledger.signing import SigningKey
     from workbench.promotion import Gate
     from workbench.serving import PredictionLog
 
@@ -87,6 +88,34 @@ class Engines:
         self._reads("the prediction log")
         return self._log
 
+    # keys
+
+    @cached_property
+    def signing_key(self) -> SigningKey:
+        """What this workspace signs with, made when it is first needed."""
+        from workbench.bench.keys import signing_key
+
+        return signing_key(self.root, self._adopt)
+
+    def _adopt(self, key: SigningKey) -> None:
+        """Sign the files of versions that are older than the key; what cannot be loaded stays unsigned."""
+        from workbench.batch.model_signatures import sign_model
+        from workbench.errors import EngineError
+
+        for version in self._ledger.versions():
+            try:
+                folder = self._store.folder(version)
+            except EngineError:
+                continue
+            sign_model(folder, version.model, version.run_id, version.model_digest, key)
+
+    @property
+    def trusted_keys(self) -> Sequence[str]:
+        """The public keys whose signatures count here; empty where nothing was ever signed."""
+        from workbench.bench.keys import trusted_keys
+
+        return trusted_keys(self.root)
+
     # life
 
     def close(self) -> None:
@@ -113,7 +142,7 @@ class Engines:
     def _store(self) -> MlflowStore:
         from workbench.engines.mlflow import MlflowStore
 
-        return MlflowStore(*self.tracking)
+        return MlflowStore(*self.tracking, trusted=lambda: self.trusted_keys)
 
     @cached_property
     def _log(self) -> PredictionLog:

@@ -1,9 +1,9 @@
-"""What DVC knows of a file, read from its plain files: `NAME.dvc` beside it, or a `dvc.lock` above it.
+r"""What DVC knows of a file, read from its plain files: `NAME.dvc` beside it, or a `dvc.lock` above it.
 
 DVC itself is not needed and nothing of it is run. A file that cannot be read as DVC writes it says nothing:
 what is recorded of a run never fails for a neighbour's mistake.
 
->>> read_dvc_file("outs:\\n- md5: 22a1a2931c8370d3aeedd7183606fd7f\\n  size: 14445097\\n  path: raw.csv\\n")
+>>> read_dvc_file("outs:\n- md5: 22a1a2931c8370d3aeedd7183606fd7f\n  size: 14445097\n  path: raw.csv\n")
 {'raw.csv': Tracked(md5='22a1a2931c8370d3aeedd7183606fd7f', size=14445097, stage='')}
 """
 

@@ -104,12 +104,12 @@ def read_registry(text: str, project: str = "") -> list[FeatureView]:
         spec = _mapping(_mapping(view).get("spec"))
         if isinstance(spec.get("name"), str):
             options = _mapping(_mapping(spec.get("batchSource")).get("fileOptions"))
-            features = spec.get("features") if isinstance(spec.get("features"), list) else []
+            features = [_mapping(one) for one in spec.get("features") or ()]
             found.append(
                 FeatureView(
                     name=spec["name"],
                     entities=tuple(map(str, spec.get("entities") or ())),
-                    features=tuple((str(_mapping(f).get("name")), str(_mapping(f).get("valueType"))) for f in features),
+                    features=tuple((str(one.get("name")), str(one.get("valueType"))) for one in features),
                     path=str(options.get("uri") or options.get("fileUrl") or ""),
                     project=str(spec.get("project") or project),
                 )

@@ -17,13 +17,14 @@ import sqlite3
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
+from workbench.batch.model_signatures import SUFFIX, check_model, signature_of, swapped
 from workbench.batch.models import MODEL, PROFILE, TRUSTED
 from workbench.batch.tracking import DATA, KEY, Registered, Status
 from workbench.data.digests import digest_folder
@@ -44,8 +45,9 @@ BATCH = 90  # metrics, parameters or tags in one call
 class MlflowStore:
     """One MLflow tracking store and registry, with its folder of artifacts."""
 
-    def __init__(self, uri: str, artifacts: Path) -> None:
+    def __init__(self, uri: str, artifacts: Path, *, trusted: Callable[[], Sequence[str]] | None = None) -> None:
         self._uri = uri
+        self._trusted = trusted or tuple  # the public keys that must have signed a model's files; none: no key must
         self._artifacts = artifacts
         self._lock = threading.RLock()
         self._opened: Any = None
@@ -165,27 +167,33 @@ class MlflowStore:
     # files
 
     def folder(self, version: ModelVersion) -> Path:
-        """The local folder with a version's files, after their digest was checked.
+        """The local folder with a version's files, after their digest and their signature were checked.
 
         Raises:
-            EngineError: They are gone, or are not the files that were registered.
+            EngineError: They are gone, or are not the files that were registered and signed.
         """
         with self._client() as client:
             run_id, _, path = version.source.removeprefix("runs:/").partition("/")
             folder = self._artifacts / run_id / "artifacts" / path  # as MLflow lays them out, wherever we stand
+            signature, keys = signature_of(folder), self._trusted()
             if not folder.is_dir():
-                folder = _local(f"{client.get_run(run_id).info.artifact_uri}/{path}")
+                kept = f"{client.get_run(run_id).info.artifact_uri}/{path}"
+                folder = _local(kept)
+                signature = _local(f"{kept}{SUFFIX}") if keys else signature_of(folder)
         hint = f"train it again, or restore the artifacts; {version.subject} is not loaded until they are right"
         try:
             found = digest_folder(folder)
         except Misuse as error:
             raise EngineError(f"the files of {version.subject} are gone: {folder}", hint=hint) from error
         if found != version.model_digest:
+            other = swapped(folder, signature, version, keys)
             raise EngineError(
                 f"the files of {version.subject} are not those that were registered "
-                f"(digest {found[:12]}, registered {version.model_digest[:12]})",
+                f"(digest {found[:12]}, registered {version.model_digest[:12]}{f'; {other}' if other else ''})",
                 hint=hint,
             )
+        if keys:
+            check_model(signature, version, keys)
         return folder
 
     def profile(self, version: ModelVersion) -> str | None:
