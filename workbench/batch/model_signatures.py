@@ -10,9 +10,8 @@ Whoever can change the files and the ledger, but lacks the key, cannot make one 
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,30 +23,14 @@ MODEL_TYPE = "urn:workbench:model:v1"
 SUFFIX = ".signature.json"
 
 
-def file_digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file below a folder, by its relative name."""
-    from workbench.data.digests import digest_file
-
-    return {
-        path.relative_to(folder).as_posix(): digest_file(path) for path in sorted(folder.rglob("*")) if path.is_file()
-    }
-
-
-def digest_of_files(files: Mapping[str, str]) -> str:
-    """The digest of a model's folder from its files' own, as `workbench.data.digests.digest_folder` has it."""
-    found = hashlib.sha256()
-    for name, value in sorted(files.items()):
-        found.update(len(name.encode()).to_bytes(8, "little") + name.encode())
-        found.update(bytes.fromhex(value))
-    return found.hexdigest()
-
-
 def sign_model(folder: Path, model: str, run_id: str, model_digest: str, key: Signer) -> Path:
     """Sign a model's files; the file beside the folder that says so.
 
     Raises:
         EngineError: The files are not those with this digest, or the signature cannot be written.
     """
+    from workbench.data.digests import digest_of_files, file_digests
+
     files = file_digests(folder)
     if digest_of_files(files) != model_digest:
         raise EngineError(
@@ -88,6 +71,8 @@ def check_model(signature: Path, version: ModelVersion, keys: Sequence[str]) -> 
 
 def swapped(folder: Path, signature: Path, version: ModelVersion, keys: Sequence[str]) -> str:
     """What differs between a model's files and what was signed of them, in words; empty where it cannot be told."""
+    from workbench.data.digests import file_digests
+
     try:
         signed, found = subjects_of(_read(signature, version, keys)), file_digests(folder)
     except (EngineError, ValueError):

@@ -6,7 +6,7 @@ MLflow's own dataset digest reads the first 10,000 rows and keeps 32 bits; linea
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,18 +69,36 @@ def digest_folder(folder: Path, *, leave_out: Iterable[str] = ()) -> str:
     Raises:
         Misuse: There is no such folder, or it is empty.
     """
+    return digest_of_files(file_digests(folder, leave_out=leave_out))
+
+
+def file_digests(folder: Path, *, leave_out: Iterable[str] = ()) -> dict[str, str]:
+    """SHA-256 of each file below a folder, in hex, by its relative name.
+
+    Args:
+        folder: Where to look; links are followed like files.
+        leave_out: File names that do not count, at any depth.
+
+    Raises:
+        Misuse: There is no such folder, it is empty, or a file cannot be read.
+    """
     skipped = set(leave_out)
-    files = sorted(
-        (path.relative_to(folder).as_posix(), path)
-        for path in folder.rglob("*")
-        if path.is_file() and path.name not in skipped
-    )
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in skipped)
     if not files:
         raise Misuse(f"{folder} is no folder with files in it", hint="give the folder that holds the model's files")
+    return {path.relative_to(folder).as_posix(): digest_file(path) for path in files}
+
+
+def digest_of_files(files: Mapping[str, str]) -> str:
+    """The digest of a folder, given the SHA-256 of each of its files by name; see `digest_folder`.
+
+    >>> digest_of_files({"b": "0" * 64, "a": "1" * 64}) == digest_of_files({"a": "1" * 64, "b": "0" * 64})
+    True
+    """
     digest = hashlib.sha256()
-    for name, path in files:
+    for name, found in sorted(files.items()):
         digest.update(_framed(name.encode()))
-        digest.update(bytes.fromhex(digest_file(path)))
+        digest.update(bytes.fromhex(found))
     return digest.hexdigest()
 
 
