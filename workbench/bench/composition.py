@@ -18,6 +18,8 @@ from workbench.ledger import Entry, ModelVersion
 
 if TYPE_CHECKING:
     from workbench.audits.thresholds import ThresholdCounts
+    from workbench.bench.papers import Papers
+    from workbench.bench.retention import Retention
     from workbench.data import Profile
     from workbench.experiments.archive import Archive, Past
     from workbench.experiments.opened import Opened
@@ -65,6 +67,22 @@ class Bench(Notebooks):
     def reconcile(self) -> list[str]:
         """Bring MLflow's aliases in line with the ledger; says what was mended."""
         return self.gate.reconcile(now=self.now())
+
+    # what leaves the workspace, and how long things stay
+
+    @property
+    def papers(self) -> Papers:
+        """Certificates, cards and documentation of versions."""
+        from workbench.bench.papers import Papers
+
+        return Papers(self)
+
+    @property
+    def retention(self) -> Retention:
+        """How long data, answers and logs are kept."""
+        from workbench.bench.retention import Retention
+
+        return Retention(self)
 
     # where things come from
 

@@ -20,6 +20,7 @@ from workbench.ledger import Ledger
 
 if TYPE_CHECKING:
     from workbench.engines.mlflow import MlflowStore
+    from workbench.ledger import ModelVersion
     from workbench.ledger.signing import SigningKey
     from workbench.promotion import Gate
     from workbench.serving import PredictionLog
@@ -90,31 +91,17 @@ class Engines:
 
     # keys
 
-    @cached_property
-    def signing_key(self) -> SigningKey:
-        """What this workspace signs with, made when it is first needed."""
-        from workbench.bench.keys import signing_key
-
-        return signing_key(self.root, self._adopt)
-
-    def _adopt(self, key: SigningKey) -> None:
-        """Sign the files of versions that are older than the key; what cannot be loaded stays unsigned."""
-        from workbench.batch.model_signatures import sign_model
-        from workbench.errors import EngineError
-
-        for version in self._ledger.versions():
-            try:
-                folder = self._store.folder(version)
-            except EngineError:
-                continue
-            sign_model(folder, version.model, version.run_id, version.model_digest, key)
-
     @property
-    def trusted_keys(self) -> Sequence[str]:
-        """The public keys whose signatures count here; empty where nothing was ever signed."""
-        from workbench.bench.keys import trusted_keys
+    def signing_key(self) -> SigningKey:
+        """What this workspace signs with: the ledger's key, made when it is first needed."""
+        return self._ledger.signing_key(actor=self.actor, now=self.now())
 
-        return trusted_keys(self.root)
+    def keys_for(self, version: ModelVersion) -> Sequence[str]:
+        """The public keys of which one must have signed a version's files; none where it is older than they are."""
+        keys = self._ledger.keys()
+        told = self._ledger.entries(subject=version.subject, kind="version.registered", limit=1)
+        since = keys[0].since if keys else 0
+        return [key.public for key in keys] if keys and not (told and told[0].seq < since) else ()
 
     # life
 
@@ -142,7 +129,7 @@ class Engines:
     def _store(self) -> MlflowStore:
         from workbench.engines.mlflow import MlflowStore
 
-        return MlflowStore(*self.tracking, trusted=lambda: self.trusted_keys)
+        return MlflowStore(*self.tracking, trusted=self.keys_for)
 
     @cached_property
     def _log(self) -> PredictionLog:

@@ -38,6 +38,7 @@ KEY_DIGEST = "workbench.key_digest"  # tag beside the key: MLflow's filters cann
 GENERATION = "workbench.generation."  # tag of a registered model, one an alias
 MOST_VALUE = 5000  # characters MLflow keeps of a parameter or a tag
 MOST_NAME = 250  # characters of a name
+Trusted = Callable[[ModelVersion], Sequence[str]]  # keys of which one must have signed its files; empty: none must
 MOST_DIGEST = 36  # characters of a dataset's digest
 BATCH = 90  # metrics, parameters or tags in one call
 
@@ -45,9 +46,9 @@ BATCH = 90  # metrics, parameters or tags in one call
 class MlflowStore:
     """One MLflow tracking store and registry, with its folder of artifacts."""
 
-    def __init__(self, uri: str, artifacts: Path, *, trusted: Callable[[], Sequence[str]] | None = None) -> None:
+    def __init__(self, uri: str, artifacts: Path, *, trusted: Trusted = lambda _: ()) -> None:
         self._uri = uri
-        self._trusted = trusted or tuple  # the public keys that must have signed a model's files; none: no key must
+        self._trusted = trusted
         self._artifacts = artifacts
         self._lock = threading.RLock()
         self._opened: Any = None
@@ -175,7 +176,7 @@ class MlflowStore:
         with self._client() as client:
             run_id, _, path = version.source.removeprefix("runs:/").partition("/")
             folder = self._artifacts / run_id / "artifacts" / path  # as MLflow lays them out, wherever we stand
-            signature, keys = signature_of(folder), self._trusted()
+            signature, keys = signature_of(folder), self._trusted(version)
             if not folder.is_dir():
                 kept = f"{client.get_run(run_id).info.artifact_uri}/{path}"
                 folder = _local(kept)

@@ -10,29 +10,29 @@ Rules: pure, no IO; the clock, the key, the files' digests and the proofs are ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from workbench.errors import Misuse
 from workbench.ledger import Entry, ModelVersion
-from workbench.ledger.dsse import Signer, seal, statement
+from workbench.ledger.checkpoints import Checkpoint
+from workbench.ledger.dsse import seal, statement
 from workbench.ledger.heads import MOVES
+from workbench.ledger.keys import KEY_KINDS
+from workbench.ledger.proofs import Inclusion
+from workbench.ledger.signing import SigningKey
 
 PREDICATE = "urn:workbench:promotion:v1"
 
 
 @dataclass(frozen=True)
-class Proofs:
-    """That entries stand in a ledger: one signed checkpoint, and a path to it from each."""
+class Signed:
+    """What a ledger signs for: one checkpoint, and the proof of each entry in it."""
 
-    checkpoint: Any = None  # as the ledger signed it, plain JSON or its text
-    inclusion: Mapping[int, Any] = field(default_factory=dict)  # by the entry's number, plain JSON
-    publics: Sequence[str] = ()  # public keys, in base64, by which the checkpoint is signed
-
-
-Prove = Callable[[Sequence[int]], Proofs]
+    checkpoint: Checkpoint
+    prove: Callable[[int], Inclusion]  # that an entry, by its number, is covered by the checkpoint
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,20 @@ class Grounds:
     evidence: tuple[Entry, ...]
     audits: tuple[Entry, ...]  # the runs that found the evidence
     approvals: tuple[Entry, ...]
+    keys: tuple[Entry, ...] = ()  # that brought the ledger's keys
 
     @property
     def all(self) -> list[Entry]:
         """All of them once, by number."""
-        known = [self.registered, self.trained, self.decision, *self.evidence, *self.audits, *self.approvals]
+        known = [
+            self.registered,
+            self.trained,
+            self.decision,
+            *self.evidence,
+            *self.audits,
+            *self.approvals,
+            *self.keys,
+        ]
         return sorted({e.seq: e for e in known if e is not None}.values(), key=lambda entry: entry.seq)
 
 
@@ -87,25 +96,24 @@ def grounds(entries: Iterable[Entry], model: str, version: int) -> Grounds:
         evidence=tuple(evidence),
         audits=tuple(ran[name] for name in sorted(runs) if name in ran),
         approvals=tuple(e for e in before if e.seq in numbers),
+        keys=tuple(e for e in told if e.kind in KEY_KINDS),
     )
 
 
 def certify(
-    found: Grounds, files: Mapping[str, str], *, prove: Prove, key: Signer, public: str, actor: str, now: datetime
+    found: Grounds, files: Mapping[str, str], *, ledger: Signed, key: SigningKey, actor: str, now: datetime
 ) -> dict[str, Any]:
     """The signed certificate of a promotion, plain JSON.
 
     Args:
         found: What it rests on.
         files: SHA-256 of each of the model's files, by name.
-        prove: Gives the proofs that entries stand in the ledger.
-        key: What it is signed with.
-        public: The key's public part, in base64.
+        ledger: What the ledger signs for.
+        key: What it is signed with: the ledger's key.
         actor: Who asked for it.
         now: When, aware.
     """
     told = found.all
-    proofs = prove([entry.seq for entry in told])
     version = ModelVersion.from_body(found.registered.body)
     predicate = {
         "model": version.model,
@@ -120,12 +128,18 @@ def certify(
             "evidence": [entry.seq for entry in found.evidence],
             "audits": [entry.seq for entry in found.audits],
             "approvals": [entry.seq for entry in found.approvals],
+            "keys": [entry.seq for entry in found.keys],
         },
-        "entries": [{"entry": e.as_dict(), "inclusion": proofs.inclusion.get(e.seq)} for e in told],
-        "checkpoint": proofs.checkpoint,
-        "keys": list(dict.fromkeys([public, *proofs.publics])),
+        "entries": [{"entry": e.as_dict(), "inclusion": _way(ledger.prove(e.seq))} for e in told],
+        "checkpoint": ledger.checkpoint.note,
+        "keys": list(dict.fromkeys([key.public, *(str(e.body["public"]) for e in found.keys)])),
     }
     return seal(statement(files, PREDICATE, predicate), key)
+
+
+def _way(proof: Inclusion) -> dict[str, Any]:
+    """A proof without the checkpoint, which is the same for all."""
+    return {name: value for name, value in proof.as_dict().items() if name != "checkpoint"}
 
 
 def summary(found: Grounds) -> dict[str, Any]:

@@ -9,7 +9,7 @@ Rules: pure, no IO; nothing in a certificate is believed before it was compared.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,11 +17,13 @@ from typing import Any
 from workbench.data.digests import digest_of_files
 from workbench.evidence.certificate import PREDICATE, Grounds, summary
 from workbench.ledger import Entry, digest
+from workbench.ledger.checkpoints import read_note
 from workbench.ledger.dsse import opened, signed_by, subjects_of
 from workbench.ledger.entry import chained
+from workbench.ledger.keys import known_keys
+from workbench.ledger.proofs import Inclusion
 from workbench.ledger.signing import key_id, to_sign, verify_signature
 
-Included = Callable[[Any, Sequence[str], Mapping[int, tuple[str, Any]]], Iterable["Check"]]
 Redecide = Callable[[str, str, Mapping[str, Any]], Mapping[str, Any]]  # name, source, input → decision
 
 
@@ -43,7 +45,6 @@ def check(
     *,
     keys: Sequence[str] = (),
     files: Mapping[str, str] | None = None,
-    included: Included,
     redecide: Redecide | None = None,
 ) -> list[Check]:
     """Everything that a certificate claims, looked at one by one.
@@ -52,7 +53,6 @@ def check(
         envelope: The certificate as it was read.
         keys: Public keys that are trusted; without one, those that the certificate brings are taken, and that is said.
         files: SHA-256 of the model's files by name, where they are at hand.
-        included: Checks the signed checkpoint and each entry's way to it.
         redecide: Asks the policy again, where its engine is at hand.
     """
     try:
@@ -64,12 +64,25 @@ def check(
         return [Check("form", False, str(error))]
     found = [Check("form", True, "an in-toto statement about a promotion, in a DSSE envelope")]
     try:
-        trusted = list(keys) or [key for key in told.get("keys", ()) if isinstance(key, str)]
+        trusted = _trusted(told, keys)
         found += _signature(envelope, trusted, bool(keys))
-        found += _content(content, told, trusted, files, included, redecide)
+        found += _content(content, told, trusted, files, redecide)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         found.append(Check("form", False, f"it is not written as a certificate is: {type(error).__name__}: {error}"))
     return found
+
+
+def _trusted(told: Mapping[str, Any], keys: Sequence[str]) -> list[str]:
+    """The keys that count: those given, with all that the ledger's rotations bind to them; else all that it brings."""
+    if not keys:
+        return [key for key in told.get("keys", ()) if isinstance(key, str)]
+    named = set(told["roles"].get("keys", ()))
+    try:
+        chain = known_keys(_entry(one["entry"]) for one in told["entries"] if one["entry"]["seq"] in named)
+    except ValueError:
+        return list(keys)  # a rotation that is not sound binds nothing
+    bound = [key.public for key in chain]
+    return list(dict.fromkeys([*keys, *(bound if set(keys) & set(bound) else ())]))
 
 
 def _signature(envelope: Any, trusted: Sequence[str], given: bool) -> Iterator[Check]:
@@ -89,7 +102,6 @@ def _content(
     told: Mapping[str, Any],
     trusted: Sequence[str],
     files: Mapping[str, str] | None,
-    included: Included,
     redecide: Redecide | None,
 ) -> Iterator[Check]:
     entries = {one["entry"]["seq"]: _entry(one["entry"]) for one in told["entries"]}
@@ -103,11 +115,7 @@ def _content(
         yield Check(
             "entries", True, f"{len(entries)} entries of the ledger, each with the content that its hash covers"
         )
-    yield from included(
-        told.get("checkpoint"),
-        trusted,
-        {one["entry"]["seq"]: (one["entry"]["hash"], one["inclusion"]) for one in told["entries"]},
-    )
+    yield from _included(told, entries, trusted)
     found = _grounds(told["roles"], entries)
     yield from _subject(told, found)
     yield from _files(content, found, files)
@@ -118,6 +126,20 @@ def _content(
     wrong = [name for name, value in summary(found).items() if told["digests"].get(name) != value]
     words = f"the digests told in short differ from the entries': {', '.join(wrong)}" if wrong else ""
     yield Check("digests", not wrong, words or "the digests told in short are those of the entries")
+
+
+def _included(told: Mapping[str, Any], entries: Mapping[int, Entry], trusted: Sequence[str]) -> Iterator[Check]:
+    note = told["checkpoint"]
+    checkpoint = read_note(note)
+    by = next((key for key in trusted if checkpoint.signed_by(key)), None)
+    words = f"the checkpoint of {checkpoint.origin} over {checkpoint.size} entries is signed by "
+    yield Check("checkpoint", by is not None, f"{words}{key_id(by)}" if by else f"{words}no key that is trusted")
+    wrong = []
+    for one in told["entries"]:
+        entry = entries[one["entry"]["seq"]]
+        if not Inclusion.read({**one["inclusion"], "checkpoint": note}).holds(entry):
+            wrong.append(f"entry {entry.seq} ({entry.kind}) does not stand in the ledger of the checkpoint")
+    yield Check("inclusion", not wrong, "; ".join(wrong) or "every entry stands in the ledger of that checkpoint")
 
 
 def _entry(told: Mapping[str, Any]) -> Entry:

@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from workbench.data.retention import DATA, DECLARED, Window, windows
 from workbench.evidence.finding import Finding
-from workbench.ledger import Ledger, ModelVersion
+from workbench.evidence.retention import trained_on
+from workbench.ledger import Entry, Ledger, ModelVersion
 
 DISPARATE_IMPACT = "disparate_impact."
 
@@ -19,6 +21,7 @@ class Dossier:
 
     version: ModelVersion
     findings: Mapping[str, Finding]  # newest by kind
+    windows: tuple[Window, ...] = ()  # how long each body of its data may be kept, where that is declared
 
 
 def dossier(ledger: Ledger, model: str, version: int) -> Dossier:
@@ -30,7 +33,10 @@ def dossier(ledger: Ledger, model: str, version: int) -> Dossier:
     known = ledger.version(model, version)
     entries = ledger.entries(subject=known.subject, kind="evidence.recorded")
     findings = [Finding.from_body(entry.body) for entry in entries]
-    return Dossier(known, {finding.kind: finding for finding in findings if not finding.simulated})
+    declared = windows(ledger.entries(kind=DECLARED))
+    behind = trained_on(_of_training(ledger, known), known.subject) if declared else {}
+    kept = tuple(declared[f"{DATA}{one}"] for one in behind if f"{DATA}{one}" in declared)
+    return Dossier(known, {finding.kind: finding for finding in findings if not finding.simulated}, kept)
 
 
 def as_input(
@@ -70,6 +76,7 @@ def as_input(
             "threshold": version.threshold,
             "registered_at": version.registered_at,
             "registered_by": version.registered_by,
+            **_days_left(candidate, now),
         },
         "champion": None
         if champion is None
@@ -91,6 +98,17 @@ def metrics(known: Dossier) -> dict[str, float | None]:
     if single:
         flat["fairness"] = None if None in single else min(value for value in single if value is not None)
     return flat
+
+
+def _days_left(known: Dossier, now: datetime) -> dict[str, float]:
+    """Days until the first of its data must be gone, below zero where it had to be; nothing where no window ends."""
+    left = [days for window in known.windows if (days := window.days_left(now)) is not None]
+    return {"retention_days_left": min(left)} if left else {}
+
+
+def _of_training(ledger: Ledger, version: ModelVersion) -> list[Entry]:
+    run = ledger.entries(subject=f"run/{version.run_id}", kind="run.finished")
+    return [*ledger.entries(subject=version.subject, kind="version.registered"), *run]
 
 
 def _defined(known: Dossier) -> dict[str, float]:
