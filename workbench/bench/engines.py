@@ -123,7 +123,9 @@ class Engines:
 
     @cached_property
     def _ledger(self) -> Ledger:
-        return Ledger.open(self._url(self.settings.ledger))
+        ledger = Ledger.open(self._url(self.settings.ledger))
+        ledger.sign_with(self.root / "keys" / "ledger.key")
+        return ledger
 
     @cached_property
     def _store(self) -> MlflowStore:

@@ -115,9 +115,9 @@ def card(
 
     with open_bench(workspace) as bench:
         made = bench.papers.card(model, version)
-    for path, text in ((html, made.as_html), (markdown, made.as_markdown)):
+    for path, text in ((html, made.as_html()), (markdown, made.as_markdown())):
         if path is not None:
-            _write(path, text())
+            _write(path, text)
     missing = [{"missing": hole.missing, "command": hole.command} for hole in made.holes]
     if as_json:
         print_json({"title": made.title, "holes": missing, "markdown": made.as_markdown()})
