@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from workbench.monitoring import AuditedVersion, DriftedModel, ServedModel
     from workbench.promotion import Candidate, Move
     from workbench.serving import Prediction
+    from workbench.views.lineage import Traced
 
 
 class Bench(Notebooks):
@@ -101,6 +102,31 @@ class Bench(Notebooks):
             return found
         rows = self._predictions(prediction) if prediction is not None else self.log.rows(model, limit=most)
         return found.with_predictions(_answer(row) for row in rows if row.version is not None)
+
+    def traced(self) -> Sequence[Traced]:
+        """Every version with what it came of and what it led to, the newest first; answers are counted only."""
+        from workbench.ledger.lineage import differences
+        from workbench.views.lineage import Traced
+
+        found, champions = self.lineage(), {(h.model, h.version) for h in self.ledger.heads() if h.slot == "champion"}
+        told: list[Traced] = []
+        before: dict[str, str] = {}
+        for version in sorted(self.ledger.versions(), key=lambda v: (v.model, v.version)):
+            earlier = before.get(version.model)
+            told.append(
+                Traced(
+                    version.model,
+                    version.version,
+                    (version.model, version.version) in champions,
+                    version.registered_at,
+                    version.registered_by,
+                    found.part(f"version:{version.subject}"),
+                    differences(found, earlier, version.subject) if earlier else (),
+                    self.log.answers(version.model, version.version),
+                )
+            )
+            before[version.model] = version.subject
+        return sorted(told, key=lambda one: one.registered_at, reverse=True)
 
     def _predictions(self, name: str) -> Sequence[Prediction]:
         one = self.log.find(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def verify(file: Path, keys: tuple[str, ...], model_dir: Path | None, again: boo
     from workbench.evidence.checking import check
 
     try:
-        text = click.get_text_stream("stdin").read(MOST_BYTES) if str(file) == "-" else _read(file)
+        text = sys.stdin.read(MOST_BYTES) if str(file) == "-" else _read(file)
         envelope = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise Misuse(f"{file} is no JSON: {error}", hint="give a file that workbench certificate wrote") from error
@@ -115,9 +116,10 @@ def card(
 
     with open_bench(workspace) as bench:
         made = bench.papers.card(model, version)
-    for path, text in ((html, made.as_html()), (markdown, made.as_markdown())):
-        if path is not None:
-            _write(path, text)
+    if html is not None:
+        _write(html, made.as_html())
+    if markdown is not None:
+        _write(markdown, made.as_markdown())
     missing = [{"missing": hole.missing, "command": hole.command} for hole in made.holes]
     if as_json:
         print_json({"title": made.title, "holes": missing, "markdown": made.as_markdown()})

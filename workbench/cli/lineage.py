@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,7 +14,6 @@ from workbench.errors import EngineError, Misuse
 if TYPE_CHECKING:
     from workbench.ledger.lineage import Kind, Lineage, Node, Way
 
-FEW = 8  # things of one kind that hang on one node and are shown
 MOST_PREDICTIONS = 1000  # of a model that are read, the newest
 
 Command = Callable[..., None]
@@ -130,6 +129,7 @@ def diff(model: str, before: int, after: int, workspace: Path | None, as_json: b
       workbench lineage diff lending 1 3
     """
     from workbench import open_bench
+    from workbench.evidence.tracing import shown
     from workbench.ledger.lineage import differences
 
     with open_bench(workspace) as bench:
@@ -197,11 +197,15 @@ def _follow(
     if as_json:
         print_json({"about": node.as_json(), **{way: found.part(node.id, [way]).as_json() for way in wanted}})
         return
+    from workbench.evidence.tracing import tree
+
     for line in tree(found, node, wanted):
         click.echo(line)
 
 
 def _one(found: Lineage, kind: Kind, names: list[str]) -> Node:
+    from workbench.evidence.tracing import shown, title
+
     for name in names:
         named = found.named(kind, name)
         if len(named) == 1:
@@ -213,78 +217,3 @@ def _one(found: Lineage, kind: Kind, names: list[str]) -> Node:
     some = ", ".join(title(node) for node in known[:5])
     hint = f"known: {shown(some, 300)}" if known else "nothing of this kind is in the ledger yet"
     raise Misuse(f"the ledger knows no {kind} {names[-1]!r}", hint=hint)
-
-
-def tree(found: Lineage, node: Node, wanted: list[Way]) -> list[str]:
-    """A node with what it comes from and what became of it, as lines; what was shown already is named once."""
-    lines = [told(node)]
-    for way in wanted:
-        lines.append("comes from" if way == "up" else "led to")
-        before = len(lines)
-        _branch(found, node, way, "  ", lines, {node.id})
-        if len(lines) == before:
-            lines.append("  nothing that the ledger knows")
-    return lines
-
-
-def _branch(found: Lineage, node: Node, way: Way, indent: str, lines: list[str], seen: set[str]) -> None:
-    near: dict[str, str] = {}
-    for edge in found.near(node.id, way):
-        near.setdefault(edge.upper if way == "up" else edge.lower, edge.words)
-    shown_now = [*near.items()]
-    kinds: dict[str, int] = {}
-    kept = []
-    for other, words in shown_now:
-        kind = found.nodes[other].kind
-        kinds[kind] = kinds.get(kind, 0) + 1
-        if kinds[kind] <= FEW:
-            kept.append((other, words))
-    more = [f"and {count - FEW} more of kind {kind}" for kind, count in kinds.items() if count > FEW]
-    for number, (other, words) in enumerate(kept):
-        last = number == len(kept) - 1 and not more
-        lower = found.nodes[other]
-        again = other in seen
-        lines.append(f"{indent}{'└─' if last else '├─'} {words}: {told(lower)}{' (see above)' if again else ''}")
-        if not again:
-            seen.add(other)
-            _branch(found, lower, way, indent + ("   " if last else "│  "), lines, seen)
-    lines += [f"{indent}└─ {line}" for line in more]
-
-
-def told(node: Node) -> str:
-    """A node in one line, with what a reader asks first."""
-    facts = node.facts
-    about: list[Any] = {
-        "data": [f"{facts['rows']:,} rows" if isinstance(facts.get("rows"), int) else "",
-                 f"DVC md5 {facts['dvc'].get('md5', '')[:12]}" if facts.get("dvc") else ""],
-        "run": [facts.get("sentence", "")],
-        "version": [f"threshold {facts['threshold']}" if facts.get("threshold") is not None else ""],
-        "evidence": [facts.get("verdict", ""), facts.get("sentence", "")],
-        "decision": [f"by {facts.get('actor')}", facts.get("why", "")],
-        "approval": [f"by {facts.get('actor')}", facts.get("why", "")],
-        "prediction": [f"{facts.get('model')} {facts.get('version')}, generation {facts.get('generation')}",
-                       facts.get("at", "")],
-    }.get(node.kind, [])  # fmt: skip
-    words = ", ".join(str(word) for word in about if word)
-    entry = f" [entry {facts['entry']}]" if "entry" in facts else ""
-    return shown(f"{node.kind} {title(node)}{f': {words}' if words else ''}", 150) + entry
-
-
-def title(node: Node) -> str:
-    """What a node is called, with enough of its digest to ask for it."""
-    facts = node.facts
-    if node.kind in {"data", "notebook"}:
-        return " ".join([*(", ".join(facts[k]) for k in ("names",) if facts.get(k)), node.name[:12]])
-    if node.kind == "run":
-        return f"{facts.get('name', '')} {node.name[:12]}".strip()
-    if node.kind == "evidence":
-        return f"{facts.get('kind', '')} {node.name[:12]}".strip()
-    if node.kind in {"decision", "approval"}:
-        return f"{facts.get('what')} {facts.get('subject')}"
-    return node.name[:12] if node.kind == "environment" else node.name
-
-
-def shown(text: str, most: int = 60) -> str:
-    """A text in one line as a terminal may show it: no control character gets through."""
-    plain = "".join(c if c.isprintable() else " " for c in text)
-    return plain if len(plain) <= most else f"{plain[: most - 1]}…"
