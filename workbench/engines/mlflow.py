@@ -173,11 +173,11 @@ class MlflowStore:
         Raises:
             EngineError: They are gone, or are not the files that were registered and signed.
         """
-        with self._client() as client:
-            run_id, _, path = version.source.removeprefix("runs:/").partition("/")
-            folder = self._artifacts / run_id / "artifacts" / path  # as MLflow lays them out, wherever we stand
-            signature, keys = signature_of(folder), self._trusted(version)
-            if not folder.is_dir():
+        run_id, _, path = version.source.removeprefix("runs:/").partition("/")
+        folder = self._artifacts / run_id / "artifacts" / path  # as MLflow lays them out, wherever we stand
+        signature, keys = signature_of(folder), self._trusted(version)
+        if not folder.is_dir():
+            with self._client() as client:
                 kept = f"{client.get_run(run_id).info.artifact_uri}/{path}"
                 folder = _local(kept)
                 signature = _local(f"{kept}{SUFFIX}") if keys else signature_of(folder)

@@ -15,13 +15,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&$])")
+LONG = 30  # letters of a word that may be broken
 STYLE = """
 :root{color-scheme:light}body{font:16px/1.5 system-ui,sans-serif;color:#1b1f24;background:#fff;margin:0 auto;
 padding:2rem 1.25rem 4rem;max-width:54rem}h1{font-size:1.7rem;line-height:1.2;margin:0 0 .25rem}
 h2{font-size:1.15rem;margin:2.2rem 0 .4rem;padding-top:.6rem;border-top:1px solid #d5dae0}
 p{margin:.4rem 0;overflow-wrap:anywhere}table{border-collapse:collapse;width:100%;margin:.6rem 0;font-size:.92rem}
 caption{text-align:left;font-weight:600;padding:.2rem 0}th,td{text-align:left;vertical-align:top;
-padding:.3rem .6rem .3rem 0;border-bottom:1px solid #e4e8ec;overflow-wrap:anywhere}th{font-weight:600}
+padding:.3rem .6rem .3rem 0;border-bottom:1px solid #e4e8ec;overflow-wrap:break-word}td.long{overflow-wrap:anywhere}
+th{font-weight:600}
 .of{color:#57606a;font-size:.85rem;white-space:nowrap}.hole{border:2px dashed #b35900;border-radius:6px;
 padding:.5rem .8rem;margin:.6rem 0;background:#fff8ef}code,pre{font:.88rem/1.45 ui-monospace,monospace;
 overflow-wrap:anywhere}pre{background:#f5f7f9;padding:.8rem;border-radius:6px;white-space:pre-wrap}
@@ -119,11 +121,17 @@ def _html(block: Block) -> str:
         return f"<p>{_safe(block.title)}{_of_html(block.entries)}</p><pre>{_safe(block.text)}</pre>"
     heads = "".join(f'<th scope="col">{_safe(head)}</th>' for head in block.heads)
     rows = "".join(
-        f'<tr><th scope="row">{_safe(row[0])}</th>' + "".join(f"<td>{_safe(cell)}</td>" for cell in row[1:]) + "</tr>"
+        f'<tr><th scope="row">{_safe(row[0])}</th>' + "".join(_cell(cell) for cell in row[1:]) + "</tr>"
         for row in block.rows
     )
     caption = f"<caption>{_safe(block.title)}{_of_html(block.entries)}</caption>"
     return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _cell(text: str) -> str:
+    """A cell; one with a long word, such as a digest, may break it."""
+    look = ' class="long"' if any(len(word) > LONG for word in text.split()) else ""
+    return f"<td{look}>{_safe(text)}</td>"
 
 
 def _markdown(block: Block) -> str:
@@ -172,5 +180,6 @@ def _code(text: str) -> str:
 
 
 def _shown(text: str) -> str:
-    """A text without signs that turn its direction or are no text."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    """A text without signs that turn its direction or are no text; every space stays one."""
+    kept = (c if c.isprintable() or c in "\n\t" else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(kept)

@@ -97,10 +97,11 @@ def opened(envelope: Any) -> dict[str, Any]:
     Raises:
         ValueError: It holds no in-toto statement.
     """
+    payload = payload_of(envelope)
     try:
-        content = json.loads(payload_of(envelope), parse_constant=_no_number)
-    except UnicodeDecodeError as error:
-        raise ValueError("its payload is no UTF-8") from error
+        content = json.loads(payload, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("its payload is no JSON") from error
     if not isinstance(content, dict) or content.get("_type") != STATEMENT:
         raise ValueError("its payload is no in-toto statement of version 1")
     return content

@@ -28,7 +28,7 @@ HEADS = ("Data", "Made with", "Run", "Version", "Evidence", "Decision", "Answers
 WIDTH, HEIGHT, GAP, FREE = 164, 44, 40, 12  # of a box; between columns; between rows; in the picture's own units
 TOP = 26  # room for the heads
 MOST = 12  # boxes of one column; the rest is counted
-LETTERS = 24  # of a box's first line
+LETTERS = 20  # of a box's first line
 
 STYLE = """
 .wb-lineage { overflow-x:auto; margin-top:8px; }
@@ -123,7 +123,7 @@ def _more(found: Lineage, number: int) -> str:
 
 def _box(node: Node, x: int, y: int, *, about: bool) -> str:
     looks = " ".join(["wb-about"] * about + ["wb-fail"] * (node.facts.get("verdict") == "fail"))
-    first, second = shown(title(node), LETTERS), shown(particulars(node) or node.kind, LETTERS + 4)
+    first, second = shown(title(node), LETTERS), shown(particulars(node) or node.kind, LETTERS + 5)
     whole = shown(f"{node.kind} {title(node)}. {particulars(node)}", 300)
     return (
         f'<g class="{looks}"><title>{safe(whole)}</title>'
