@@ -108,6 +108,11 @@ def test_the_policy_is_asked_again_where_its_engine_is_at_hand(certified):
     assert broken(found) == ["decided again"]
 
 
+def test_a_policy_that_nobody_trusted_signed_is_not_run(certified, other_key):
+    found = check(certified, keys=[other_key.public], redecide=lambda *_: pytest.fail("it was run"))
+    assert "signature" in broken(found)
+
+
 def test_a_version_that_was_never_promoted_has_none(told):
     with open_bench(told) as bench:
         entries = [entry for entry in bench.ledger.entries() if entry.kind != "promotion.granted"]

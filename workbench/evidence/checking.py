@@ -66,6 +66,8 @@ def check(
     try:
         trusted = _trusted(told, keys)
         found += _signature(envelope, trusted, bool(keys))
+        if any(one.held is False for one in found):
+            redecide = None  # rules that nobody signed are not run
         found += _content(content, told, trusted, files, redecide)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         found.append(Check("form", False, f"it is not written as a certificate is: {type(error).__name__}: {error}"))

@@ -92,11 +92,11 @@ def _run_facets(body: Mapping[str, Any], run_id: str) -> dict[str, Any]:
 
 def _job_facets(body: Mapping[str, Any]) -> dict[str, Any]:
     kind = {"processingType": "BATCH", "integration": "WORKBENCH", "jobType": "NOTEBOOK"}
-    facets = {"jobType": _facet("2-0-3/JobTypeJobFacet.json#/$defs/JobTypeJobFacet", kind)}
+    facets = {"jobType": _facet("2-0-4/JobTypeJobFacet.json#/$defs/JobTypeJobFacet", kind)}
     about = body.get("about")
     said = body.get("sentence") or (about.get("question") if isinstance(about, Mapping) else "")
     if said:
-        schema = "1-0-1/DocumentationJobFacet.json#/$defs/DocumentationJobFacet"
+        schema = "1-1-0/DocumentationJobFacet.json#/$defs/DocumentationJobFacet"
         facets["documentation"] = _facet(schema, {"description": str(said)})
     return facets
 
