@@ -18,7 +18,7 @@ from workbench.evidence.checking import check
 from workbench.ledger.dsse import opened, seal
 from workbench.ledger.signing import SigningKey
 
-VERIFIER = Path(__file__).parents[2] / "templates" / "verifier" / "verify_certificate.py"
+VERIFIER = Path(__file__).parents[2] / "templates" / "verify_certificate.py"
 
 
 def broken(found):

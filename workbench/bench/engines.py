@@ -21,6 +21,7 @@ from workbench.ledger import Ledger
 if TYPE_CHECKING:
     from workbench.engines.mlflow import MlflowStore
     from workbench.ledger import ModelVersion
+    from workbench.ledger.database import Database
     from workbench.ledger.signing import SigningKey
     from workbench.promotion import Gate
     from workbench.serving import PredictionLog
@@ -123,9 +124,14 @@ class Engines:
 
     @cached_property
     def _ledger(self) -> Ledger:
-        ledger = Ledger.open(self._url(self.settings.ledger))
+        ledger = Ledger.open(self._url(self.settings.ledger), {"postgresql": self._postgres})
         ledger.sign_with(self.root / "keys" / "ledger.key")
         return ledger
+
+    def _postgres(self, url: str) -> Database:
+        from workbench.engines.postgres import open_postgres
+
+        return open_postgres(url, self._environ)
 
     @cached_property
     def _store(self) -> MlflowStore:

@@ -89,7 +89,7 @@ class Papers:
             pages[f"evidence-{_plain(kind)}.json"] = json.dumps(entry.body, indent=1, ensure_ascii=False)
         if known.granted is not None:
             pages["certificate.json"] = json.dumps(self.certificate(model, version), indent=1)
-            pages[VERIFIER] = (shipped("templates") / "verifier" / VERIFIER).read_text("utf-8")
+            pages[VERIFIER] = (shipped("templates") / VERIFIER).read_text("utf-8")
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for name, text in pages.items():
