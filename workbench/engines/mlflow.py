@@ -208,11 +208,11 @@ class MlflowStore:
         Raises:
             EngineError: The files are not right, are stored as a pickle, or hold types we do not trust.
         """
+        folder = self.folder(version) / MODEL  # refused before anything is imported
         import skops.io
         from mlflow.models import Model
         from skops.io.exceptions import UntrustedTypesFoundException
 
-        folder = self.folder(version) / MODEL
         described = Model.load(str(folder))
         flavor = described.flavors.get("sklearn", {})
         hint = "register it again through record.model"
