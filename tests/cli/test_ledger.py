@@ -1,0 +1,129 @@
+"""The ledger proved from the command line: signed, witnessed, exported, taken along, and found out."""
+
+import json
+import shutil
+import sqlite3
+
+import pytest
+from click.testing import CliRunner
+
+from workbench.cli import main
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    root = tmp_path / "ws"
+    assert CliRunner().invoke(main, ["init", str(root)]).exit_code == 0
+    monkeypatch.chdir(root)
+    return root
+
+
+def ask(*words):
+    return CliRunner().invoke(main, ["ledger", *map(str, words)])
+
+
+def told(*words):
+    done = ask(*words, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def change(path, sql):
+    client = sqlite3.connect(path)
+    rules = client.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+    for name, _ in rules:
+        client.execute(f"DROP TRIGGER {name}")
+    client.execute(sql)
+    for _, made in rules:
+        client.execute(made)
+    client.commit()
+    client.close()
+
+
+def test_a_new_workspace_has_a_key_and_a_signed_ledger(workspace):
+    assert (workspace / "keys" / "ledger.key").stat().st_mode & 0o777 == 0o600
+    (entry,) = told("show")
+    assert (entry["kind"], entry["seq"]) == ("key.created", 1)
+    found = told("verify")
+    assert (found["valid"], found["entries"], found["signed"], found["witnessed"]) == (True, 1, 1, None)
+    assert "signed: 1 entry, now by the key" in ask("verify").stdout
+
+
+def test_a_workspace_from_before_gets_its_key_when_something_is_signed(workspace):
+    shutil.rmtree(workspace / "keys")
+    for file in workspace.glob("ledger.db*"):
+        file.unlink()
+    assert "no key yet" in ask("key", "show").stderr
+    assert "signed: nothing yet; workbench ledger checkpoint signs it" in ask("verify").stdout
+    assert told("checkpoint")["size"] == 1
+    assert len(told("key", "show")) == 1
+
+
+def test_a_checkpoint_is_printed_or_written(workspace):
+    note = ask("checkpoint").stdout
+    assert note.startswith("workbench-ledger/") and note.count("\n") == 5
+    assert ask("checkpoint", "c.txt").stdout == ""
+    assert (workspace / "c.txt").read_text("utf-8") == note
+    assert told("checkpoint")["note"] == note
+
+
+def test_a_witness_grows_with_the_ledger_and_finds_one_that_was_made_anew(workspace):
+    assert told("witness", "w.txt")["added"] is True
+    assert told("witness", "w.txt")["added"] is False
+    assert "ends already" in ask("witness", "w.txt").stdout
+    told("key", "rotate", "--why", "a year has passed")
+    assert told("witness", "w.txt")["size"] == 2
+    assert told("verify", "--witness", "w.txt")["witnessed"] == 2
+    shutil.rmtree(workspace / "keys")
+    for file in workspace.glob("ledger.db*"):
+        file.unlink()
+    told("checkpoint")
+    assert told("verify")["valid"]
+    for words in (["verify", "--witness", "w.txt"], ["witness", "w.txt"]):
+        done = ask(*words)
+        assert done.exit_code == 4
+        assert "the ledger was made anew: the witness saw workbench-ledger/" in done.output
+    assert (workspace / "w.txt").read_text("utf-8").count("—") == 2
+
+
+def test_an_export_and_a_copy_are_verified_where_they_lie(workspace):
+    told("key", "rotate", "--why", "w")
+    assert told("export", "l.jsonl") == {"file": "l.jsonl", "entries": 2, "lines": 6}
+    assert ask("export").stdout == (workspace / "l.jsonl").read_text("utf-8")
+    shutil.copy("ledger.db", "copy.db")
+    for file in ("l.jsonl", "copy.db"):
+        found = told("verify", file)
+        assert (found["valid"], found["entries"], found["signed"]) == (True, 2, 2)
+    change("copy.db", "UPDATE entries SET why = 'nothing' WHERE seq = 2")
+    done = ask("verify", "copy.db")
+    assert done.exit_code == 4
+    assert "  - entry 2 was changed: its content does not have its hash" in done.output
+    assert told("verify")["valid"]
+    done = ask("verify", "copy.db", "--json")
+    assert json.loads(done.stdout)["valid"] is False
+
+
+def test_an_entry_is_proved(workspace):
+    told("key", "rotate", "--why", "w")
+    proof = told("prove", 1)
+    assert (proof["seq"], proof["size"], len(proof["path"])) == (1, 2, 1)
+    assert proof["checkpoint"] == ask("checkpoint").stdout
+    assert "entry 1 is among the first 2 entries" in ask("prove", 1).stdout
+    assert told("prove", 1, "--size", 1)["path"] == []
+    done = ask("prove", 9)
+    assert done.exit_code == 2 and "no checkpoint covers entry 9" in done.output
+
+
+def test_a_key_that_others_can_read_is_refused_with_the_way_out(workspace):
+    (workspace / "keys" / "ledger.key").chmod(0o644)
+    done = ask("checkpoint")
+    assert done.exit_code == 4
+    assert f"hint: chmod 600 {workspace}/keys/ledger.key" in done.output
+
+
+@pytest.mark.parametrize("words", [[], ["verify"], ["checkpoint"], ["witness"], ["export"], ["prove"], ["key", "show"],
+                                   ["key", "rotate"], ["show"]])  # fmt: skip
+def test_every_command_shows_how_it_is_used(words):
+    done = ask(*words, "--help")
+    assert done.exit_code == 0
+    assert not words or "workbench ledger " + words[0] in done.output
