@@ -161,6 +161,7 @@ def test_a_text_that_the_policy_decodes_cannot_forge_the_answer(body, text):
     [
         ("allow := true", {"allow": True}),
         ("allow := null", {"allow": None}),
+        ('people := {"approvals": 2, "roles": ["a"]}', {"people": {"approvals": 2, "roles": ["a"]}}),
         ("allow := input.no.such.thing", {}),
         ('allow := "true"', {"allow": "true"}),
         ("default allow := false\nallow if input.x", {"allow": False}),

@@ -17,7 +17,7 @@ class SameProcess:
         answer = evaluate(source, package, document)
         if "error" in answer:
             return Ruling(None, error=answer["error"])
-        return Ruling(answer.get("allow"), tuple(answer.get("deny", [])))
+        return Ruling(answer.get("allow"), tuple(answer.get("deny", [])), people=answer.get("people"))
 
 
 @pytest.fixture

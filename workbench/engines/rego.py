@@ -43,7 +43,7 @@ class RegoEngine:
         self._seconds = seconds  # wall time one evaluation may take
 
     def evaluate(self, source: str, package: str, document: Mapping[str, Any]) -> Ruling:
-        """The values of `allow` and `deny` in a package, for one input."""
+        """The values of `allow`, `deny` and `people` in a package, for one input."""
         refused = refused_builtin(source)
         if refused is not None:
             return Ruling(None, error=f"it uses {refused.rstrip('.')}: {REFUSED[refused]}", code="policy-refused")
@@ -94,7 +94,7 @@ def _read(text: str, source: str) -> Ruling:
         return Ruling(None, error=_parse_error(str(answer["error"]), source))
     if not isinstance(deny, list):
         return Ruling(None, error=f"deny must be a set of reasons; it is a {type(deny).__name__}")
-    return Ruling(answer.get("allow"), tuple(deny))
+    return Ruling(answer.get("allow"), tuple(deny), people=answer.get("people"))
 
 
 def _parse_error(text: str, source: str) -> str:

@@ -1,7 +1,7 @@
 """The child process in which a policy is evaluated; imports nothing of ours.
 
 Reads one JSON object from stdin (source, package, document), writes one to the descriptor that was
-stdout (allow, deny, error). It runs with an empty environment, leaves no core file, and is the first to
+stdout (allow, deny, people, error). It runs with an empty environment, leaves no core file, and is the first to
 go when the machine's memory runs short. A limit on memory would stop every policy, because the
 interpreter reserves 256 GB of addresses at once; so a thread watches what is really used, and ends the
 process in time. A policy that crashes, loops or eats memory takes nothing else with it.
@@ -51,7 +51,7 @@ def watch() -> None:
 
 
 def evaluate(source: str, package: str, document: Any) -> dict[str, Any]:
-    """The values of `allow` and `deny`; an undefined one is left out."""
+    """The values of `allow`, `deny` and `people`; an undefined one is left out."""
     from regopy import Interpreter
     from regopy.rego_shared import RegoError
 
@@ -63,7 +63,7 @@ def evaluate(source: str, package: str, document: Any) -> dict[str, Any]:
         # the quotes of a text unescaped in the answer
         rego.set_input_term(json.dumps(document, ensure_ascii=False, allow_nan=False))
         answer: dict[str, Any] = {}
-        for rule in ("allow", "deny"):
+        for rule in ("allow", "deny", "people"):
             text = str(rego.query(f"value = data.{package}.{rule}"))
             if text != "undefined":
                 answer[rule] = json.loads(text, object_pairs_hook=_once)["bindings"]["value"]
