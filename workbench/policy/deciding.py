@@ -79,8 +79,8 @@ def _asked(ruling: Ruling) -> People | str | None:
 def _evidence(document: Mapping[str, Any]) -> tuple[str, ...]:
     known = document.get("evidence")
     found = known.values() if isinstance(known, Mapping) else ()
-    digests = {one.get("digest") for one in found if isinstance(one, Mapping)}
-    return tuple(sorted(one for one in digests if isinstance(one, str)))
+    digests = [one.get("digest") for one in found if isinstance(one, Mapping)]
+    return tuple(sorted({one for one in digests if isinstance(one, str)}))
 
 
 def _reasons(ruling: Ruling, policy: Policy, document: Mapping[str, Any], wrong: object) -> Iterator[Reason]:
