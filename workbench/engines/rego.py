@@ -35,13 +35,13 @@ class RegoEngine:
 
     def evaluate(self, source: str, package: str, document: Mapping[str, Any]) -> Ruling:
         """The values of `allow`, `deny` and `people` in a package, for one input."""
-        return refused(source) or self._asked(_policy(source, package), source, document)
+        return refused(source, package) or self._asked(_policy(source, package), source, document)
 
     def evaluate_many(self, source: str, package: str, documents: Iterable[Mapping[str, Any]]) -> Iterator[Ruling]:
         """The rulings for many inputs, in their order; as many at a time as there are processors."""
         from concurrent.futures import ThreadPoolExecutor
 
-        ruling, policy = refused(source), _policy(source, package)
+        ruling, policy = refused(source, package), _policy(source, package)
         if ruling is not None:
             yield from (ruling for _ in documents)
             return
@@ -61,9 +61,9 @@ class RegoEngine:
         return read_answer(answer, source)
 
 
-def refused(source: str, *, embedded: bool = True) -> Ruling | None:
+def refused(source: str, package: str, *, embedded: bool = True) -> Ruling | None:
     """A ruling that names the built-in which a policy may not use; None where it uses none."""
-    found = refusal(source, embedded=embedded)
+    found = refusal(source, package, embedded=embedded)
     if found is None:
         return None
     return Ruling(None, error=f"line {found.line}: it uses {found.name}: {found.why}", code="policy-refused")

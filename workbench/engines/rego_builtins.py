@@ -13,6 +13,7 @@ Refusal(name='time.now_ns', line=2, why='a policy reads no clock but input.now; 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 CASES_PASSED = """
@@ -75,6 +76,7 @@ COMMENT_OR_TEXT = re.compile(r'"(?:\\.|[^"\\\n])*"|`[^`]*`|#[^\n]*')
 FAMILIES = frozenset(name.partition(".")[0] for name in KNOWN if "." in name) | {"internal"}
 NAME = r"[A-Za-z_]\w*"
 PATH = re.compile(rf"(?<![\w.]){NAME}(?:\s*\.\s*{NAME})*(?=\s*([(\[])?)")
+LOOK_BACK = 80  # characters before a name in which `as` may stand
 REPLACED = re.compile(r"\bas\s+$")
 
 
@@ -86,19 +88,34 @@ class Refusal(NamedTuple):
     why: str
 
 
-def refusal(source: str, *, embedded: bool = True) -> Refusal | None:
-    """The first built-in of a policy that it may not use; comments and texts are left aside.
+@lru_cache(maxsize=64)
+def refusal(source: str, package: str = "", *, embedded: bool = True) -> Refusal | None:
+    """The first thing outside of itself that a policy uses and may not; comments and texts are left aside.
 
     Args:
         source: The policy's text.
+        package: Its package, whose data it may read.
         embedded: Whether the embedded engine is to run it; OPA has all its own, but none may reach outside.
     """
-    code = COMMENT_OR_TEXT.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), source)
+    code = without_words(source)
     for found in PATH.finditer(code):
-        why = _refused(re.sub(r"\s", "", found[0]), found[1], bool(REPLACED.search(code, 0, found.start())), embedded)
+        path = re.sub(r"\s", "", found[0])
+        replaces = REPLACED.search(code[max(0, found.start() - LOOK_BACK) : found.start()]) is not None
+        why = _refused(path, found[1], replaces, embedded)
+        if path.partition(".")[0] == "data" and not f"{found[0]}.".startswith(f"data.{package or '.'}."):
+            why = path, "a policy sees no data but its input and its own package"
         if why is not None:
             return Refusal(why[0], code.count("\n", 0, found.start()) + 1, why[1])
     return None
+
+
+def without_words(source: str) -> str:
+    """The text with blanks where its comments and texts are; every place keeps its number.
+
+    >>> without_words('x := "no" # yes')
+    'x :=           '
+    """
+    return COMMENT_OR_TEXT.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), source)
 
 
 def _refused(path: str, follows: str | None, replaces: bool, embedded: bool) -> tuple[str, str] | None:

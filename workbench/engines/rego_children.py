@@ -144,7 +144,7 @@ class _Child:
                     if key.fileobj is stdin:
                         left = left[self._put(left) :]
                         if not left:
-                            ready.unregister(stdin)  # type: ignore[arg-type]
+                            ready.unregister(stdin)
                         continue
                     piece = os.read(key.fd, CHUNK)
                     got += piece
