@@ -9,10 +9,10 @@ allow if {
 	input.action == "rollback"
 	input.was_champion == true
 	input.granted.decision == "allow"
-	count(trim_space(input.why)) >= least
+	count(trim_space(input.why)) >= limits.why
 }
 
-least := 10 # characters of a reason that can be understood later
+limits := {"why": 10} # characters of a reason that can be understood later
 
 model := object.get(input, "model", "the model")
 
@@ -35,13 +35,13 @@ deny contains {
 
 deny contains {
 	"code": "no-reason",
-	"message": sprintf("the reason has %v characters; at least %v are needed to understand it later", [length, least]),
+	"message": sprintf("the reason has %v characters; at least %v are needed to understand it later", [length, limits.why]),
 	"metric": "why",
 	"got": length,
-	"limit": least,
-	"flip": sprintf("say in at least %v characters what went wrong", [least]),
+	"limit": limits.why,
+	"flip": sprintf("say in at least %v characters what went wrong", [limits.why]),
 } if {
-	length < least
+	length < limits.why
 }
 
 length := count(trim_space(object.get(input, "why", "")))

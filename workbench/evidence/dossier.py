@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from workbench.evidence.finding import Finding
@@ -79,9 +79,23 @@ def as_input(
             "metrics": _defined(champion),
         },
         "was_champion": was_champion,
+        **_retention(version, now),
         "metrics": _defined(candidate),
         "evidence": {kind: _told(finding, now) for kind, finding in candidate.findings.items()},
     }
+
+
+def _retention(version: ModelVersion, now: datetime) -> dict[str, Any]:
+    """Until when the training data may be kept, where the training said it; in days, since policies read no clock."""
+    until = version.parameters.get("retain_until")
+    if not until:
+        return {}
+    try:
+        day = datetime.fromisoformat(str(until))
+    except ValueError:
+        return {"retention": {"until": str(until), "days_left": None}}
+    left = (day if day.tzinfo else day.replace(tzinfo=UTC)) - now
+    return {"retention": {"until": str(until), "days_left": left.total_seconds() / 86_400}}
 
 
 def metrics(known: Dossier) -> dict[str, float | None]:
@@ -103,6 +117,7 @@ def _told(finding: Finding, now: datetime) -> dict[str, Any]:
     return {
         "verdict": finding.verdict,
         "sentence": finding.sentence,
+        "subject": finding.subject,
         "digest": finding.digest,
         "at": finding.at,
         "age_days": age.total_seconds() / 86_400,
