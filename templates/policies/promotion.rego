@@ -28,9 +28,8 @@ default allow := false
 allow if {
 	no_objection
 	input.action == "promote"
-	count(fresh) == count(required)
-	count(about_data) == count(required)
-	count(about_version) == count(required)
+	count(sound) == count(required)
+	count(astray) == 0
 	input.evidence.fairness.data_digest == input.evidence.performance.data_digest
 	count(reached) == count(limits.measures)
 	count(named) == count(attributes)
@@ -68,23 +67,34 @@ approving contains approval.by if {
 
 required := {"performance", "fairness"}
 
-fresh contains kind if {
+# evidence that may be built on; the reasons below look only at the rest
+sound contains kind if {
 	some kind in required
-	is_number(input.evidence[kind].age_days)
-	input.evidence[kind].age_days <= limits.age_days
-	input.evidence[kind].age_days >= 0 - limits.ahead_days
+	found := input.evidence[kind]
+	found.subject == subject
+	is_string(found.data_digest)
+	found.data_digest != ""
+	is_number(found.age_days)
+	found.age_days <= limits.age_days
+	found.age_days >= 0 - limits.ahead_days
 }
 
-model := object.get(input, "model", "the model")
+unsound := required - sound
 
-version := object.get(input, "version", "?")
+astray contains kind if {
+	some kind, found in input.evidence
+	object.get(found, "subject", null) != subject
+}
+
+default model := "the model"
+
+model := input.model
+
+default version := "?"
+
+version := input.version
 
 subject := sprintf("%v/%v", [model, version])
-
-about_version contains kind if {
-	some kind in required
-	input.evidence[kind].subject == subject
-}
 
 deny contains {
 	"code": "other-version",
@@ -95,8 +105,8 @@ deny contains {
 	"flip": sprintf("audit it: workbench run %s -p model=%v -p version=%v", [object.get(notebook, kind, kind), model, version]),
 	"evidence": found.digest,
 } if {
-	some kind, found in input.evidence
-	object.get(found, "subject", null) != subject
+	some kind in astray
+	found := input.evidence[kind]
 }
 
 about(found) := found.subject if is_string(found.subject)
@@ -115,7 +125,7 @@ deny contains {
 	"metric": kind,
 	"flip": sprintf("audit it: workbench run %s -p model=%v -p version=%v", [notebook[kind], model, version]),
 } if {
-	some kind in required
+	some kind in unsound
 	not input.evidence[kind]
 }
 
@@ -126,13 +136,13 @@ deny contains {
 	"flip": sprintf("run %s again", [notebook[kind]]),
 	"evidence": input.evidence[kind].digest,
 } if {
-	some kind in required
+	some kind in unsound
 	input.evidence[kind]
 	not about_data[kind]
 }
 
 about_data contains kind if {
-	some kind in required
+	some kind in unsound
 	is_string(input.evidence[kind].data_digest)
 	input.evidence[kind].data_digest != ""
 }
@@ -146,7 +156,7 @@ deny contains {
 	"flip": "run fairness_audit on the data that the version was judged on",
 	"evidence": input.evidence.fairness.digest,
 } if {
-	count(about_data) == 2
+	count(about_data | sound) == 2
 	input.evidence.fairness.data_digest != input.evidence.performance.data_digest
 }
 
@@ -161,7 +171,7 @@ deny contains {
 	"flip": sprintf("run %s again", [notebook[kind]]),
 	"evidence": found.digest,
 } if {
-	some kind in required
+	some kind in unsound
 	found := input.evidence[kind]
 	is_number(found.age_days)
 	found.age_days > limits.age_days
@@ -176,7 +186,7 @@ deny contains {
 	"flip": sprintf("set the clock right and run %s again", [notebook[kind]]),
 	"evidence": found.digest,
 } if {
-	some kind in required
+	some kind in unsound
 	found := input.evidence[kind]
 	is_number(found.age_days)
 	found.age_days < 0 - limits.ahead_days
@@ -190,6 +200,8 @@ reached contains name if {
 	input.evidence.performance.figures[name].low >= limit
 }
 
+missed := object.keys(limits.measures) - reached
+
 deny contains {
 	"code": "performance",
 	"message": sprintf(
@@ -202,7 +214,8 @@ deny contains {
 	"flip": sprintf("a low end of its interval of %.2f or more", [limit]),
 	"evidence": input.evidence.performance.digest,
 } if {
-	some name, limit in limits.measures
+	some name in missed
+	limit := limits.measures[name]
 	figure := input.evidence.performance.figures[name]
 	is_number(figure.low)
 	figure.low < limit
@@ -215,7 +228,8 @@ deny contains {
 	"limit": limit,
 	"evidence": input.evidence.performance.digest,
 } if {
-	some name, limit in limits.measures
+	some name in missed
+	limit := limits.measures[name]
 	input.evidence.performance
 	not is_number(object.get(input, ["evidence", "performance", "figures", name, "low"], null))
 }
@@ -236,9 +250,12 @@ single contains name if {
 
 met contains name if {
 	some name in single
-	judged(fairness_figures[name])
-	fairness_figures[name].probability >= limits.certainty
+	figure := fairness_figures[name]
+	judged(figure)
+	figure.probability >= limits.certainty
 }
+
+unmet := single - met
 
 breached contains name if {
 	some name, figure in fairness_figures
@@ -261,8 +278,7 @@ deny contains {
 	"evidence": input.evidence.fairness.digest,
 } if {
 	input.evidence.fairness
-	some name in attributes
-	not named[name]
+	some name in (attributes - named)
 }
 
 deny contains {
@@ -277,8 +293,8 @@ deny contains {
 	"flip": enough(figure),
 	"evidence": input.evidence.fairness.digest,
 } if {
-	some name, figure in fairness_figures
-	not contains(name, "*")
+	some name in unmet
+	figure := fairness_figures[name]
 	judged(figure)
 	figure.probability < limits.certainty
 }
@@ -307,8 +323,8 @@ deny contains {
 	"limit": limits.certainty,
 	"evidence": input.evidence.fairness.digest,
 } if {
-	some name, figure in fairness_figures
-	not contains(name, "*")
+	some name in unmet
+	figure := fairness_figures[name]
 	not judged(figure)
 }
 

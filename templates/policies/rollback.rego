@@ -14,9 +14,13 @@ allow if {
 
 limits := {"why": 10} # characters of a reason that can be understood later
 
-model := object.get(input, "model", "the model")
+default model := "the model"
 
-version := object.get(input, "version", "?")
+model := input.model
+
+default version := "?"
+
+version := input.version
 
 deny contains {
 	"code": "never-champion",
@@ -44,9 +48,13 @@ deny contains {
 	length < limits.why
 }
 
-length := count(trim_space(object.get(input, "why", "")))
+default why := ""
+
+why := input.why
+
+length := count(trim_space(why))
 
 deny contains {
 	"code": "wrong-action",
-	"message": sprintf("this policy judges rollbacks only; the action is %v", [object.get(input, "action", "missing")]),
+	"message": "this policy judges rollbacks only",
 } if not input.action == "rollback"

@@ -48,9 +48,13 @@ people := {
 	no_objection
 }
 
-model := object.get(input, "model", "the model")
+default model := "the model"
 
-version := object.get(input, "version", "?")
+model := input.model
+
+default version := "?"
+
+version := input.version
 
 subject := sprintf("%v/%v", [model, version])
 

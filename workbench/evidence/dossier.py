@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +31,18 @@ def dossier(ledger: Ledger, model: str, version: int) -> Dossier:
     entries = ledger.entries(subject=known.subject, kind="evidence.recorded")
     findings = [Finding.from_body(entry.body) for entry in entries]
     return Dossier(known, {finding.kind: finding for finding in findings if not finding.simulated})
+
+
+def dossiers(ledger: Ledger, model: str | None = None) -> dict[tuple[str, int], Dossier]:
+    """The dossiers of all versions, of one model or of all, by model and number; the ledger is read once."""
+    prefix = None if model is None else f"{model}/"
+    found: dict[str, dict[str, Finding]] = {}
+    for entry in ledger.entries(kind="evidence.recorded", prefix=prefix):
+        finding = Finding.from_body(entry.body)
+        if not finding.simulated:
+            found.setdefault(entry.subject, {})[finding.kind] = finding
+    versions = ledger.versions(model)
+    return {(v.model, v.version): Dossier(v, found.get(v.subject, {})) for v in versions}
 
 
 def as_input(
@@ -122,5 +134,5 @@ def _told(finding: Finding, now: datetime) -> dict[str, Any]:
         "at": finding.at,
         "age_days": age.total_seconds() / 86_400,
         "data_digest": finding.data_digest,
-        "figures": {name: asdict(figure) for name, figure in finding.figures.items()},
+        "figures": {name: dict(vars(figure)) for name, figure in finding.figures.items()},
     }
