@@ -16,7 +16,7 @@ from workbench.errors import Misuse
 from workbench.evidence.certificate import PREDICATE, grounds
 from workbench.evidence.checking import check
 from workbench.ledger.dsse import opened, seal
-from workbench.ledger.signing import SigningKey
+from workbench.ledger.signing import SigningKey, to_sign
 
 VERIFIER = Path(__file__).parents[2] / "templates" / "verify_certificate.py"
 
@@ -120,6 +120,56 @@ def test_a_version_that_was_never_promoted_has_none(told):
             grounds(entries, "lending", 1)
         with pytest.raises(Misuse, match="no version 9"):
             bench.papers.certificate("lending", 9)
+
+
+# approvals
+
+
+@pytest.fixture
+def approved(told, tale, tmp_path):
+    """A certificate of a promotion that a person approved; the fixture gives it with the key and the approval."""
+    with open_bench(tale.copied(told, tmp_path / "w")) as bench:
+        key = bench.signing_key
+        given = {"question": "9" * 64, "by": "risk-officer", "stands_for": None, "role": "approver", "source": "hub",
+                 "at": "2026-01-01T00:00:00+00:00", "expires": None}  # fmt: skip
+        signature = {"public": key.public, "signature": key.sign(to_sign("approval", given))}
+        body = {"digest": "9" * 64, "approval": given, "signature": signature}
+        entry = tale.append(bench, "approval.given", "lending/1", "the audit convinces me", body, actor="risk-officer")
+        before = bench.ledger.entries(kind="promotion.granted")[0].body
+        again = {**before, "generation": 2, "question": "9" * 64, "approvals": [entry.seq]}
+        tale.append(bench, "promotion.granted", "lending/1", "with approval", again)
+        return bench.papers.certificate("lending", 1), key
+
+
+def test_an_approval_is_in_it_with_its_signature(approved, tmp_path):
+    certificate, key = approved
+    found = check(certificate, keys=[key.public])
+    assert broken(found) == []
+    assert "approved by risk-officer, each signed over this very question" in [one.words for one in found]
+    assert alone(certificate, tmp_path, "--key", key.public).returncode == 0
+
+
+APPROVALS = {
+    "another question": lambda body: body.update(digest="8" * 64),
+    "another person": lambda body: body["approval"].update(by="analyst"),
+    "another signature": lambda body: body["signature"].update(signature="A" * 86 + "=="),
+    "another key": lambda body: body["signature"].update(public="A" * 43 + "="),
+    "no signature": lambda body: body.pop("signature"),
+}
+
+
+@pytest.mark.parametrize("name", APPROVALS)
+def test_an_approval_that_is_not_whole_is_found(approved, tmp_path, name):
+    certificate, key = approved
+    spoiled = sealed_again(certificate, lambda content: APPROVALS[name](body_of(content, "approvals")), key)
+    assert "approvals" in broken(check(spoiled, keys=[key.public]))
+    assert alone(spoiled, tmp_path, "--key", key.public).returncode == 1
+
+
+def test_an_approval_that_is_left_out_is_missed(approved):
+    certificate, key = approved
+    spoiled = sealed_again(certificate, lambda content: content["predicate"]["roles"].update(approvals=[]), key)
+    assert "approvals" in broken(check(spoiled, keys=[key.public]))
 
 
 # what is changed is found

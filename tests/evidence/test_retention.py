@@ -8,6 +8,7 @@ from workbench.bench import open_bench
 from workbench.data.retention import Window
 from workbench.errors import Misuse
 from workbench.evidence import as_input, dossier
+from workbench.evidence.dossier import dossiers
 from workbench.evidence.retention import retention_finding, served_data, trained_on
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -22,7 +23,7 @@ def kept(told, tale, tmp_path):
 
 def judged(bench):
     return as_input(dossier(bench.ledger, "lending", 1), action="promote", champion=None, was_champion=False,
-                    now=NOW, actor="a", why="w")["candidate"]  # fmt: skip
+                    now=NOW, actor="a", why="w")  # fmt: skip
 
 
 def test_the_data_behind_a_version_is_what_its_run_read(told, tale):
@@ -32,13 +33,14 @@ def test_the_data_behind_a_version_is_what_its_run_read(told, tale):
 
 
 def test_a_policy_is_told_nothing_before_a_window_is_declared(kept):
-    assert "retention_days_left" not in judged(kept)
+    assert "retention" not in judged(kept)
 
 
 def test_a_policy_is_told_the_days_left_of_what_must_be_gone_first(kept, tale):
     kept.retention.declare(Window(f"data/{tale.DATA}", until=NOW + timedelta(days=40)), "consent")
     kept.retention.declare(Window(f"data/{tale.FILE}", until=NOW - timedelta(days=3)), "consent")
-    assert judged(kept)["retention_days_left"] == -3.0
+    assert judged(kept)["retention"]["days_left"] == -3.0
+    assert dossiers(kept.ledger)["lending", 1] == dossier(kept.ledger, "lending", 1)
 
 
 def test_findings_are_one_a_version_and_fail_where_any_data_had_to_be_gone(kept, tale):

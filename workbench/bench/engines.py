@@ -20,6 +20,8 @@ from workbench.ledger import Ledger
 
 if TYPE_CHECKING:
     from workbench.engines.mlflow import MlflowStore
+    from workbench.engines.opa import OpaEngine
+    from workbench.engines.rego import RegoEngine
     from workbench.ledger import ModelVersion
     from workbench.ledger.database import Database
     from workbench.ledger.signing import SigningKey
@@ -78,11 +80,17 @@ class Engines:
     @cached_property
     def gate(self) -> Gate:
         """The one way by which a model moves."""
-        from workbench.engines.rego import RegoEngine
         from workbench.promotion import Gate
 
-        engine = RegoEngine(seconds=self.settings.policy_seconds)
-        return Gate(self.ledger, engine, self.root / self.settings.policies, lambda: self.store)
+        return Gate(self.ledger, self.policy_engine, self.root / self.settings.policies, lambda: self.store)
+
+    @cached_property
+    def policy_engine(self) -> RegoEngine | OpaEngine:
+        """What evaluates policies."""
+        from workbench.bench.policies import policy_engine
+
+        chosen = self.settings
+        return policy_engine(chosen.policy_engine, chosen.policy_token, self._environ, seconds=chosen.policy_seconds)
 
     @property
     def log(self) -> PredictionLog:
@@ -108,7 +116,7 @@ class Engines:
 
     def close(self) -> None:
         """Close what was opened."""
-        for name in ("_ledger", "_log"):
+        for name in ("_ledger", "_log", "policy_engine"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
 

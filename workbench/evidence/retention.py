@@ -45,6 +45,19 @@ class Held:
         return f"{subject} was trained on {self.name}, which may be kept for {self.days_left:,.0f} more days"
 
 
+def data_behind(data_digest: str, run: Entry | None) -> dict[str, str]:
+    """The data behind a version, by digest, with the name it was recorded as.
+
+    Args:
+        data_digest: Of what it was trained on, as it was registered.
+        run: The entry of the run that trained it, where there is one.
+    """
+    read = [*run.body.get("data", ()), *run.body.get("sources", ())] if run else []
+    found = {str(one["digest"]): str(one.get("name") or one.get("path")) for one in read}
+    found.setdefault(data_digest, "the training data")
+    return found
+
+
 def trained_on(entries: Iterable[Entry], subject: str) -> dict[str, str]:
     """The data behind a version, by digest, with the name it was recorded as.
 
@@ -57,10 +70,7 @@ def trained_on(entries: Iterable[Entry], subject: str) -> dict[str, str]:
     if registered is None:
         return {}
     run = next((e for e in told if e.kind == "run.finished" and e.subject == f"run/{registered.body['run_id']}"), None)
-    read = [*run.body.get("data", ()), *run.body.get("sources", ())] if run else []
-    found = {str(one["digest"]): str(one.get("name") or one.get("path")) for one in read}
-    found.setdefault(str(registered.body["data_digest"]), "the training data")
-    return found
+    return data_behind(str(registered.body["data_digest"]), run)
 
 
 def served_data(
