@@ -61,7 +61,7 @@ def traced(words="lending", **given):
     edges = [Edge(f"run:{words}", f"version:{words}/1", words, 1),
              Edge(f"version:{words}/1", f"evidence:{words}", words, 2)]  # fmt: skip
     known = {"model": words, "version": 1, "champion": True, "registered_at": words, "registered_by": words,
-             "lineage": Lineage(nodes, edges), "changed": (Difference(words, words, words),), "answers": 3}  # fmt: skip
+             "trace": lambda: Lineage(nodes, edges), "changed": (Difference(words, words, words),), "count": lambda: 3}  # fmt: skip
     return Traced(**{**known, **given})
 
 
@@ -82,12 +82,12 @@ def test_the_champion_is_marked_and_its_answers_are_counted(versions, reader):
 
 def test_the_picture_has_its_text_beside_it(versions):
     one = versions[-1]
-    drawn, listed = picture(one.lineage, "version:lending/1"), trace(one.lineage, "version:lending/1")
+    drawn, listed = picture(one.trace(), "version:lending/1"), trace(one.trace(), "version:lending/1")
     assert 'role="img"' in drawn
     assert re.search(r'aria-label="Lineage of lending/1: \d+ things, told in the list below"', drawn)
     for words in ("train", "loan-credit@1", "promotion.granted"):
         assert words in unescape(listed)
-    assert drawn.count("<rect") == len(one.lineage.nodes)
+    assert drawn.count("<rect") == len(one.trace().nodes)
     harmless(drawn + listed)
 
 
@@ -113,4 +113,4 @@ def test_no_version_and_a_failing_ledger_are_told_in_words(reader):
 def test_hostile_names_and_reasons_are_shown_as_text(words, reader):
     page = reader(lineage_page(lambda: [traced(words)]))
     harmless(page.html)
-    harmless(picture(traced(words).lineage, f"version:{words}/1"))
+    harmless(picture(traced(words).trace(), f"version:{words}/1"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,9 +121,9 @@ class Bench(Notebooks):
                     (version.model, version.version) in champions,
                     version.registered_at,
                     version.registered_by,
-                    found.part(f"version:{version.subject}"),
+                    partial(found.part, f"version:{version.subject}"),
                     differences(found, earlier, version.subject) if earlier else (),
-                    self.log.answers(version.model, version.version),
+                    partial(self.log.answers, version.model, version.version),
                 )
             )
             before[version.model] = version.subject

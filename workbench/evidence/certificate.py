@@ -19,7 +19,7 @@ from workbench.errors import Misuse
 from workbench.ledger import Entry, ModelVersion
 from workbench.ledger.checkpoints import Checkpoint
 from workbench.ledger.dsse import seal, statement
-from workbench.ledger.heads import MOVES
+from workbench.ledger.heads import PROMOTIONS, STAGED
 from workbench.ledger.keys import KEY_KINDS
 from workbench.ledger.proofs import Inclusion
 from workbench.ledger.signing import SigningKey
@@ -78,7 +78,7 @@ def grounds(entries: Iterable[Entry], model: str, version: int) -> Grounds:
     registered = next((entry for entry in about if entry.kind == "version.registered"), None)
     if registered is None:
         raise Misuse(f"{model} has no version {version}", hint="workbench models lists the versions")
-    moves = [entry for entry in about if entry.kind in MOVES and entry.body.get("generation") is not None]
+    moves = [entry for entry in about if entry.kind in PROMOTIONS] or [e for e in about if e.kind == STAGED]
     if not moves:
         hint = f'workbench promote {model} {version} --why "…"; only what was granted is certified'
         raise Misuse(f"{model} {version} was never promoted", hint=hint)

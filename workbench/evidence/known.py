@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from workbench.data.retention import Window, windows
-from workbench.errors import Misuse
+from workbench.errors import EngineError, Misuse
 from workbench.ledger import Entry, ModelVersion
+from workbench.ledger.heads import PROMOTIONS, fold
 
 REGISTERED, FINISHED, FOUND = "version.registered", "run.finished", "evidence.recorded"
 
@@ -29,7 +30,7 @@ class Known:
     approvals: Sequence[Entry]
     history: Sequence[Entry]  # of the whole model, in its order
     retention: Mapping[str, Window]
-    stage: str  # "champion", "former champion", "candidate"
+    stage: str  # the slots it holds, e.g. "champion" or "canary"; else "former champion" or "candidate"
     at: datetime  # when it was gathered
 
     @property
@@ -59,6 +60,7 @@ def gather(entries: Iterable[Entry], model: str, version: int, *, now: datetime)
 
     Raises:
         Misuse: The version is not registered.
+        EngineError: The model's moves do not follow one another.
     """
     told = list(entries)
     subject = f"{model}/{version}"
@@ -73,9 +75,6 @@ def gather(entries: Iterable[Entry], model: str, version: int, *, now: datetime)
         if entry.kind == FOUND and not (entry.body.get("details") or {}).get("simulated")
     }
     ours = [entry for entry in told if entry.subject == model or entry.subject.rpartition("/")[0] == model]
-    moves = [entry for entry in ours if entry.kind in {"promotion.granted", "rollback.granted"}]
-    holds = bool(moves) and moves[-1].subject == subject
-    held = any(entry.subject == subject for entry in moves)
     return Known(
         version=known,
         registered=registered,
@@ -85,6 +84,19 @@ def gather(entries: Iterable[Entry], model: str, version: int, *, now: datetime)
         approvals=[entry for entry in about if entry.kind.startswith("approval.")],
         history=ours,
         retention=windows(told),
-        stage="champion" if holds else "former champion" if held else "candidate",
+        stage=_stage(ours, model, version),
         at=now,
     )
+
+
+def _stage(entries: Sequence[Entry], model: str, version: int) -> str:
+    """The slots that a version holds now, or what it was before."""
+    try:
+        heads = fold(entries)
+    except ValueError as error:
+        raise EngineError(f"the moves of {model} are not sound: {error}", hint="workbench ledger verify") from error
+    holds = sorted(slot for (_, slot), head in heads.items() if head.version == version)
+    if holds:
+        return ", ".join(holds)
+    held = any(entry.kind in PROMOTIONS and entry.subject == f"{model}/{version}" for entry in entries)
+    return "former champion" if held else "candidate"

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from workbench.ledger.entry import Entry, digest
+from workbench.ledger.heads import SLOT
 
 Kind = Literal["data", "feature set", "notebook", "environment", "run", "version", "evidence", "approval",
                "decision", "prediction"]  # fmt: skip
@@ -110,11 +111,12 @@ class Lineage:
                 no version answered hangs on nothing.
         """
         nodes, edges = dict(self.nodes), list(self.edges)
-        granted = {
-            (node.facts["subject"], node.facts["generation"]): node.id
-            for node in self.nodes.values()
-            if node.kind == "decision" and node.facts.get("generation") is not None
-        }
+        granted: dict[tuple[str, int], str] = {}
+        for node in self.nodes.values():
+            if node.kind == "decision" and node.facts.get("generation") is not None:
+                place = (node.facts["subject"], node.facts["generation"])
+                if place not in granted or node.facts.get("slot") == SLOT:  # each slot counts for itself
+                    granted[place] = node.id
         for told in predictions:
             node = Node("prediction", str(told["id"]), dict(told))
             nodes[node.id] = node

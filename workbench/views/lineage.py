@@ -28,9 +28,9 @@ class Traced:
     champion: bool  # whether it is the champion now
     registered_at: str  # ISO 8601, UTC
     registered_by: str
-    lineage: Lineage  # what it came of and what it led to
+    trace: Callable[[], Lineage]  # what it came of and what it led to, drawn up when it is looked at
     changed: Sequence[Difference]  # upstream, against the version before
-    answers: int  # that it gave, as far as they were counted
+    count: Callable[[], int]  # the answers that it gave
 
     @property
     def subject(self) -> str:
@@ -87,7 +87,8 @@ def _line(one: Traced) -> str:
 
 def _closely(parts: Parts, one: Traced, _: Sequence[Traced]) -> list[Any]:
     about = f"version:{one.subject}"
-    answers = f"<p>It gave {counted(one.answers, 'answer')}.</p>" if one.answers else ""
+    found, given = one.trace(), one.count()
+    answers = f"<p>It gave {counted(given, 'answer')}.</p>" if given else ""
     changed = ""
     if one.changed:
         rows = "".join(
@@ -99,5 +100,5 @@ def _closely(parts: Parts, one: Traced, _: Sequence[Traced]) -> list[Any]:
         changed = folded(
             "What changed upstream", f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
         )
-    told = folded("The same as a list", trace(one.lineage, about))
-    return [parts.html(f"{picture(one.lineage, about)}{answers}{changed}{told}")]
+    told = folded("The same as a list", trace(found, about))
+    return [parts.html(f"{picture(found, about)}{answers}{changed}{told}")]

@@ -31,6 +31,7 @@ MOST = 12  # boxes of one column; the rest is counted
 LETTERS = 20  # of a box's first line
 
 STYLE = """
+.wb-served .wb-name { font-weight:650; font-size:16px; }
 .wb-lineage { overflow-x:auto; margin-top:8px; }
 .wb-lineage svg { display:block; min-width:720px; width:100%; height:auto; font:12px system-ui,sans-serif; }
 .wb-lineage text { fill:#1b1f24; }
