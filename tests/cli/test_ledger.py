@@ -121,6 +121,28 @@ def test_a_key_that_others_can_read_is_refused_with_the_way_out(workspace):
     assert f"hint: chmod 600 {workspace}/keys/ledger.key" in done.output
 
 
+@pytest.mark.slow
+def test_a_workspace_whose_ledger_is_on_postgresql(workspace, postgres):
+    import pg8000.native
+
+    with pg8000.native.Connection(**postgres) as client:
+        client.run("SET client_min_messages = warning")
+        client.run("DROP SCHEMA IF EXISTS workbench_ledger CASCADE")
+    url = "postgresql://{user}:not-asked-for@{host}:{port}/{database}".format(**postgres)
+    (workspace / "workbench.toml").write_text(f'ledger = "{url}"\n')
+    shutil.rmtree(workspace / "keys")
+    told("witness", "w.txt")
+    told("key", "rotate", "--why", "w")
+    found = told("verify", "--witness", "w.txt")
+    assert (found["valid"], found["signed"], found["witnessed"]) == (True, 2, 1)
+    assert told("export", "l.jsonl")["entries"] == 2
+    assert told("verify", "l.jsonl", "--witness", "w.txt")["valid"]
+    (workspace / "workbench.toml").write_text(f'ledger = "{url.replace(str(postgres["port"]), "1")}"\n')
+    done = ask("verify")
+    assert done.exit_code == 4
+    assert "not-asked-for" not in done.output and "is the server running" in done.output
+
+
 @pytest.mark.parametrize("words", [[], ["verify"], ["checkpoint"], ["witness"], ["export"], ["prove"], ["key", "show"],
                                    ["key", "rotate"], ["show"]])  # fmt: skip
 def test_every_command_shows_how_it_is_used(words):

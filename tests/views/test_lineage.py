@@ -49,7 +49,7 @@ def versions(tmp_path_factory):
     root = TOLD.tell(tmp_path_factory.mktemp("told") / "w")
     with open_bench(root) as bench:
         TOLD.register(bench, number=2, run_id="c3" * 16, data_digest="d9" * 32)
-        return bench.traced()
+        yield bench.traced()
 
 
 def traced(words="lending", **given):
@@ -60,8 +60,8 @@ def traced(words="lending", **given):
     }
     edges = [Edge(f"run:{words}", f"version:{words}/1", words, 1),
              Edge(f"version:{words}/1", f"evidence:{words}", words, 2)]  # fmt: skip
-    known = {"model": words, "version": 1, "champion": True, "registered_at": words, "registered_by": words,
-             "trace": lambda: Lineage(nodes, edges), "changed": (Difference(words, words, words),), "count": lambda: 3}  # fmt: skip
+    known = {"model": words, "version": 1, "champion": True, "registered_at": words, "registered_by": words}
+    known |= {"trace": lambda: Lineage(nodes, edges), "count": lambda: 3, "changed": (Difference(words, words, words),)}
     return Traced(**{**known, **given})
 
 

@@ -90,7 +90,11 @@ def gather(entries: Iterable[Entry], model: str, version: int, *, now: datetime)
 
 
 def _stage(entries: Sequence[Entry], model: str, version: int) -> str:
-    """The slots that a version holds now, or what it was before."""
+    """The slots that a version holds now, or what it was before.
+
+    Raises:
+        EngineError: The moves do not follow one another.
+    """
     try:
         heads = fold(entries)
     except ValueError as error:

@@ -121,7 +121,7 @@ class Lineage:
             node = Node("prediction", str(told["id"]), dict(told))
             nodes[node.id] = node
             subject = f"{told['model']}/{told['version']}"
-            move = granted.get((subject, told.get("generation")))
+            move = granted.get((subject, int(told.get("generation") or 0)))
             if move is not None:
                 edges.append(Edge(move, node.id, "answered under", 0))
             elif f"version:{subject}" in nodes:
