@@ -69,6 +69,7 @@ def test_expired_data_becomes_evidence_about_the_version_in_use(monkeypatch, ben
     assert (found.subject, found.verdict, found.kind) == ("lending/1", "fail", "retention")
     assert hands.said["sentence"] == "lending 1 rest on data that had to be gone."
     assert bench.log.find("p1") is not None, "the notebook removes nothing"
+    assert hands.said["metrics"]["refused"] == 1, "the policy judges it again, with the days that are left"
 
 
 def test_a_strict_run_fails_after_it_has_handed_over(monkeypatch, bench):
