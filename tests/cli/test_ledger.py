@@ -3,10 +3,13 @@
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
 
+from workbench import open_bench
 from workbench.cli import main
 
 
@@ -59,6 +62,21 @@ def test_a_workspace_from_before_gets_its_key_when_something_is_signed(workspace
     assert len(told("key", "show")) == 1
 
 
+def test_the_trail_of_a_model_shows_its_versions_and_which_slot_moved(workspace):
+    with open_bench(workspace) as bench:
+        said = {"actor": "risk-officer", "why": "five in a hundred", "now": bench.now()}
+        bench.ledger.append("note", subject="lending", body={}, **said)
+        bench.ledger.append("note", subject="lending_2/1", body={}, **said)
+        with bench.ledger.transaction() as writer:
+            body = {"slot": "canary", "generation": 1, "weight": 0.05, "decision": {"decision": "allow"}}
+            entry = writer.append("stage.granted", subject="lending/2", body=body, **said)
+            writer.move_head("lending", "canary", 2, expected_generation=0, entry=entry)
+    assert [entry["subject"] for entry in told("show", "lending")] == ["lending", "lending/2"]
+    assert [entry["subject"] for entry in told("show", "lending", "--last", 1)] == ["lending/2"]
+    assert "stage.granted (canary, 0.05 of the traffic, generation 1)" in ask("show", "lending/2").stdout
+    assert told("verify")["valid"]
+
+
 def test_a_checkpoint_is_printed_or_written(workspace):
     note = ask("checkpoint").stdout
     assert note.startswith("workbench-ledger/") and note.count("\n") == 5
@@ -90,6 +108,9 @@ def test_an_export_and_a_copy_are_verified_where_they_lie(workspace):
     told("key", "rotate", "--why", "w")
     assert told("export", "l.jsonl") == {"file": "l.jsonl", "entries": 2, "lines": 6}
     assert ask("export").stdout == (workspace / "l.jsonl").read_text("utf-8")
+    assert ask("export", "l.jsonl", "--verifier", "verify_ledger.py").exit_code == 0
+    done = subprocess.run([sys.executable, "-I", "verify_ledger.py", "l.jsonl"], capture_output=True, text=True)
+    assert done.stdout.startswith("2 entries hold, the first 2 are signed"), done.stderr
     shutil.copy("ledger.db", "copy.db")
     for file in ("l.jsonl", "copy.db"):
         found = told("verify", file)

@@ -95,7 +95,8 @@ class Place:
         self.steps = Steps(last)
         self.registry = FileRegistry(folder / "registry.db", self.steps)
         self.ledger = Ledger.open(f"sqlite:///{folder / 'ledger.db'}")
-        self.ledger._connection = Stepping(self.ledger._connection, self.steps)
+        database = self.ledger._database
+        database.connection = Stepping(database.connection, self.steps)
         self.gate = Gate(self.ledger, Yes(), folder, lambda: self.registry)
 
     def register(self, *numbers):

@@ -161,21 +161,25 @@ def prove(seq: int, size: int | None, workspace: Path | None, as_json: bool) -> 
 
 @click.command()
 @click.argument("file", type=file_path, required=False)
+@click.option("--verifier", type=file_path, help="Write the auditor's verify_ledger.py to this file, too.")
 @workspace_option
 @json_option
-def export(file: Path | None, workspace: Path | None, as_json: bool) -> None:
+def export(file: Path | None, verifier: Path | None, workspace: Path | None, as_json: bool) -> None:
     """Write entries, keys and signed checkpoints as JSON lines to FILE (default: stdout), for an auditor.
 
-    The export is checked by `workbench ledger verify FILE`, and without the workbench by the shipped
-    verify_ledger.py, which needs only Python and the package cryptography.
+    The export is checked by `workbench ledger verify FILE`, and without the workbench by verify_ledger.py,
+    which needs only Python and the package cryptography.
 
     \b
     Examples:
-      workbench ledger export ledger.jsonl
+      workbench ledger export ledger.jsonl --verifier verify_ledger.py
       workbench ledger export | gzip > ledger.jsonl.gz
     """
     from workbench import open_bench
+    from workbench.bench import shipped
 
+    if verifier is not None:
+        _write(verifier, (shipped("templates") / "verify_ledger.py").read_text("utf-8"))
     with open_bench(workspace) as bench:
         if bench.ledger.keys():
             bench.ledger.checkpoint(actor=bench.actor, now=bench.now())
