@@ -266,8 +266,10 @@ class _Story:
 
     def _node(self, kind: Kind, name: str, facts: Mapping[str, Any], entry: Entry | None = None) -> Node:
         """The node, with what is newly known of it; titles gather, all else is told once."""
-        told = {"entry": entry.seq, "at": entry.at.isoformat(), **facts} if entry else dict(facts)
         before = self.nodes.get(f"{kind}:{name}")
+        if before is not None and entry is None and _adds_nothing(before.facts, facts):
+            return before
+        told = {"entry": entry.seq, "at": entry.at.isoformat(), **facts} if entry else dict(facts)
         if before is not None:
             titles = [*before.facts.get("names", ()), *told.get("names", ())]
             told |= before.facts
@@ -278,6 +280,11 @@ class _Story:
 
     def _join(self, upper: Node, lower: Node, words: str, entry: Entry) -> None:
         self.edges.append(Edge(upper.id, lower.id, words, entry.seq))
+
+
+def _adds_nothing(known: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
+    names = known.get("names", ())
+    return all(all(one in names for one in told[key]) if key == "names" else key in known for key in told)
 
 
 def _traits(found: Lineage, version: str) -> Iterator[tuple[str, str]]:
