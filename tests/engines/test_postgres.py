@@ -37,6 +37,7 @@ def test_no_password_is_printed():
         "postgresql://u:secret@h:port/d",
         "postgresql://u:secret@h/d?sslmode=maybe",
         "postgresql://u:secret@h/d?options=-c",
+        "postgresql://u:secret@h/d?sslmode=verify-full&sslrootcert=/nowhere.pem",
         "postgresql://u:secret@[h/d",
     ],
 )
