@@ -281,4 +281,4 @@ def test_a_policy_is_told_in_days_how_long_the_training_data_may_be_kept(until, 
     names = "model run_id source model_digest data_digest feature_set notebook_digest registered_at registered_by"
     bare = ModelVersion(version=1, threshold=None, parameters={}, metrics={}, **dict.fromkeys(names.split(), "x"))
     version = replace(bare, parameters={} if until is None else {"retain_until": until})
-    assert _retention(version, datetime(2026, 1, 1, tzinfo=UTC)).get("retention") == told
+    assert _retention(Dossier(version, {}), datetime(2026, 1, 1, tzinfo=UTC)).get("retention") == told
