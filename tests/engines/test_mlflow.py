@@ -165,6 +165,8 @@ def test_a_run_keeps_its_parameters_metrics_tags_and_status(root, store, tmp_pat
     assert kept.data.metrics["disparate_impact.race_sex"] == 0.8
     assert len(kept.data.metrics) == 301
     assert kept.data.tags["workbench.data.a/b"] == "d"
+    (read,) = kept.inputs.dataset_inputs
+    assert (read.dataset.name, read.dataset.digest, read.dataset.source) == ("a/b", "d", '{"sha256": "d"}')
     assert len(client_of(root).get_metric_history(run_id, "m1")) == 1, "logging again adds nothing"
 
 

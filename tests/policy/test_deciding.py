@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.ledger import canonical, digest
-from workbench.policy import Decision, Policy, Reason, Ruling, decide
+from workbench.policy import Decision, People, Policy, Reason, Ruling, decide
 
 BARE = Policy.parse("bare", "package m\nallow if input.x")
 SEED = Policy.parse("seed", "package model\nallow := input.metrics.fairness >= 0.85")
@@ -210,3 +210,88 @@ def test_nothing_but_true_with_an_empty_deny_and_no_error_allows(allow, deny, er
 def test_a_decision_is_read_back_from_the_ledger_as_it_was_written(allow, deny):
     said = decided(allow=allow, deny=tuple(deny))
     assert Decision.from_body(json.loads(canonical(said.as_body()))) == said
+
+
+# what is asked of people
+
+ASKED = {"approvals": 2, "roles": ["risk-officer", "approver"], "hours": 72, "message": "many people are concerned"}
+
+
+@pytest.mark.parametrize("allow", [None, False])
+def test_a_question_that_nothing_forbids_or_allows_goes_to_the_people_that_the_policy_names(allow):
+    said = decided(allow=allow, people=ASKED)
+    assert said.decision == "needs-people"
+    assert not said.allowed
+    assert said.people == People(2, ("approver", "risk-officer"), 72.0, "many people are concerned")
+    (reason,) = said.reasons
+    assert (reason.code, reason.message, reason.limit) == ("needs-people", "many people are concerned", 2)
+    assert reason.flip == "2 approvals by approver or risk-officer, at most 72 hours old"
+
+
+def test_a_failed_comparison_does_not_keep_a_question_from_people():
+    assert decided(policy=SEED, allow=False, people=ASKED).decision == "needs-people"
+
+
+@pytest.mark.parametrize(
+    ("ruling", "outcome"),
+    [
+        ({"allow": True}, "allow"),
+        ({"deny": ("too old",)}, "deny"),
+        ({"allow": True, "deny": ("too old",)}, "deny"),
+        ({"error": "it broke"}, "deny"),
+        ({"allow": "yes"}, "deny"),
+        ({"allow": 0}, "deny"),
+    ],
+)
+def test_people_are_asked_neither_where_something_forbids_nor_where_all_is_well(ruling, outcome):
+    said = decided(people=ASKED, **ruling)
+    assert (said.decision, said.people) == (outcome, None)
+
+
+@pytest.mark.parametrize(
+    "people",
+    [
+        True,
+        "two",
+        [],
+        {},
+        {**ASKED, "approvals": 0},
+        {**ASKED, "approvals": True},
+        {**ASKED, "approvals": 1.5},
+        {**ASKED, "approvals": "2"},
+        {**ASKED, "approvals": 101},
+        {**ASKED, "roles": []},
+        {**ASKED, "roles": "approver"},
+        {**ASKED, "roles": ["approver", " "]},
+        {**ASKED, "roles": [1]},
+        {**ASKED, "hours": 0},
+        {**ASKED, "hours": -1},
+        {**ASKED, "hours": True},
+        {**ASKED, "hours": "72"},
+        {**ASKED, "message": ""},
+        {**ASKED, "message": None},
+        {**ASKED, "hour": 72},
+        {name: value for name, value in ASKED.items() if name != "roles"},
+    ],
+)
+def test_a_malformed_demand_of_people_is_a_denial(people):
+    said = decided(people=people)
+    assert (said.decision, said.people) == ("deny", None)
+    assert [reason.code for reason in said.reasons] == ["malformed-people"]
+
+
+def test_approvals_may_be_of_any_age_where_the_policy_says_no_hours():
+    for people in ({**ASKED, "hours": None}, {name: value for name, value in ASKED.items() if name != "hours"}):
+        assert decided(people=people).people == People(2, ("approver", "risk-officer"), None, ASKED["message"])
+
+
+def test_a_decision_that_waits_for_people_is_read_back_as_it_was_written():
+    said = decided(people=ASKED, document={"evidence": {"fairness": {"digest": "f"}, "drift": {"digest": "d"}}})
+    assert said.evidence == ("d", "f")
+    assert Decision.from_body(json.loads(canonical(said.as_body()))) == said
+
+
+def test_a_decision_written_before_people_were_asked_is_still_read():
+    body = {"decision": "deny", "reasons": [], "policy": "p", "policy_digest": "d", "input_digest": "i"}
+    assert Decision.from_body(body) == Decision("deny", (), "p", "d", "i")
+    assert "people" not in Decision("deny", (), "p", "d", "i").as_body()

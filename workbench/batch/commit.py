@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from workbench.batch.folders import MODELS, NOTEBOOK, RunState, write_state
+from workbench.batch.model_signatures import sign_model
 from workbench.batch.notebook import about_of
+from workbench.batch.origins import described_model, origins_of
 from workbench.batch.reads import reads_of
 from workbench.batch.record import EMPTY, Record, read_record
 from workbench.batch.tracking import (
+    DATA,
     DATA_DIGEST,
     DESIGN,
     FEATURE_SET,
@@ -30,13 +33,21 @@ from workbench.batch.tracking import (
     Tracking,
 )
 from workbench.ledger import Ledger, ModelVersion, digest
+from workbench.ledger.dsse import Signer
 
 INTERACTIVE = "interactive"  # the name of what a person ran cell by cell
 NOTHING = "It ran to its end but handed over nothing; end the notebook with record.close()."
 
 
 def commit_run(
-    folder: Path, state: RunState, *, tracking: Tracking, ledger: Ledger, actor: str, now: datetime
+    folder: Path,
+    state: RunState,
+    *,
+    tracking: Tracking,
+    ledger: Ledger,
+    actor: str,
+    now: datetime,
+    signer: Callable[[], Signer] | None = None,
 ) -> dict[str, Any]:
     """Log an executed run, register its models, and tell the ledger, in that order.
 
@@ -47,6 +58,7 @@ def commit_run(
         ledger: Where it is told.
         actor: Who ran it.
         now: The time, aware.
+        signer: Gives the key that the files of its models are signed with; None: they are not.
 
     Returns:
         The body of the `run.finished` entry.
@@ -57,8 +69,9 @@ def commit_run(
     design = handed.get("design", "")  # a record of an earlier version has none
     tags = {NOTEBOOK_DIGEST: state.notebook_digest, SENTENCE: sentence, PARAMETERS: digest(dict(state.parameters))}
     tags |= {DESIGN: design} if design else {}
-    tags |= {f"workbench.data.{data['name']}": data["digest"] for data in handed["data"]}
+    tags |= {f"{DATA}{data['name']}": data["digest"] for data in handed["data"]}
     tags |= {f"workbench.{name}": str(value) for name, value in usage_of(state).items()}
+    signed = _signed(folder, state, handed["models"], signer)
     tracking.log(state.run_id, metrics=handed["metrics"], tags=tags, folder=folder)
     versions = [_registered(model, handed, state, tracking, actor, now) for model in handed["models"]]
     tracking.finish(state.run_id, "FINISHED")
@@ -81,10 +94,12 @@ def commit_run(
         "about": about_of(folder / NOTEBOOK),
         "data": handed["data"],
         "design": design,
+        **origins_of(folder),
         "versions": [[version.model, version.version] for version in versions],
         "findings": findings,
     }
-    _tell(ledger, state, body, versions, findings, actor, now)
+    known = {model["name"]: {**_known_of(folder, model), **signed} for model in handed["models"]}
+    _tell(ledger, state, body, versions, known, findings, actor, now)
     return body
 
 
@@ -95,6 +110,7 @@ def commit_record(
     ledger: Ledger,
     actor: str,
     now: Callable[[], datetime],
+    signer: Callable[[], Signer] | None = None,
 ) -> None:
     """Commit the record of a notebook that a person ran cell by cell; again does no harm."""
     key = f"run/{record.run_id}"
@@ -106,7 +122,7 @@ def commit_record(
     run_id = begun[-1] if begun else store.start(INTERACTIVE, parameters={}, tags=tags)
     state = RunState(run_id, key, INTERACTIVE, notebook_digest="", parameters={}, state="executed")
     write_state(record.folder, state)
-    commit_run(record.folder, state, tracking=store, ledger=ledger, actor=actor, now=now())
+    commit_run(record.folder, state, tracking=store, ledger=ledger, actor=actor, now=now(), signer=signer)
 
 
 def usage_of(state: RunState) -> dict[str, Any]:
@@ -168,11 +184,30 @@ def _addressed(
     }
 
 
+def _signed(
+    folder: Path, state: RunState, models: Sequence[Mapping[str, Any]], signer: Callable[[], Signer] | None
+) -> dict[str, str]:
+    """Sign the models' files; by which key, for their entries."""
+    if signer is None or not models:
+        return {}
+    key = signer()
+    for model in models:
+        sign_model(folder / MODELS / model["name"], model["name"], state.run_id, model["model_digest"], key)
+    return {"signed_by": key.key_id}
+
+
+def _known_of(folder: Path, model: Mapping[str, Any]) -> dict[str, Any]:
+    """What a version's entry says beyond the version itself: MLflow's description, the feature set's digest."""
+    told = {"mlflow": described_model(folder, model["name"]), "feature_set_digest": model.get("feature_set_digest")}
+    return {name: part for name, part in told.items() if part}
+
+
 def _tell(
     ledger: Ledger,
     state: RunState,
     body: Mapping[str, Any],
     versions: Sequence[ModelVersion],
+    known: Mapping[str, Mapping[str, Any]],
     findings: Sequence[Mapping[str, Any]],
     actor: str,
     now: datetime,
@@ -186,7 +221,7 @@ def _tell(
                 subject=version.subject,
                 actor=actor,
                 why=why,
-                body=version.as_body(),
+                body={**version.as_body(), **known[version.model]},
                 now=now,
                 key=f"{state.key}/version/{version.model}",
             )

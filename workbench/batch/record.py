@@ -63,6 +63,20 @@ class Plan(Protocol):
         ...
 
 
+class Labelled(Protocol):
+    """A feature set, e.g. `workbench.data.FeatureSet`."""
+
+    @property
+    def label(self) -> str:
+        """Name and version: "loan-credit@1"."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over name, version and columns, in hex."""
+        ...
+
+
 class Record:
     """What one run found, gathered as the notebook goes."""
 
@@ -216,7 +230,7 @@ class Record:
         example: Any,
         threshold: float | None,
         data_digest: str,
-        feature_set: str,
+        feature_set: str | Labelled,
         profile: Any = None,
         metrics: Mapping[str, float] | None = None,
         extra_files: Mapping[str, str | bytes] | None = None,
@@ -229,7 +243,7 @@ class Record:
             example: A few rows of its input, for the signature.
             threshold: Score at or above which the answer is yes, in [0, 1]; None for none.
             data_digest: Full-content digest of the training data.
-            feature_set: "name@version".
+            feature_set: "name@version", or the feature set itself: then its digest is kept too.
             profile: The training data's profile, or its JSON; drift is measured against it.
             metrics: What it reached, for the registry.
             extra_files: Further files of the version, by name; its digest covers them.
@@ -261,7 +275,8 @@ class Record:
                 "name": name,
                 "threshold": None if threshold is None else float(threshold),
                 "data_digest": str(data_digest),
-                "feature_set": str(feature_set),
+                "feature_set": feature_set if isinstance(feature_set, str) else feature_set.label,
+                "feature_set_digest": "" if isinstance(feature_set, str) else feature_set.digest,
                 "model_digest": digest_folder(folder),
                 "metrics": reached,
             }

@@ -49,6 +49,7 @@ from workbench.batch.secrets import Secret
 from workbench.batch.tracking import KEY, PARENT, REPRODUCES, Tracking
 from workbench.errors import EngineError, Misuse
 from workbench.ledger import Entry, Ledger
+from workbench.ledger.dsse import Signer
 
 NO_LIMITS = Limits()
 
@@ -80,6 +81,7 @@ class Home:
     ledger: Ledger
     actor: str
     now: Callable[[], datetime]
+    signer: Callable[[], Signer] | None = None  # gives the key that signs the files of models
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ def run(
     stop: Event | None = None,
     reuse: bool = False,
     reproduces: str = "",
+    signer: Callable[[], Signer] | None = None,
 ) -> Outcome:
     """Run a notebook and commit what it found.
 
@@ -134,6 +137,7 @@ def run(
         stop: Once it is set, what runs is ended and `Stopped` is raised.
         reuse: Whether an earlier finished run of the same content will do.
         reproduces: The run of which this is a rerun.
+        signer: Gives the key that signs the files of its models; None: they are not signed.
 
     Returns:
         The outcome; a cell that raises or a kernel that dies gives one with the status "failed".
@@ -165,7 +169,7 @@ def run(
         content=before.key,
         reproduces=reproduces,
     )
-    home = Home(root, tracking, ledger, actor, now)
+    home = Home(root, tracking, ledger, actor, now, signer)
     way = Way(environ, lane, limits, on_cell, parent, stop, secrets, content_now)
     with held(home.root, key) if key else contextlib.nullcontext(False) as tried:
         given = {name: fresh.parameters[name] for name in parameters}
@@ -214,7 +218,7 @@ def _resumed(home: Home, fresh: RunState, given: Mapping[str, Any]) -> Outcome |
         if found is not None and found[1].state == "executed" and found[1].notebook_digest == fresh.notebook_digest:
             folder, state = found
             _check_same(fresh.key, state.parameters, given)
-            body = commit_run(folder, state, tracking=store, ledger=home.ledger, actor=home.actor, now=home.now())
+            body = _committed(home, store, folder, state)
             store.abandon(fresh.key)
             because = "it had run under the same key, and is committed now"
             return replace(_outcome(run_id, body, folder, reused=True), because=because)
@@ -263,7 +267,7 @@ def _anew(home: Home, fresh: RunState, notebook: Mapping[str, Any], way: Way, be
         write_state(folder, state)
         if ended.failure:
             return _failed(home, store, folder, state, ended.failure)
-        body = commit_run(folder, state, tracking=store, ledger=home.ledger, actor=home.actor, now=home.now())
+        body = _committed(home, store, folder, state)
     except BaseException as error:
         with contextlib.suppress(EngineError):
             store.finish(run_id, "KILLED")
@@ -273,6 +277,18 @@ def _anew(home: Home, fresh: RunState, notebook: Mapping[str, Any], way: Way, be
             ) from error
         raise
     return _outcome(run_id, body, folder, reused=False)
+
+
+def _committed(home: Home, store: Tracking, folder: Path, state: RunState) -> dict[str, Any]:
+    return commit_run(
+        folder,
+        state,
+        tracking=store,
+        ledger=home.ledger,
+        actor=home.actor,
+        now=home.now(),
+        signer=home.signer,
+    )
 
 
 def _failed(home: Home, store: Tracking, folder: Path, state: RunState, failure: Failure) -> Outcome:

@@ -24,6 +24,7 @@ THRESHOLD = "workbench.threshold"
 DESIGN = "workbench.design"  # of a run: the digest of the design that it registered before it read data …
 PARAMETERS = "workbench.parameters"  # … that of all its parameters
 SENTENCE = "workbench.sentence"  # … and of a run
+DATA = "workbench.data."  # before the name of data that a run read; the value is its full-content digest
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,16 @@ from workbench.ledger import Entry, ModelVersion
 
 if TYPE_CHECKING:
     from workbench.audits.thresholds import ThresholdCounts
+    from workbench.bench.papers import Papers
+    from workbench.bench.retention import Retention
     from workbench.data import Profile
     from workbench.experiments.archive import Archive, Past
     from workbench.experiments.opened import Opened
+    from workbench.ledger.lineage import Lineage
     from workbench.monitoring import AuditedVersion, DriftedModel, ServedModel
     from workbench.promotion import Candidate, Move
+    from workbench.serving import Prediction
+    from workbench.views.lineage import Traced
 
 
 class Bench(Notebooks):
@@ -63,6 +69,69 @@ class Bench(Notebooks):
     def reconcile(self) -> list[str]:
         """Bring MLflow's aliases in line with the ledger; says what was mended."""
         return self.gate.reconcile(now=self.now())
+
+    # what leaves the workspace, and how long things stay
+
+    @property
+    def papers(self) -> Papers:
+        """Certificates, cards and documentation of versions."""
+        from workbench.bench.papers import Papers
+
+        return Papers(self)
+
+    @property
+    def retention(self) -> Retention:
+        """How long data, answers and logs are kept."""
+        from workbench.bench.retention import Retention
+
+        return Retention(self)
+
+    # where things come from
+
+    def lineage(self, *, model: str | None = None, prediction: str | None = None, most: int = 1000) -> Lineage:
+        """What came of what, from data to decisions, and with the newest answers of a model or one answer.
+
+        Args:
+            model: Whose answers; None for nobody's.
+            prediction: The id of one prediction, or of its request.
+            most: Answers of a model that are read.
+        """
+        from workbench.ledger.lineage import lineage
+
+        found = lineage(self.ledger.entries())
+        if prediction is None and model is None:
+            return found
+        rows = self._predictions(prediction) if prediction is not None else self.log.rows(model, limit=most)
+        return found.with_predictions(_answer(row) for row in rows if row.version is not None)
+
+    def traced(self) -> Sequence[Traced]:
+        """Every version with what it came of and what it led to, the newest first; answers are counted only."""
+        from workbench.ledger.lineage import differences
+        from workbench.views.lineage import Traced
+
+        found, champions = self.lineage(), {(h.model, h.version) for h in self.ledger.heads() if h.slot == "champion"}
+        told: list[Traced] = []
+        before: dict[str, str] = {}
+        for version in sorted(self.ledger.versions(), key=lambda v: (v.model, v.version)):
+            earlier = before.get(version.model)
+            told.append(
+                Traced(
+                    version.model,
+                    version.version,
+                    (version.model, version.version) in champions,
+                    version.registered_at,
+                    version.registered_by,
+                    partial(found.part, f"version:{version.subject}"),
+                    differences(found, earlier, version.subject) if earlier else (),
+                    partial(self.log.answers, version.model, version.version),
+                )
+            )
+            before[version.model] = version.subject
+        return sorted(told, key=lambda one: one.registered_at, reverse=True)
+
+    def _predictions(self, name: str) -> Sequence[Prediction]:
+        one = self.log.find(name)
+        return [one] if one is not None else self.log.rows(request=name)
 
     # what was tried before
 
@@ -156,3 +225,12 @@ class Bench(Notebooks):
             text = self._store.profile(version)
             self._profiles[version.model_digest] = None if text is None else Profile.from_json(text)
         return self._profiles[version.model_digest]
+
+
+def _answer(row: Prediction) -> dict[str, Any]:
+    """An answer as lineage tells it: who gave it and from which input, never the input itself."""
+    return {
+        "id": row.id, "at": row.at.isoformat(), "model": row.model, "version": row.version, "request": row.request,
+        "generation": row.generation, "input_digest": row.input_digest, "score": row.score, "answer": row.answer,
+        "names": [row.request],
+    }  # fmt: skip

@@ -7,7 +7,7 @@ run is not used again as if nothing had changed.
 from __future__ import annotations
 
 import getpass
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,11 @@ from workbench.ledger import Ledger
 
 if TYPE_CHECKING:
     from workbench.engines.mlflow import MlflowStore
+    from workbench.engines.opa import OpaEngine
+    from workbench.engines.rego import RegoEngine
+    from workbench.ledger import ModelVersion
     from workbench.ledger.database import Database
+    from workbench.ledger.signing import SigningKey
     from workbench.promotion import Gate
     from workbench.serving import PredictionLog
 
@@ -76,11 +80,17 @@ class Engines:
     @cached_property
     def gate(self) -> Gate:
         """The one way by which a model moves."""
-        from workbench.engines.rego import RegoEngine
         from workbench.promotion import Gate
 
-        engine = RegoEngine(seconds=self.settings.policy_seconds)
-        return Gate(self.ledger, engine, self.root / self.settings.policies, lambda: self.store)
+        return Gate(self.ledger, self.policy_engine, self.root / self.settings.policies, lambda: self.store)
+
+    @cached_property
+    def policy_engine(self) -> RegoEngine | OpaEngine:
+        """What evaluates policies."""
+        from workbench.bench.policies import policy_engine
+
+        chosen = self.settings
+        return policy_engine(chosen.policy_engine, chosen.policy_token, self._environ, seconds=chosen.policy_seconds)
 
     @property
     def log(self) -> PredictionLog:
@@ -88,11 +98,25 @@ class Engines:
         self._reads("the prediction log")
         return self._log
 
+    # keys
+
+    @property
+    def signing_key(self) -> SigningKey:
+        """What this workspace signs with: the ledger's key, made when it is first needed."""
+        return self._ledger.signing_key(actor=self.actor, now=self.now())
+
+    def keys_for(self, version: ModelVersion) -> Sequence[str]:
+        """The public keys of which one must have signed a version's files; none where it is older than they are."""
+        keys = self._ledger.keys()
+        told = self._ledger.entries(subject=version.subject, kind="version.registered", limit=1)
+        since = keys[0].since if keys else 0
+        return [key.public for key in keys] if keys and not (told and told[0].seq < since) else ()
+
     # life
 
     def close(self) -> None:
         """Close what was opened."""
-        for name in ("_ledger", "_log"):
+        for name in ("_ledger", "_log", "policy_engine"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
 
@@ -121,7 +145,7 @@ class Engines:
     def _store(self) -> MlflowStore:
         from workbench.engines.mlflow import MlflowStore
 
-        return MlflowStore(*self.tracking)
+        return MlflowStore(*self.tracking, trusted=self.keys_for)
 
     @cached_property
     def _log(self) -> PredictionLog:

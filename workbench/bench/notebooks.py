@@ -109,6 +109,7 @@ class Notebooks(Engines):
             actor=self.actor,
             now=self.now,
             environ=self._environ,
+            signer=lambda: self.signing_key,
             lane=chosen,
             **more,
         )
@@ -189,7 +190,12 @@ class Notebooks(Engines):
             self.root,
             now=self.now(),
             commit=lambda record: commit_record(
-                record, tracking=lambda: self.store, ledger=self.ledger, actor=self.actor, now=self.now
+                record,
+                tracking=lambda: self.store,
+                ledger=self.ledger,
+                actor=self.actor,
+                now=self.now,
+                signer=lambda: self.signing_key,
             ),
         )
 

@@ -14,16 +14,19 @@ from workbench.cli.ab import ab
 from workbench.cli.archive import archive
 from workbench.cli.audit import audit
 from workbench.cli.bandit import bandit, off_policy
+from workbench.cli.certificate import card, certificate, docpack, verify
 from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
 from workbench.cli.kernel import kernel
 from workbench.cli.ledger import ledger
+from workbench.cli.lineage import lineage
 from workbench.cli.models import models, promote, reconcile, reject, rollback
 from workbench.cli.new import new
 from workbench.cli.options import Commands
 from workbench.cli.policy import policy
 from workbench.cli.power import power
 from workbench.cli.price import price
+from workbench.cli.retention import retention
 from workbench.cli.run import params, run
 from workbench.cli.runs import diff, rerun, runs
 from workbench.cli.schedule import schedule
@@ -72,6 +75,12 @@ for command in (
     reconcile,
     policy,
     ledger,
+    lineage,
+    certificate,
+    verify,
+    card,
+    docpack,
+    retention,
     serve,
     up,
     kernel,

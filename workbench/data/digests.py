@@ -6,7 +6,7 @@ MLflow's own dataset digest reads the first 10,000 rows and keeps 32 bits; linea
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,7 +70,7 @@ def digest_data(path: Path) -> str:
     """
     if not path.is_dir():
         return digest_file(path)
-    return _digest_files((part.relative_to(path).as_posix(), part) for part in parts_of(path))
+    return digest_of_files({part.relative_to(path).as_posix(): digest_file(part) for part in parts_of(path)})
 
 
 @contextmanager
@@ -104,15 +104,37 @@ def digest_folder(folder: Path, *, leave_out: Iterable[str] = ()) -> str:
     Raises:
         Misuse: There is no such folder, or it is empty.
     """
+    return digest_of_files(file_digests(folder, leave_out=leave_out))
+
+
+def file_digests(folder: Path, *, leave_out: Iterable[str] = ()) -> dict[str, str]:
+    """SHA-256 of each file below a folder, in hex, by its relative name.
+
+    Args:
+        folder: Where to look; links are followed like files.
+        leave_out: File names that do not count, at any depth.
+
+    Raises:
+        Misuse: There is no such folder, it is empty, or a file cannot be read.
+    """
     skipped = set(leave_out)
-    files = sorted(
-        (path.relative_to(folder).as_posix(), path)
-        for path in folder.rglob("*")
-        if path.is_file() and path.name not in skipped
-    )
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in skipped)
     if not files:
         raise Misuse(f"{folder} is no folder with files in it", hint="give the folder that holds the model's files")
-    return _digest_files(files)
+    return {path.relative_to(folder).as_posix(): digest_file(path) for path in files}
+
+
+def digest_of_files(files: Mapping[str, str]) -> str:
+    """The digest of a folder, given the SHA-256 of each of its files by name; see `digest_folder`.
+
+    >>> digest_of_files({"b": "0" * 64, "a": "1" * 64}) == digest_of_files({"a": "1" * 64, "b": "0" * 64})
+    True
+    """
+    digest = hashlib.sha256()
+    for name, found in sorted(files.items()):
+        digest.update(_framed(name.encode()))
+        digest.update(bytes.fromhex(found))
+    return digest.hexdigest()
 
 
 def _stamps(source: Any) -> list[tuple[str, int, int, int]]:
@@ -121,14 +143,6 @@ def _stamps(source: Any) -> list[tuple[str, int, int, int]]:
         return []
     told = [(part, part.stat()) for part in (parts_of(path) if path.is_dir() else [path])]
     return [(str(part), found.st_size, found.st_mtime_ns, found.st_ino) for part, found in told]
-
-
-def _digest_files(files: Iterable[tuple[str, Path]]) -> str:
-    digest = hashlib.sha256()
-    for name, path in files:
-        digest.update(_framed(name.encode()))
-        digest.update(bytes.fromhex(digest_file(path)))
-    return digest.hexdigest()
 
 
 def _content(column: pd.Series[Any], missing: npt.NDArray[np.bool_]) -> tuple[str, list[bytes]]:

@@ -10,21 +10,23 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
+import json
 import logging
 import shutil
 import sqlite3
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
+from workbench.batch.model_signatures import SUFFIX, check_model, signature_of, swapped
 from workbench.batch.models import MODEL, PROFILE, TRUSTED
-from workbench.batch.tracking import KEY, Registered, Status
+from workbench.batch.tracking import DATA, KEY, Registered, Status
 from workbench.data.digests import digest_folder
 from workbench.errors import EngineError, Misuse
 from workbench.ledger import ModelVersion
@@ -36,14 +38,17 @@ KEY_DIGEST = "workbench.key_digest"  # tag beside the key: MLflow's filters cann
 GENERATION = "workbench.generation."  # tag of a registered model, one an alias
 MOST_VALUE = 5000  # characters MLflow keeps of a parameter or a tag
 MOST_NAME = 250  # characters of a name
+Trusted = Callable[[ModelVersion], Sequence[str]]  # keys of which one must have signed its files; empty: none must
+MOST_DIGEST = 36  # characters of a dataset's digest
 BATCH = 90  # metrics, parameters or tags in one call
 
 
 class MlflowStore:
     """One MLflow tracking store and registry, with its folder of artifacts."""
 
-    def __init__(self, uri: str, artifacts: Path) -> None:
+    def __init__(self, uri: str, artifacts: Path, *, trusted: Trusted = lambda _: ()) -> None:
         self._uri = uri
+        self._trusted = trusted
         self._artifacts = artifacts
         self._lock = threading.RLock()
         self._opened: Any = None
@@ -76,6 +81,9 @@ class MlflowStore:
             words = list(_batches([RunTag(name, value) for name, value in _tags(tags).items()]))
             for some, others in itertools.zip_longest(numbers, words, fillvalue=()):
                 client.log_batch(run_id, metrics=some, tags=others)
+            read = _datasets(tags)
+            if read:
+                client.log_inputs(run_id, read)
             if info.artifact_uri.startswith("file:"):  # a local folder is written to at once, without asking again
                 shutil.copytree(folder, _local(info.artifact_uri), dirs_exist_ok=True)
             else:
@@ -160,27 +168,33 @@ class MlflowStore:
     # files
 
     def folder(self, version: ModelVersion) -> Path:
-        """The local folder with a version's files, after their digest was checked.
+        """The local folder with a version's files, after their digest and their signature were checked.
 
         Raises:
-            EngineError: They are gone, or are not the files that were registered.
+            EngineError: They are gone, or are not the files that were registered and signed.
         """
-        with self._client() as client:
-            run_id, _, path = version.source.removeprefix("runs:/").partition("/")
-            folder = self._artifacts / run_id / "artifacts" / path  # as MLflow lays them out, wherever we stand
-            if not folder.is_dir():
-                folder = _local(f"{client.get_run(run_id).info.artifact_uri}/{path}")
+        run_id, _, path = version.source.removeprefix("runs:/").partition("/")
+        folder = self._artifacts / run_id / "artifacts" / path  # as MLflow lays them out, wherever we stand
+        signature, keys = signature_of(folder), self._trusted(version)
+        if not folder.is_dir():
+            with self._client() as client:
+                kept = f"{client.get_run(run_id).info.artifact_uri}/{path}"
+                folder = _local(kept)
+                signature = _local(f"{kept}{SUFFIX}") if keys else signature_of(folder)
         hint = f"train it again, or restore the artifacts; {version.subject} is not loaded until they are right"
         try:
             found = digest_folder(folder)
         except Misuse as error:
             raise EngineError(f"the files of {version.subject} are gone: {folder}", hint=hint) from error
         if found != version.model_digest:
+            other = swapped(folder, signature, version, keys)
             raise EngineError(
                 f"the files of {version.subject} are not those that were registered "
-                f"(digest {found[:12]}, registered {version.model_digest[:12]})",
+                f"(digest {found[:12]}, registered {version.model_digest[:12]}{f'; {other}' if other else ''})",
                 hint=hint,
             )
+        if keys:
+            check_model(signature, version, keys)
         return folder
 
     def profile(self, version: ModelVersion) -> str | None:
@@ -194,11 +208,11 @@ class MlflowStore:
         Raises:
             EngineError: The files are not right, are stored as a pickle, or hold types we do not trust.
         """
+        folder = self.folder(version) / MODEL  # refused before anything is imported
         import skops.io
         from mlflow.models import Model
         from skops.io.exceptions import UntrustedTypesFoundException
 
-        folder = self.folder(version) / MODEL
         described = Model.load(str(folder))
         flavor = described.flavors.get("sklearn", {})
         hint = "register it again through record.model"
@@ -350,6 +364,18 @@ def _tags(tags: Mapping[str, str]) -> dict[str, str]:
     """Tags as MLflow takes them; a key gets its digest beside it, to be found by."""
     found = {_safe(name): str(value)[:MOST_VALUE] for name, value in tags.items()}
     return {**found, KEY_DIGEST: _digest(tags[KEY])} if KEY in tags else found
+
+
+def _datasets(tags: Mapping[str, str]) -> list[Any]:
+    """The data that a run read, as MLflow's own dataset inputs; it keeps 36 characters of a digest, the source all."""
+    from mlflow.entities import Dataset, DatasetInput
+
+    read = {name.removeprefix(DATA): value for name, value in tags.items() if name.startswith(DATA)}
+    return [
+        DatasetInput(Dataset(_safe(name), value[:MOST_DIGEST], "workbench", json.dumps({"sha256": value})))
+        for name, value in read.items()
+        if value
+    ]
 
 
 def _digest(key: str) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from workbench.data.retention import DATA, DECLARED, Window, windows
 from workbench.evidence.finding import Finding
-from workbench.ledger import Ledger, ModelVersion
+from workbench.evidence.retention import data_behind
+from workbench.ledger import Entry, Ledger, ModelVersion
 
 DISPARATE_IMPACT = "disparate_impact."
 
@@ -19,6 +21,7 @@ class Dossier:
 
     version: ModelVersion
     findings: Mapping[str, Finding]  # newest by kind
+    windows: tuple[Window, ...] = ()  # how long each body of its data may be kept, where that is declared
 
 
 def dossier(ledger: Ledger, model: str, version: int) -> Dossier:
@@ -30,7 +33,27 @@ def dossier(ledger: Ledger, model: str, version: int) -> Dossier:
     known = ledger.version(model, version)
     entries = ledger.entries(subject=known.subject, kind="evidence.recorded")
     findings = [Finding.from_body(entry.body) for entry in entries]
-    return Dossier(known, {finding.kind: finding for finding in findings if not finding.simulated})
+    declared = windows(ledger.entries(kind=DECLARED))
+    runs = ledger.entries(subject=f"run/{known.run_id}", kind="run.finished", limit=1) if declared else []
+    kept = _kept(known, runs[0] if runs else None, declared)
+    return Dossier(known, {finding.kind: finding for finding in findings if not finding.simulated}, kept)
+
+
+def dossiers(ledger: Ledger, model: str | None = None) -> dict[tuple[str, int], Dossier]:
+    """The dossiers of all versions, of one model or of all, by model and number; the ledger is read once."""
+    prefix = None if model is None else f"{model}/"
+    found: dict[str, dict[str, Finding]] = {}
+    for entry in ledger.entries(kind="evidence.recorded", prefix=prefix):
+        finding = Finding.from_body(entry.body)
+        if not finding.simulated:
+            found.setdefault(entry.subject, {})[finding.kind] = finding
+    versions = ledger.versions(model)
+    declared = windows(ledger.entries(kind=DECLARED))
+    runs = {entry.subject: entry for entry in ledger.entries(kind="run.finished")} if declared else {}
+    return {
+        (v.model, v.version): Dossier(v, found.get(v.subject, {}), _kept(v, runs.get(f"run/{v.run_id}"), declared))
+        for v in versions
+    }
 
 
 def as_input(
@@ -79,9 +102,35 @@ def as_input(
             "metrics": _defined(champion),
         },
         "was_champion": was_champion,
+        **_retention(candidate, now),
         "metrics": _defined(candidate),
         "evidence": {kind: _told(finding, now) for kind, finding in candidate.findings.items()},
     }
+
+
+def _retention(known: Dossier, now: datetime) -> dict[str, Any]:
+    """Until when its data may be kept, by the windows that are declared and by what the training said, the first end.
+
+    In days too, since policies read no clock; an end that cannot be read is none, and is told.
+    """
+    ends = [window.end for window in known.windows if window.end is not None]
+    told = known.version.parameters.get("retain_until")
+    try:
+        day = datetime.fromisoformat(str(told)) if told else None
+    except ValueError:
+        return {"retention": {"until": str(told), "days_left": None}}
+    if day is not None:
+        ends.append(day if day.tzinfo else day.replace(tzinfo=UTC))
+    if not ends:
+        return {}
+    first = min(ends)
+    until = str(told) if day is not None and first == ends[-1] else first.isoformat()
+    return {"retention": {"until": until, "days_left": (first - now).total_seconds() / 86_400}}
+
+
+def _kept(version: ModelVersion, run: Entry | None, declared: Mapping[str, Window]) -> tuple[Window, ...]:
+    behind = data_behind(version.data_digest, run) if declared else {}
+    return tuple(declared[f"{DATA}{one}"] for one in behind if f"{DATA}{one}" in declared)
 
 
 def metrics(known: Dossier) -> dict[str, float | None]:
@@ -103,9 +152,10 @@ def _told(finding: Finding, now: datetime) -> dict[str, Any]:
     return {
         "verdict": finding.verdict,
         "sentence": finding.sentence,
+        "subject": finding.subject,
         "digest": finding.digest,
         "at": finding.at,
         "age_days": age.total_seconds() / 86_400,
         "data_digest": finding.data_digest,
-        "figures": {name: asdict(figure) for name, figure in finding.figures.items()},
+        "figures": {name: dict(vars(figure)) for name, figure in finding.figures.items()},
     }

@@ -7,8 +7,23 @@ network or an environment: what a policy may know is in its input.
 from __future__ import annotations
 
 from workbench.policy.deciding import Engine, Ruling, decide
-from workbench.policy.decision import Decision, Reason
+from workbench.policy.decision import Decision, Outcome, People, Reason
 from workbench.policy.lint import lint
+from workbench.policy.many import decide_many
+from workbench.policy.redeciding import Redecided, redecide
 from workbench.policy.source import Policy
 
-__all__ = ["Decision", "Engine", "Policy", "Reason", "Ruling", "decide", "lint"]
+__all__ = [
+    "Decision",
+    "Engine",
+    "Outcome",
+    "People",
+    "Policy",
+    "Reason",
+    "Redecided",
+    "Ruling",
+    "decide",
+    "decide_many",
+    "lint",
+    "redecide",
+]

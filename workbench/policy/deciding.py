@@ -1,7 +1,8 @@
-"""From an engine's raw ruling to a decision: anything but a clear yes is a denial with a reason.
+"""From an engine's raw ruling to a decision: anything but a clear yes is a denial with a reason, or waits for people.
 
-A policy says yes by `allow` being true and `deny`, where it has one, being empty. Whatever else comes
-(null, nothing, a text, an error, a crash, a time-out) is a denial, and the reason says which.
+A policy says yes by `allow` being true and `deny`, where it has one, being empty. It hands the question to
+people where `deny` is empty, `allow` is false or undefined, and `people` says what it asks of them. Whatever
+else comes (null, a text, an error, a crash, a time-out) is a denial, and the reason says which.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Protocol, TypeGuard
 
+from workbench.errors import Misuse
 from workbench.ledger import digest
-from workbench.policy.decision import Decision, Reason
+from workbench.policy.asking import asked_of
+from workbench.policy.decision import Decision, Outcome, People, Reason
 from workbench.policy.source import NOTHING, Comparison, Policy
 
 OPPOSITE = {">=": "less than", "<=": "more than", ">": "not more than", "<": "not less than", "==": "not"}
@@ -25,13 +28,14 @@ class Ruling:
     deny: tuple[Any, ...] = ()  # what the set `deny` holds: texts, or objects with the fields of a Reason
     error: str | None = None  # why there is no ruling
     code: str = "policy-error"  # or "policy-refused", "policy-timeout", "policy-memory", "policy-crash"
+    people: Any = None  # the value of the rule `people`; None where it is undefined or null
 
 
 class Engine(Protocol):
     """Evaluates Rego; knows nothing of models."""
 
     def evaluate(self, source: str, package: str, document: Mapping[str, Any]) -> Ruling:
-        """The values of `allow` and `deny` in a package, for one input."""
+        """The values of `allow`, `deny` and `people` in a package, for one input."""
         ...
 
 
@@ -45,21 +49,62 @@ def decide(engine: Engine, policy: Policy, document: Mapping[str, Any]) -> Decis
 
     Raises:
         ValueError: The input is no JSON (it holds NaN or an infinity).
+        Misuse: It is nested too deep to be written.
     """
-    input_digest = digest(document)
-    ruling = engine.evaluate(policy.source, policy.package, document)
-    reasons = tuple(_reasons(ruling, policy, document))
-    allowed = ruling.allow is True and not reasons
-    return Decision("allow" if allowed else "deny", reasons, policy.name, policy.digest, input_digest)
+    try:
+        input_digest = digest(document)
+    except RecursionError:
+        raise Misuse(
+            "the input is nested too deep to be judged", hint="give plain evidence, a few levels deep"
+        ) from None
+    return decided(engine.evaluate(policy.source, policy.package, document), policy, document, input_digest)
 
 
-def _reasons(ruling: Ruling, policy: Policy, document: Mapping[str, Any]) -> Iterator[Reason]:
+def decided(ruling: Ruling, policy: Policy, document: Mapping[str, Any], input_digest: str | None = None) -> Decision:
+    """What a raw ruling about an input comes to."""
+    asked = _asked(ruling)
+    outcome: Outcome = "needs-people"
+    if isinstance(asked, People):
+        reasons: tuple[Reason, ...] = (
+            Reason("needs-people", asked.why, "approvals", limit=asked.approvals, flip=asked.asked),
+        )
+    else:
+        reasons = tuple(_reasons(ruling, policy, document, asked))
+        outcome = "allow" if ruling.allow is True and not reasons else "deny"
+    return Decision(
+        outcome,
+        reasons,
+        policy.name,
+        policy.digest,
+        digest(document) if input_digest is None else input_digest,
+        asked if isinstance(asked, People) else None,
+        _evidence(document),
+    )
+
+
+def _asked(ruling: Ruling) -> People | str | None:
+    """What is asked of people, where nothing forbids and nothing allows; a sentence where that is malformed."""
+    open_ = ruling.error is None and not ruling.deny and (ruling.allow is None or ruling.allow is False)
+    return asked_of(ruling.people) if open_ and ruling.people is not None else None
+
+
+def _evidence(document: Mapping[str, Any]) -> tuple[str, ...]:
+    known = document.get("evidence")
+    found = known.values() if isinstance(known, Mapping) else ()
+    digests = [one.get("digest") for one in found if isinstance(one, Mapping)]
+    return tuple(sorted({one for one in digests if isinstance(one, str)}))
+
+
+def _reasons(ruling: Ruling, policy: Policy, document: Mapping[str, Any], wrong: object) -> Iterator[Reason]:
     if ruling.error is not None:
         yield Reason(ruling.code, f"the policy {policy.name} gave no answer: {ruling.error}")
         return
     for item in sorted(ruling.deny, key=str):
         yield _stated(item, policy)
     if ruling.deny:
+        return
+    if isinstance(wrong, str):
+        yield Reason("malformed-people", f"what the policy {policy.name} asks of people cannot be read: {wrong}")
         return
     tests = policy.comparisons()
     if ruling.allow is True:  # Rego puts null, texts and lists in one order with numbers; nobody meant that

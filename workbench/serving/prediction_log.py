@@ -190,6 +190,25 @@ class PredictionLog:
         )
         return int(self._select(sql, [model, len(request_prefix), request_prefix])[0][0])
 
+    def answers(self, model: str, version: int) -> int:
+        """How many answers a version gave."""
+        sql = "SELECT count(*) FROM predictions WHERE model = ? AND version = ? AND status = 200"
+        return int(self._select(sql, [model, version])[0][0])
+
+    def prune(self, model: str, before: datetime, *, dry_run: bool) -> int:
+        """Remove what was answered, or refused, for a model before a time; how many rows these are.
+
+        Args:
+            model: Whose.
+            before: Aware.
+            dry_run: Only count them.
+        """
+        values = [model, _stamp(before)]
+        if dry_run:
+            return int(self._select("SELECT count(*) FROM predictions WHERE model = ? AND at < ?", values)[0][0])
+        with self._errors("pruned"), self._lock:
+            return self._connection.execute("DELETE FROM predictions WHERE model = ? AND at < ?", values).rowcount
+
     def close(self) -> None:
         """Close the connection."""
         with self._lock:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from workbench.views.choosing import run_page
 from workbench.views.experiments import experiment_board
 from workbench.views.form import run_form
+from workbench.views.lineage import lineage_page
 from workbench.views.monitoring import monitoring_board
 from workbench.views.pages import drift_page, experiments_page, fairness_page, monitoring_page, promotions_page
 from workbench.views.promotions import promotion_board
@@ -18,6 +19,7 @@ __all__ = [
     "experiment_board",
     "experiments_page",
     "fairness_page",
+    "lineage_page",
     "monitoring_board",
     "monitoring_page",
     "promotion_board",

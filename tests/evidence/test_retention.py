@@ -1,0 +1,94 @@
+"""A version rests on data that may be kept, that had to be gone, or of which nobody said; a policy is told."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from workbench.bench import open_bench
+from workbench.data.retention import Window
+from workbench.errors import Misuse
+from workbench.evidence import as_input, dossier
+from workbench.evidence.dossier import dossiers
+from workbench.evidence.retention import retention_finding, served_data, trained_on
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def kept(told, tale, tmp_path):
+    """A copy of the workspace, to be written into."""
+    with open_bench(tale.copied(told, tmp_path / "w")) as bench:
+        yield bench
+
+
+def judged(bench):
+    return as_input(dossier(bench.ledger, "lending", 1), action="promote", champion=None, was_champion=False,
+                    now=NOW, actor="a", why="w")  # fmt: skip
+
+
+def test_the_data_behind_a_version_is_what_its_run_read(told, tale):
+    with open_bench(told) as bench:
+        found = trained_on(bench.ledger.entries(), "lending/1")
+    assert found == {tale.DATA: "loans", tale.PART: "training part", tale.FILE: "loans.parquet"}
+
+
+def test_a_policy_is_told_nothing_before_a_window_is_declared(kept):
+    assert "retention" not in judged(kept)
+
+
+def test_a_policy_is_told_the_days_left_of_what_must_be_gone_first(kept, tale):
+    kept.retention.declare(Window(f"data/{tale.DATA}", until=NOW + timedelta(days=40)), "consent")
+    kept.retention.declare(Window(f"data/{tale.FILE}", until=NOW - timedelta(days=3)), "consent")
+    assert judged(kept)["retention"]["days_left"] == -3.0
+    assert dossiers(kept.ledger)["lending", 1] == dossier(kept.ledger, "lending", 1)
+
+
+def test_findings_are_one_a_version_and_fail_where_any_data_had_to_be_gone(kept, tale):
+    known = {f"data/{tale.DATA}": Window(f"data/{tale.DATA}", until=NOW - timedelta(days=3))}
+    held = served_data(kept.ledger.entries(), known, [("lending", 1)], now=NOW)
+    (finding,) = retention_finding(held, run_id="r", at=NOW)
+    assert (finding.subject, finding.verdict) == ("lending/1", "fail")
+    assert finding.figures["days_left"].value == -3.0
+    assert "had to be gone 3 days ago" in finding.sentence
+
+
+def test_without_a_window_there_is_not_enough_evidence(kept):
+    held = served_data(kept.ledger.entries(), {}, [("lending", 1)], now=NOW)
+    assert {one.verdict for one in held} == {"not enough evidence"}
+    assert served_data(kept.ledger.entries(), {}, [("nobody", 1)], now=NOW) == []
+
+
+def test_old_answers_and_logs_are_counted_then_removed_and_each_removal_is_an_entry(kept, tale):
+    tale.answer(kept, name="old", days_ago=100)
+    logs = kept.root / ".run"
+    logs.mkdir(exist_ok=True)
+    (logs / "gateway.log").write_text("x")
+    (logs / "token").write_text("x")
+    kept.retention.declare(Window("predictions/*", 90.0), "notice")
+    kept.retention.declare(Window("logs", 30.0), "notice")
+    import os
+
+    os.utime(logs / "gateway.log", (0, 0))
+    os.utime(logs / "token", (0, 0))
+    assert [(one.subject, one.count) for one in kept.retention.apply(dry_run=True)] == [
+        ("predictions/lending", 1), ("logs", 1),
+    ]  # fmt: skip
+    assert kept.log.find("old") is not None
+    kept.retention.apply(dry_run=False)
+    assert kept.log.find("old") is None
+    assert kept.log.find("p1") is not None
+    assert [path.name for path in logs.iterdir()] == ["token"]
+    assert [entry.subject for entry in kept.ledger.entries(kind="retention.applied")] == ["predictions/lending", "logs"]
+    assert kept.ledger.verify().valid
+
+
+def test_applying_again_removes_nothing_and_tells_nothing(kept):
+    kept.retention.declare(Window("predictions/*", 90.0), "notice")
+    kept.retention.apply(dry_run=False)
+    assert kept.ledger.entries(kind="retention.applied") == []
+
+
+def test_a_hostile_subject_is_refused(kept):
+    for subject in ("'; DROP TABLE predictions; --", "../../etc", "<b>"):
+        with pytest.raises(Misuse):
+            kept.retention.declare(Window(subject, 3.0), "x")

@@ -1,0 +1,125 @@
+"""`workbench retention`: how long data, answers and logs may be kept, and what is past it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from workbench.cli.options import Commands, json_option, print_json, print_table, workspace_option
+from workbench.errors import Misuse
+
+
+@click.group(cls=Commands, invoke_without_command=True)
+@click.option("--apply", "applied", is_flag=True, help="Remove answers and logs that are past their window.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed; so it is without --apply too.")
+@workspace_option
+@json_option
+@click.pass_context
+def retention(ctx: click.Context, applied: bool, dry_run: bool, workspace: Path | None, as_json: bool) -> None:
+    """Say what must be gone and which models in use were trained on it; --apply removes old answers and logs.
+
+    \b
+    Examples:
+      workbench retention
+      workbench retention declare predictions/lending --days 365 --why "as the privacy notice says"
+      workbench retention --apply --dry-run
+      workbench retention --apply
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    from workbench import open_bench
+
+    with open_bench(workspace) as bench:
+        known, now = bench.retention.windows, bench.now()
+        held = bench.retention.held()
+        removed = bench.retention.apply(dry_run=dry_run or not applied)
+    done = applied and not dry_run
+    if as_json:
+        print_json(
+            {
+                "windows": [
+                    {"subject": one.subject, **one.as_body(), "days_left": one.days_left(now)} for one in known.values()
+                ],
+                "serving": [
+                    {"model": h.model, "version": h.version, "name": h.name, "digest": h.digest}
+                    | {"days_left": h.days_left, "verdict": h.verdict}
+                    for h in held
+                ],
+                "removed" if done else "would_remove": [
+                    {"subject": one.subject, "before": one.before.isoformat(), "count": one.count} for one in removed
+                ],
+            }
+        )
+        return
+    if not known:
+        click.echo("no window is declared yet: workbench retention declare --help", err=True)
+    for one in held:
+        click.echo(one.sentence)
+    if removed:
+        words = "removed" if done else "would be removed"
+        rows = [(one.subject, f"{one.before:%Y-%m-%d %H:%M}", f"{one.count:,}") for one in removed]
+        print_table(["what", "older than (UTC)", words], rows)
+        if not done:
+            click.echo("nothing was removed; workbench retention --apply removes it", err=True)
+
+
+@retention.command()
+@click.argument("subject")
+@click.option("--days", type=float, help="How many days, from when it was collected, answered or logged.")
+@click.option("--until", metavar="DATE", help="The last day or moment, ISO 8601, UTC where no offset is told.")
+@click.option("--collected", metavar="DATE", help="When data was collected, ISO 8601.")
+@click.option("--name", "names", multiple=True, help="What people call it; may be repeated.")
+@click.option("--why", required=True, help="On what ground; it is kept in the ledger.")
+@workspace_option
+@json_option
+def declare(
+    subject: str,
+    days: float | None,
+    until: str | None,
+    collected: str | None,
+    names: tuple[str, ...],
+    why: str,
+    workspace: Path | None,
+    as_json: bool,
+) -> None:
+    """Declare how long SUBJECT may be kept: data/DIGEST, predictions/MODEL, predictions/* or logs.
+
+    \b
+    Examples:
+      workbench retention declare data/30445780d272… --collected 2026-01-15 --days 730 --why "consent of 2026"
+      workbench retention declare predictions/* --days 365 --why "as the privacy notice says"
+      workbench retention declare logs --days 180 --why "six months, as the law asks"
+    """
+    from workbench import open_bench
+    from workbench.data.retention import DATA, Window
+
+    if not why.strip():
+        raise Misuse("the reason is empty; every declaration needs one", hint='--why "…", in a sentence')
+    with open_bench(workspace) as bench:
+        if subject.startswith(DATA):
+            found = bench.lineage().named("data", subject.removeprefix(DATA))
+            if len(found) != 1:
+                said = "no data" if not found else f"{len(found)} bodies of data"
+                raise Misuse(f"{subject!r} names {said} of the ledger", hint="workbench lineage version MODEL VERSION")
+            subject = f"{DATA}{found[0].name}"
+            names = names or tuple(found[0].facts.get("names", ()))
+        window = Window(subject, days, _moment(until), _moment(collected), names, why)
+        entry = bench.retention.declare(window, why.strip())
+    if as_json:
+        print_json(entry.as_dict())
+    else:
+        end = f"; it must be gone by {window.end:%Y-%m-%d %H:%M} UTC" if window.end else ""
+        click.echo(f"{subject} is declared (ledger entry {entry.seq}){end}")
+
+
+def _moment(text: str | None) -> Any:
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Misuse(f"{text!r} is no date", hint="write 2026-01-31 or 2026-01-31T12:00:00+00:00") from error
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

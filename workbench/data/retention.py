@@ -1,0 +1,137 @@
+"""How long data, answers and logs may be kept: windows declared in the ledger, judged at a moment; pure, no IO.
+
+A window is an entry of kind `retention.declared`. Its subject says what it is for: "data/DIGEST" one body of
+data, "predictions/MODEL" the answers of one model ("predictions/*" of all), "logs" the files of runs. The
+newest entry about a subject holds. Where both a day and a number of days are told, the earlier end counts.
+
+>>> from datetime import UTC, datetime
+>>> window = Window("data/d1", collected=datetime(2026, 1, 1, tzinfo=UTC), days=30.0)
+>>> window.days_left(datetime(2026, 1, 11, tzinfo=UTC))
+20.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from workbench.errors import Misuse
+from workbench.ledger import Entry
+
+DECLARED = "retention.declared"
+DATA, PREDICTIONS, LOGS = "data/", "predictions/", "logs"
+ALL = "predictions/*"
+LONGEST = 36_500.0  # days
+DAY = 86_400.0  # seconds
+
+
+@dataclass(frozen=True)
+class Window:
+    """How long one thing may be kept."""
+
+    subject: str  # "data/<digest>", "predictions/<model>", "predictions/*", "logs"
+    days: float | None = None  # from when it was collected, or of each answer or log from its own time
+    until: datetime | None = None  # at the latest, aware
+    collected: datetime | None = None  # when data was collected, aware
+    names: tuple[str, ...] = ()  # what people call it
+    why: str = ""
+
+    @property
+    def end(self) -> datetime | None:
+        """When it must be gone; None where each thing has an end of its own."""
+        ends = [self.until] if self.until else []
+        if self.collected is not None and self.days is not None:
+            ends.append(self.collected + timedelta(days=self.days))
+        return min(ends) if ends else None
+
+    def days_left(self, now: datetime) -> float | None:
+        """Days until it must be gone, below zero where it should be gone already; None where it has no end."""
+        return None if self.end is None else (self.end - now).total_seconds() / DAY
+
+    def as_body(self) -> dict[str, Any]:
+        """Plain JSON for the body of its entry."""
+        return {
+            "days": self.days,
+            "until": self.until.astimezone(UTC).isoformat() if self.until else None,
+            "collected_at": self.collected.astimezone(UTC).isoformat() if self.collected else None,
+            "names": list(self.names),
+        }
+
+
+def checked(window: Window) -> Window:
+    """The window, if it says something that can be kept.
+
+    Raises:
+        Misuse: The subject is of no known form, it has no end, or a number or a time makes no sense.
+    """
+    name = window.subject
+    if not (name == LOGS or any(name.startswith(p) and len(name) > len(p) for p in (DATA, PREDICTIONS))):
+        raise Misuse(
+            f"{name!r} cannot be kept for a time",
+            hint='use "data/DIGEST", "predictions/MODEL", "predictions/*" or "logs"',
+        )
+    if window.days is None and window.until is None:
+        raise Misuse(f"no end is given for {name}", hint="--days N, or --until DATE")
+    if window.days is not None and not 0 < window.days <= LONGEST:
+        raise Misuse(f"{window.days:g} days cannot be kept to", hint=f"above 0, at most {LONGEST:,.0f}")
+    for at in (window.until, window.collected):
+        if at is not None and at.tzinfo is None:
+            raise Misuse(f"the time {at.isoformat()} has no offset", hint="e.g. 2026-01-31T00:00:00+00:00")
+    if name.startswith(DATA) and window.days is not None and window.collected is None:
+        raise Misuse("days count from when the data was collected", hint="--collected DATE, or --until DATE")
+    return window
+
+
+def windows(entries: Iterable[Entry]) -> dict[str, Window]:
+    """The window that holds for each subject; an entry that cannot be read as one declares nothing.
+
+    Args:
+        entries: Of the ledger, in their order; others are passed over.
+    """
+    found: dict[str, Window] = {}
+    for entry in entries:
+        if entry.kind == DECLARED:
+            body = entry.body
+            try:
+                window = Window(
+                    entry.subject,
+                    None if body.get("days") is None else float(body["days"]),
+                    _moment(body.get("until")),
+                    _moment(body.get("collected_at")),
+                    tuple(map(str, body.get("names") or ())),
+                    entry.why,
+                )
+                found[entry.subject] = checked(window)
+            except (Misuse, TypeError, ValueError):
+                continue
+    return found
+
+
+def days_left(digests: Iterable[str], known: Mapping[str, Window], now: datetime) -> float | None:
+    """Days until the first of some bodies of data must be gone, for a policy; None where no window is declared.
+
+    Args:
+        digests: Of the data.
+        known: From `windows`.
+        now: When it is asked.
+    """
+    left = [known[f"{DATA}{one}"].days_left(now) for one in digests if f"{DATA}{one}" in known]
+    ends = [days for days in left if days is not None]
+    return min(ends) if ends else None
+
+
+def answers_before(model: str, known: Mapping[str, Window], now: datetime) -> datetime | None:
+    """Before when the answers of a model must be gone; None where they may all be kept."""
+    window = known.get(f"{PREDICTIONS}{model}") or known.get(ALL)
+    if window is None:
+        return None
+    ends = [now - timedelta(days=window.days)] if window.days is not None else []
+    if window.until is not None and window.until <= now:
+        ends.append(now)  # all that there is
+    return max(ends) if ends else None
+
+
+def _moment(text: Any) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(str(text))

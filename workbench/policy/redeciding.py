@@ -1,0 +1,92 @@
+"""A past decision made again from its entry: the policy of its day, the input of its day, the same outcome.
+
+The entry's body holds the policy's text, the whole input and the decision. The clock is part of the input, so
+nothing else is needed, and the decision must come out bit for bit. What people or a standing rejection added
+to a policy's answer is told apart: it stands before the policy's own reasons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.errors import Misuse
+from workbench.ledger import Entry, canonical, digest
+from workbench.policy.deciding import Engine, decide
+from workbench.policy.decision import Decision
+from workbench.policy.source import Policy
+
+BY_THE_GATE = {"rejected", "refused", "people-not-counted"}  # what the gate may put before the policy's reasons
+
+
+@dataclass(frozen=True)
+class Redecided:
+    """A recorded decision beside the one that its policy and input give today."""
+
+    seq: int
+    kind: str
+    subject: str
+    recorded: Decision
+    again: Decision | None  # None: what is recorded cannot be asked again
+    differences: tuple[str, ...]  # sentences; none where it reproduces
+
+    @property
+    def same(self) -> bool:
+        """Whether it reproduces bit for bit."""
+        return not self.differences
+
+
+def is_decision(entry: Entry) -> bool:
+    """Whether an entry holds a decision with all that it was made from.
+
+    >>> is_decision.__name__
+    'is_decision'
+    """
+    return all(name in entry.body for name in ("decision", "policy_source", "input"))
+
+
+def redecide(engine: Engine, entry: Entry) -> Redecided:
+    """The decision of an entry, made again.
+
+    Raises:
+        Misuse: The entry holds no decision of a policy.
+    """
+    if not is_decision(entry):
+        raise Misuse(
+            f"entry {entry.seq} ({entry.kind}) holds no decision of a policy",
+            hint="workbench ledger shows the entries; decisions are granted or denied",
+        )
+    recorded, found = Decision.from_body(entry.body["decision"]), []
+    source, document = str(entry.body["policy_source"]), entry.body["input"]
+    try:
+        policy = Policy.parse(recorded.policy, source)
+    except Misuse as error:
+        return Redecided(entry.seq, entry.kind, entry.subject, recorded, None, (error.message,))
+    if policy.digest != recorded.policy_digest:
+        found.append(f"the policy in the entry has the digest {policy.digest[:12]}, not {recorded.policy_digest[:12]}")
+    if digest(document) != recorded.input_digest:
+        found.append(f"the input in the entry has the digest {digest(document)[:12]}, not {recorded.input_digest[:12]}")
+    again = decide(engine, policy, document)
+    told, said = entry.body["decision"], again.as_body()
+    by_gate = _by_gate(told, said)
+    for name in sorted(set(told) | set(said)):
+        was, now = told.get(name), said.get(name)
+        if was == now or (name == "evidence" and name not in told):
+            continue
+        if by_gate and name in {"decision", "reasons", "people"}:
+            continue
+        found.append(f"{name} was {_short(was)}; it is {_short(now)}")
+    return Redecided(entry.seq, entry.kind, entry.subject, recorded, again, tuple(found))
+
+
+def _by_gate(told: Mapping[str, Any], said: Mapping[str, Any]) -> bool:
+    """Whether the gate refused what the policy said: one reason before the policy's own, and never a yes for a no."""
+    reasons = told["reasons"]
+    first = bool(reasons) and reasons[0]["code"] in BY_THE_GATE
+    return first and told["decision"] == "deny" and reasons[1:] == said["reasons"]
+
+
+def _short(value: Any) -> str:
+    text = canonical(value).decode()
+    return text if len(text) <= 80 else f"{text[:77]}..."
