@@ -28,6 +28,7 @@ from workbench.serving.schema import SHOWN, Refused
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 UNIT = b"x-workbench-unit"  # header: what a share of a slot is given by
+ROWS = b"x-workbench-rows"  # header: rows that were answered
 CLIENT = "workbench.key"  # where the door leaves the client's key in the scope
 
 
@@ -280,7 +281,12 @@ def _told(block: Block, unusual: Sequence[Any]) -> Reply:
     }
     if unusual:
         told["warnings"] = [vars(problem) for problem in unusual[:SHOWN]]
-    return Reply.json(200, told)
+    return Reply.json(200, told, _counted(block))
+
+
+def _counted(block: Block) -> Headers:
+    """How many rows a client was given, for whoever keeps its quota."""
+    return () if block.client is None else ((ROWS, str(block.size).encode()),)
 
 
 def _plain(block: Block) -> Reply:
@@ -288,6 +294,7 @@ def _plain(block: Block) -> Reply:
     limit = block.threshold
     values = [score if limit is None or score is None else int(score >= limit) for score in block.scores]
     headers = (
+        *_counted(block),
         (b"x-workbench-version", f"{block.version}".encode()),
         (b"x-request-id", block.request.encode()),
     )

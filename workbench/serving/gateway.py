@@ -40,6 +40,7 @@ from workbench.serving.routes import Compiler, Loader, Routes
 MODELS = "/v1/models/"
 FORMS = {"predict": False, "invocations": True}  # whether the answer is in MLflow's form
 PUBLIC = ("/healthz", "/readyz", "/ping")
+ROTATE = 60.0  # seconds between two looks at the size of the log
 WATCH = 0.25  # seconds between looks at the heads when nobody asks
 
 
@@ -61,6 +62,7 @@ def create_app(
     access: AccessLog | None = None,
     compiler: Compiler | None = None,
     only: str | None = None,
+    rotate: Callable[[], object] | None = None,
     more_metrics: Callable[[], str] | None = None,
 ) -> App:
     """The gateway as an ASGI app.
@@ -78,6 +80,7 @@ def create_app(
         access: Where a line a request goes; None: nowhere.
         compiler: Makes the compiled forms that are missing, behind the answers.
         only: The one model that is answered; None: all.
+        rotate: Moves old predictions away; called in a thread every minute.
         more_metrics: More Prometheus text for /metrics; called in a thread.
     """
     gateway = Gateway(
@@ -88,6 +91,7 @@ def create_app(
         limits=limits or Limits(),
         policy=policy or LogPolicy(),
         access=access,
+        rotate=rotate,
         more_metrics=more_metrics,
     )
     return gateway if token is None and keys is None else doored(gateway, token, keys)
@@ -117,6 +121,7 @@ class Gateway:
         limits: Limits,
         policy: LogPolicy,
         access: AccessLog | None,
+        rotate: Callable[[], object] | None,
         more_metrics: Callable[[], str] | None,
     ) -> None:
         self._routes = routes
@@ -136,6 +141,7 @@ class Gateway:
             access=access,
         )
         self._labelling = Labelling(log, now=now, limits=limits)
+        self._rotate = rotate
         self._more_metrics = more_metrics
         self._pages: Mapping[str, Callable[[], Awaitable[Reply]]] = {
             "/": self._models,
@@ -167,6 +173,8 @@ class Gateway:
         tasks = [asyncio.create_task(self._routes.watch(WATCH)), asyncio.create_task(self._writer.run())]
         if self._access is not None:
             tasks.append(asyncio.create_task(self._access.run()))
+        if self._rotate is not None:
+            tasks.append(asyncio.create_task(_again(self._rotate)))
         await send({"type": "lifespan.startup.complete"})
         await receive()
         for task in tasks:
@@ -267,6 +275,14 @@ class Gateway:
             except WorkbenchError as error:
                 text += f"# the rest is not to be had: {' '.join(error.message.split())}\n"
         return Reply(200, text.encode(), CONTENT_TYPE)
+
+
+async def _again(rotate: Callable[[], object]) -> None:
+    """Rotate every minute; what fails is tried again. Ends when it is cancelled."""
+    while True:
+        await asyncio.sleep(ROTATE)
+        with contextlib.suppress(WorkbenchError):
+            await asyncio.to_thread(rotate)
 
 
 def _not_allowed(method: str, wanted: str) -> Reply:
