@@ -55,6 +55,10 @@ class Batches:
         self._expected = 0.0  # seconds of a small batch
         self._running: asyncio.Task[None] | None = None
 
+    def quick(self, rows: int) -> bool:
+        """Whether so many rows would be scored on the event loop, which no time-out interrupts."""
+        return rows <= SMALL and self._expected <= self._inline
+
     async def scores(self, rows: Rows) -> list[float | RowError]:
         """A score, or why there is none, for each row in its order."""
         loop = asyncio.get_running_loop()
@@ -70,7 +74,7 @@ class Batches:
         while self._waiting:
             taken = self._take()
             rows = [row for given, _ in taken for row in given]
-            if len(rows) > SMALL or self._expected > self._inline:
+            if not self.quick(len(rows)):
                 self._running = asyncio.get_running_loop().create_task(self._aside(taken, rows))
                 return
             began = time.perf_counter()
