@@ -35,13 +35,14 @@ class MemoryLoader:
         self.estimators = {}
         self.loaded = []
         self.columns = COLUMNS
+        self.more = {}  # of every predictor
 
     def load(self, version):
         self.loaded.append(version.version)
         if version.version in self.broken:
             raise EngineError(f"the files of {version.subject} are not those that were registered")
         estimator = self.estimators.get(version.version, Line(version.version))
-        return Predictor(version=version, estimator=estimator, columns=self.columns)
+        return Predictor(version=version, estimator=estimator, columns=self.columns, **self.more)
 
 
 class Shop:

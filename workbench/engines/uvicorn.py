@@ -60,14 +60,20 @@ def serve(
     uvicorn.Server(config).run()
 
 
-def configured(app: App, **more: Any) -> uvicorn.Config:
-    """Uvicorn's settings for an app of ours."""
+def configured(app: App, *, head: float = HEAD, **more: Any) -> uvicorn.Config:
+    """Uvicorn's settings for an app of ours.
+
+    Args:
+        app: What answers.
+        head: Seconds in which the head of a request must come.
+        more: More settings, as Uvicorn names them.
+    """
     import uvicorn
 
     return uvicorn.Config(
         app,
         loop="auto",
-        http=_patient(),
+        http=_patient(head),
         ws="none",
         lifespan="on",
         log_level="warning",
@@ -82,7 +88,7 @@ def configured(app: App, **more: Any) -> uvicorn.Config:
     )
 
 
-def _patient(seconds: float = HEAD) -> type[asyncio.Protocol]:
+def _patient(seconds: float) -> type[asyncio.Protocol]:
     """Uvicorn's protocol that does not wait for ever for the head of a request."""
     from uvicorn.protocols.http.auto import AutoHTTPProtocol
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol

@@ -194,7 +194,11 @@ class Front:
         argv = [*self._program, "--only", child.model, "--socket", str(child.socket)]
         try:
             child.process = await asyncio.create_subprocess_exec(
-                *argv, stdin=asyncio.subprocess.DEVNULL, env=self._environ, preexec_fn=self._first, process_group=0
+                *argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                env=self._environ,
+                preexec_fn=self._first,
+                start_new_session=True,
             )
             child.began = now
         except OSError as error:

@@ -141,6 +141,8 @@ class Routes:
 
     def standing(self, model: str) -> str:
         """Why a model has no route: "unknown", "no champion" or "does not load"."""
+        if self._only not in {None, model}:
+            return "unknown"
         if any(head.model == model for head in self._heads):
             return "does not load"
         return "no champion" if self._ledger.versions(model) else "unknown"
