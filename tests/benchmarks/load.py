@@ -79,8 +79,8 @@ async def main(port, path, body, connections, seconds, rate=0.0, authorization="
                 "requests": len(took),
                 "failed": state["failed"],
                 "rate": len(took) / spent,
-                "p50": at(0.5),
-                "p99": at(0.99),
+                "p50": p50,
+                "p99": p99,
             }
         )
     )

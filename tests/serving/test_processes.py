@@ -2,7 +2,6 @@
 
 import contextlib
 import http.client
-import json
 import os
 import signal
 import socket
@@ -16,62 +15,12 @@ from pathlib import Path
 import pytest
 
 from workbench.engines.servers import dies_with_its_parent
-from workbench.engines.uvicorn import configured
 from workbench.serving import Keys
 from workbench.serving.processes import create_front
 
 pytestmark = pytest.mark.slow
 
 PROGRAM = [sys.executable, str(Path(__file__).with_name("answerer.py"))]
-SECONDS = 30.0
-
-
-class Serving:
-    """An app on uvicorn, on a port of this machine, in a thread."""
-
-    def __init__(self, app, **more):
-        import uvicorn
-
-        self.socket = socket.socket()
-        self.socket.bind(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        self.server = uvicorn.Server(configured(app, **more))
-        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]})
-
-    def __enter__(self):
-        self.thread.start()
-        until(lambda: self.server.started)
-        return self
-
-    def __exit__(self, *_):
-        self.server.should_exit = True
-        self.thread.join()
-        self.socket.close()
-
-
-def until(check, seconds=SECONDS):
-    end = time.monotonic() + seconds
-    while not (found := check()):
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
-    return found
-
-
-def ask(port, path, body=None, **headers):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
-    try:
-        sent = None if body is None else body if isinstance(body, bytes) else json.dumps(body)
-        more = {"content-type": "application/json", **headers}
-        connection.request("GET" if body is None else "POST", path, sent, more)
-        reply = connection.getresponse()
-        text = reply.read()
-        return reply.status, json.loads(text) if text[:1] in b"{[" else text.decode()
-    finally:
-        connection.close()
-
-
-def income(port, model, value, **headers):
-    return ask(port, f"/v1/models/{model}/predict", {"rows": [{"income": value}]}, **headers)
 
 
 def child_of(model):
@@ -84,7 +33,8 @@ def child_of(model):
     return None
 
 
-def test_a_model_whose_process_dies_harms_no_other_and_comes_back(shop, tmp_path):
+def test_a_model_whose_process_dies_harms_no_other_and_comes_back(shop, tmp_path, network):
+    ask, income, until = network.ask, network.income, network.until
     shop.register(1, model="churn")
     shop.promote(1, model="churn")
     keys = Keys(shop.ledger, now=lambda: datetime.now(UTC))
@@ -94,7 +44,7 @@ def test_a_model_whose_process_dies_harms_no_other_and_comes_back(shop, tmp_path
         first=dies_with_its_parent(), environ=dict(os.environ),
     )  # fmt: skip
     token = {"authorization": "Bearer t0ken"}
-    with Serving(front) as serving:
+    with network.Serving(front) as serving:
         port = serving.port
         until(lambda: ask(port, "/readyz")[1]["ready"] and len(ask(port, "/v1/models", **token)[1]["models"]) == 2)
         status, told = income(port, "lending", 4.0, **token)
@@ -122,25 +72,26 @@ def test_a_model_whose_process_dies_harms_no_other_and_comes_back(shop, tmp_path
 
 
 @contextlib.contextmanager
-def answering(folder, *options):
+def answering(network, folder, *options):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen([*PROGRAM, str(folder), "--port", str(port), *options], process_group=0)
     try:
-        until(lambda: _ready(port))
+        network.until(lambda: _ready(network, port))
         yield port, process
     finally:
         process.kill()
         process.wait()
 
 
-def _ready(port):
+def _ready(network, port):
     with contextlib.suppress(OSError):
-        return ask(port, "/readyz")[0] == 200
+        return network.ask(port, "/readyz")[0] == 200
 
 
-def test_a_gateway_killed_under_load_loses_the_last_moment_and_nothing_else(shop, tmp_path):
+def test_a_gateway_killed_under_load_loses_the_last_moment_and_nothing_else(shop, tmp_path, network):
+    income = network.income
     answered = []
 
     def load(port):
@@ -148,11 +99,11 @@ def test_a_gateway_killed_under_load_loses_the_last_moment_and_nothing_else(shop
             while True:
                 answered.append((income(port, "lending", 1.0)[1]["predictions"][0]["id"], time.monotonic()))
 
-    with answering(tmp_path) as (port, process):
+    with answering(network, tmp_path) as (port, process):
         threads = [threading.Thread(target=load, args=(port,)) for _ in range(4)]
         for thread in threads:
             thread.start()
-        until(lambda: len(answered) > 300)
+        network.until(lambda: len(answered) > 300)
         process.send_signal(signal.SIGKILL)
         killed = time.monotonic()
         for thread in threads:
@@ -161,16 +112,17 @@ def test_a_gateway_killed_under_load_loses_the_last_moment_and_nothing_else(shop
     lost = [at for id_, at in answered if id_ not in kept]
     assert all(killed - at < 3 for at in lost)
     assert len(lost) < len(answered)
-    with answering(tmp_path) as (port, _):
+    with answering(network, tmp_path) as (port, _):
         assert income(port, "lending", 1.0)[0] == 200
 
 
-def test_on_a_full_disk_the_gateway_serves_on_and_says_what_waits(shop, tmp_path):
+def test_on_a_full_disk_the_gateway_serves_on_and_says_what_waits(shop, tmp_path, network):
+    ask = network.ask
     pages = os.path.getsize(tmp_path / "predictions.db") // 4096
-    with answering(tmp_path, "--pages", str(pages + 1)) as (port, _):
+    with answering(network, tmp_path, "--pages", str(pages + 1)) as (port, _):
         for _ in range(5):
             assert ask(port, "/v1/models/lending/predict", {"rows": [{"income": 1.0}] * 400})[0] == 200
-        until(lambda: ask(port, "/readyz")[1]["log"] == "not written")
+        network.until(lambda: ask(port, "/readyz")[1]["log"] == "not written")
         assert ask(port, "/v1/models/lending/predict", {"rows": [{"income": 1.0}]})[0] == 200
         metrics = ask(port, "/metrics")[1]
     waiting = next(line for line in metrics.splitlines() if line.startswith("workbench_log_waiting_rows "))

@@ -5,6 +5,7 @@ No pickle is loaded, whoever says that it is safe, and no code that lies beside 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -62,10 +63,12 @@ def _pyfunc(version: ModelVersion, folder: Path, described: Any) -> Predictor:
     Raises:
         EngineError: Its library is not installed, or refuses the file.
     """
-    from mlflow import pyfunc
-
     try:
-        wrapped = pyfunc.load_model(str(folder))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # MLflow's remarks on its own types
+            from mlflow import pyfunc
+
+            wrapped = pyfunc.load_model(str(folder))
     except Exception as error:
         raise EngineError(f"{version.subject} does not load: {error}", hint="install its library") from error
     return replace(_predictor(version, wrapped, described, folder), lane="pyfunc", why="it is no model of scikit-learn")
