@@ -37,6 +37,7 @@ FIELDS = [f"field_{n}" for n in range(10)]
 CLIENTS, ROUNDS, SECONDS = 32, 3, 3.0
 MODELS = 300
 WAIT = 180.0  # seconds for a server to come up on a busy machine
+ENVIRON = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}  # mlflow looks for uvicorn
 LOAD = Path(__file__).with_name("load.py")
 PREDICT = "/v1/models/lending/predict"
 PYFUNC = """
@@ -134,7 +135,7 @@ def server(argv, ready, *, cwd):
     """A server's process group, the seconds until it was ready, and its end."""
     began = time.perf_counter()
     with (cwd / "server.log").open("ab") as log:
-        process = subprocess.Popen(argv, cwd=cwd, stdout=log, stderr=log, process_group=0)
+        process = subprocess.Popen(argv, cwd=cwd, stdout=log, stderr=log, env=ENVIRON, process_group=0)
     try:
         while not answers(ready):
             assert process.poll() is None, (cwd / "server.log").read_text()[-2000:]
@@ -142,10 +143,9 @@ def server(argv, ready, *, cwd):
             time.sleep(0.02)
         yield process, time.perf_counter() - began
     finally:
-        family = [process.pid, *(child.pid for child in psutil.Process(process.pid).children(recursive=True))]
-        for pid in family:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, 9)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for one in (*psutil.Process(process.pid).children(recursive=True), process):
+                one.kill()
         process.wait()
 
 

@@ -174,7 +174,7 @@ class Gateway:
         if self._access is not None:
             tasks.append(asyncio.create_task(self._access.run()))
         if self._rotate is not None:
-            tasks.append(asyncio.create_task(_again(self._rotate)))
+            tasks.append(asyncio.create_task(again(self._rotate)))
         await send({"type": "lifespan.startup.complete"})
         await receive()
         for task in tasks:
@@ -277,7 +277,7 @@ class Gateway:
         return Reply(200, text.encode(), CONTENT_TYPE)
 
 
-async def _again(rotate: Callable[[], object]) -> None:
+async def again(rotate: Callable[[], object]) -> None:
     """Rotate every minute; what fails is tried again. Ends when it is cancelled."""
     while True:
         await asyncio.sleep(ROTATE)

@@ -25,7 +25,7 @@ from workbench.serving.access_log import AccessLog
 from workbench.serving.admission import Admission
 from workbench.serving.answering import CLIENT, ROWS, Limits
 from workbench.serving.exposition import CONTENT_TYPE, family
-from workbench.serving.gateway import FORMS, MODELS, doored
+from workbench.serving.gateway import FORMS, MODELS, again, doored
 from workbench.serving.http import App, GoneError, Receive, Reply, Scope, Send, TooLargeError, header, read_body
 from workbench.serving.keys import ALL, Key, Keys
 from workbench.serving.labelling import Labelling, LabelStore
@@ -53,6 +53,7 @@ def create_front(
     access: AccessLog | None = None,
     environ: Mapping[str, str] | None = None,
     first: Callable[[], None] | None = None,
+    rotate: Callable[[], object] | None = None,
 ) -> App:
     """The gateway in front of a process for each model, as an ASGI app.
 
@@ -67,8 +68,19 @@ def create_front(
         access: Where a line a request goes.
         environ: All that the processes see; None: what this one sees.
         first: What a process does before its program, e.g. so that it ends when this one does.
+        rotate: Moves old predictions away; called in a thread every minute.
     """
-    front = Front(ledger, program, log, now=now, limits=limits or Limits(), access=access, environ=environ, first=first)
+    front = Front(
+        ledger,
+        program,
+        log,
+        now=now,
+        limits=limits or Limits(),
+        access=access,
+        environ=environ,
+        first=first,
+        rotate=rotate,
+    )
     return front if token is None and keys is None else doored(front, token, keys)
 
 
@@ -118,6 +130,7 @@ class Front:
         access: AccessLog | None,
         environ: Mapping[str, str] | None,
         first: Callable[[], None] | None,
+        rotate: Callable[[], object] | None,
     ) -> None:
         self._ledger = ledger
         self._program = program
@@ -125,6 +138,7 @@ class Front:
         self._access = access
         self._environ = None if environ is None else dict(environ)
         self._first = first
+        self._rotate = rotate
         self._admission = Admission(limits.open, now=now)
         self._labelling = Labelling(log, now=now, limits=limits)
         self._children: dict[str, Child] = {}
@@ -144,6 +158,7 @@ class Front:
         with tempfile.TemporaryDirectory(prefix="workbench-") as folder:
             watching = asyncio.create_task(self._watch(Path(folder)))
             tasks = [watching] + ([asyncio.create_task(self._access.run())] if self._access else [])
+            tasks += [asyncio.create_task(again(self._rotate))] if self._rotate else []
             await send({"type": "lifespan.startup.complete"})
             await receive()
             for task in tasks:
@@ -201,7 +216,7 @@ class Front:
                 start_new_session=True,
             )
             child.began = now
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self._problem, child.again = f"{child.model} cannot be started: {error}", now + SLOWEST
 
     # requests
