@@ -315,3 +315,26 @@ def test_300_models_in_one_process_beside_a_process_each(made, capsys):
     tell(capsys, f"{MODELS} models in one process: {ours:.0f} MiB, ready in {seconds:.1f} s; "
                  f"mlflow: {theirs:.0f} MiB each, {ratio:.0f}x")  # fmt: skip
     assert ratio > 100
+
+
+def test_the_log_takes_twenty_thousand_rows_a_second(tmp_path, capsys):
+    from datetime import UTC, datetime
+
+    from workbench.serving import PredictionLog
+    from workbench.serving.prediction import Block
+    from workbench.serving.typed import Reader
+
+    reader = Reader(dict.fromkeys(FIELDS, (float, False)))
+    records = reader.read(json.dumps({"rows": [dict.fromkeys(FIELDS, 1.2345)]}).encode())
+    now, each = datetime.now(UTC), 5000
+    rates = []
+    with PredictionLog.open(f"sqlite:///{tmp_path / 'predictions.db'}") as log:
+        for batch in range(7):
+            ids = [f"p{batch * each + n:08x}" for n in range(each)]
+            blocks = [Block([id_], now, "lending", 1, 1, f"r{id_}", records, [0.5], 0.5, 500) for id_ in ids]
+            began = time.perf_counter()
+            log.append(blocks)
+            rates.append(each / (time.perf_counter() - began))
+    rate = statistics.median(rates)
+    tell(capsys, f"the prediction log: {rate:,.0f} rows a second, a commit for each {each:,}")
+    assert rate > 20_000

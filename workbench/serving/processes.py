@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -81,7 +82,7 @@ def create_front(
         first=first,
         rotate=rotate,
     )
-    return front if token is None and keys is None else doored(front, token, keys)
+    return front if token is None and keys is None else doored(front, token, keys, access)
 
 
 def behind(app: App) -> App:
@@ -239,6 +240,8 @@ class Front:
             failing = {child.model: "not answered" for child in self._children.values() if not child.answers}
             ready = not failing and not self._problem
             return Reply.json(200 if ready else 503, {"ready": ready, "failing": failing})
+        if path == "/openapi.json":
+            return Reply.json(200, together(await self._said("/openapi.json")))
         if path == "/metrics":
             return Reply(200, self._metrics().encode(), CONTENT_TYPE)
         return Reply.problem(404, f"there is nothing at {path[:200]}", hint="POST /v1/models/{name}/predict")
@@ -296,16 +299,23 @@ class Front:
 
     async def _models(self) -> Reply:
         """What the processes say of themselves, put together."""
-        models, problems = [], {"": self._problem} if self._problem else {}
-        for child in list(self._children.values()):
-            try:
+        said = await self._said("/v1/models")
+        problems = dict.fromkeys(self._children.keys() - said.keys(), "its process does not answer")
+        problems.update({"": self._problem} if self._problem else {})
+        for each in said.values():
+            problems.update(each["problems"])
+        return Reply.json(
+            200, {"models": [one for each in said.values() for one in each["models"]], "problems": problems}
+        )
+
+    async def _said(self, path: str) -> dict[str, Any]:
+        """What each process says at an address, by model, of those that answer."""
+        found = {}
+        for model, child in sorted(self._children.items()):
+            with contextlib.suppress(OSError, EOFError, TimeoutError, msgspec.DecodeError):
                 async with asyncio.timeout(2):
-                    said = msgspec.json.decode((await child.relay.ask("GET", "/v1/models", ())).body)
-                models += said["models"]
-                problems.update(said["problems"])
-            except (OSError, EOFError, TimeoutError, msgspec.DecodeError):
-                problems[child.model] = "its process does not answer"
-        return Reply.json(200, {"models": models, "problems": problems})
+                    found[model] = msgspec.json.decode((await child.relay.ask("GET", path, ())).body)
+        return found
 
     def _metrics(self) -> str:
         children = self._children.values()
@@ -319,6 +329,26 @@ class Front:
                 family("workbench_requests_shed_total", "counter", "Requests sent away.", [({}, self._admission.shed)]),
             )
         )
+
+
+def together(documents: Mapping[str, Any]) -> dict[str, Any]:
+    """One OpenAPI document of several, each of one model, with names that do not collide.
+
+    >>> one = {"openapi": "3.1.0", "paths": {"/v1/models/a/predict": {"post": {"operationId": "predict0"}}},
+    ...     "components": {"schemas": {"a.row": {}}}}
+    >>> together({"a": one})["paths"]["/v1/models/a/predict"]["post"]["operationId"]
+    'predict0'
+    """
+    whole: dict[str, Any] = {}
+    for number, document in enumerate(documents.values()):
+        for path, item in document["paths"].items():
+            if path.startswith(f"{MODELS}"):
+                item["post"]["operationId"] = f"{path.rpartition('/')[2]}{number}"
+        if not whole:
+            whole = document
+        whole["paths"].update(document["paths"])
+        whole["components"]["schemas"].update(document["components"]["schemas"])
+    return whole
 
 
 async def _stop(child: Child) -> None:
