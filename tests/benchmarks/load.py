@@ -15,14 +15,14 @@ import time
 class Asker(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, request, state, every):
-        self.request, self.state, self.every = request, state, every
+    def __init__(self, request, state, every, offset):
+        self.request, self.state, self.every, self.offset = request, state, every, offset
         self.sent, self.buffer = 0.0, b""
 
     def connection_made(self, transport):
         self.transport = transport
-        self.due = time.perf_counter()
-        self.ask()
+        self.due = time.perf_counter() + self.offset  # not all at once where a rate is asked for
+        asyncio.get_running_loop().call_later(self.offset, self.ask)
 
     def ask(self):
         self.sent = time.perf_counter()
@@ -67,8 +67,9 @@ async def main(port, path, body, connections, seconds, rate=0.0, authorization="
     state = {"took": [], "failed": 0, "open": connections, "end": began + seconds, "done": asyncio.Event()}
     loop = asyncio.get_running_loop()
     every = connections / rate if rate else 0.0
-    for _ in range(connections):
-        await loop.create_connection(lambda: Asker(request, state, every), "127.0.0.1", port)
+    for number in range(connections):
+        offset = every * number / connections
+        await loop.create_connection(lambda offset=offset: Asker(request, state, every, offset), "127.0.0.1", port)
     await state["done"].wait()
     took = sorted(state["took"])
     p50, p99 = (round(1000 * took[int(share * (len(took) - 1))], 3) for share in (0.5, 0.99))
