@@ -29,6 +29,11 @@ class Settings:
     tracking: str = "sqlite:///mlflow.db"  # MLflow tracking store and registry
     artifacts: str = "mlartifacts"  # folder of MLflow's artifacts
     predictions: str = "sqlite:///predictions.db"  # what was answered to whom
+    serving: str = "one"  # "one": all models in one process; "processes": a process each, behind one address
+    log_features: str = "kept"  # features in the prediction log: kept, hashed or dropped; "kept, MODEL=dropped"
+    log_share: str = "1"  # share of the answered requests that is logged, in [0, 1]; "1, MODEL=0.1"
+    log_rows: int = 500_000  # rows the log's database may hold; older ones move to Parquet files
+    log_days: float = 90.0  # days that a prediction is kept
     policies: str = "policies"  # folder of the policies in force
     policy_engine: str = "embedded"  # what evaluates them: embedded, opa, opa+exec:///path, opa+http(s)://host:port
     policy_token: str = "none"  # noqa: S105 (where OPA's token is to be had: env:NAME or file:/PATH)

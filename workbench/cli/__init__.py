@@ -15,9 +15,11 @@ from workbench.cli.archive import archive
 from workbench.cli.audit import audit
 from workbench.cli.bandit import bandit, off_policy
 from workbench.cli.certificate import card, certificate, docpack, verify
+from workbench.cli.compile import compile_version
 from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
 from workbench.cli.kernel import kernel
+from workbench.cli.key import key
 from workbench.cli.ledger import ledger
 from workbench.cli.lineage import lineage
 from workbench.cli.models import models, promote, reconcile, reject, rollback
@@ -25,6 +27,7 @@ from workbench.cli.new import new
 from workbench.cli.options import Commands
 from workbench.cli.policy import policy
 from workbench.cli.power import power
+from workbench.cli.predictions import labels, log
 from workbench.cli.price import price
 from workbench.cli.retention import retention
 from workbench.cli.run import params, run
@@ -82,6 +85,10 @@ for command in (
     docpack,
     retention,
     serve,
+    key,
+    compile_version,
+    labels,
+    log,
     up,
     kernel,
     doctor,
