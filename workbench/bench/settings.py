@@ -29,6 +29,7 @@ class Settings:
     tracking: str = "sqlite:///mlflow.db"  # MLflow tracking store and registry
     artifacts: str = "mlartifacts"  # folder of MLflow's artifacts
     predictions: str = "sqlite:///predictions.db"  # what was answered to whom
+    events: str = "sqlite:///events.db"  # topics, outputs, subscriptions and dead letters; or postgresql://…
     policies: str = "policies"  # folder of the policies in force
     policy_seconds: float = 5.0  # seconds a policy may take; more is a denial
     monitoring_hours: float = 24.0  # hours of traffic the monitoring page looks back on
