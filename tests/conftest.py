@@ -1,8 +1,12 @@
-"""What all tests share: no zygote outlives them, and a Dask cluster for whatever runs on one."""
+"""What all tests share: no zygote outlives them; a Dask cluster, a PostgreSQL and a Kafka broker of their own."""
 
 import contextlib
+import getpass
 import json
+import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -94,3 +98,142 @@ def cluster(tmp_path_factory):
     pytest.importorskip("distributed")
     with Cluster(tmp_path_factory.mktemp("cluster")) as cluster:
         yield cluster
+
+
+BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "fsync": "off",
+    "max_connections": "20",
+    "shared_buffers": "16MB",
+}
+
+
+def as_postgres(command):
+    """PostgreSQL refuses root; Debian's package brings a user for it."""
+    return ["runuser", "-u", "postgres", "--", *command] if os.geteuid() == 0 else command
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory):
+    """Where it is, as a driver's `connect` takes it."""
+    if not BINARIES:
+        pytest.skip("PostgreSQL is not installed: there is no /usr/lib/postgresql/*/bin")
+    folder = Path("/tmp") if os.geteuid() == 0 else tmp_path_factory.mktemp("postgres")
+    folder = Path(
+        subprocess.check_output(as_postgres(["mktemp", "-d", f"{folder}/wb-postgres-XXXXXX"]), text=True).strip()
+    )
+    with contextlib.closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    user = "postgres" if os.geteuid() == 0 else getpass.getuser()
+
+    def run(program, *options):
+        command = as_postgres([str(BINARIES[-1] / program), "-D", str(folder / "data"), *options])
+        done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+
+    try:
+        run("initdb", "--auth", "trust", "--username", user, "--encoding", "UTF8", "--no-sync")
+        options = " ".join(f"-c {name}='{value}'" for name, value in {**SETTINGS, "port": port}.items())
+        run("pg_ctl", "start", "--wait", "--log", str(folder / "log"), "--options", options)
+        try:
+            yield {"host": "127.0.0.1", "port": port, "user": user, "database": "postgres"}
+        finally:
+            run("pg_ctl", "stop", "--mode", "immediate")
+    finally:
+        shutil.rmtree(folder)
+
+
+KAFKA = Path(os.environ.get("WORKBENCH_KAFKA") or Path.home() / ".cache" / "workbench" / "kafka")
+JAVA = ["java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{KAFKA}/*"]
+BROKER = """
+process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers=127.0.0.1:{control}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{control}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{control}
+controller.listener.names=CONTROLLER
+log.dirs={folder}/data
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+auto.create.topics.enable=false
+num.network.threads=1
+num.io.threads=2
+log.retention.check.interval.ms=1000
+"""
+
+
+class Broker:
+    """Kafka itself: one node that is broker and controller, on ports and in a folder that nobody else has."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.port, control = free_ports(2)
+        self.url = f"kafka://127.0.0.1:{self.port}"
+        self.settings = folder / "server.properties"
+        self.settings.write_text(BROKER.format(port=self.port, control=control, folder=folder))
+        form = [
+            "kafka.tools.StorageTool",
+            "format",
+            "-t",
+            "AAAAAAAAAAAAAAAAAAAAAQ",
+            "-c",
+            self.settings,
+            "--standalone",
+        ]
+        done = subprocess.run([*JAVA, *map(str, form)], capture_output=True, text=True, timeout=SECONDS)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def start(self):
+        with (self.folder / "log").open("a") as log:
+            self.process = subprocess.Popen([*JAVA, "kafka.Kafka", str(self.settings)], stdout=log, stderr=log)
+        wait_until(self.answers)
+
+    def answers(self):
+        assert self.process.poll() is None, (self.folder / "log").read_text()[-2000:]
+        from confluent_kafka import KafkaException
+
+        try:
+            return bool(self.admin().list_topics(timeout=1).brokers)
+        except KafkaException:
+            return False
+
+    def admin(self):
+        from confluent_kafka.admin import AdminClient
+
+        return AdminClient({"bootstrap.servers": f"127.0.0.1:{self.port}", "log_level": 0})
+
+    def topic(self, name, partitions=1):
+        from confluent_kafka.admin import NewTopic
+
+        admin = self.admin()
+        admin.create_topics([NewTopic(name, partitions, 1)])[name].result(timeout=SECONDS)
+        wait_until(lambda: len(admin.list_topics(name).topics[name].partitions) == partitions)
+
+    def kill(self):
+        """As a machine that loses its power."""
+        self.process.kill()
+        self.process.wait()
+
+
+def free_ports(number):
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(number)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory):
+    """A broker that lives; a test that kills it starts it again."""
+    pytest.importorskip("confluent_kafka")
+    if shutil.which("java") is None or not list(KAFKA.glob("kafka_2.13-*.jar")):
+        pytest.skip(f"there is no Java, or no Kafka in {KAFKA}: .ci/kafka fetches it with Maven")
+    broker = Broker(tmp_path_factory.mktemp("kafka"))
+    broker.start()
+    yield broker
+    broker.kill()

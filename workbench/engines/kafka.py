@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -20,6 +20,7 @@ from workbench.serving.events.port import LostError, Position, Record, check_top
 SECONDS = 10.0  # that a broker may take to answer
 PARTITIONS = 30.0  # seconds between two looks at a topic's partitions
 GATHER = 0.05  # seconds that a batch with few events waits for more
+PAUSE = 0.1  # seconds between two tries
 ALLOWED = {"security.protocol", "sasl.mechanism", "ssl.ca.location", "ssl.certificate.location", "ssl.key.location"}
 CONTENT = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
 
@@ -27,28 +28,35 @@ CONTENT = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
 class KafkaStream:
     """Topics of one cluster; belongs to one thread."""
 
-    def __init__(self, url: str, *, more: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, url: str, *, seconds: float = SECONDS) -> None:
         """A cluster.
 
         Args:
             url: "kafka://HOST:PORT,HOST:PORT"; a user and a password before an @ are SASL's, and settings of
                 the client may follow as a query: security.protocol, sasl.mechanism and ssl.*.location.
-            more: More settings of the client.
+            seconds: That a broker may take to answer.
 
         Raises:
             Misuse: The URL is of another kind.
             EngineError: confluent-kafka is not installed.
         """
         try:
-            import confluent_kafka
+            import confluent_kafka.admin
         except ImportError as error:
             raise EngineError("Kafka needs confluent-kafka", hint="pip install 'workbench[kafka]'") from error
         self._kafka: Any = confluent_kafka
         self.place, settings = settings_of(url)
-        self._settings = {**settings, "socket.timeout.ms": int(SECONDS * 1000), "log_level": 0, **(more or {})}
+        self._settings = {
+            **settings,
+            "socket.timeout.ms": max(10, int(seconds * 1000)),
+            "log_level": 0,
+            "reconnect.backoff.max.ms": 1000,
+        }
+        self._seconds = seconds
         self._down = ""  # what the client said when it lost all brokers
         self._producer: Any = None
         self._consumer: Any = None
+        self._admin: Any = None  # its connection does not wait behind a fetch
         self._assigned: tuple[str, dict[int, int]] | None = None  # topic, and the next offset by partition
         self._partitions: dict[str, tuple[list[int], float]] = {}
 
@@ -62,7 +70,7 @@ class KafkaStream:
         if self._producer is None:
             self._producer = self._kafka.Producer({
                 **self._settings, "enable.idempotence": True, "linger.ms": 5,
-                "delivery.timeout.ms": int(SECONDS * 1000), "error_cb": self._failed,
+                "delivery.timeout.ms": max(10, int(self._seconds * 1000)), "error_cb": self._failed,
             })  # fmt: skip
         problems: list[str] = []
 
@@ -79,9 +87,9 @@ class KafkaStream:
                 except BufferError:
                     self._producer.poll(0.1)
                 except self._kafka.KafkaException as error:
-                    raise self._error(f"an event was refused: {error.args[0].str()}") from error
+                    raise self._error(f"an event was refused: {_told(error)}") from error
             self._producer.poll(0)
-        left = self._producer.flush(2 * SECONDS)
+        left = self._producer.flush(2 * self._seconds)
         if left or problems:
             raise self._error(problems[0] if problems else f"{left} events were not acknowledged")
         return len(events)
@@ -110,15 +118,17 @@ class KafkaStream:
 
     def ends(self, topic: str, /) -> Position:
         """The offset that the next event of each partition gets."""
-        consumer = self._reader()
-        found = {}
-        for part in self._parts(topic):
+        latest = self._kafka.admin.OffsetSpec.latest()
+        places = {self._kafka.TopicPartition(topic, part): latest for part in self._parts(topic)}
+        give_up = time.monotonic() + self._seconds
+        while True:
+            asked = self._manager().list_offsets(places, request_timeout=self._seconds)
             try:
-                place = self._kafka.TopicPartition(topic, part)
-                found[part] = int(consumer.get_watermark_offsets(place, timeout=SECONDS)[1])
-            except self._kafka.KafkaException as error:
-                raise self._error(error.args[0].str()) from error
-        return found
+                return {place.partition: int(found.result(2 * self._seconds).offset) for place, found in asked.items()}
+            except (self._kafka.KafkaException, TimeoutError) as error:
+                if not self._moving(error) or time.monotonic() > give_up:
+                    raise self._error(_told(error)) from error
+            time.sleep(PAUSE)
 
     def close(self) -> None:
         """Leave the cluster."""
@@ -126,7 +136,7 @@ class KafkaStream:
         if consumer is not None:
             with contextlib.suppress(Exception):
                 consumer.close()
-        self._producer = None
+        self._producer = self._admin = None
 
     def _consumed(self, consumer: Any, most: int, wait: float, until: Position | None) -> list[Record]:
         first = consumer.poll(wait)
@@ -162,24 +172,28 @@ class KafkaStream:
             self._consumer = self._kafka.Consumer({
                 **self._settings, "group.id": "workbench", "enable.auto.commit": False,
                 "enable.auto.offset.store": False, "auto.offset.reset": "error", "isolation.level": "read_committed",
-                "queued.max.messages.kbytes": 16384, "error_cb": self._failed,
+                "queued.max.messages.kbytes": 16384, "fetch.wait.max.ms": 50, "error_cb": self._failed,
             })  # fmt: skip
         return self._consumer
+
+    def _manager(self) -> Any:
+        if self._admin is None:
+            self._admin = self._kafka.admin.AdminClient({**self._settings, "error_cb": self._failed})
+        return self._admin
 
     def _parts(self, topic: str, *, fresh: bool = False) -> list[int]:
         """The numbers of a topic's partitions.
 
         Raises:
-            Misuse: There is no such topic.
-            EngineError: No broker answers.
+            EngineError: No broker answers, or there is no such topic.
         """
         known = self._partitions.get(topic)
         if known and not fresh and time.monotonic() - known[1] < PARTITIONS:
             return known[0]
         try:
-            found = self._reader().list_topics(check_topic(topic), timeout=SECONDS).topics[topic]
+            found = self._manager().list_topics(check_topic(topic), timeout=self._seconds).topics[topic]
         except self._kafka.KafkaException as error:
-            raise self._error(error.args[0].str()) from error
+            raise self._error(_told(error)) from error
         if found.error is not None or not found.partitions:
             raise EngineError(
                 f"the topic {topic!r} cannot be read at {self.place}: {found.error or 'it has no partitions'}",
@@ -189,12 +203,24 @@ class KafkaStream:
         self._partitions[topic] = (parts, time.monotonic())
         return parts
 
+    def _moving(self, error: Any) -> bool:
+        """Whether a partition has no leader just now, as for a moment after it was made."""
+        first = error.args[0] if error.args else None
+        kinds = (self._kafka.KafkaError.NOT_LEADER_FOR_PARTITION, self._kafka.KafkaError.LEADER_NOT_AVAILABLE)
+        return isinstance(first, self._kafka.KafkaError) and first.code() in kinds
+
     def _failed(self, error: Any) -> None:
         if error.code() == self._kafka.KafkaError._ALL_BROKERS_DOWN:
             self._down = error.str()
 
     def _error(self, told: str) -> EngineError:
         return EngineError(f"Kafka at {self.place}: {told}", hint="look at the broker; what was begun is tried again")
+
+
+def _told(error: BaseException) -> str:
+    """A client's error in words."""
+    first = error.args[0] if error.args else None
+    return str(first.str()) if hasattr(first, "str") else "it did not answer in time"
 
 
 def settings_of(url: str) -> tuple[str, dict[str, Any]]:

@@ -15,6 +15,7 @@ hint: {"specversion": "1.0", "id": "1", "source": "loan-desk", "type": "applicat
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from hashlib import blake2b
 from typing import Annotated, Any, Literal
@@ -112,6 +113,6 @@ def _finite(data: Any) -> Any:
     values = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
     for value in values:
         _finite(value)
-    if isinstance(data, float) and not abs(data) <= 1.8e308:
+    if isinstance(data, float) and not math.isfinite(data):
         raise ValueError(f"{data} is no number in JSON")
     return data
