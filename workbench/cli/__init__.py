@@ -14,6 +14,7 @@ from workbench.cli.ab import ab
 from workbench.cli.archive import archive
 from workbench.cli.audit import audit
 from workbench.cli.bandit import bandit, off_policy
+from workbench.cli.consume import consume
 from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
 from workbench.cli.kernel import kernel
@@ -24,6 +25,7 @@ from workbench.cli.options import Commands
 from workbench.cli.policy import policy
 from workbench.cli.power import power
 from workbench.cli.price import price
+from workbench.cli.publish import publish
 from workbench.cli.run import params, run
 from workbench.cli.runs import diff, rerun, runs
 from workbench.cli.schedule import schedule
@@ -73,6 +75,8 @@ for command in (
     policy,
     ledger,
     serve,
+    consume,
+    publish,
     up,
     kernel,
     doctor,

@@ -36,6 +36,7 @@ def serve(host: str, port: int, token_file: Path | None, durable: bool, workspac
     from workbench.engines.uvicorn import serve as answer
     from workbench.monitoring import exposition
     from workbench.serving import create_app, only_hosts
+    from workbench.serving.events import events_exposition
 
     token = _token(token_file, host)
     check_ports([Wanted(port, "the gateway", "workbench serve --port")], host=host)
@@ -49,7 +50,7 @@ def serve(host: str, port: int, token_file: Path | None, durable: bool, workspac
             now=bench.now,
             token=token,
             durable=durable,
-            more_metrics=lambda: exposition(bench.served()),
+            more_metrics=lambda: exposition(bench.served()) + events_exposition(bench.desk.standings()),
         )
         click.echo(f"the gateway answers at http://{host}:{port}/v1/models", err=True)
         try:

@@ -219,7 +219,7 @@ class KafkaStream:
 
 def _told(error: BaseException) -> str:
     """A client's error in words."""
-    first = error.args[0] if error.args else None
+    first: Any = error.args[0] if error.args else None
     return str(first.str()) if hasattr(first, "str") else "it did not answer in time"
 
 
