@@ -160,7 +160,7 @@ def _try(bench: Bench, wanted: Subscription, source: str | None, batch: int, *, 
         "read": len(records),
         "would_score": len(judged.kept),
         "would_be_dead": _reasons(judged.dead),
-        "first": judged.kept[0].output.event.body().decode() if judged.kept else None,
+        "first": judged.kept[0].output.body.decode() if judged.kept else None,
     }
     if as_json:
         return print_json(told)

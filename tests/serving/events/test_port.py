@@ -18,7 +18,7 @@ def dead(offset, kind="invalid"):
 
 def batch(pieces, number, *, first=0, letters=()):
     made = pieces.events(number, first=first)
-    outputs = [Output(e.key, make_event("/w", f"o{e.id}", {"score": 1}, kind="p")) for e in made]
+    outputs = [Output(e.key, make_event("/w", f"o{e.id}", {"score": 1}, kind="p").body()) for e in made]
     return Batch(before={0: first}, after={0: number}, outputs=outputs, dead=letters)
 
 
@@ -153,7 +153,7 @@ def test_an_event_gets_one_output_whoever_brings_it(pieces, desk):
     standing = desk.standing(wanted.name)
     assert (standing.scored, standing.duplicates) == (7, 2)
     found = desk.outputs(wanted.target, [event.key for event in pieces.events(9)])
-    assert sorted(event.id for event in found.values()) == [f"oa{n}" for n in range(7)]
+    assert sorted(read_event(body).id for body in found.values()) == [f"oa{n}" for n in range(7)]
 
 
 @on_desks

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from workbench.errors import EngineError
-from workbench.ledger import Head, digest
-from workbench.serving.events.champion import Failed, Scored, Scorer
+from workbench.ledger import digest
+from workbench.serving.events.champion import Failed, Scorer
 from workbench.serving.events.cloud_event import LARGEST, Event, Malformed, read_event
 from workbench.serving.events.port import Claim, DeadLetter, Output, Record
 from workbench.serving.prediction import Prediction
@@ -23,14 +23,14 @@ WHOLE = 16  # rows of a batch that must all fail in the model before it is the m
 TYPE = "workbench.prediction"
 
 
-class Of(msgspec.Struct, frozen=True):
+class Of(msgspec.Struct, frozen=True, gc=False):
     """The event that an output came of."""
 
     source: str
     id: str
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """The data of an output."""
 
     model: str
@@ -39,14 +39,33 @@ class Answer(msgspec.Struct, frozen=True):
     score: float
     answer: bool | None  # None: the version has no threshold
     event: Of
-    latency_us: int = 0  # microseconds from read to scored, of its batch
+    latency_us: int  # microseconds from read to scored, of its batch
+
+
+class Made(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """An output as the CloudEvent that it is, with its data typed."""
+
+    specversion: str
+    id: str
+    source: str
+    type: str
+    time: datetime
+    datacontenttype: str
+    data: Answer
+    subject: str | None = None
 
 
 class Kept(NamedTuple):
     """An output with the row that it came of, for the prediction log."""
 
-    output: Output
+    made: Made
+    key: bytes  # of the event
     row: Mapping[str, Any]
+
+    @property
+    def output(self) -> Output:
+        """What the desk takes."""
+        return Output(self.key, _encode(self.made))
 
 
 class Judged(NamedTuple):
@@ -79,41 +98,23 @@ def judge(
         except Malformed as error:
             large = len(record.body) > LARGEST
             dead.append(letter(record, "too large" if large else "malformed", error.message))
-    answers = scorer.score([bytes(event.data) for _, event in events])
+    answers = scorer.score([event.data for _, event in events])
+    head = scorer.head
     if len(answers) >= WHOLE and all(type(one) is Failed and one.kind == "model" for one in answers):
-        raise EngineError(
-            str(getattr(answers[0], "reason", "")), hint=f"workbench rollback {scorer.head.model} --why …"
-        )
+        raise EngineError(str(getattr(answers[0], "reason", "")), hint=f"workbench rollback {head.model} --why …")
     latency_us = took()
+    source = f"/workbench/{claim.subscription.name}"
     kept = []
-    for (record, event), answer in zip(events, answers, strict=True):
-        if isinstance(answer, Failed):
-            dead.append(letter(record, answer.kind, answer.reason))
-        else:
-            kept.append(
-                Kept(output_of(claim, scorer.head, record, event, answer, at=at, latency_us=latency_us), answer.row)
-            )
+    for (record, event), one in zip(events, answers, strict=True):
+        if isinstance(one, Failed):
+            dead.append(letter(record, one.kind, one.reason))
+            continue
+        of = Of(event.source, event.id)
+        answer = Answer(head.model, head.version, head.generation, one.score, one.answer, of, latency_us)
+        id_ = output_id(claim.token, record)
+        made = Made("1.0", id_, source, TYPE, at, "application/json", answer, event.subject)
+        kept.append(Kept(made, event.key, one.row))
     return Judged(kept, dead)
-
-
-def output_of(
-    claim: Claim, head: Head, record: Record, event: Event, scored: Scored, *, at: datetime, latency_us: int
-) -> Output:
-    """The output of one event; its id follows from where the event stands."""
-    answer = Answer(
-        head.model, head.version, head.generation, scored.score, scored.answer, Of(event.source, event.id), latency_us
-    )
-    made = Event(
-        specversion="1.0",
-        id=output_id(claim.token, record),
-        source=f"/workbench/{claim.subscription.name}",
-        type=TYPE,
-        subject=event.subject,
-        time=at,
-        datacontenttype="application/json",
-        data=msgspec.Raw(_encode(answer)),
-    )
-    return Output(event.key, made)
 
 
 def output_id(token: str, record: Record) -> str:
@@ -130,22 +131,16 @@ def letter(record: Record, kind: str, reason: str) -> DeadLetter:
     return DeadLetter(record.partition, record.offset, kind, reason, record.body[:KEPT], len(record.body))
 
 
-def prediction(output: Event, row: Mapping[str, Any]) -> Prediction:
-    """An output's row in the prediction log.
-
-    Raises:
-        ValueError: It is no output of a subscription.
-    """
-    answer = _decode(output.data)
-    if output.time is None:
-        raise ValueError(f"output {output.id} has no time")
+def prediction(made: Made, row: Mapping[str, Any]) -> Prediction:
+    """An output's row in the prediction log."""
+    answer = made.data
     return Prediction(
-        id=output.id,
-        at=output.time,
+        id=made.id,
+        at=made.time,
         model=answer.model,
         version=answer.version,
         generation=answer.generation,
-        request=output.id,
+        request=made.id,
         input_digest=digest(row),
         features=row,
         score=answer.score,
@@ -155,23 +150,23 @@ def prediction(output: Event, row: Mapping[str, Any]) -> Prediction:
     )
 
 
-def again(token: str, records: Iterable[Record], outputs: Mapping[bytes, Event]) -> Iterator[Prediction]:
+def again(token: str, records: Iterable[Record], outputs: Mapping[bytes, bytes]) -> Iterator[Prediction]:
     """The log's rows of records that were committed earlier, from their outputs.
 
     Args:
         token: Of the subscription.
         records: What was read once more.
-        outputs: Of the same events, by key; one that is a duplicate's is left out.
+        outputs: Bodies of the outputs of the same events, by key; one that is a duplicate's is left out.
     """
     for record in records:
         try:
             event = read_event(record.body)
         except Malformed:
             continue
-        output = outputs.get(event.key)
-        if output is not None and output.id == output_id(token, record):
-            yield prediction(output, msgspec.json.decode(event.data))
+        body = outputs.get(event.key)
+        if body is not None and (made := _decode(body)).id == output_id(token, record):
+            yield prediction(made, msgspec.json.decode(event.data))
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Answer).decode
+_decode = msgspec.json.Decoder(Made).decode

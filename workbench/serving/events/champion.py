@@ -33,6 +33,9 @@ FAST: Mapping[str, Any] = {  # types that the decoder checks as the schema does
 }
 
 
+Body = bytes | msgspec.Raw  # a row in JSON
+
+
 class Scored(NamedTuple):
     """What a version made of one row."""
 
@@ -52,7 +55,7 @@ class Scorer(NamedTuple):
     """A version in use for one batch."""
 
     head: Head
-    score: Callable[[Sequence[bytes]], list[Scored | Failed]]  # one a row of JSON, in order
+    score: Callable[[Sequence[Body]], list[Scored | Failed]]  # one a row of JSON, in order
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class _Loaded:
     head: Head
     predictor: Predictor
     schema: Schema
-    decode: Callable[[bytes], tuple[Any, ...]] | None
+    decode: Callable[[Body], tuple[Any, ...]] | None
     names: tuple[str, ...]
 
 
@@ -119,7 +122,7 @@ def _load(ledger: Ledger, loader: Loader, head: Head) -> _Loaded:
     return _Loaded(head, predictor, schema, _decoder(predictor.columns), tuple(predictor.columns))
 
 
-def _decoder(columns: Mapping[str, str]) -> Callable[[bytes], tuple[Any, ...]] | None:
+def _decoder(columns: Mapping[str, str]) -> Callable[[Body], tuple[Any, ...]] | None:
     """Reads a row's values in the signature's order; None where a type is the schema's alone to check."""
     if not set(columns.values()) <= set(FAST) or not columns:
         return None
@@ -134,7 +137,7 @@ def _decoder(columns: Mapping[str, str]) -> Callable[[bytes], tuple[Any, ...]] |
     return lambda body: msgspec.structs.astuple(decode(body))
 
 
-def _scored(loaded: _Loaded, bodies: Sequence[bytes]) -> list[Scored | Failed]:
+def _scored(loaded: _Loaded, bodies: Sequence[Body]) -> list[Scored | Failed]:
     found: list[Row | Failed] = [_row(loaded, body) for body in bodies]
     good = [row for row in found if not isinstance(row, Failed)]
     scores = iter(_scores(loaded, good))
@@ -152,7 +155,7 @@ def _scored(loaded: _Loaded, bodies: Sequence[bytes]) -> list[Scored | Failed]:
     return answers
 
 
-def _row(loaded: _Loaded, body: bytes) -> Row | Failed:
+def _row(loaded: _Loaded, body: Body) -> Row | Failed:
     if loaded.decode is not None:
         try:
             return dict(zip(loaded.names, loaded.decode(body), strict=True))

@@ -33,7 +33,7 @@ class Malformed(Misuse):
     """A body that is no event that can be taken."""
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One event; `data` is JSON that nobody has read yet."""
 
     specversion: Literal["1.0"]
@@ -96,7 +96,7 @@ def read_event(body: bytes) -> Event:
         event = _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"the event is no CloudEvent: {error}", hint=HINT) from error
-    if not bytes(event.data):
+    if not event.data:
         raise Malformed("the event has no data in JSON", hint=HINT)
     kind = event.datacontenttype
     if kind is not None and "json" not in kind:

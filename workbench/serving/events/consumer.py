@@ -285,7 +285,7 @@ class Consumer:
             self._logged = dict(self._position)
         elif kept is not None and all(self._logged.get(part, 0) == offset for part, offset in before.items()):
             with self._logging():
-                self._log.write([prediction(one.output.event, one.row) for one in kept])
+                self._log.write([prediction(one.made, one.row) for one in kept])
                 self._logged = dict(self._position)
         else:
             self._make_up(claim)

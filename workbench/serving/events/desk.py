@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from workbench.errors import Misuse
-from workbench.serving.events.cloud_event import Event, read_event
 from workbench.serving.events.port import (
     Batch,
     Claim,
@@ -116,7 +115,7 @@ class TableDesk:
             _hold(writer, claim, "beats = beats + 1", ())
             for part, after in batch.after.items():
                 _move(writer, name, part, batch.before.get(part, 0), after)
-            added = add(writer, claim.subscription.target, [(o.key, o.event.body()) for o in batch.outputs])
+            added = add(writer, claim.subscription.target, batch.outputs)
             writer.insert("dead_letters", LETTER, [_letter(name, one, at) for one in batch.dead])
             _seen(writer, name, batch.ends, batch.logged)
             _hold(
@@ -127,9 +126,9 @@ class TableDesk:
             )  # fmt: skip
         return added
 
-    def outputs(self, target: str, keys: Sequence[bytes], /) -> dict[bytes, Event]:
-        """The outputs that events with these keys have, by key."""
-        found: dict[bytes, Event] = {}
+    def outputs(self, target: str, keys: Sequence[bytes], /) -> dict[bytes, bytes]:
+        """Bodies of the outputs that events with these keys have, by key."""
+        found: dict[bytes, bytes] = {}
         with self._database.reading() as reader:
             for first in range(0, len(keys), MOST_KEYS):
                 some = keys[first : first + MOST_KEYS]
@@ -138,7 +137,7 @@ class TableDesk:
                     "SELECT e.key, e.body FROM events e JOIN topics t ON e.topic = t.number "  # noqa: S608 (marks)
                     f"WHERE t.name = ? AND e.key IN ({marks})"
                 )
-                found.update((bytes(key), read_event(body)) for key, body in reader.run(sql, (target, *some)))
+                found.update((bytes(key), bytes(body)) for key, body in reader.run(sql, (target, *some)))
         return found
 
     # dead letters
@@ -169,7 +168,7 @@ class TableDesk:
                     f"UPDATE dead_letters SET kind = ?, reason = ?, tries = tries + 1 {where}",  # noqa: S608
                     (one.kind, one.reason, name, one.partition, one.offset),
                 )
-            added = add(writer, subscription.target, [(o.key, o.event.body()) for o in outputs])
+            added = add(writer, subscription.target, outputs)
             writer.change("UPDATE subscriptions SET scored = scored + ? WHERE name = ?", (added, name))
         return added
 

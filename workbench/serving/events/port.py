@@ -48,7 +48,7 @@ class Output(NamedTuple):
     """What came of an event."""
 
     key: bytes  # of the event it came of
-    event: Event
+    body: bytes  # a CloudEvent in JSON
 
 
 @dataclass(frozen=True)
@@ -206,8 +206,8 @@ class Desk(Protocol):
         """
         ...
 
-    def outputs(self, target: str, keys: Sequence[bytes], /) -> dict[bytes, Event]:
-        """The outputs that events with these keys have, by key."""
+    def outputs(self, target: str, keys: Sequence[bytes], /) -> dict[bytes, bytes]:
+        """Bodies of the outputs that events with these keys have, by key."""
         ...
 
     def dead_letters(self, name: str, /, *, limit: int | None = None) -> list[DeadLetter]:

@@ -56,7 +56,7 @@ def redrive(
         standing.subscription, outputs=[kept.output for kept in judged.kept], still=still, gone=gone, now=now
     )
     if log is not None and added == len(judged.kept):
-        log.write([prediction(kept.output.event, kept.row) for kept in judged.kept])
+        log.write([prediction(kept.made, kept.row) for kept in judged.kept])
     return Redriven(added, gone, still)
 
 
