@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -119,6 +120,7 @@ def _consume(
 
     champion = Champion(bench.ledger, bench.store, wanted.model)
     version = champion.now().head.version  # a model that does not answer is told before anything is read
+    gc.freeze()  # what is loaded stays: the collector need not look through it at every batch
     with closing(bench.stream(source)) as stream, _stopping() as stop:
         consumer = Consumer(
             stream,

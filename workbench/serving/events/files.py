@@ -6,7 +6,6 @@ A row's id follows from the row and its line, so that a file that is published t
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -77,8 +76,12 @@ def _rows(file: Path, stdin: IO[bytes]) -> Iterator[Numbered]:
     if str(file) == "-":
         yield from _json_lines(file, stdin)
         return
-    with file.open("rb") as opened:
-        yield from _csv(opened) if file.suffix.lower() in {".csv", ".tsv"} else _json_lines(file, opened)
+    if file.suffix.lower() in {".csv", ".tsv"}:
+        with file.open(encoding="utf-8-sig", newline="") as text:
+            yield from _csv(text, "\t" if file.suffix.lower() == ".tsv" else ",")
+    else:
+        with file.open("rb") as lines:
+            yield from _json_lines(file, lines)
 
 
 def _json_lines(file: Path, lines: Iterable[bytes]) -> Iterator[Numbered]:
@@ -94,14 +97,12 @@ def _json_lines(file: Path, lines: Iterable[bytes]) -> Iterator[Numbered]:
         yield number, row
 
 
-def _csv(opened: IO[bytes]) -> Iterator[Numbered]:
+def _csv(text: IO[str], comma: str) -> Iterator[Numbered]:
     """Rows of a CSV with a header; a cell that reads as a number, true or false is one, an empty one is left out.
 
     Raises:
         Misuse: A line has a cell too many or too few.
     """
-    text = io.TextIOWrapper(opened, "utf-8-sig", newline="")
-    comma = "\t" if str(getattr(opened, "name", "")).lower().endswith(".tsv") else ","
     reader = csv.DictReader(text, delimiter=comma)
     for row in reader:
         if None in row or None in row.values():
