@@ -162,7 +162,9 @@ transaction.state.log.min.isr=1
 auto.create.topics.enable=false
 num.network.threads=1
 num.io.threads=2
-log.retention.check.interval.ms=1000
+broker.session.timeout.ms=1000
+broker.heartbeat.interval.ms=200
+controller.quorum.election.timeout.ms=200
 """
 
 

@@ -66,10 +66,10 @@ class PostgresDatabase:
                 yield _Rows(connection.cursor())
                 connection.commit()
             except BaseException as error:
-                self._undo()
-                if self._is_outside(error):
+                told = self._undo(error)
+                if told:
                     raise EngineError(
-                        f"the events in PostgreSQL at {self._place} cannot be had: {_told(error)}",
+                        f"the events in PostgreSQL at {self._place} cannot be had: {told}",
                         hint="look at the server and its log; what was begun is tried again",
                     ) from error
                 raise
@@ -97,29 +97,32 @@ class PostgresDatabase:
             except ImportError as error:
                 raise EngineError("PostgreSQL needs pg8000", hint="pip install 'workbench[postgres]'") from error
             self._connection = dbapi.connect(**self._given)
-            self._connection._usock.settimeout(None) if hasattr(self._connection, "_usock") else None
         return self._connection
 
-    def _undo(self) -> None:
+    def _undo(self, error: BaseException) -> str:
+        """Undo what was begun; what the server or the network said, empty where the error is neither's."""
+        if isinstance(error, OSError):
+            self._drop()
+            return f"{type(error).__name__}: {error}"
+        try:
+            from pg8000 import dbapi
+        except ImportError:
+            return ""
         if self._connection is not None:
             try:
-                self._connection.rollback()
+                if isinstance(error, dbapi.InterfaceError):  # half an answer may still be on its way
+                    self._drop()
+                else:
+                    self._connection.rollback()
             except Exception:  # noqa: BLE001 (broken in any of a socket's ways)
                 self._drop()
+        return _told(error) if isinstance(error, dbapi.Error) else ""
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(Exception):
                 connection.close()
-
-    @staticmethod
-    def _is_outside(error: BaseException) -> bool:
-        if isinstance(error, OSError):
-            return True
-        import pg8000
-
-        return isinstance(error, pg8000.Error | pg8000.exceptions.InterfaceError)
 
 
 class _Rows:
