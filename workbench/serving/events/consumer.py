@@ -137,7 +137,7 @@ class Consumer:
                 except FencedError:
                     raise
                 except EngineError as error:
-                    self._fail(error)
+                    self._fail(error, told=not once)
                     if once:
                         raise
                     stop.wait(pause)
@@ -253,9 +253,10 @@ class Consumer:
             self._looked = time.monotonic()
         return self._ends
 
-    def _fail(self, error: EngineError) -> None:
+    def _fail(self, error: EngineError, *, told: bool) -> None:
         self.tally.failures += 1
-        self._told(error.told())
+        if told:
+            self._told(error.told())
         if self._claim is not None:
             with contextlib.suppress(EngineError):  # the desk itself may be what fails
                 self._desk.beat(self._claim, ends={}, logged=self._logged, problem=error.message, failed=1)
