@@ -239,3 +239,50 @@ def kafka(tmp_path_factory):
     broker.start()
     yield broker
     broker.kill()
+
+
+@pytest.fixture(scope="session")
+def lending():
+    """Makes a workspace whose model "lending" has a champion: two real numbers in, a probability out."""
+
+    def make(root, *, estimator=None, frame=None, models=("lending",), promoted=True):
+        import numpy as np
+        import pandas as pd
+        from sklearn.linear_model import LogisticRegression
+
+        from workbench.batch.models import MODEL, PROFILE, save_model
+        from workbench.bench import create, open_bench
+        from workbench.data import Profile
+        from workbench.data.digests import digest_folder
+        from workbench.ledger import ModelVersion
+
+        if frame is None:
+            frame = pd.DataFrame(np.random.default_rng(7).normal(size=(200, 2)), columns=["income", "debt"])
+            estimator = LogisticRegression().fit(frame, frame["income"] > frame["debt"])
+        create(root)
+        with open_bench(root) as bench:
+            for model in models:
+                made = root.parent / f"{root.name}-{model}"
+                place = made / "models" / model
+                save_model(estimator, place / MODEL, frame.head())
+                (place / PROFILE).write_text(Profile.scan(frame).as_json())
+                run = bench.store.start("train", parameters={}, tags={})
+                bench.store.log(run, metrics={}, tags={}, folder=made)
+                number = bench.store.register(run, model, f"models/{model}/{MODEL}", tags={})
+                bench.store.finish(run, "FINISHED")
+                version = ModelVersion(
+                    model=model, version=number, run_id=run, source=f"runs:/{run}/models/{model}",
+                    model_digest=digest_folder(place), data_digest="d", feature_set="loan@1", notebook_digest="n",
+                    threshold=0.5, parameters={}, metrics={}, registered_at=bench.now().isoformat(),
+                    registered_by="analyst",
+                )  # fmt: skip
+                told = {"subject": version.subject, "actor": "analyst", "why": "trained", "now": bench.now()}
+                bench.ledger.append("version.registered", body=version.as_body(), **told)
+                if promoted:
+                    with bench.ledger.transaction() as writer:
+                        body = {"slot": "champion", "generation": 1, "decision": {"decision": "allow"}}
+                        entry = writer.append("promotion.granted", body=body, **told)
+                        writer.move_head(model, "champion", number, expected_generation=0, entry=entry)
+        return root
+
+    return make

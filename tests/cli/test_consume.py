@@ -38,7 +38,7 @@ def told(tmp_path, monkeypatch):
     """Runs a command in a workspace whose "lending" 1 is champion."""
     root = tmp_path / "w"
     create(root)
-    monkeypatch.setattr(Engines, "store", Store())
+    monkeypatch.setattr(Engines, "lanes", Store())
     with open_bench(root) as bench:
         version = ModelVersion(
             model="lending", version=1, run_id="r", source="runs:/r/model", model_digest="m", data_digest="d",

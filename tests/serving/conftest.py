@@ -1,11 +1,17 @@
 """A ledger with versions, a loader that keeps them in memory, a log, and a gateway over all three."""
 
 import asyncio
+import http.client
+import json
+import socket
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
+from workbench.engines.uvicorn import configured
 from workbench.errors import EngineError
 from workbench.ledger import Ledger, ModelVersion
 from workbench.serving import PredictionLog, Predictor, Request, create_app
@@ -35,13 +41,14 @@ class MemoryLoader:
         self.estimators = {}
         self.loaded = []
         self.columns = COLUMNS
+        self.more = {}  # of every predictor
 
     def load(self, version):
         self.loaded.append(version.version)
         if version.version in self.broken:
             raise EngineError(f"the files of {version.subject} are not those that were registered")
         estimator = self.estimators.get(version.version, Line(version.version))
-        return Predictor(version=version, estimator=estimator, columns=self.columns)
+        return Predictor(version=version, estimator=estimator, columns=self.columns, **self.more)
 
 
 class Shop:
@@ -116,3 +123,65 @@ def shop(tmp_path, log):
         shop.register(2)
         shop.promote(1)
         yield shop
+
+
+SECONDS = 30.0  # that something may take on a busy machine
+
+
+class Serving:
+    """An app on uvicorn, on a port of this machine, in a thread."""
+
+    def __init__(self, app, **more):
+        import uvicorn
+
+        self.socket = socket.socket()
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.server = uvicorn.Server(configured(app, **more))
+        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]})
+
+    def __enter__(self):
+        self.thread.start()
+        until(lambda: self.server.started)
+        return self
+
+    def __exit__(self, *_):
+        self.server.should_exit = True
+        self.thread.join()
+        self.socket.close()
+
+
+def until(check, seconds=SECONDS):
+    end = time.monotonic() + seconds
+    while not (found := check()):
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+    return found
+
+
+def ask(port, path, body=None, **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
+    try:
+        sent = None if body is None else body if isinstance(body, bytes) else json.dumps(body)
+        more = {"content-type": "application/json", **headers}
+        connection.request("GET" if body is None else "POST", path, sent, more)
+        reply = connection.getresponse()
+        text = reply.read()
+        return reply.status, json.loads(text) if text[:1] in b"{[" else text.decode()
+    finally:
+        connection.close()
+
+
+def income(port, model, value, **headers):
+    return ask(port, f"/v1/models/{model}/predict", {"rows": [{"income": value}]}, **headers)
+
+
+class Network:
+    """What a test needs that asks over the network."""
+
+    Serving, until, ask, income = Serving, staticmethod(until), staticmethod(ask), staticmethod(income)
+
+
+@pytest.fixture
+def network():
+    return Network

@@ -16,30 +16,6 @@ CLIENTS, SWAPS = 8, 20
 ROW = {"income": 4.5, "loans": 2.0}
 
 
-class Live:
-    """An app on uvicorn in a thread of its own."""
-
-    def __init__(self, app):
-        import uvicorn
-
-        self._socket = socket.socket()
-        self._socket.bind(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
-        self._server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, lifespan="on"))
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
-
-    def __enter__(self):
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.01)
-        return self
-
-    def __exit__(self, *_):
-        self._server.should_exit = True
-        self._thread.join()
-        self._socket.close()
-
-
 def fitted(seed):
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -50,7 +26,7 @@ def fitted(seed):
     return make_pipeline(StandardScaler(), LogisticRegression()).fit(frame, frame["income"] + rng.normal(0, 1, 500) > 3)
 
 
-def test_no_request_fails_while_the_champion_changes_twenty_times(shop):
+def test_no_request_fails_while_the_champion_changes_twenty_times(shop, network):
     shop.loader.columns = dict.fromkeys(ROW, "double")
     shop.loader.estimators = {1: fitted(1), 2: fitted(2)}
     answers, stop = [], threading.Event()
@@ -66,7 +42,7 @@ def test_no_request_fails_while_the_champion_changes_twenty_times(shop):
         connection.close()
 
     moved = {}
-    with Live(shop.app()) as live:
+    with network.Serving(shop.app()) as live:
         threads = [threading.Thread(target=client, args=(live.port,)) for _ in range(CLIENTS)]
         for thread in threads:
             thread.start()
@@ -87,8 +63,8 @@ def test_no_request_fails_while_the_champion_changes_twenty_times(shop):
     assert shop.log.counts("lending") == (len(answers), len(answers), 0)
 
 
-def test_a_slow_client_and_one_that_leaves_harm_nobody(shop):
-    with Live(shop.app()) as live:
+def test_a_slow_client_and_one_that_leaves_harm_nobody(shop, network):
+    with network.Serving(shop.app()) as live:
         for sent in (
             b"POST /v1/models/lending/predict HTTP/1.1\r\n",
             b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n",

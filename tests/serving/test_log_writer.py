@@ -11,6 +11,7 @@ from workbench.serving.log_writer import LogWriter
 class Row:
     def __init__(self, id_):
         self.id = id_
+        self.size = 1
 
 
 class Flaky:
@@ -20,10 +21,10 @@ class Flaky:
         self.fails = False
         self.batches = []
 
-    def write(self, predictions):
+    def append(self, blocks):
         if self.fails:
             raise EngineError("the disk is full")
-        self.batches.append([row.id for row in predictions])
+        self.batches.append([row.id for row in blocks])
 
 
 def rows(*ids):

@@ -20,6 +20,10 @@ ROW = {
 SCHEMA = Schema.of("lending 1", COLUMNS)
 
 
+def frame(rows, schema=SCHEMA):
+    return schema.frame([tuple(row.values()) for row in schema.checked(rows)])
+
+
 def refusal(body, *, schema=SCHEMA, most=100):
     with pytest.raises(Refused) as caught:
         schema.checked(decoded(body if isinstance(body, bytes) else json.dumps(body).encode(), most=most))
@@ -27,10 +31,10 @@ def refusal(body, *, schema=SCHEMA, most=100):
 
 
 def test_a_good_row_becomes_a_frame_of_the_signatures_types():
-    frame = SCHEMA.frame(SCHEMA.checked([ROW, ROW]))
-    assert [str(kind) for kind in frame.dtypes[:5]] == ["float64", "float32", "int64", "int32", "bool"]
-    assert frame["at"].iloc[0].isoformat() == "2026-01-01T09:00:00"
-    assert len(frame) == 2
+    made = frame([ROW, ROW])
+    assert [str(kind) for kind in made.dtypes[:5]] == ["float64", "float32", "int64", "int32", "bool"]
+    assert made["at"].iloc[0].isoformat() == "2026-01-01T09:00:00"
+    assert len(made) == 2
 
 
 def test_fields_come_in_the_signatures_order_whatever_the_clients_is():
@@ -118,6 +122,6 @@ def test_a_type_that_does_not_travel_in_json_is_the_versions_fault():
 
 def test_scores_of_a_checked_row_do_not_depend_on_its_neighbours():
     rows = [{**ROW, "income": float(n)} for n in range(50)]
-    together = SCHEMA.frame(SCHEMA.checked(rows))["income"].to_numpy()
-    alone = [SCHEMA.frame(SCHEMA.checked([row]))["income"].iloc[0] for row in rows]
+    together = frame(rows)["income"].to_numpy()
+    alone = [frame([row])["income"].iloc[0] for row in rows]
     np.testing.assert_array_equal(together, alone)

@@ -7,6 +7,8 @@ bench.promote("lending", 3, why="fairer, and hardly less accurate")
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from workbench.experiments.opened import Opened
     from workbench.monitoring import AuditedVersion, DriftedModel, ServedModel
     from workbench.promotion import Candidate, Move
+
+
+REPLAYED = 5000  # served rows that a compiled form is tried on, at most
 
 
 class Bench(Notebooks):
@@ -45,6 +50,25 @@ class Bench(Notebooks):
     def profile(self, model: str, version: int) -> Profile | None:
         """The profile of a version's training data, or None where it has none."""
         return self._profile_of(self.version(model, version))
+
+    def compile(self, model: str, version: int) -> Entry:
+        """Make a version's compiled form and prove it; the entry with the certificate, or with why there is none."""
+
+        def replay(name: str) -> list[tuple[Any, ...]]:
+            served = self._log.served_features(name, limit=REPLAYED)
+            columns = list(self._store.load(known).columns)
+            usable = served.columns.size and set(columns) <= set(served.columns)
+            return list(served[columns].itertuples(index=False, name=None)) if usable else []
+
+        known = self.version(model, version)
+        return self.lanes.certify(known, replay=replay, actor=self.actor, now=self.now())
+
+    def rotate_aside(self) -> None:
+        """Rotate the prediction log where it is due, in a process of its own: answers go on meanwhile."""
+        due = self._log.rotate(now=self.now(), most=self.settings.log_rows, days=self.settings.log_days, dry_run=True)
+        if due.moved or due.deleted:
+            program = [sys.executable, "-m", "workbench", "log", "rotate", "--workspace", str(self.root)]
+            subprocess.run(program, stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
     # moves: each is decided by the gate
 

@@ -7,6 +7,9 @@ run is not used again as if nothing had changed.
 from __future__ import annotations
 
 import getpass
+import os
+import secrets
+import sys
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -19,9 +22,10 @@ from workbench.bench.settings import read_settings
 from workbench.ledger import Ledger
 
 if TYPE_CHECKING:
+    from workbench.engines.lanes import Lanes
     from workbench.engines.mlflow import MlflowStore
     from workbench.promotion import Gate
-    from workbench.serving import PredictionLog
+    from workbench.serving import Keys, LogPolicy, PredictionLog
     from workbench.serving.events import Database, Stream, TableDesk
 
 
@@ -81,6 +85,30 @@ class Engines:
 
         engine = RegoEngine(seconds=self.settings.policy_seconds)
         return Gate(self.ledger, engine, self.root / self.settings.policies, lambda: self.store)
+
+    @cached_property
+    def lanes(self) -> Lanes:
+        """Loads versions for answering, compiled where that was certified; opens MLflow only where it must."""
+        from workbench.engines.lanes import Lanes
+
+        program = [sys.executable, "-m", "workbench", "compile", "--workspace", str(self.root), "--"]
+        return Lanes(self._ledger, lambda: self._store, self.tracking[1], program)
+
+    @cached_property
+    def keys(self) -> Keys:
+        """Who may ask the gateway."""
+        from workbench.serving import Keys
+
+        return Keys(self.ledger, now=self.now)
+
+    @cached_property
+    def log_policy(self) -> LogPolicy:
+        """What is logged of which model; hashes are keyed by a file that only this user reads."""
+        from workbench.serving import LogPolicy, per_model
+
+        features = per_model(self.settings.log_features)
+        key = b"" if set(features.values()) == {"kept"} else _secret(self.root / "predictions.key")
+        return LogPolicy(features, per_model(self.settings.log_share), key)
 
     @property
     def log(self) -> PredictionLog:
@@ -142,7 +170,7 @@ class Engines:
     def _log(self) -> PredictionLog:
         from workbench.serving import PredictionLog
 
-        return PredictionLog.open(self._url(self.settings.predictions))
+        return PredictionLog.open(self._url(self.settings.predictions), self.log_policy)
 
     @cached_property
     def _desk(self) -> TableDesk:
@@ -172,3 +200,14 @@ class Engines:
         if scheme == "sqlite" and path and not path.startswith("/"):
             return f"sqlite:///{self.root / path}"
         return url
+
+
+def _secret(path: Path) -> bytes:
+    """A key in a file, made at its first use; of those who make it at once, one does."""
+    try:
+        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return bytes.fromhex(path.read_text("ascii").strip())
+    with os.fdopen(made, "w") as file:
+        file.write(secrets.token_hex(32))
+    return _secret(path)

@@ -30,6 +30,11 @@ class Settings:
     artifacts: str = "mlartifacts"  # folder of MLflow's artifacts
     predictions: str = "sqlite:///predictions.db"  # what was answered to whom
     events: str = "sqlite:///events.db"  # topics, outputs, subscriptions and dead letters; or postgresql://…
+    serving: str = "one"  # "one": all models in one process; "processes": a process each, behind one address
+    log_features: str = "kept"  # features in the prediction log: kept, hashed or dropped; "kept, MODEL=dropped"
+    log_share: str = "1"  # share of the answered requests that is logged, in [0, 1]; "1, MODEL=0.1"
+    log_rows: int = 500_000  # rows the log's database may hold; older ones move to Parquet files
+    log_days: float = 90.0  # days that a prediction is kept
     policies: str = "policies"  # folder of the policies in force
     policy_seconds: float = 5.0  # seconds a policy may take; more is a denial
     monitoring_hours: float = 24.0  # hours of traffic the monitoring page looks back on

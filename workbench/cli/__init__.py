@@ -14,16 +14,19 @@ from workbench.cli.ab import ab
 from workbench.cli.archive import archive
 from workbench.cli.audit import audit
 from workbench.cli.bandit import bandit, off_policy
+from workbench.cli.compile import compile_version
 from workbench.cli.consume import consume
 from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
 from workbench.cli.kernel import kernel
+from workbench.cli.key import key
 from workbench.cli.ledger import ledger
 from workbench.cli.models import models, promote, reconcile, reject, rollback
 from workbench.cli.new import new
 from workbench.cli.options import Commands
 from workbench.cli.policy import policy
 from workbench.cli.power import power
+from workbench.cli.predictions import labels, log
 from workbench.cli.price import price
 from workbench.cli.publish import publish
 from workbench.cli.run import params, run
@@ -77,6 +80,10 @@ for command in (
     serve,
     consume,
     publish,
+    key,
+    compile_version,
+    labels,
+    log,
     up,
     kernel,
     doctor,

@@ -118,7 +118,7 @@ def _consume(
 ) -> None:
     from workbench.serving.events import Champion, Consumer
 
-    champion = Champion(bench.ledger, bench.store, wanted.model)
+    champion = Champion(bench.ledger, bench.lanes, wanted.model)
     version = champion.now().head.version  # a model that does not answer is told before anything is read
     gc.freeze()  # what is loaded stays: the collector need not look through it at every batch
     with closing(bench.stream(source)) as stream, _stopping() as stop:
@@ -129,6 +129,7 @@ def _consume(
             wanted,
             now=bench.now,
             log=bench.log if log else None,
+            sample=bench.log_policy.takes,
             batch=batch,
             told=_told,
         )
@@ -150,7 +151,7 @@ def _try(bench: Bench, wanted: Subscription, source: str | None, batch: int, *, 
     from workbench.serving.events import Champion, Claim
     from workbench.serving.events.batches import judge
 
-    scorer = Champion(bench.ledger, bench.store, wanted.model).now()
+    scorer = Champion(bench.ledger, bench.lanes, wanted.model).now()
     standing = bench.desk.standing(wanted.name)
     with closing(bench.stream(source)) as stream:
         position = {part: offset for part, offset in standing.position.items() if offset} if standing else {}
@@ -229,8 +230,10 @@ def _redrive(bench: Bench, wanted: Subscription, which: str, *, log: bool, dry: 
             f"{wanted.name} has no such dead letter",
             hint=f"workbench consume {wanted.topic} --model {wanted.model} --dead-letters",
         )
-    scorer = Champion(bench.ledger, bench.store, wanted.model).now()
-    done = redrive(bench.desk, scorer, standing, letters, now=bench.now(), log=bench.log if log else None, dry=dry)
+    scorer = Champion(bench.ledger, bench.lanes, wanted.model).now()
+    kept, now = (bench.log if log else None), bench.now()
+    sample = bench.log_policy.takes
+    done = redrive(bench.desk, scorer, standing, letters, now=now, log=kept, sample=sample, dry=dry)
     if as_json:
         return print_json(
             {

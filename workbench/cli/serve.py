@@ -2,70 +2,162 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import ExitStack
 from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 import click
 
 from workbench.cli.options import workspace_option
 from workbench.errors import EngineError, Misuse
 
+if TYPE_CHECKING:
+    from workbench.bench import Bench
+    from workbench.serving.http import App
+
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
-@click.option(
-    "--token-file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File with the token that clients must send; needed on any address but this machine's own.",
-)
+@click.option("--token-file", type=FILE, help="File with a token that opens everything.")
+@click.option("--keys", is_flag=True, help="Clients must send a key of their own (workbench key create).")
+@click.option("--tls-cert", type=FILE, help="Certificate with its chain, PEM: speak TLS.")
+@click.option("--tls-key", type=FILE, help="The certificate's key, PEM, if it is in another file.")
+@click.option("--access-log", type=FILE, help="File for one JSON line a request, without personal data; -: stderr.")
 @click.option("--durable", is_flag=True, help="Answer only once the prediction is in the log.")
+@click.option("--processes", is_flag=True, help="A process for each model behind this address (setting: serving).")
+@click.option("--only", metavar="MODEL", hidden=True, help="Answer for one model.")
+@click.option("--socket", type=FILE, hidden=True, help="Listen on a Unix socket, for a gateway in front.")
 @workspace_option
-def serve(host: str, port: int, token_file: Path | None, durable: bool, workspace: Path | None) -> None:
+def serve(
+    host: str,
+    port: int,
+    token_file: Path | None,
+    keys: bool,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    access_log: Path | None,
+    durable: bool,
+    processes: bool,
+    only: str | None,
+    socket: Path | None,
+    workspace: Path | None,
+) -> None:
     """Answer requests for predictions with the champions of a workspace, until Ctrl-C.
+
+    On any address but this machine's own, clients need a key or the token. A model whose compiled form is
+    certified is served by it; one that was never tried is compiled behind the answers (extra `[fast]`).
 
     \b
     Examples:
       workbench serve --workspace workbench-demo
+      workbench serve --keys --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem --access-log access.jsonl
       curl -s localhost:8000/v1/models
       curl -s localhost:8000/v1/models/lending/predict -H 'Content-Type: application/json' -d '{"rows": […]}'
     """
     from workbench import open_bench
     from workbench.engines.ports import Wanted, check_ports
     from workbench.engines.uvicorn import serve as answer
-    from workbench.monitoring import exposition
-    from workbench.serving import create_app, only_hosts
-    from workbench.serving.events import events_exposition
+    from workbench.serving import only_hosts
 
-    token = _token(token_file, host)
-    check_ports([Wanted(port, "the gateway", "workbench serve --port")], host=host)
-    with open_bench(workspace) as bench:
-        for mended in bench.reconcile():
-            click.echo(f"mended: {mended}", err=True)
-        app = create_app(
-            bench.ledger,
-            bench.store,
-            bench.log,
-            now=bench.now,
-            token=token,
-            durable=durable,
-            more_metrics=lambda: exposition(bench.served()) + events_exposition(bench.desk.standings()),
-        )
-        click.echo(f"the gateway answers at http://{host}:{port}/v1/models", err=True)
+    token = _token(token_file)
+    if socket is None:
+        if host not in LOOPBACK and token is None and not keys:
+            raise Misuse(
+                f"{host} can be reached from other machines; the gateway needs a token there, or keys",
+                hint="give --keys or --token-file, or leave --host at 127.0.0.1",
+            )
+        check_ports([Wanted(port, "the gateway", "workbench serve --port")], host=host)
+    with open_bench(workspace) as bench, ExitStack() as stack:
+        split = processes or bench.settings.serving == "processes"
+        if bench.settings.serving not in {"one", "processes"}:
+            raise Misuse(f"serving is {bench.settings.serving!r}; it must be one or processes", hint="workbench.toml")
+        if only is None:
+            for mended in bench.reconcile() if bench.ledger.owed() else []:
+                click.echo(f"mended: {mended}", err=True)
+        file = stack.enter_context(_opened(access_log)) if access_log else None
+        app = _app(bench, token, keys=keys, durable=durable, only=only, split=split and only is None, access=file)
+        if socket is None:
+            scheme = "https" if tls_cert else "http"
+            click.echo(f"the gateway answers at {scheme}://{host}:{port}/v1/models", err=True)
+            app = app if token or keys else only_hosts(app)
         try:
-            answer(app if token else only_hosts(app), host=host, port=port)
+            answer(app, host=host, port=port, socket=socket, certificate=tls_cert, key=tls_key)
         except KeyboardInterrupt:  # raised again once all requests are answered
             click.echo("stopped", err=True)
 
 
-def _token(file: Path | None, host: str) -> str | None:
+def _app(
+    bench: Bench,
+    token: str | None,
+    *,
+    keys: bool,
+    durable: bool,
+    only: str | None,
+    split: bool,
+    access: IO[bytes] | None,
+) -> App:
+    """The gateway, with all models in this process or with a process each."""
+    from workbench.serving import create_app
+    from workbench.serving.access_log import AccessLog
+    from workbench.serving.processes import behind, create_front
+
+    lines = None if access is None else AccessLog(access, now=bench.now)
+    if split:
+        from workbench.engines.servers import dies_with_its_parent
+
+        program = [sys.executable, "-m", "workbench", "serve", "--workspace", str(bench.root)]
+        return create_front(
+            bench.ledger,
+            [*program, *(["--durable"] if durable else [])],
+            bench.log,
+            now=bench.now,
+            token=token,
+            keys=bench.keys if keys else None,
+            access=lines,
+            environ=bench.environ,
+            first=dies_with_its_parent(),
+        )
+    app = create_app(
+        bench.ledger,
+        bench.lanes,
+        bench.log,
+        now=bench.now,
+        token=token,
+        keys=bench.keys if keys else None,
+        durable=durable,
+        policy=bench.log_policy,
+        access=lines,
+        compiler=bench.lanes,
+        only=only,
+        rotate=None if only else bench.rotate_aside,
+        more_metrics=None if only else lambda: _monitored(bench),
+    )
+    return app if only is None else behind(app)
+
+
+def _monitored(bench: Bench) -> str:
+    from workbench.monitoring import exposition
+    from workbench.serving.events import events_exposition
+
+    return exposition(bench.served()) + events_exposition(bench.desk.standings())
+
+
+def _opened(path: Path) -> IO[bytes]:
+    if str(path) == "-":
+        return open(sys.stderr.fileno(), "ab", closefd=False)
+    try:
+        return path.open("ab")
+    except OSError as error:
+        raise EngineError(f"the access log {path} cannot be written: {error}", hint="mend its folder") from error
+
+
+def _token(file: Path | None) -> str | None:
     if file is None:
-        if host not in LOOPBACK:
-            raise Misuse(
-                f"{host} can be reached from other machines; the gateway needs a token there",
-                hint="give one with --token-file, or leave --host at 127.0.0.1",
-            )
         return None
     try:
         token = file.read_text("utf-8").strip()

@@ -23,9 +23,10 @@ from typing import Any
 
 from filelock import FileLock
 
-from workbench.batch.models import MODEL, PROFILE, TRUSTED
+from workbench.batch.models import PROFILE
 from workbench.batch.tracking import KEY, Registered, Status
 from workbench.data.digests import digest_folder
+from workbench.engines.model_files import load_predictor
 from workbench.errors import EngineError, Misuse
 from workbench.ledger import ModelVersion
 from workbench.serving import Predictor
@@ -189,31 +190,12 @@ class MlflowStore:
         return path.read_text("utf-8") if path.is_file() else None
 
     def load(self, version: ModelVersion) -> Predictor:
-        """A version ready to answer, loaded by skops from files whose digest was checked.
+        """A version ready to answer, loaded from files whose digest was checked.
 
         Raises:
             EngineError: The files are not right, are stored as a pickle, or hold types we do not trust.
         """
-        import skops.io
-        from mlflow.models import Model
-        from skops.io.exceptions import UntrustedTypesFoundException
-
-        folder = self.folder(version) / MODEL
-        described = Model.load(str(folder))
-        flavor = described.flavors.get("sklearn", {})
-        hint = "register it again through record.model"
-        if flavor.get("serialization_format") != "skops":
-            stored = flavor.get("serialization_format", "another flavor")
-            raise EngineError(
-                f"{version.subject} is stored as {stored}; only skops is loaded, since a pickle can run anything",
-                hint=hint,
-            )
-        try:
-            estimator = skops.io.load(folder / flavor["pickled_model"], trusted=list(TRUSTED))
-        except UntrustedTypesFoundException as error:
-            raise EngineError(f"{version.subject} is not loaded: {error}", hint=hint) from error
-        columns = {column.name: column.type.name for column in described.signature.inputs.inputs}
-        return Predictor(version=version, estimator=estimator, columns=columns)
+        return load_predictor(version, self.folder(version))
 
     # inside
 

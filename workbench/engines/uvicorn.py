@@ -1,35 +1,134 @@
-"""Uvicorn: runs an ASGI app on a port of this machine, with uvloop and httptools where they are."""
+"""Uvicorn: runs an ASGI app on a port or a socket of this machine, with uvloop and httptools where they are.
+
+A connection that sends no whole head of a request in time is closed, whether it is slow, half open or
+silent; bodies have a time of their own in the gateway.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import EngineError
 from workbench.serving.http import App
 
+if TYPE_CHECKING:
+    import uvicorn
+
 GRACE = 5  # seconds that open requests may take when the server stops
+IDLE = 30  # seconds that a connection is kept after an answer
+HEAD = 10.0  # seconds in which the head of a request must come, from connecting or from its first byte
+CONNECTIONS = 4096  # at once; more are answered with 503
 
 
-def serve(app: App, *, host: str, port: int) -> None:
+def serve(
+    app: App,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    socket: Path | None = None,
+    certificate: Path | None = None,
+    key: Path | None = None,
+) -> None:
     """Answer until SIGINT or SIGTERM comes; open requests are answered first.
 
     Args:
         app: What answers.
         host: The address to listen on.
         port: The port; it should have been checked.
+        socket: A Unix socket in place of a port.
+        certificate: PEM file with the certificate and its chain: TLS is spoken.
+        key: PEM file with the certificate's key, if it is in another file.
+
+    Raises:
+        EngineError: Certificate or key cannot be read.
+    """
+    import ssl
+
+    import uvicorn
+
+    config = configured(app, host=host, port=port, uds=None if socket is None else str(socket))
+    if certificate is not None:
+        config.ssl_certfile, config.ssl_keyfile = str(certificate), None if key is None else str(key)
+        try:
+            config.load()
+        except (OSError, ssl.SSLError) as error:
+            raise EngineError(
+                f"TLS cannot be spoken with {certificate}: {error}", hint="give PEM files that belong together"
+            ) from error
+    uvicorn.Server(config).run()
+
+
+def configured(app: App, *, head: float = HEAD, **more: Any) -> uvicorn.Config:
+    """Uvicorn's settings for an app of ours.
+
+    Args:
+        app: What answers.
+        head: Seconds in which the head of a request must come.
+        more: More settings, as Uvicorn names them.
     """
     import uvicorn
 
-    config = uvicorn.Config(
+    return uvicorn.Config(
         app,
-        host=host,
-        port=port,
         loop="auto",
-        http="auto",
+        http=_patient(head),
         ws="none",
         lifespan="on",
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         backlog=2048,
-        timeout_keep_alive=30,
+        limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=IDLE,
         timeout_graceful_shutdown=GRACE,
+        **more,
     )
-    uvicorn.Server(config).run()
+
+
+def _patient(seconds: float) -> type[asyncio.Protocol]:
+    """Uvicorn's protocol that does not wait for ever for the head of a request."""
+    from uvicorn.protocols.http.auto import AutoHTTPProtocol
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+    if AutoHTTPProtocol is not HttpToolsProtocol:
+        return AutoHTTPProtocol
+
+    class Patient(HttpToolsProtocol):
+        """Closes a connection whose head does not come."""
+
+        late: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._expect()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._came()
+            super().connection_lost(exc)
+
+        def on_message_begin(self) -> None:
+            if self.late is None:
+                self._expect()
+            super().on_message_begin()
+
+        def on_headers_complete(self) -> None:
+            self._came()
+            super().on_headers_complete()
+
+        def _expect(self) -> None:
+            self.late = self.loop.call_later(seconds, self._give_up)
+
+        def _came(self) -> None:
+            if self.late is not None:
+                self.late.cancel()
+                self.late = None
+
+        def _give_up(self) -> None:
+            self.late = None
+            if not self.transport.is_closing():
+                self.transport.close()
+
+    return Patient

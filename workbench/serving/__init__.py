@@ -10,15 +10,22 @@ from workbench.serving.answering import Limits
 from workbench.serving.client import Request, ask_in_process
 from workbench.serving.gateway import create_app
 from workbench.serving.guard import guard, only_hosts
-from workbench.serving.prediction import Counts, Outcome, Prediction
+from workbench.serving.keys import Key, Keys
+from workbench.serving.log_rows import LogPolicy, per_model
+from workbench.serving.prediction import Counts, Label, Labelled, Outcome, Prediction
 from workbench.serving.prediction_log import PredictionLog
 from workbench.serving.predictor import Predictor
 from workbench.serving.routes import Loader
 
 __all__ = [
     "Counts",
+    "Key",
+    "Keys",
+    "Label",
+    "Labelled",
     "Limits",
     "Loader",
+    "LogPolicy",
     "Outcome",
     "Prediction",
     "PredictionLog",
@@ -28,4 +35,5 @@ __all__ = [
     "create_app",
     "guard",
     "only_hosts",
+    "per_model",
 ]

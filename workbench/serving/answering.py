@@ -1,10 +1,9 @@
-"""One request for predictions: its rows read, checked, scored, logged, answered, or refused in words."""
+"""One request for predictions: let in, read, checked, scored, logged, answered, or refused in words."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import math
 import re
 import secrets
 import time
@@ -13,27 +12,46 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from workbench.errors import EngineError, WorkbenchError
-from workbench.ledger import digest
-from workbench.serving.http import GoneError, Receive, Reply, Scope, TooLargeError, header, read_body
+from workbench.errors import EngineError
+from workbench.serving.access_log import AccessLog
+from workbench.serving.admission import Admission
+from workbench.serving.batching import RowError
+from workbench.serving.http import GoneError, Headers, Receive, Reply, Scope, TooLargeError, header, read_body
 from workbench.serving.inputs import decoded
+from workbench.serving.keys import Key
+from workbench.serving.log_rows import LogPolicy
 from workbench.serving.log_writer import LogWriter
 from workbench.serving.meter import UNKNOWN, Meter
-from workbench.serving.prediction import Prediction
-from workbench.serving.routes import Route, Routes
-from workbench.serving.schema import Refused, Row
+from workbench.serving.prediction import Block
+from workbench.serving.routes import Choice, Route, Routes
+from workbench.serving.schema import SHOWN, Refused
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
-INLINE = 64  # rows that are scored on the event loop; more go to a thread
+UNIT = b"x-workbench-unit"  # header: what a share of a slot is given by
+ROWS = b"x-workbench-rows"  # header: rows that were answered
+CLIENT = "workbench.key"  # where the door leaves the client's key in the scope
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one request may ask."""
+    """What one request may ask, and how many may ask at once."""
 
     body: int = 8 << 20  # bytes
     rows: int = 10_000
     upload: float = 30.0  # seconds a client may take to send its body
+    answer: float = 60.0  # seconds that scoring may take
+    open: int = 1024  # requests that are answered at once; more are sent away
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is known of a request before it is read."""
+
+    model: str
+    request: str  # its id
+    began: float
+    key: Key | None
+    plain: bool  # answered in MLflow's form
 
 
 class Answering:
@@ -44,52 +62,98 @@ class Answering:
         routes: Routes,
         writer: LogWriter,
         meter: Meter,
+        admission: Admission,
         *,
         now: Callable[[], datetime],
         durable: bool,
         limits: Limits,
+        policy: LogPolicy,
+        access: AccessLog | None = None,
     ) -> None:
         self._routes = routes
         self._writer = writer
         self._meter = meter
+        self._admission = admission
         self._now = now
         self._durable = durable
         self._limits = limits
+        self._policy = policy
+        self._access = access
         self._name = secrets.token_hex(6)  # of this process, in the ids it gives
         self._numbers = itertools.count(1)
 
-    async def answer(self, model: str, scope: Scope, receive: Receive) -> Reply | None:
-        """The answer to a request for predictions; None where the client left."""
-        began = time.perf_counter()
+    async def answer(self, model: str, scope: Scope, receive: Receive, *, plain: bool = False) -> Reply | None:
+        """The answer to a request for predictions; None where the client left.
+
+        Args:
+            model: The model that is asked.
+            scope: The request's.
+            receive: The request's.
+            plain: Answer as MLflow's scoring server does: a list of scores, or of answers where there is a threshold.
+        """
         given = header(scope, b"x-request-id")
         request = given.decode() if REQUEST_ID.fullmatch(given) else f"r{self._name}{next(self._numbers):08x}"
-        route: Route | None = None
+        asked = Asked(model, request, time.perf_counter(), scope.get(CLIENT), plain)
+        choice: Choice | None = None
+        rows = 0
         try:
-            route = await self._route(model)
-            rows = route.schema.checked(await self._rows(scope, receive))
-            scores = await self._scores(route, rows)
-            kept = self._kept(route, request, rows, scores, _microseconds(began))
-            await self._log(kept)
+            self._admission.enter(asked.key, model)
+        except Refused as error:  # at the door: counted, and not logged, or a flood would fill the log
+            return self._refusal(asked, error, known=model in self._routes.all)
+        try:
+            choice = await self._choose(model, scope)
+            records = choice.route.schema.read(await self._body(scope, receive), self._decoded)
+            rows = len(records)
+            return await self._scored(asked, choice, records)
         except Refused as error:
-            return await self._refuse(model, route, request, began, error)
+            return self._refuse(asked, choice.route if choice else None, error)
         except GoneError:
             return None
-        self._meter.answered(route.head, len(kept), time.perf_counter() - began)
-        return Reply.json(
-            200,
-            {
-                "model": model,
-                "version": route.head.version,
-                "generation": route.head.generation,
-                "request": request,
-                "predictions": [{"id": p.id, "score": p.score, "answer": p.answer} for p in kept],
-            },
-        )
+        finally:
+            self._admission.leave(asked.key, rows)
 
-    async def _route(self, model: str) -> Route:
-        route = self._routes.find(model) or await self._routes.settled(model)
-        if route is not None:
-            return route
+    async def _scored(self, asked: Asked, choice: Choice, records: Sequence[Any]) -> Reply:
+        route = choice.route
+        if len(records) > self._limits.rows:
+            raise Refused(
+                f"there are {len(records)} rows; at most {self._limits.rows} are taken",
+                hint="send several requests",
+                status=413,
+            )
+        rows = list(map(route.schema.records.values, records))
+        scores = await self._wait(route, rows)
+        failed = [score for score in scores if type(score) is RowError]
+        if failed and (asked.plain or len(failed) == len(scores)):
+            subject = f"{route.head.model} {route.head.version}"
+            told = str(failed[0]) if failed[0].known else f"{subject} failed on this input: {failed[0]}"
+            raise Refused(told, hint="the version is at fault; roll it back", status=500)
+        block = self._block(asked, choice, records, scores)
+        if self._policy.takes(asked.model, asked.request):
+            await self._log(block)
+        seconds = time.perf_counter() - asked.began
+        self._meter.answered(route.head, len(scores) - len(failed), seconds)
+        self._note(asked, 200, seconds, len(scores))
+        return _plain(block) if asked.plain else _told(block, route.schema.unusual(rows))
+
+    async def _wait(self, route: Route, rows: Sequence[tuple[Any, ...]]) -> Sequence[float | RowError]:
+        if route.batches.quick(len(rows)):
+            return await route.batches.scores(rows)
+        try:
+            async with asyncio.timeout(self._limits.answer):
+                return await route.batches.scores(rows)
+        except TimeoutError:
+            most = self._limits.answer
+            raise Refused(
+                f"the model did not answer within {most:g} s", hint="send fewer rows", status=503, retry_after=1
+            ) from None
+
+    async def _choose(self, model: str, scope: Scope) -> Choice:
+        unit = header(scope, UNIT).decode("latin-1") or None
+        choice = self._routes.choose(model, unit)
+        if choice is None and await self._routes.settled(model) is not None:
+            choice = self._routes.choose(model, unit)
+        if choice is not None:
+            return choice
         try:
             standing = self._routes.standing(model)
         except EngineError as error:
@@ -101,113 +165,139 @@ class Answering:
             raise Refused(f"{model} has no champion", hint=f"workbench promote {model} VERSION --why …", status=409)
         raise Refused(f"the champion of {model} does not load", hint="GET /v1/models says why", status=503)
 
-    async def _rows(self, scope: Scope, receive: Receive) -> list[Any]:
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
         kind = header(scope, b"content-type").partition(b";")[0].strip().lower()
         if kind != b"application/json" and not kind.endswith(b"+json"):
             got = kind.decode("latin-1")[:80] or "nothing"
             raise Refused(f"the content type is {got!r}", hint="send Content-Type: application/json", status=415)
         try:
             async with asyncio.timeout(self._limits.upload):
-                body = await read_body(scope, receive, most=self._limits.body)
+                return await read_body(scope, receive, most=self._limits.body)
         except TooLargeError:
             most = f"{self._limits.body:,} bytes"
             raise Refused(f"the body has more than {most}", hint="send several requests", status=413) from None
         except TimeoutError:
             raise Refused("the body did not arrive in time", hint="send it faster, or in parts", status=408) from None
+
+    def _decoded(self, body: bytes) -> list[Any]:
         return decoded(body, most=self._limits.rows)
 
-    async def _scores(self, route: Route, rows: Sequence[Row]) -> list[float]:
-        try:
-            if len(rows) <= INLINE:
-                scores = _scored(route, rows)
-            else:
-                scores = await asyncio.to_thread(_scored, route, rows)
-        except WorkbenchError as error:
-            raise Refused(error.message, hint="the version is at fault; roll it back", status=500) from error
-        return scores
+    def _block(self, asked: Asked, choice: Choice, records: Sequence[Any], scores: Sequence[float | RowError]) -> Block:
+        head = choice.route.head
+        failed = any(type(score) is RowError for score in scores)
+        return Block(
+            ids=[f"p{self._name}{next(self._numbers):08x}" for _ in records],
+            at=self._now(),
+            model=head.model,
+            version=head.version,
+            generation=head.generation,
+            request=asked.request,
+            records=records,
+            scores=[None if type(score) is RowError else score for score in scores] if failed else scores,  # type: ignore[misc, arg-type]
+            threshold=choice.route.predictor.version.threshold,
+            latency_us=int((time.perf_counter() - asked.began) * 1e6),
+            errors=[str(score) if type(score) is RowError else None for score in scores] if failed else (),
+            variant=choice.variant,
+            propensity=choice.propensity,
+            client=None if asked.key is None else asked.key.id,
+        )
 
-    def _kept(
-        self, route: Route, request: str, rows: Sequence[Row], scores: Sequence[float], latency_us: int
-    ) -> list[Prediction]:
-        at = self._now()
-        head, threshold = route.head, route.predictor.version.threshold
-        return [
-            Prediction(
-                id=f"p{self._name}{next(self._numbers):08x}",
-                at=at,
-                model=head.model,
-                version=head.version,
-                generation=head.generation,
-                request=request,
-                input_digest=digest(row),
-                features=row,
-                score=score,
-                answer=None if threshold is None else score >= threshold,
-                latency_us=latency_us,
-                status=200,
-            )
-            for row, score in zip(rows, scores, strict=True)
-        ]
-
-    async def _log(self, kept: Sequence[Prediction]) -> None:
+    async def _log(self, block: Block) -> None:
         if not self._durable:
-            self._writer.add(kept)
+            self._writer.add([block])
             return
         try:
-            await self._writer.keep(kept)
+            await self._writer.keep([block])
         except EngineError as error:
             raise Refused("the prediction could not be logged", hint=error.hint, status=503) from error
 
-    async def _refuse(self, model: str, route: Route | None, request: str, began: float, error: Refused) -> Reply:
-        """Log and count a request that is not answered; a model that nobody knows is counted only."""
+    def _refuse(self, asked: Asked, route: Route | None, error: Refused) -> Reply:
+        """Log a request that is not answered; one for a model that nobody knows is counted only."""
         known = route is not None or error.status in {409, 503}
         if known:
             head = route.head if route is not None else None
-            row = Prediction(
-                id=f"p{self._name}{next(self._numbers):08x}",
-                at=self._now(),
-                model=model,
-                version=head.version if head else None,
-                generation=head.generation if head else None,
-                request=request,
-                input_digest=None,
-                features=None,
-                score=None,
-                answer=None,
-                latency_us=_microseconds(began),
-                status=error.status,
-                error=error.message[:500],
+            self._writer.add(
+                [
+                    Block(
+                        ids=[f"p{self._name}{next(self._numbers):08x}"],
+                        at=self._now(),
+                        model=asked.model,
+                        version=head.version if head else None,
+                        generation=head.generation if head else None,
+                        request=asked.request,
+                        records=(),
+                        scores=(),
+                        threshold=None,
+                        latency_us=int((time.perf_counter() - asked.began) * 1e6),
+                        status=error.status,
+                        errors=(error.message,),
+                        client=None if asked.key is None else asked.key.id,
+                    )
+                ]
             )
-            self._writer.add([row])
-        self._meter.refused(model if known else UNKNOWN, error.status, time.perf_counter() - began)
+        return self._refusal(asked, error, known=known)
+
+    def _refusal(self, asked: Asked, error: Refused, *, known: bool) -> Reply:
+        """Count a request that is not answered, and say why."""
+        seconds = time.perf_counter() - asked.began
+        self._meter.refused(asked.model if known else UNKNOWN, error.status, seconds)
+        self._note(asked, error.status, seconds, 0, known=known)
+        headers: Headers = ((b"connection", b"close"),) if error.status in {408, 413} else ()
+        if error.retry_after is not None:
+            headers += ((b"retry-after", str(error.retry_after).encode()),)
         return Reply.problem(
             error.status,
             error.message,
             hint=error.hint,
-            headers=((b"connection", b"close"),) if error.status in {408, 413} else (),
-            request=request,
+            headers=headers,
+            request=asked.request,
             problems=[vars(problem) for problem in error.problems],
         )
 
-
-def _scored(route: Route, rows: Sequence[Row]) -> list[float]:
-    """One finite score a row.
-
-    Raises:
-        EngineError: The model failed, or gave something else.
-        WorkbenchError: What the predictor itself says.
-    """
-    subject = f"{route.head.model} {route.head.version}"
-    try:
-        scores = [float(score) for score in route.predictor.score(route.schema.frame(rows))]
-    except WorkbenchError:
-        raise
-    except Exception as error:
-        raise EngineError(f"{subject} failed on this input: {type(error).__name__}: {error}") from error
-    if len(scores) != len(rows) or not all(map(math.isfinite, scores)):
-        raise EngineError(f"{subject} did not give one finite score a row")
-    return scores
+    def _note(self, asked: Asked, status: int, seconds: float, rows: int, *, known: bool = True) -> None:
+        if self._access is not None:
+            client = "" if asked.key is None else asked.key.id
+            model = asked.model if known else UNKNOWN
+            self._access.add(
+                "predict", "POST", status, seconds, model=model, request=asked.request, client=client, rows=rows
+            )
 
 
-def _microseconds(began: float) -> int:
-    return int((time.perf_counter() - began) * 1e6)
+def _told(block: Block, unusual: Sequence[Any]) -> Reply:
+    """Our answer: an id, a score and an answer a row, in the order of the rows."""
+    limit = block.threshold
+    predictions: list[dict[str, Any]] = [
+        {"id": id_, "score": score, "answer": None if score is None or limit is None else score >= limit}
+        for id_, score in zip(block.ids, block.scores, strict=True)
+    ]
+    for prediction, error in zip(predictions, block.errors, strict=False):
+        if error is not None:
+            prediction["error"] = error
+    told = {
+        "model": block.model,
+        "version": block.version,
+        "generation": block.generation,
+        "variant": block.variant,
+        "request": block.request,
+        "predictions": predictions,
+    }
+    if unusual:
+        told["warnings"] = [vars(problem) for problem in unusual[:SHOWN]]
+    return Reply.json(200, told, _counted(block))
+
+
+def _counted(block: Block) -> Headers:
+    """How many rows a client was given, for whoever keeps its quota."""
+    return () if block.client is None else ((ROWS, str(block.size).encode()),)
+
+
+def _plain(block: Block) -> Reply:
+    """MLflow's answer: a value a row; the ids are in a header."""
+    limit = block.threshold
+    values = [score if limit is None or score is None else int(score >= limit) for score in block.scores]
+    headers = (
+        *_counted(block),
+        (b"x-workbench-version", f"{block.version}".encode()),
+        (b"x-request-id", block.request.encode()),
+    )
+    return Reply.json(200, {"predictions": values}, headers)

@@ -1,7 +1,10 @@
 """The gateway: one ASGI app that answers with the champions of all models, and logs what it answered.
 
     POST /v1/models/{name}/predict     rows in, scores and answers out
-    GET  /v1/models                    who answers, and the fields each takes
+    POST /v1/models/{name}/invocations the same in MLflow's form, so that its clients work
+    POST /v1/labels                    what turned out to be true of earlier answers
+    GET  /v1/models                    who answers, by which lane, and the fields each takes
+    GET  /openapi.json  /docs          all of this for programs, and for people
     GET  /healthz  /readyz             alive; every champion loaded and the log written
     GET  /metrics                      Prometheus text
 
@@ -13,33 +16,53 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from typing import Protocol
+from urllib.parse import unquote
 
 from workbench.errors import EngineError, WorkbenchError
 from workbench.ledger import Ledger
-from workbench.serving.answering import Answering, Limits
+from workbench.serving.access_log import AccessLog
+from workbench.serving.admission import Admission
+from workbench.serving.answering import CLIENT, Answering, Limits
 from workbench.serving.exposition import CONTENT_TYPE
 from workbench.serving.guard import guard
-from workbench.serving.http import App, Receive, Reply, Scope, Send
+from workbench.serving.http import App, Receive, Reply, Scope, Send, header
+from workbench.serving.keys import Keys
+from workbench.serving.labelling import Labelling, LabelStore
+from workbench.serving.log_rows import LogPolicy
 from workbench.serving.log_writer import Log, LogWriter
 from workbench.serving.meter import Meter
-from workbench.serving.routes import Loader, Routes
+from workbench.serving.openapi import document, page
+from workbench.serving.routes import Compiler, Loader, Routes
 
-PREDICT = re.compile(r"/v1/models/([^/]+)/predict/?")
+MODELS = "/v1/models/"
+FORMS = {"predict": False, "invocations": True}  # whether the answer is in MLflow's form
+PUBLIC = ("/healthz", "/readyz", "/ping")
+ROTATE = 60.0  # seconds between two looks at the size of the log
 WATCH = 0.25  # seconds between looks at the heads when nobody asks
+
+
+class PredictionStore(Log, LabelStore, Protocol):
+    """A log that takes labels too; `PredictionLog` is one."""
 
 
 def create_app(
     ledger: Ledger,
     loader: Loader,
-    log: Log,
+    log: PredictionStore,
     *,
     now: Callable[[], datetime],
     token: str | None = None,
+    keys: Keys | None = None,
     durable: bool = False,
     limits: Limits | None = None,
+    policy: LogPolicy | None = None,
+    access: AccessLog | None = None,
+    compiler: Compiler | None = None,
+    only: str | None = None,
+    rotate: Callable[[], object] | None = None,
     more_metrics: Callable[[], str] | None = None,
 ) -> App:
     """The gateway as an ASGI app.
@@ -49,13 +72,40 @@ def create_app(
         loader: Loads versions.
         log: Where predictions are kept.
         now: Reads the clock, UTC.
-        token: What a client must send; None: anybody who reaches it is answered.
+        token: What opens everything; None: there is no such token.
+        keys: What opens the models of its scope. Without token and keys, anybody who reaches it is answered.
         durable: An answer is given once its rows are in the log, not a moment before.
-        limits: What one request may ask.
+        limits: What one request may ask, and how many at once.
+        policy: What is logged of which model.
+        access: Where a line a request goes; None: nowhere.
+        compiler: Makes the compiled forms that are missing, behind the answers.
+        only: The one model that is answered; None: all.
+        rotate: Moves old predictions away; called in a thread every minute.
         more_metrics: More Prometheus text for /metrics; called in a thread.
     """
-    gateway = Gateway(ledger, loader, log, now=now, durable=durable, limits=limits, more_metrics=more_metrics)
-    return gateway if token is None else guard(gateway, token, name="gateway", public=("/healthz", "/readyz"))
+    gateway = Gateway(
+        Routes(ledger, loader, compiler=compiler, only=only),
+        log,
+        now=now,
+        durable=durable,
+        limits=limits or Limits(),
+        policy=policy or LogPolicy(),
+        access=access,
+        rotate=rotate,
+        more_metrics=more_metrics,
+    )
+    return gateway if token is None and keys is None else doored(gateway, token, keys)
+
+
+def doored(app: App, token: str | None, keys: Keys | None) -> App:
+    """An app that the token opens, and every key; whose key it was is told in the scope."""
+
+    def admits(scope: Scope) -> bool:
+        found = None if keys is None else keys.of(header(scope, b"authorization"))
+        scope[CLIENT] = found
+        return found is not None
+
+    return guard(app, token, name="gateway", public=PUBLIC, admits=admits)
 
 
 class Gateway:
@@ -63,26 +113,43 @@ class Gateway:
 
     def __init__(
         self,
-        ledger: Ledger,
-        loader: Loader,
-        log: Log,
+        routes: Routes,
+        log: PredictionStore,
         *,
         now: Callable[[], datetime],
-        durable: bool = False,
-        limits: Limits | None = None,
-        more_metrics: Callable[[], str] | None = None,
+        durable: bool,
+        limits: Limits,
+        policy: LogPolicy,
+        access: AccessLog | None,
+        rotate: Callable[[], object] | None,
+        more_metrics: Callable[[], str] | None,
     ) -> None:
-        self._routes = Routes(ledger, loader)
+        self._routes = routes
         self._writer = LogWriter(log)
         self._meter = Meter()
+        self._access = access
+        self._admission = Admission(limits.open, now=now)
         self._answering = Answering(
-            self._routes, self._writer, self._meter, now=now, durable=durable, limits=limits or Limits()
+            self._routes,
+            self._writer,
+            self._meter,
+            self._admission,
+            now=now,
+            durable=durable,
+            limits=limits,
+            policy=policy,
+            access=access,
         )
+        self._labelling = Labelling(log, now=now, limits=limits)
+        self._rotate = rotate
         self._more_metrics = more_metrics
         self._pages: Mapping[str, Callable[[], Awaitable[Reply]]] = {
             "/": self._models,
             "/v1/models": self._models,
+            "/openapi.json": self._openapi,
+            "/docs": self._docs,
             "/healthz": self._alive,
+            "/ping": self._alive,  # where MLflow's clients look
             "/readyz": self._ready,
             "/metrics": self._metrics,
         }
@@ -104,6 +171,10 @@ class Gateway:
         await receive()
         await self._routes.settled()
         tasks = [asyncio.create_task(self._routes.watch(WATCH)), asyncio.create_task(self._writer.run())]
+        if self._access is not None:
+            tasks.append(asyncio.create_task(self._access.run()))
+        if self._rotate is not None:
+            tasks.append(asyncio.create_task(_again(self._rotate)))
         await send({"type": "lifespan.startup.complete"})
         await receive()
         for task in tasks:
@@ -112,21 +183,39 @@ class Gateway:
         await self._routes.close()
         with contextlib.suppress(EngineError):
             await self._writer.flush()
+        if self._access is not None:
+            with contextlib.suppress(OSError):
+                await self._access.flush()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _reply(self, scope: Scope, receive: Receive) -> Reply | None:
         path, method = scope["path"], scope["method"]
-        found = PREDICT.fullmatch(path)
-        if found is not None:
-            if method != "POST":
-                return _not_allowed(method, "POST")
-            return await self._answering.answer(found[1], scope, receive)
+        if path.startswith(MODELS):
+            model, _, form = path[len(MODELS) :].rstrip("/").rpartition("/")
+            if form in FORMS and model and "/" not in model:
+                if method != "POST":
+                    return _not_allowed(method, "POST")
+                return await self._answering.answer(unquote(model), scope, receive, plain=FORMS[form])
+        if path == "/v1/labels":
+            return await self._labelling.answer(scope, receive) if method == "POST" else _not_allowed(method, "POST")
+        if path == "/invocations":
+            return await self._only(scope, receive) if method == "POST" else _not_allowed(method, "POST")
         page = self._pages.get(path)
         if page is None:
             return Reply.problem(404, f"there is nothing at {path[:200]}", hint="POST /v1/models/{name}/predict")
         if method not in {"GET", "HEAD"}:
             return _not_allowed(method, "GET")
         return await page()
+
+    async def _only(self, scope: Scope, receive: Receive) -> Reply | None:
+        """MLflow's own address, which names no model: there must be one alone."""
+        await self._routes.settled()
+        models = list(self._routes.all)
+        if len(models) != 1:
+            return Reply.problem(
+                409, f"{len(models)} models answer here", hint="POST /v1/models/{name}/invocations names one"
+            )
+        return await self._answering.answer(models[0], scope, receive, plain=True)
 
     async def _alive(self) -> Reply:
         return Reply.json(200, {"alive": True})
@@ -139,12 +228,24 @@ class Gateway:
                 "version": route.head.version,
                 "generation": route.head.generation,
                 "threshold": route.predictor.version.threshold,
+                "lane": route.predictor.lane,
+                **({"why": route.predictor.why} if route.predictor.why else {}),
                 "fields": {name: kind.words for name, kind in route.schema.kinds.items()},
-                "predict": f"/v1/models/{model}/predict",
+                "predict": f"{MODELS}{model}/predict",
             }
             for model, route in sorted(self._routes.all.items())
         ]
         return Reply.json(200, {"models": models, "problems": dict(self._routes.problems)})
+
+    async def _openapi(self) -> Reply:
+        self._routes.look()
+        return Reply.json(200, document({model: route.schema for model, route in self._routes.all.items()}))
+
+    async def _docs(self) -> Reply:
+        self._routes.look()
+        schemas = {model: route.schema for model, route in sorted(self._routes.all.items())}
+        policy = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'")
+        return Reply(200, page(schemas).encode(), b"text/html; charset=utf-8", (policy,))
 
     async def _ready(self) -> Reply:
         """Whether all is well; says which model is not, and leaves the reason to /v1/models, which is guarded."""
@@ -165,6 +266,8 @@ class Gateway:
             swaps=self._routes.swaps,
             waiting=self._writer.waiting,
             dropped=self._writer.dropped,
+            opened=self._admission.open,
+            shed=self._admission.shed,
         )
         if self._more_metrics is not None:
             try:
@@ -172,6 +275,14 @@ class Gateway:
             except WorkbenchError as error:
                 text += f"# the rest is not to be had: {' '.join(error.message.split())}\n"
         return Reply(200, text.encode(), CONTENT_TYPE)
+
+
+async def _again(rotate: Callable[[], object]) -> None:
+    """Rotate every minute; what fails is tried again. Ends when it is cancelled."""
+    while True:
+        await asyncio.sleep(ROTATE)
+        with contextlib.suppress(WorkbenchError):
+            await asyncio.to_thread(rotate)
 
 
 def _not_allowed(method: str, wanted: str) -> Reply:

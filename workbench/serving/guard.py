@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Collection
+import secrets
+from collections.abc import Callable, Collection
 from urllib.parse import parse_qsl, quote, urlencode
 
 from workbench.serving.http import App, Receive, Reply, Scope, Send, header
@@ -17,27 +18,35 @@ from workbench.serving.http import App, Receive, Reply, Scope, Send, header
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
-def guard(app: App, token: str, *, name: str, public: Collection[str] = ()) -> App:
+def guard(
+    app: App,
+    token: str | None,
+    *,
+    name: str,
+    public: Collection[str] = (),
+    admits: Callable[[Scope], bool] = lambda _: False,
+) -> App:
     """An app behind a token.
 
     Args:
         app: What is guarded.
-        token: What opens it; not empty.
+        token: What opens it; not empty. None: nothing but what `admits` lets in.
         name: Letters and dashes; apps on other ports of one host must not share a cookie.
         public: Paths that anybody may read.
+        admits: Lets in who comes without the token, by a key of its own.
 
     Raises:
         ValueError: The token is empty.
     """
-    if not token:
+    if token == "":
         raise ValueError("the token is empty; anybody would know it")
-    given = token.encode()
+    given = (token or secrets.token_hex(32)).encode()  # without one, what nobody knows
     cookie = f"workbench-{name}".encode()
     pass_ = hashlib.sha256(b"workbench cookie\0" + cookie + b"\0" + given).hexdigest().encode()
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         free = scope["type"] == "lifespan" or scope["path"] in public
-        if free or _bearer(scope, given) or _cookie(scope, cookie, pass_):
+        if free or _bearer(scope, given) or _cookie(scope, cookie, pass_) or admits(scope):
             await app(scope, receive, send)
         elif scope["type"] == "websocket":
             await receive()
@@ -108,7 +117,7 @@ def _welcome(address: str, cookie: bytes, value: bytes) -> Reply:
 def _refusal() -> Reply:
     return Reply.problem(
         401,
-        "this needs a token",
-        hint="send the header 'Authorization: Bearer TOKEN', or open the address with ?token=TOKEN once",
+        "this needs a key",
+        hint="send the header 'Authorization: Bearer KEY' (workbench key create), or open it with ?token=TOKEN once",
         headers=((b"www-authenticate", b'Bearer realm="workbench"'),),
     )

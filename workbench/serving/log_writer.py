@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from workbench.errors import EngineError
-from workbench.serving.prediction import Prediction
+from workbench.serving.prediction import Block
 
 EVERY = 0.1  # seconds that a row waits, at most
 MOST = 100_000  # rows that wait while the log cannot be written
@@ -20,8 +20,8 @@ MOST = 100_000  # rows that wait while the log cannot be written
 class Log(Protocol):
     """Where rows go."""
 
-    def write(self, predictions: Sequence[Prediction], /) -> None:
-        """Add rows in one commit."""
+    def append(self, blocks: Sequence[Block], /) -> None:
+        """Add the rows of requests in one commit."""
         ...
 
 
@@ -32,7 +32,7 @@ class LogWriter:
         self._log = log
         self._every = every
         self._most = most
-        self._waiting: list[Prediction] = []
+        self._waiting: list[Block] = []
         self._one = asyncio.Lock()
         self._some = asyncio.Event()
         self.dropped = 0
@@ -41,25 +41,27 @@ class LogWriter:
     @property
     def waiting(self) -> int:
         """Rows that are not written yet."""
-        return len(self._waiting)
+        return sum(block.size for block in self._waiting)
 
-    def add(self, predictions: Sequence[Prediction]) -> None:
+    def add(self, blocks: Sequence[Block]) -> None:
         """Take rows; they are written soon."""
-        self._waiting.extend(predictions)
+        self._waiting.extend(blocks)
+        if len(self._waiting) > self._most:
+            self._drop()
         self._some.set()
 
-    async def keep(self, predictions: Sequence[Prediction]) -> None:
+    async def keep(self, blocks: Sequence[Block]) -> None:
         """Write rows now.
 
         Raises:
             EngineError: The log cannot be written; these rows are not kept.
         """
-        self.add(predictions)
+        self.add(blocks)
         try:
             await self.flush()
         except EngineError:
-            withdrawn = {prediction.id for prediction in predictions}
-            self._waiting = [row for row in self._waiting if row.id not in withdrawn]
+            withdrawn = set(map(id, blocks))
+            self._waiting = [block for block in self._waiting if id(block) not in withdrawn]
             raise
 
     async def flush(self) -> None:
@@ -69,20 +71,32 @@ class LogWriter:
             EngineError: The log cannot be written; the rows go on waiting.
         """
         async with self._one:
-            rows, self._waiting = self._waiting, []
+            blocks, self._waiting = self._waiting, []
             self._some.clear()
-            if not rows:
+            if not blocks:
                 return
             try:
-                await asyncio.to_thread(self._log.write, rows)
+                await asyncio.to_thread(self._log.append, blocks)
                 self.problem = ""
             except EngineError as error:
                 self.problem = error.message
-                kept = [*rows, *self._waiting]
-                self._waiting = kept[-self._most :]
-                self.dropped += len(kept) - len(self._waiting)
+                self._waiting = [*blocks, *self._waiting]
+                self._drop()
                 self._some.set()
                 raise
+            except Exception as error:  # what cannot be written at all is not tried for ever
+                self.problem = f"{type(error).__name__}: {error}"
+                self.dropped += sum(block.size for block in blocks)
+                raise EngineError(f"rows cannot be logged: {self.problem}") from error
+
+    def _drop(self) -> None:
+        """Let the oldest go, past the bound."""
+        over, at = self.waiting - self._most, 0
+        while over > 0:
+            over -= self._waiting[at].size
+            self.dropped += self._waiting[at].size
+            at += 1
+        del self._waiting[:at]
 
     async def run(self) -> None:
         """Write what comes, again and again; ends when it is cancelled."""

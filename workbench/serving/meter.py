@@ -35,7 +35,17 @@ class Meter:
         self._rows[head.model, head.version] += rows
         self._timed(head.model, seconds)
 
-    def told(self, heads: Iterable[Head], problems: Iterable[str], *, swaps: int, waiting: int, dropped: int) -> str:
+    def told(
+        self,
+        heads: Iterable[Head],
+        problems: Iterable[str],
+        *,
+        swaps: int,
+        waiting: int,
+        dropped: int,
+        opened: int = 0,
+        shed: int = 0,
+    ) -> str:
         """All counters, and the state of routes and log, in Prometheus's text form.
 
         Args:
@@ -44,6 +54,8 @@ class Meter:
             swaps: Times that a route was set.
             waiting: Rows that are not in the log yet.
             dropped: Rows that never will be.
+            opened: Requests that are being answered.
+            shed: Requests that were sent away because too many were open.
         """
         requests = [({"model": model, "status": status}, n) for (model, status), n in sorted(self._requests.items())]
         rows = [({"model": model, "version": version}, n) for (model, version), n in sorted(self._rows.items())]
@@ -60,6 +72,8 @@ class Meter:
                 ),
                 family("workbench_route_failing", "gauge", "1: the champion does not load.", failing),
                 family("workbench_route_swaps_total", "counter", "Times a route was set.", [({}, swaps)]),
+                family("workbench_requests_open", "gauge", "Requests being answered.", [({}, opened)]),
+                family("workbench_requests_shed_total", "counter", "Requests sent away: too many open.", [({}, shed)]),
                 family("workbench_log_waiting_rows", "gauge", "Predictions not in the log yet.", [({}, waiting)]),
                 family("workbench_log_dropped_rows_total", "counter", "Predictions lost to the log.", [({}, dropped)]),
             )

@@ -1,11 +1,15 @@
-"""What the prediction log holds: a prediction, what came of a row, and counts."""
+"""What the prediction log holds: a prediction, what came of a row, counts; and the block that a request leaves."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
+
+import msgspec
+
+from workbench.serving.typed import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +22,41 @@ class Prediction:
     version: int | None  # None: there was no champion
     generation: int | None  # the head's generation that was in use
     request: str  # the request it came in: the caller's id where one was given
-    input_digest: str | None  # SHA-256 over the row's features in canonical JSON, hex; None: refused
-    features: Mapping[str, Any] | None  # the row; None: refused
+    input_digest: str | None  # over the row's features, hex (see `log_rows`); None: refused
+    features: Mapping[str, Any] | None  # the row, or hashes of its values; None: refused, or not kept by policy
     score: float | None
     answer: bool | None  # score at or above the version's threshold; None: no threshold, or refused
     latency_us: int  # microseconds that the whole request took
     status: int  # of HTTP; 200 is an answer
     error: str | None = None  # why it was refused
+    variant: str | None = None  # slot that answered: "champion", or the arm that the unit was given
+    propensity: float | None = None  # probability in (0, 1] with which that slot was chosen
+    client: str | None = None  # id of the key that asked; None: no key was asked for
+
+
+class Block(msgspec.Struct):
+    """What one request leaves for the log: its rows, in order, or none where it was refused."""
+
+    ids: Sequence[str]  # one a row; one where it was refused
+    at: datetime
+    model: str
+    version: int | None
+    generation: int | None
+    request: str
+    records: Sequence[Record]  # empty: refused
+    scores: Sequence[float | None]  # None: the model failed on this row
+    threshold: float | None
+    latency_us: int
+    status: int = 200
+    errors: Sequence[str | None] = ()  # one a row where a row failed; one where the request was refused
+    variant: str | None = None
+    propensity: float | None = None
+    client: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Rows that it makes in the log."""
+        return len(self.ids)
 
 
 class Counts(NamedTuple):
@@ -43,3 +75,26 @@ class Outcome(NamedTuple):
     answer: bool | None
     latency_us: int
     status: int
+
+
+class Label(NamedTuple):
+    """The truth about one prediction, known later."""
+
+    id: str  # of the prediction
+    value: float  # 0 or 1 for a yes or no; else the quantity itself
+    at: datetime  # when it became known, UTC
+    source: str  # who says so
+
+
+class Labelled(NamedTuple):
+    """One prediction with the truth about it."""
+
+    id: str
+    at: datetime  # when it was answered
+    version: int
+    variant: str | None
+    score: float
+    answer: bool | None
+    label: float
+    labelled_at: datetime
+    features: Mapping[str, Any] | None

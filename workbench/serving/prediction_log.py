@@ -1,7 +1,8 @@
-"""The prediction log: what was answered to whom, by which version, from which input.
+"""The prediction log: what was answered to whom, by which version, from which input, and what was true.
 
-One row a prediction, and one row a refused request. Rows are only added. Several processes may write
-and read at once (SQLite in WAL mode).
+One row a prediction, and one row a refused request. Rows are only added, and deleted by age alone.
+Several processes may write and read at once (SQLite in WAL mode); older rows lie in Parquet files beside
+it, and every reader sees both as one.
 
 >>> from datetime import UTC, datetime
 >>> log = PredictionLog.open("sqlite:///:memory:")
@@ -13,6 +14,9 @@ Counts(requests=1, rows=1, refused=0)
 >>> log.served_features("lending")
    income
 0     4.2
+>>> log.label([Label("p1", 1.0, datetime(2026, 2, 1, tzinfo=UTC), "collections")])
+>>> [(each.score, each.label) for each in log.labelled("lending")]
+[(0.9, 1.0)]
 >>> log.close()
 """
 
@@ -23,51 +27,55 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
+
+from filelock import FileLock
 
 from workbench.errors import EngineError, Misuse
-from workbench.ledger.opening import write_ahead
-from workbench.serving.prediction import Counts, Outcome, Prediction
+from workbench.serving import log_parts
+from workbench.serving.log_reading import Reading, condition, errors
+from workbench.serving.log_rows import COLUMNS, LogPolicy, Row, prediction_of, row_of, rows_of, stamp
+from workbench.serving.log_schema import VERSION, prepare
+from workbench.serving.prediction import Block, Counts, Label, Labelled, Outcome, Prediction
 
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = 1  # of the tables
 WAIT = 10.0  # seconds a writer waits for another
-COLUMNS = (
-    "id", "at", "model", "version", "generation", "request", "input_digest",
-    "features", "score", "answer", "latency_us", "status", "error",
-)  # fmt: skip
-TABLES = (
-    """
-    CREATE TABLE predictions (
-        id TEXT PRIMARY KEY, at TEXT NOT NULL, model TEXT NOT NULL, version INTEGER, generation INTEGER,
-        request TEXT NOT NULL, input_digest TEXT, features TEXT, score REAL, answer INTEGER,
-        latency_us INTEGER NOT NULL, status INTEGER NOT NULL, error TEXT
-    ) WITHOUT ROWID
-    """,
-    "CREATE INDEX predictions_by_time ON predictions (model, at)",
-    "CREATE INDEX predictions_by_request ON predictions (request)",
-)
+CHUNKS = (256, 32, 1)  # rows of one statement: few texts, so that SQLite compiles each once
+MOST_ROWS = 500_000  # in SQLite, before the older half moves to a file
+
+
+class Rotation(NamedTuple):
+    """What a rotation did, or would do."""
+
+    moved: int  # rows that went to files
+    deleted: int  # files that were past their time
+    rows: int  # that SQLite holds now
+    files: int  # that there are now
 
 
 class PredictionLog:
     """A log of predictions; one connection, safe to share between threads."""
 
-    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: str, policy: LogPolicy) -> None:
         self._connection = connection
         self._path = path
+        self._policy = policy
+        self._folder = Path(path).with_suffix(".parts")
         self._lock = threading.Lock()
+        self._reading = Reading(connection, self._lock, self._folder)
 
     @classmethod
-    def open(cls, url: str) -> PredictionLog:
-        """The log at a URL, made when it is not there.
+    def open(cls, url: str, policy: LogPolicy | None = None) -> PredictionLog:
+        """The log at a URL, made when it is not there, and brought to today's schema when it is older.
 
         Args:
             url: "sqlite:///" followed by a path.
+            policy: What is kept of which model.
 
         Raises:
             Misuse: The URL is of another kind.
@@ -82,7 +90,7 @@ class PredictionLog:
         except sqlite3.Error as error:
             raise EngineError(f"the prediction log {name} cannot be opened: {error}", hint=hint) from error
         try:
-            stored = _prepare(connection)
+            stored = prepare(connection)
         except sqlite3.Error as error:
             connection.close()
             raise EngineError(f"the prediction log {name} cannot be opened: {error}", hint=hint) from error
@@ -92,24 +100,60 @@ class PredictionLog:
                 f"the prediction log {name} has schema {stored}; this workbench knows {VERSION}",
                 hint="upgrade workbench",
             )
-        return cls(connection, name)
+        return cls(connection, name, policy or LogPolicy())
+
+    # writing
+
+    def append(self, blocks: Sequence[Block]) -> None:
+        """Add the rows of requests in one commit; features are kept as the policy says."""
+        self._add([row for block in blocks for row in rows_of(block, self._policy)])
 
     def write(self, predictions: Sequence[Prediction]) -> None:
-        """Add rows in one commit; an id that is there already is left as it is."""
-        marks = ", ".join("?" * len(COLUMNS))
-        rows = [_row(prediction) for prediction in predictions]
-        with self._errors("written"), self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._connection.executemany(
-                    f"INSERT INTO predictions ({', '.join(COLUMNS)}) VALUES ({marks}) ON CONFLICT (id) DO NOTHING",  # noqa: S608
-                    rows,
-                )
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        """Add predictions as they are in one commit; an id that is there already is left as it is."""
+        self._add([row_of(prediction) for prediction in predictions])
+
+    def label(self, labels: Sequence[Label]) -> None:
+        """Note the truth about predictions; of several labels of one, the latest stands."""
+        rows = [(label.id, label.value, stamp(label.at), label.source) for label in labels]
+        with self._writing() as connection:
+            connection.executemany(
+                "INSERT INTO labels (id, value, at, source) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+                "value = excluded.value, at = excluded.at, source = excluded.source WHERE excluded.at >= labels.at",
+                rows,
+            )
+
+    def rotate(self, *, now: datetime, most: int = MOST_ROWS, days: float = 90.0, dry_run: bool = False) -> Rotation:
+        """Move older rows to Parquet while SQLite holds more than `most`, and delete what is older than `days`.
+
+        Args:
+            now: The time, UTC.
+            most: Rows that SQLite may hold.
+            days: Days that an answer is kept.
+            dry_run: Only say what would be done; `moved` is then a lower bound.
+
+        Raises:
+            EngineError: The log or its folder cannot be written.
+        """
+        before = now - timedelta(days=days)
+        if dry_run or self._path == ":memory:":
+            rows, files = self._size()
+            old = sum(part.last_at < stamp(before) for part in self._reading.parts())
+            return Rotation(rows - most // 2 if rows > most else 0, old, rows, files)
+        moved = 0
+        connection = sqlite3.connect(self._path, timeout=WAIT, isolation_level=None)  # not to hold up the writer
+        try:
+            with errors("rotated", Path(self._path)), FileLock(f"{self._path}.rotation.lock", mode=0o600):
+                prepare(connection)
+                deleted = log_parts.expire(connection, self._folder, before=before)
+                while (part := log_parts.move(connection, self._folder, most=most)) is not None:
+                    moved += part.rows
+        except OSError as error:
+            raise EngineError(f"{self._folder} cannot be written: {error}", hint="look at free space") from error
+        finally:
+            connection.close()
+        return Rotation(moved, len(deleted), *self._size())
+
+    # reading
 
     def rows(
         self,
@@ -129,15 +173,14 @@ class PredictionLog:
             request: Of this request.
             limit: The newest so many.
         """
-        where, values = _where(model, since, until, request=request)
-        sql = f"SELECT {', '.join(COLUMNS)} FROM predictions {where} ORDER BY at DESC, id DESC LIMIT ?"  # noqa: S608
-        found = self._select(sql, [*values, -1 if limit is None else limit])
-        return [_prediction(row) for row in reversed(found)]
+        where, values = condition(model, since, until, request=request)
+        found = self._reading.newest(_NAMES, where, values, limit, since=since, until=until)
+        return [prediction_of(row) for row in reversed(found)]
 
     def find(self, prediction_id: str) -> Prediction | None:
         """One row by its id."""
-        found = self._select(f"SELECT {', '.join(COLUMNS)} FROM predictions WHERE id = ?", [prediction_id])  # noqa: S608
-        return _prediction(found[0]) if found else None
+        found = self._reading.both(_NAMES, "WHERE id = ?", [prediction_id])
+        return prediction_of(found[0]) if found else None
 
     def served_features(
         self,
@@ -159,36 +202,81 @@ class PredictionLog:
         """
         import pandas as pd
 
-        where, values = _where(model, since, until, version=version, answered=True)
-        sql = f"SELECT features FROM predictions {where} ORDER BY at DESC, id DESC LIMIT ?"  # noqa: S608
-        found = self._select(sql, [*values, -1 if limit is None else limit])
-        return pd.DataFrame.from_records([json.loads(features) for (features,) in reversed(found)])
+        where, values = condition(model, since, until, version=version, answered=True)
+        found = self._reading.newest('id, "at", features', where, values, limit, since=since, until=until)
+        return pd.DataFrame.from_records([json.loads(features) for *_, features in reversed(found)])
 
     def outcomes(self, model: str, *, since: datetime, until: datetime) -> list[Outcome]:
         """What came of each row of a model between two times, without the inputs, oldest first."""
-        where, values = _where(model, since, until)
-        sql = f"SELECT at, request, answer, latency_us, status FROM predictions {where} ORDER BY at, id"  # noqa: S608
+        where, values = condition(model, since, until)
+        columns = 'id, "at", request, answer, latency_us, status'
         return [
             Outcome(datetime.fromisoformat(at), request, None if answer is None else bool(answer), latency_us, status)
-            for at, request, answer, latency_us, status in self._select(sql, values)
+            for _, at, request, answer, latency_us, status in reversed(
+                self._reading.newest(columns, where, values, None, since=since, until=until)
+            )
         ]
 
     def counts(self, model: str | None = None, *, since: datetime | None = None) -> Counts:
         """How many requests and rows there are, of one model or of all."""
-        where, values = _where(model, since, None)
-        sql = (
-            "SELECT COUNT(DISTINCT request), COUNT(*) FILTER (WHERE status = 200), "  # noqa: S608
-            f"COUNT(DISTINCT request) FILTER (WHERE status != 200) FROM predictions {where}"
+        where, values = condition(model, since, None)
+        columns = (
+            "COUNT(DISTINCT request), COUNT(*) FILTER (WHERE status = 200), "
+            "COUNT(DISTINCT request) FILTER (WHERE status != 200)"
         )
-        return Counts(*self._select(sql, values)[0])
+        return Counts(*map(sum, zip(*self._reading.both(columns, where, values, since=since), strict=True)))
 
     def count(self, model: str, *, request_prefix: str = "") -> int:
         """How many requests of a model were answered, of those whose id begins so."""
-        sql = (
-            "SELECT COUNT(DISTINCT request) FROM predictions "
-            "WHERE model = ? AND status = 200 AND substr(request, 1, ?) = ?"
-        )
-        return int(self._select(sql, [model, len(request_prefix), request_prefix])[0][0])
+        where = "WHERE model = ? AND status = 200 AND substr(request, 1, ?) = ?"
+        values = [model, len(request_prefix), request_prefix]
+        return sum(int(found) for (found,) in self._reading.both("COUNT(DISTINCT request)", where, values))
+
+    def labelled(
+        self,
+        model: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        version: int | None = None,
+    ) -> list[Labelled]:
+        """The predictions of a model whose truth is known, oldest first.
+
+        Args:
+            model: Of this model.
+            since: Answered at this time or later (aware).
+            until: Answered before this time (aware).
+            version: By this version only.
+        """
+        truths = {id_: (value, at) for id_, value, at in self._reading.select("SELECT id, value, at FROM labels")}
+        where, values = condition(model, since, until, version=version, answered=True)
+        columns = 'id, "at", version, variant, score, answer, features'
+        return [
+            Labelled(
+                id=id_,
+                at=datetime.fromisoformat(at),
+                version=number,
+                variant=variant,
+                score=score,
+                answer=None if answer is None else bool(answer),
+                label=truths[id_][0],
+                labelled_at=datetime.fromisoformat(truths[id_][1]),
+                features=None if features is None else json.loads(features),
+            )
+            for id_, at, number, variant, score, answer, features in reversed(
+                self._reading.newest(columns, where, values, None, since=since, until=until)
+            )
+            if id_ in truths
+        ]
+
+    def known(self, ids: Sequence[str], model: str) -> set[str]:
+        """Those of these ids that are predictions of a model."""
+        found: set[str] = set()
+        for start in range(0, len(ids), 500):
+            some = list(ids[start : start + 500])
+            where = f"WHERE id IN ({', '.join('?' * len(some))}) AND model = ?"
+            found.update(id_ for (id_,) in self._reading.both("id", where, [*some, model]))
+        return found
 
     def close(self) -> None:
         """Close the connection."""
@@ -203,94 +291,39 @@ class PredictionLog:
     ) -> None:
         self.close()
 
-    def _select(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-        with self._errors("read"), self._lock:
-            return self._connection.execute(sql, values).fetchall()
+    # inside
+
+    def _add(self, rows: Sequence[Row]) -> None:
+        """Many rows a statement, since a thread that writes gives the interpreter away at each."""
+        with self._writing() as connection:
+            at = 0
+            for size in CHUNKS:
+                while len(rows) - at >= size:
+                    values = [value for row in rows[at : at + size] for value in row]
+                    connection.execute(_INSERTS[size], values)
+                    at += size
 
     @contextmanager
-    def _errors(self, verb: str) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise EngineError(
-                f"the prediction log {self._path} cannot be {verb}: {error}",
-                hint="look at free space, permissions and other writers",
-            ) from error
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with errors("written", Path(self._path)), self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+
+    def _size(self) -> tuple[int, int]:
+        return self._reading.select("SELECT count(*) FROM predictions")[0][0], len(self._reading.parts())
 
 
-def _prepare(connection: sqlite3.Connection) -> int:
-    """Set the connection up and make the tables where there are none; the schema's version."""
-    if not connection.execute("PRAGMA user_version").fetchone()[0]:
-        _make(connection)
-    write_ahead(connection)
-    connection.execute("PRAGMA synchronous = FULL")
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+_NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
 
 
-def _make(connection: sqlite3.Connection) -> None:
-    """Make the tables in an empty file; of those who open it at once, one does."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        if not connection.execute("PRAGMA user_version").fetchone()[0]:
-            _check_empty(connection)
-            for statement in TABLES:
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {VERSION}")
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
+def _insert(rows: int) -> str:
+    one = f"({', '.join('?' * len(COLUMNS))})"
+    return f"INSERT INTO predictions ({_NAMES}) VALUES {', '.join([one] * rows)} ON CONFLICT (id) DO NOTHING"  # noqa: S608
 
 
-def _check_empty(connection: sqlite3.Connection) -> None:
-    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        raise sqlite3.DatabaseError("it is another database")
-
-
-def _where(
-    model: str | None,
-    since: datetime | None,
-    until: datetime | None,
-    *,
-    version: int | None = None,
-    request: str | None = None,
-    answered: bool = False,
-) -> tuple[str, list[Any]]:
-    conditions: list[tuple[str, Any]] = []
-    if model is not None:
-        conditions.append(("model = ?", model))
-    if since is not None:
-        conditions.append(("at >= ?", _stamp(since)))
-    if until is not None:
-        conditions.append(("at < ?", _stamp(until)))
-    if version is not None:
-        conditions.append(("version = ?", version))
-    if request is not None:
-        conditions.append(("request = ?", request))
-    if answered:
-        conditions.append(("status = ?", 200))
-    clause = " AND ".join(condition for condition, _ in conditions)
-    return (f"WHERE {clause}" if clause else ""), [value for _, value in conditions]
-
-
-def _stamp(at: datetime) -> str:
-    """ISO 8601 in UTC and of one width, so that texts sort as times do."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _row(prediction: Prediction) -> tuple[Any, ...]:
-    p = prediction
-    features = None if p.features is None else json.dumps(dict(p.features), ensure_ascii=False, separators=(",", ":"))
-    return (
-        p.id, _stamp(p.at), p.model, p.version, p.generation, p.request, p.input_digest,
-        features, p.score, p.answer, p.latency_us, p.status, p.error,
-    )  # fmt: skip
-
-
-def _prediction(row: Sequence[Any]) -> Prediction:
-    named = dict(zip(COLUMNS, row, strict=True))
-    named["at"] = datetime.fromisoformat(named["at"])
-    named["features"] = None if named["features"] is None else json.loads(named["features"])
-    named["answer"] = None if named["answer"] is None else bool(named["answer"])
-    return Prediction(**named)
+_INSERTS = {size: _insert(size) for size in CHUNKS}

@@ -1,5 +1,8 @@
 """Which version answers for which model: the ledger's heads, loaded; nothing else decides it.
 
+`Routes.choose` is the one place where a request is given to a version. The champion answers everything;
+who gives a share of the units to another slot loads that slot too (`SLOTS`) and says so with `Choice`.
+
 A look at the heads costs some twenty microseconds, so that every request may look. A new head is loaded
 beside the old one, which answers until the new one is ready: no request waits and none is lost. A
 version that does not load changes nothing: the old one goes on, the problem is told and tried again.
@@ -10,16 +13,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
 
 from workbench.errors import EngineError, WorkbenchError
 from workbench.ledger import Head, Ledger, ModelVersion
+from workbench.serving.batching import Batches
 from workbench.serving.predictor import Predictor
 from workbench.serving.schema import Schema
 
 LOOK = 0.05  # seconds between two looks at the heads, at least
 AGAIN = 5.0  # seconds before a version that did not load is tried again
+CHAMPION = "champion"
 
 
 class Loader(Protocol):
@@ -30,21 +35,51 @@ class Loader(Protocol):
         ...
 
 
+class Compiler(Protocol):
+    """Makes compiled forms; fulfilled by an engine."""
+
+    def compile(self, version: ModelVersion, /) -> bool:
+        """Compile a version that nobody tried to compile; whether it should be loaded again. May take a minute."""
+        ...
+
+
 @dataclass(frozen=True)
 class Route:
-    """One model's champion, loaded."""
+    """One version that holds a slot, loaded."""
 
     head: Head
     predictor: Predictor
     schema: Schema
+    batches: Batches
+
+
+class Choice(NamedTuple):
+    """Who answers a request."""
+
+    route: Route
+    variant: str  # the slot
+    propensity: float  # probability with which this slot was chosen for this unit, in (0, 1]
 
 
 class Routes:
     """The champions of all models; belongs to one event loop."""
 
-    def __init__(self, ledger: Ledger, loader: Loader) -> None:
+    def __init__(
+        self, ledger: Ledger, loader: Loader, *, compiler: Compiler | None = None, only: str | None = None
+    ) -> None:
+        """No route yet.
+
+        Args:
+            ledger: Its heads are the routes.
+            loader: Loads versions.
+            compiler: Compiles a version after it was loaded, behind the answers.
+            only: The one model that is answered; None: all.
+        """
         self._ledger = ledger
         self._loader = loader
+        self._compiler = compiler
+        self._only = only
+        self._compiling: asyncio.Task[None] | None = None
         self._routes: dict[str, Route] = {}
         self._former: dict[str, Route] = {}  # by model; the way back needs no loading
         self._heads: list[Head] = []
@@ -64,10 +99,16 @@ class Routes:
         """What does not load, by model; "" is the ledger itself."""
         return self._problems
 
-    def find(self, model: str) -> Route | None:
-        """The route of a model now, after a look at the ledger if the last one is not fresh."""
+    def choose(self, model: str, unit: str | None) -> Choice | None:  # noqa: ARG002
+        """Who answers for a model now, after a look at the ledger if the last one is not fresh.
+
+        Args:
+            model: The model that is asked.
+            unit: What a share is given by, so that one unit always meets the same slot; None: not told.
+        """
         self.look()
-        return self._routes.get(model)
+        route = self._routes.get(model)
+        return None if route is None else Choice(route, CHAMPION, 1.0)
 
     def look(self, *, fresh: bool = False) -> None:
         """See whether the heads moved, if the last look is not fresh, and begin to load what is new."""
@@ -76,7 +117,8 @@ class Routes:
             return
         self._looked = now
         try:
-            self._heads = self._ledger.heads()
+            heads = self._ledger.heads()
+            self._heads = heads if self._only is None else [head for head in heads if head.model == self._only]
             self._problems.pop("", None)
         except EngineError as error:
             self._problems[""] = error.message
@@ -99,6 +141,8 @@ class Routes:
 
     def standing(self, model: str) -> str:
         """Why a model has no route: "unknown", "no champion" or "does not load"."""
+        if self._only not in {None, model}:
+            return "unknown"
         if any(head.model == model for head in self._heads):
             return "does not load"
         return "no champion" if self._ledger.versions(model) else "unknown"
@@ -107,16 +151,17 @@ class Routes:
         return [
             head
             for head in self._heads
-            if head.slot == "champion"
+            if head.slot == CHAMPION
             and ((route := self._routes.get(head.model)) is None or route.head != head)
             and now - self._failed.get(head, -AGAIN) >= AGAIN
         ]
 
     async def close(self) -> None:
-        """Stop loading."""
-        if self._loading is not None:
-            self._loading.cancel()
-            await asyncio.gather(self._loading, return_exceptions=True)
+        """Stop loading and compiling."""
+        for task in (self._loading, self._compiling):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     async def _load_all(self, now: float) -> None:
         try:
@@ -124,7 +169,7 @@ class Routes:
                 former = self._former.get(head.model)
                 try:
                     if former is not None and former.head.version == head.version:
-                        route = Route(head, former.predictor, former.schema)
+                        route = Route(head, former.predictor, former.schema, former.batches)
                     else:
                         route = await asyncio.to_thread(self._load, head)
                 except WorkbenchError as error:
@@ -139,6 +184,29 @@ class Routes:
                 self._problems.pop(head.model, None)
         finally:
             self._loading = None
+        if self._compiler is not None and self._compiling is None:
+            self._compiling = asyncio.create_task(self._compile(self._compiler))
+
+    async def _compile(self, compiler: Compiler) -> None:
+        """Have versions compiled that nobody tried to compile, one after the other, and load them again."""
+        try:
+            while (route := next((one for one in self._routes.values() if one.predictor.untried), None)) is not None:
+                head = route.head
+                try:
+                    done = await asyncio.to_thread(compiler.compile, route.predictor.version)
+                    again = await asyncio.to_thread(self._load, head) if done else route
+                except WorkbenchError as error:
+                    done, again = True, route
+                    told = error.message
+                else:
+                    told = again.predictor.why or "it was not compiled"
+                if again.predictor.untried:  # not to be tried for ever
+                    settled = replace(again.predictor, untried=False, why=told)
+                    again = Route(head, settled, settled.schema, Batches(settled.scores))
+                if self._routes.get(head.model) is route:
+                    self._routes[head.model] = again
+        finally:
+            self._compiling = None
 
     def _load(self, head: Head) -> Route:
         try:
@@ -147,4 +215,4 @@ class Routes:
             raise
         except Exception as error:
             raise EngineError(f"{head.model} {head.version} does not load: {type(error).__name__}: {error}") from error
-        return Route(head, predictor, Schema.of(f"{head.model} {head.version}", predictor.columns))
+        return Route(head, predictor, predictor.schema, Batches(predictor.scores))

@@ -1,4 +1,4 @@
-"""The engines that streams and desks are tried on, and a shop of all that a consumer needs."""
+"""The engines that streams and desks are tried on, and a station: all that a consumer needs."""
 
 import contextlib
 import importlib.util
@@ -21,7 +21,7 @@ def pieces():
     return PIECES
 
 
-class Shop:
+class Station:
     """A stream, a desk, a log and a model; with as few words as a test needs."""
 
     def __init__(self, stream, desk, log, topic):
@@ -58,9 +58,9 @@ def database(tmp_path):
 
 
 @pytest.fixture
-def shop(database, log):
+def station(database, log):
     """Stream and desk in one SQLite file."""
-    return Shop(TableStream(database), TableDesk(database), log, "applications")
+    return Station(TableStream(database), TableDesk(database), log, "applications")
 
 
 @pytest.fixture(scope="session")

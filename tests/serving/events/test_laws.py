@@ -48,7 +48,7 @@ def test_each_event_gets_one_output_and_one_row(pieces, faults, batch, again):
     sent = pieces.events(20)
     for first in range(0, 20, 5):
         stream.append("t", [*sent[first : first + 5], *(sent[n] for n in again if n < first)])
-    weak_desk, weak_log = Breaking(desk, {"commit"}), Breaking(log, {"write"})
+    weak_desk, weak_log = Breaking(desk, {"commit"}), Breaking(log, {"append"})
 
     def consumer():
         return Consumer(

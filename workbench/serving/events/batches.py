@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import msgspec
 
 from workbench.errors import EngineError
-from workbench.ledger import digest
 from workbench.serving.events.champion import Failed, Scorer
 from workbench.serving.events.cloud_event import LARGEST, Event, Malformed, read_event
 from workbench.serving.events.port import Claim, DeadLetter, Output, Record
-from workbench.serving.prediction import Prediction
+from workbench.serving.prediction import Block
+from workbench.serving.routes import CHAMPION
+from workbench.serving.typed import Record as Row
 
 KEPT = 1 << 16  # bytes that are kept of an event that is too large
 WHOLE = 16  # rows of a batch that must all fail in the model before it is the model that is at fault
@@ -37,7 +39,8 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     version: int
     generation: int
     score: float
-    answer: bool | None  # None: the version has no threshold
+    threshold: float | None  # None: the version has none
+    answer: bool | None  # score at or above the threshold
     event: Of
     latency_us: int  # microseconds from read to scored, of its batch
 
@@ -60,7 +63,7 @@ class Kept(NamedTuple):
 
     made: Made
     key: bytes  # of the event
-    row: Mapping[str, Any]
+    record: Row
 
     @property
     def output(self) -> Output:
@@ -98,8 +101,8 @@ def judge(
         except Malformed as error:
             large = len(record.body) > LARGEST
             dead.append(letter(record, "too large" if large else "malformed", error.message))
-    answers = scorer.score([event.data for _, event in events])
-    head = scorer.head
+    answers = scorer.score([bytes(event.data) for _, event in events])
+    head, threshold = scorer.head, scorer.threshold
     if len(answers) >= WHOLE and all(type(one) is Failed and one.kind == "model" for one in answers):
         raise EngineError(str(getattr(answers[0], "reason", "")), hint=f"workbench rollback {head.model} --why …")
     latency_us = took()
@@ -110,10 +113,11 @@ def judge(
             dead.append(letter(record, one.kind, one.reason))
             continue
         of = Of(event.source, event.id)
-        answer = Answer(head.model, head.version, head.generation, one.score, one.answer, of, latency_us)
+        yes = None if threshold is None else one.score >= threshold
+        answer = Answer(head.model, head.version, head.generation, one.score, threshold, yes, of, latency_us)
         id_ = output_id(claim.token, record)
         made = Made("1.0", id_, source, TYPE, at, "application/json", answer, event.subject)
-        kept.append(Kept(made, event.key, one.row))
+        kept.append(Kept(made, event.key, one.record))
     return Judged(kept, dead)
 
 
@@ -131,32 +135,42 @@ def letter(record: Record, kind: str, reason: str) -> DeadLetter:
     return DeadLetter(record.partition, record.offset, kind, reason, record.body[:KEPT], len(record.body))
 
 
-def prediction(made: Made, row: Mapping[str, Any]) -> Prediction:
-    """An output's row in the prediction log."""
-    answer = made.data
-    return Prediction(
-        id=made.id,
-        at=made.time,
-        model=answer.model,
-        version=answer.version,
-        generation=answer.generation,
-        request=made.id,
-        input_digest=digest(row),
-        features=row,
-        score=answer.score,
-        answer=answer.answer,
-        latency_us=answer.latency_us,
-        status=200,
-    )
+def blocks(kept: Iterable[tuple[Made, Row]]) -> list[Block]:
+    """Outputs and their rows as the prediction log takes them: a block for each batch that they were scored in."""
+    found = []
+    for _, group in groupby(kept, key=lambda pair: _batch(pair[0])):
+        pairs = list(group)
+        first = pairs[0][0]
+        of = first.data
+        found.append(
+            Block(
+                ids=[made.id for made, _ in pairs],
+                at=first.time,
+                model=of.model,
+                version=of.version,
+                generation=of.generation,
+                request=first.id,
+                records=[record for _, record in pairs],
+                scores=[made.data.score for made, _ in pairs],
+                threshold=of.threshold,
+                latency_us=of.latency_us,
+                variant=CHAMPION,
+                propensity=1.0,
+            )
+        )
+    return found
 
 
-def again(token: str, records: Iterable[Record], outputs: Mapping[bytes, bytes]) -> Iterator[Prediction]:
-    """The log's rows of records that were committed earlier, from their outputs.
+def again(
+    token: str, records: Iterable[Record], outputs: Mapping[bytes, bytes], row: Callable[[bytes], Row]
+) -> Iterator[tuple[Made, Row]]:
+    """Records that were committed earlier, with their outputs.
 
     Args:
         token: Of the subscription.
         records: What was read once more.
         outputs: Bodies of the outputs of the same events, by key; one that is a duplicate's is left out.
+        row: Reads an event's data.
     """
     for record in records:
         try:
@@ -165,7 +179,12 @@ def again(token: str, records: Iterable[Record], outputs: Mapping[bytes, bytes])
             continue
         body = outputs.get(event.key)
         if body is not None and (made := _decode(body)).id == output_id(token, record):
-            yield prediction(made, msgspec.json.decode(event.data))
+            yield made, row(bytes(event.data))
+
+
+def _batch(made: Made) -> tuple[Any, ...]:
+    of = made.data
+    return made.time, of.model, of.version, of.generation, of.threshold, of.latency_us
 
 
 _encode = msgspec.json.Encoder().encode

@@ -1,47 +1,34 @@
 """The champion of a model as it scores events: the one place where events meet ledger, loader and schema.
 
 The head is looked at between two batches; a new version is loaded then, and one that does not load leaves
-the old one in place and is told. Rows are read by a decoder made from the signature; one that it does
-not take is shown to the schema, which says what is wrong or lets it pass. A row on which the model fails
-harms no other: the batch is scored again in halves.
+the old one in place and is told. A row is read as the gateway reads it. One on which the model fails harms
+no other: the batch is scored again in halves.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from workbench.errors import EngineError, Misuse, WorkbenchError
 from workbench.ledger import Head, Ledger
+from workbench.serving.inputs import decoded
 from workbench.serving.predictor import Predictor
 from workbench.serving.routes import AGAIN, Loader
-from workbench.serving.schema import Refused, Row, Schema
-
-INT32, INT64, FLOAT32 = 1 << 31, 1 << 63, 3.4028234663852886e38
-FAST: Mapping[str, Any] = {  # types that the decoder checks as the schema does
-    "double": float,
-    "float": Annotated[float, msgspec.Meta(ge=-FLOAT32, le=FLOAT32)],
-    "long": Annotated[int, msgspec.Meta(ge=-INT64, le=INT64 - 1)],
-    "integer": Annotated[int, msgspec.Meta(ge=-INT32, le=INT32 - 1)],
-    "boolean": bool,
-    "string": str,
-}
-
-
-Body = bytes | msgspec.Raw  # a row in JSON
+from workbench.serving.schema import Refused, Schema
+from workbench.serving.typed import Record
 
 
 class Scored(NamedTuple):
     """What a version made of one row."""
 
-    row: Row  # checked
+    record: Record  # the row, checked
     score: float
-    answer: bool | None  # score at or above the threshold; None: the version has none
 
 
 class Failed(NamedTuple):
@@ -55,16 +42,25 @@ class Scorer(NamedTuple):
     """A version in use for one batch."""
 
     head: Head
-    score: Callable[[Sequence[Body]], list[Scored | Failed]]  # one a row of JSON, in order
+    threshold: float | None  # of an answer of yes; None: the version has none
+    score: Callable[[Sequence[bytes]], list[Scored | Failed]]  # one a row of JSON, in order
+    record: Callable[[bytes], Record]  # a row of JSON that was taken once, maybe by another version
 
 
 @dataclass(frozen=True)
 class _Loaded:
     head: Head
     predictor: Predictor
-    schema: Schema
-    decode: Callable[[Body], tuple[Any, ...]] | None
-    names: tuple[str, ...]
+
+    @property
+    def scorer(self) -> Scorer:
+        schema = self.predictor.schema
+        return Scorer(
+            self.head,
+            self.predictor.version.threshold,
+            lambda bodies: _scored(self, bodies),
+            lambda body: _again(schema, body),
+        )
 
 
 class Champion:
@@ -94,8 +90,7 @@ class Champion:
         if self._loaded is None or self._loaded.head != head:
             self._follow(head)
         assert self._loaded is not None  # noqa: S101 (for the types: _follow raises)
-        loaded = self._loaded
-        return Scorer(loaded.head, lambda rows: _scored(loaded, rows))
+        return self._loaded.scorer
 
     def _follow(self, head: Head) -> None:
         failed = self._failed
@@ -118,58 +113,38 @@ def _load(ledger: Ledger, loader: Loader, head: Head) -> _Loaded:
         raise
     except Exception as error:
         raise EngineError(f"{subject} does not load: {type(error).__name__}: {error}") from error
-    schema = Schema.of(subject, predictor.columns)
-    return _Loaded(head, predictor, schema, _decoder(predictor.columns), tuple(predictor.columns))
+    predictor.schema  # noqa: B018 (made now, so that a signature that cannot be read is told before it is used)
+    return _Loaded(head, predictor)
 
 
-def _decoder(columns: Mapping[str, str]) -> Callable[[Body], tuple[Any, ...]] | None:
-    """Reads a row's values in the signature's order; None where a type is the schema's alone to check."""
-    if not set(columns.values()) <= set(FAST) or not columns:
-        return None
-    fields = {f"f{number}": name for number, name in enumerate(columns)}
-    struct = msgspec.defstruct(
-        "Row",
-        [(field, FAST[columns[name]]) for field, name in fields.items()],
-        rename=fields,
-        forbid_unknown_fields=True,
-    )
-    decode = msgspec.json.Decoder(struct).decode
-    return lambda body: msgspec.structs.astuple(decode(body))
-
-
-def _scored(loaded: _Loaded, bodies: Sequence[Body]) -> list[Scored | Failed]:
-    found: list[Row | Failed] = [_row(loaded, body) for body in bodies]
-    good = [row for row in found if not isinstance(row, Failed)]
-    scores = iter(_scores(loaded, good))
-    threshold = loaded.predictor.version.threshold
+def _scored(loaded: _Loaded, bodies: Sequence[bytes]) -> list[Scored | Failed]:
+    schema = loaded.predictor.schema
+    values = schema.records.values
+    found = [_record(schema, body) for body in bodies]
+    good = [record for record in found if not isinstance(record, Failed)]
+    scores = iter(_scores(loaded, [values(record) for record in good]))
     answers: list[Scored | Failed] = []
-    for row in found:
-        if isinstance(row, Failed):
-            answers.append(row)
-            continue
-        score = next(scores)
-        if isinstance(score, Failed):
-            answers.append(score)
-        else:
-            answers.append(Scored(row, score, None if threshold is None else score >= threshold))
+    for record in found:
+        score = record if isinstance(record, Failed) else next(scores)
+        answers.append(score if isinstance(score, Failed) else Scored(record, score))
     return answers
 
 
-def _row(loaded: _Loaded, body: Body) -> Row | Failed:
-    if loaded.decode is not None:
-        try:
-            return dict(zip(loaded.names, loaded.decode(body), strict=True))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            pass  # the schema says why, or takes it after all
+def _record(schema: Schema, body: bytes) -> Record | Failed:
     try:
-        return loaded.schema.checked([msgspec.json.decode(body)])[0]
+        records = schema.read(body, lambda given: decoded(given, most=1))
     except Refused as error:
         return Failed("invalid", "; ".join(f"{p.field!r} {p.got}; {p.needs}" for p in error.problems) or error.message)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return Failed("invalid", f"the data is no JSON: {error}")
+    return records[0] if len(records) == 1 else Failed("invalid", f"it has {len(records)} rows; an event has one")
 
 
-def _scores(loaded: _Loaded, rows: Sequence[Row]) -> list[float | Failed]:
+def _again(schema: Schema, body: bytes) -> Record:
+    """A row as a record of this signature, or as it came where it was another version's."""
+    record = _record(schema, body)
+    return msgspec.json.decode(body) if isinstance(record, Failed) else record
+
+
+def _scores(loaded: _Loaded, rows: Sequence[tuple[Any, ...]]) -> list[float | Failed]:
     """One finite score a row, or why there is none; a batch that fails is scored again in halves.
 
     Raises:
@@ -178,7 +153,7 @@ def _scores(loaded: _Loaded, rows: Sequence[Row]) -> list[float | Failed]:
     if not rows:
         return []
     try:
-        scores: list[float] = loaded.predictor.score(loaded.schema.frame(rows)).tolist()
+        scores = [float(score) for score in loaded.predictor.scores(rows)]
         if len(scores) == len(rows) and all(map(math.isfinite, scores)):
             return list(scores)
         reason = "it did not give one finite score a row"

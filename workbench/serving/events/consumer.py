@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Protocol
 
 from workbench.errors import EngineError
-from workbench.serving.events.batches import Kept, again, judge, prediction
+from workbench.serving.events.batches import Kept, Made, again, blocks, judge
 from workbench.serving.events.champion import Scorer
 from workbench.serving.events.cloud_event import Event, Malformed, read_event
 from workbench.serving.events.lease import BEAT, SILENCE, Waiting, try_take
@@ -86,6 +86,7 @@ class Consumer:
         *,
         now: Callable[[], datetime],
         log: Log | None = None,
+        sample: Callable[[str, str], bool] = lambda *_: True,
         batch: int = 1000,
         wait: float = 0.5,
         silence: float = SILENCE,
@@ -100,13 +101,14 @@ class Consumer:
             subscription: Which topic, for which model, under which name.
             now: Reads the clock, UTC; decides nothing.
             log: The prediction log; None: it is left out.
+            sample: Whether an output, by its model and id, is logged; says the same each time.
             batch: Events in one commit, at most.
             wait: Seconds to wait for events where there are none.
             silence: Seconds without a beat after which another holder counts as gone.
             told: Takes a sentence for people.
         """
         self._stream, self._desk, self._model, self._log = stream, desk, model, log
-        self._subscription = subscription
+        self._subscription, self._sample = subscription, sample
         self._now, self._most, self._wait, self._silence, self._told = now, batch, wait, silence, told
         self._claim: Claim | None = None
         self._waiting = Waiting()
@@ -286,7 +288,7 @@ class Consumer:
             self._logged = dict(self._position)
         elif kept is not None and all(self._logged.get(part, 0) == offset for part, offset in before.items()):
             with self._logging():
-                self._log.write([prediction(one.made, one.row) for one in kept])
+                self._log.append(blocks((one.made, one.record) for one in kept if self._takes(one.made)))
                 self._logged = dict(self._position)
         else:
             self._make_up(claim)
@@ -306,8 +308,12 @@ class Consumer:
                     break
                 keys = [event.key for record in records for event in _event(record)]
                 outputs = self._desk.outputs(self._subscription.target, keys)
-                self._log.write(list(again(claim.token, records, outputs)))
+                pairs = again(claim.token, records, outputs, self._model.now().record)
+                self._log.append(blocks(pair for pair in pairs if self._takes(pair[0])))
                 self._logged.update(_after(records))
+
+    def _takes(self, made: Made) -> bool:
+        return self._sample(made.data.model, made.id)
 
     @contextlib.contextmanager
     def _logging(self) -> Iterator[None]:

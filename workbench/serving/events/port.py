@@ -22,7 +22,7 @@ from typing import NamedTuple, Protocol
 
 from workbench.errors import EngineError, Misuse
 from workbench.serving.events.cloud_event import Event
-from workbench.serving.prediction import Prediction
+from workbench.serving.prediction import Block
 
 Position = Mapping[int, int]  # the next offset to be read, by partition; a partition that is missing: its first
 TOPIC = re.compile(r"[A-Za-z0-9._-]{1,200}")
@@ -165,7 +165,7 @@ class Stream(Protocol):
 class Log(Protocol):
     """The prediction log."""
 
-    def write(self, predictions: Sequence[Prediction], /) -> None:
+    def append(self, blocks: Sequence[Block], /) -> None:
         """Add rows in one commit; an id that is there already is left as it is."""
         ...
 

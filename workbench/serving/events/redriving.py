@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from workbench.serving.events.batches import judge, prediction
+from workbench.serving.events.batches import blocks, judge
 from workbench.serving.events.champion import Scorer
 from workbench.serving.events.port import Claim, DeadLetter, Desk, Log, Record, Standing
 
@@ -28,6 +28,7 @@ def redrive(
     *,
     now: datetime,
     log: Log | None = None,
+    sample: Callable[[str, str], bool] = lambda *_: True,
     dry: bool = False,
 ) -> Redriven:
     """Score dead letters again, and add what came of them in one commit.
@@ -39,6 +40,7 @@ def redrive(
         letters: Those to be shown to it; what was redriven already is left out.
         now: The time of the outputs, UTC.
         log: The prediction log; it gets its rows after the commit.
+        sample: Whether an output, by its model and id, is logged.
         dry: Change nothing; say what would come of them.
     """
     open_ = [one for one in letters if one.redriven is None]
@@ -56,7 +58,9 @@ def redrive(
         standing.subscription, outputs=[kept.output for kept in judged.kept], still=still, gone=gone, now=now
     )
     if log is not None and added == len(judged.kept):
-        log.write([prediction(kept.made, kept.row) for kept in judged.kept])
+        log.append(
+            blocks((kept.made, kept.record) for kept in judged.kept if sample(kept.made.data.model, kept.made.id))
+        )
     return Redriven(added, gone, still)
 
 

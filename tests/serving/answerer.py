@@ -1,0 +1,56 @@
+"""A program that answers for a ledger with a model that is two lines: what `workbench serve` is, without MLflow.
+
+python answerer.py FOLDER [--only MODEL] (--socket PATH | --port N)
+"""
+
+import argparse
+import sqlite3
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from workbench.engines.uvicorn import serve
+from workbench.ledger import Ledger
+from workbench.serving import PredictionLog, Predictor, create_app
+from workbench.serving.processes import behind
+
+COLUMNS = {"income": "double"}
+
+
+class Tenth:
+    """A tenth of the income; ends its whole process on 666, and takes its time on 13."""
+
+    def predict(self, frame):
+        import os
+
+        if (frame["income"] == 666).any():
+            os.abort()
+        if (frame["income"] == 13).any():
+            time.sleep(1)
+        return frame["income"].to_numpy() / 10
+
+
+class Loader:
+    def load(self, version):
+        return Predictor(version, Tenth(), COLUMNS)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only")
+    parser.add_argument("--socket", type=Path)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--pages", type=int, help="what the log may grow to: a disk that is full")
+    given = parser.parse_args()
+    url = f"sqlite:///{given.folder}"
+    with Ledger.open(f"{url}/ledger.db") as ledger, PredictionLog.open(f"{url}/predictions.db") as log:
+        if given.pages:
+            log._connection.execute(f"PRAGMA max_page_count = {given.pages}")
+        app = create_app(ledger, Loader(), log, now=lambda: datetime.now(UTC), only=given.only)
+        serve(behind(app) if given.only else app, port=given.port, socket=given.socket)
+
+
+if __name__ == "__main__":
+    sqlite3.enable_callback_tracebacks(False)
+    main()

@@ -1,0 +1,129 @@
+"""A process for each model: one that dies harms no other, and is started again; a gateway that is killed."""
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from workbench.engines.servers import dies_with_its_parent
+from workbench.serving import Keys
+from workbench.serving.processes import create_front
+
+pytestmark = pytest.mark.slow
+
+PROGRAM = [sys.executable, str(Path(__file__).with_name("answerer.py"))]
+
+
+def child_of(model):
+    import psutil
+
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if model in child.cmdline():
+                return child
+    return None
+
+
+def test_a_model_whose_process_dies_harms_no_other_and_comes_back(shop, tmp_path, network):
+    ask, income, until = network.ask, network.income, network.until
+    shop.register(1, model="churn")
+    shop.promote(1, model="churn")
+    keys = Keys(shop.ledger, now=lambda: datetime.now(UTC))
+    key, text = keys.create("shop-frontend", ["lending", "churn"], quota=3, actor="risk-officer", why="x")
+    front = create_front(
+        shop.ledger, [*PROGRAM, str(tmp_path)], shop.log, now=lambda: datetime.now(UTC), token="t0ken", keys=keys,
+        first=dies_with_its_parent(), environ=dict(os.environ),
+    )  # fmt: skip
+    token = {"authorization": "Bearer t0ken"}
+    with network.Serving(front) as serving:
+        port = serving.port
+        until(lambda: ask(port, "/readyz")[1]["ready"] and len(ask(port, "/v1/models", **token)[1]["models"]) == 2)
+        status, told = income(port, "lending", 4.0, **token)
+        assert (status, told["predictions"][0]["score"]) == (200, 0.4)
+        assert income(port, "lending", "much", **token)[0] == 422
+        assert income(port, "none", 1.0, **token)[0] == 404
+        assert income(port, "lending", 1.0)[0] == 401
+
+        bearer = {"authorization": f"Bearer {text}"}
+        assert [income(port, "churn", n, **bearer)[0] for n in range(4)] == [200, 200, 200, 429]
+        until(lambda: [row.client for row in shop.log.rows("churn")] == [key.id] * 3)
+
+        before = child_of("lending").pid
+        assert income(port, "lending", 666, **token)[0] == 503, "its process ended at once"
+        assert income(port, "churn", 1.0, **token)[0] == 200
+        until(lambda: income(port, "lending", 1.0, **token)[0] == 200)
+        child_of("lending").send_signal(signal.SIGKILL)
+        assert income(port, "churn", 1.0, **token)[0] == 200
+        until(lambda: income(port, "lending", 1.0, **token)[0] == 200)
+        assert child_of("lending").pid != before
+        metrics = ask(port, "/metrics", **token)[1]
+        assert 'workbench_process_restarts_total{model="lending"} 2' in metrics
+        assert 'workbench_process_up{model="churn"} 1' in metrics
+    assert child_of("lending") is None
+
+
+@contextlib.contextmanager
+def answering(network, folder, *options):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen([*PROGRAM, str(folder), "--port", str(port), *options], process_group=0)
+    try:
+        network.until(lambda: _ready(network, port))
+        yield port, process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _ready(network, port):
+    with contextlib.suppress(OSError):
+        return network.ask(port, "/readyz")[0] == 200
+
+
+def test_a_gateway_killed_under_load_loses_the_last_moment_and_nothing_else(shop, tmp_path, network):
+    income = network.income
+    answered = []
+
+    def load(port):
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            while True:
+                answered.append((income(port, "lending", 1.0)[1]["predictions"][0]["id"], time.monotonic()))
+
+    with answering(network, tmp_path) as (port, process):
+        threads = [threading.Thread(target=load, args=(port,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        network.until(lambda: len(answered) > 300)
+        process.send_signal(signal.SIGKILL)
+        killed = time.monotonic()
+        for thread in threads:
+            thread.join()
+    kept = {row.id for row in shop.log.rows("lending")}
+    lost = [at for id_, at in answered if id_ not in kept]
+    assert all(killed - at < 3 for at in lost)
+    assert len(lost) < len(answered)
+    with answering(network, tmp_path) as (port, _):
+        assert income(port, "lending", 1.0)[0] == 200
+
+
+def test_on_a_full_disk_the_gateway_serves_on_and_says_what_waits(shop, tmp_path, network):
+    ask = network.ask
+    pages = os.path.getsize(tmp_path / "predictions.db") // 4096
+    with answering(network, tmp_path, "--pages", str(pages + 1)) as (port, _):
+        for _ in range(5):
+            assert ask(port, "/v1/models/lending/predict", {"rows": [{"income": 1.0}] * 400})[0] == 200
+        network.until(lambda: ask(port, "/readyz")[1]["log"] == "not written")
+        assert ask(port, "/v1/models/lending/predict", {"rows": [{"income": 1.0}]})[0] == 200
+        metrics = ask(port, "/metrics")[1]
+    waiting = next(line for line in metrics.splitlines() if line.startswith("workbench_log_waiting_rows "))
+    assert int(waiting.split()[1]) > 0

@@ -1,0 +1,127 @@
+"""Older rows of the prediction log as Parquet files: moved there by size, deleted by age, read with DuckDB.
+
+A file is written whole under another name, then renamed, and only the transaction that notes it deletes
+its rows: killed at any point, every row is in exactly one place. A file that no row notes is left over
+from such a death and goes with the next rotation.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from workbench.serving.log_rows import COLUMNS, stamp
+
+SUFFIX = ".parquet"
+
+
+class Part(NamedTuple):
+    """One file."""
+
+    name: str
+    rows: int
+    first_at: str  # earliest and latest answer in it
+    last_at: str
+
+
+def parts(connection: sqlite3.Connection) -> list[Part]:
+    """The files that there are, oldest first."""
+    found = connection.execute("SELECT name, rows, first_at, last_at FROM parts ORDER BY first_at, name").fetchall()
+    return [Part(*row) for row in found]
+
+
+def move(connection: sqlite3.Connection, folder: Path, *, most: int) -> Part | None:
+    """Move the oldest rows to a file, if there are more than `most`; half of them stay.
+
+    A request's rows stay together. Called under a lock that no other rotation holds.
+    """
+    count, first = connection.execute("SELECT count(*), min(seq) FROM predictions").fetchone()
+    if count <= most:
+        return None
+    (last,) = connection.execute(
+        "SELECT seq FROM predictions ORDER BY seq LIMIT 1 OFFSET ?", (count - most // 2 - 1,)
+    ).fetchone()
+    (last,) = connection.execute(
+        "SELECT max(seq) FROM predictions WHERE seq <= ? + 20000 AND request = "
+        "(SELECT request FROM predictions WHERE seq = ?)",
+        (last, last),
+    ).fetchone()
+    rows = connection.execute(
+        f"SELECT {', '.join(COLUMNS)} FROM predictions WHERE seq BETWEEN ? AND ? ORDER BY seq",  # noqa: S608
+        (first, last),
+    ).fetchall()
+    times = [row[1] for row in rows]
+    part = Part(f"{min(times)[:19].replace(':', '')}-{rows[0][0]}{SUFFIX}", len(rows), min(times), max(times))
+    _write(folder / part.name, rows)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute("INSERT INTO parts (name, rows, first_at, last_at) VALUES (?, ?, ?, ?)", part)
+        connection.execute("DELETE FROM predictions WHERE seq BETWEEN ? AND ?", (first, last))
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return part
+
+
+def expire(connection: sqlite3.Connection, folder: Path, *, before: datetime) -> list[Part]:
+    """Delete files and rows whose answers were all given before a time, with their labels; the files."""
+    end = stamp(before)
+    old = [part for part in parts(connection) if part.last_at < end]
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.executemany("DELETE FROM parts WHERE name = ?", [(part.name,) for part in old])
+        connection.execute("DELETE FROM predictions WHERE at < ?", (end,))
+        connection.execute("DELETE FROM labels WHERE at < ?", (end,))
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    _sweep(connection, folder)
+    return old
+
+
+def select(files: Sequence[Path], columns: str, where: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Rows of files that match; a file that retention took meanwhile has none."""
+    import duckdb
+
+    there = [str(file) for file in files if file.is_file()]
+    if not there:
+        return []
+    with duckdb.connect() as connection:
+        sql = f"SELECT {columns} FROM read_parquet(?, union_by_name = true) {where}"  # noqa: S608
+        return connection.execute(sql, [there, *values]).fetchall()
+
+
+def _write(path: Path, rows: Sequence[Sequence[Any]]) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    kinds = {
+        "version": pa.int64(), "generation": pa.int64(), "score": pa.float64(), "answer": pa.int64(),
+        "latency_us": pa.int64(), "status": pa.int64(), "propensity": pa.float64(),
+    }  # fmt: skip
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
+    by_name = zip(COLUMNS, zip(*rows, strict=True), strict=True)
+    columns = [pa.array(values, kinds.get(name, pa.string())) for name, values in by_name]
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    writing = path.with_suffix(".writing")
+    parquet.write_table(pa.Table.from_arrays(columns, schema=schema), writing, compression="zstd")
+    with writing.open("rb") as written:
+        os.fsync(written.fileno())
+    writing.chmod(0o600)
+    writing.rename(path)
+
+
+def _sweep(connection: sqlite3.Connection, folder: Path) -> None:
+    """Delete files that nothing notes."""
+    noted = {part.name for part in parts(connection)}
+    for path in folder.glob("*") if folder.is_dir() else ():
+        if path.suffix in {SUFFIX, ".writing"} and path.name not in noted:
+            path.unlink(missing_ok=True)

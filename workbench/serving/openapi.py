@@ -1,0 +1,205 @@
+"""The gateway told to programs, as an OpenAPI document, and to people, as a page that loads nothing.
+
+Both are made of the signatures that are loaded, so that they say what is answered now.
+
+>>> from workbench.serving.schema import Schema
+>>> told = document({"lending": Schema.of("lending 2", {"income": "double"})})
+>>> told["components"]["schemas"]["lending.row"]["properties"]
+{'income': {'type': 'number'}}
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from workbench import __version__
+from workbench.serving.schema import Kind, Schema
+
+EXAMPLES = {"number": 1.5, "integer": 1, "boolean": True, "string": "text"}
+
+
+def document(schemas: Mapping[str, Schema]) -> dict[str, Any]:
+    """An OpenAPI 3.1 document of the models that answer now.
+
+    Args:
+        schemas: What each takes, by model.
+    """
+    paths: dict[str, Any] = {}
+    rows: dict[str, Any] = {}
+    for number, (model, schema) in enumerate(sorted(schemas.items())):
+        name = (
+            f"{model}.row" if model.replace("-", "").replace("_", "").isalnum() and model.isascii() else f"row{number}"
+        )
+        rows[name] = row_schema(schema)
+        for form, answer in (("predict", "Answer"), ("invocations", "Plain")):
+            paths[f"/v1/models/{_escaped(model)}/{form}"] = _asked(model, form, number, name, answer)
+    paths["/v1/labels"] = {
+        "post": {
+            "operationId": "labels",
+            "summary": "What turned out to be true of earlier answers",
+            "requestBody": _body({"$ref": "#/components/schemas/Labels"}),
+            "responses": _responses({"type": "object"}, 404, 408, 413, 422, 429, 503),
+        }
+    }
+    for path, told in (
+        ("/v1/models", "Who answers"), ("/healthz", "Alive"), ("/readyz", "Every champion loaded, and the log written"),
+    ):  # fmt: skip
+        paths[path] = {
+            "get": {
+                "operationId": path.strip("/").replace("/", "_"),
+                "summary": told,
+                "responses": _responses({"type": "object"}, *((503,) if path == "/readyz" else ())),
+            }
+        }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "workbench gateway", "version": __version__},
+        "paths": paths,
+        "components": {
+            "schemas": {**rows, **_SHARED},
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{"key": []}, {}],
+    }
+
+
+def row_schema(schema: Schema) -> dict[str, Any]:
+    """The JSON Schema of one row."""
+    return {
+        "type": "object",
+        "properties": {
+            name: {"anyOf": [dict(kind.json), {"type": "null"}]} if name in schema.optional else dict(kind.json)
+            for name, kind in schema.kinds.items()
+        },
+        "required": [name for name in schema.kinds if name not in schema.optional],
+        "additionalProperties": False,
+    }
+
+
+def page(schemas: Mapping[str, Schema]) -> str:
+    """A page in HTML: each model with its fields, and a request that can be copied."""
+    parts = [_HEAD]
+    for model, schema in schemas.items():
+        name = html.escape(model)
+        parts.append(f"<h2>{name}</h2><p>{html.escape(schema.owner)}</p><table><tr><th>field<th>takes<th>training saw")
+        for field, kind in schema.kinds.items():
+            low_high = schema.ranges.get(field)
+            seen = f"{low_high[0]:.6g} to {low_high[1]:.6g}" if low_high else ""
+            free = ", or null" if field in schema.optional else ""
+            parts.append(f"<tr><td>{html.escape(field)}<td>{html.escape(kind.words)}{free}<td>{seen}")
+        row = {field: _example(kind) for field, kind in schema.kinds.items()}
+        body = html.escape(json.dumps({"rows": [row]}))
+        parts.append(f"</table><pre>POST /v1/models/{html.escape(_escaped(model))}/predict\n\n{body}</pre>")
+    if not schemas:
+        parts.append("<p>No model has a champion yet.</p>")
+    return "".join(parts)
+
+
+def _asked(model: str, form: str, number: int, row: str, answer: str) -> dict[str, Any]:
+    rows = {"type": "array", "items": {"$ref": f"#/components/schemas/{row}"}, "minItems": 1}
+    forms = [
+        {"type": "object", "properties": {name: rows}, "required": [name], "additionalProperties": False}
+        for name in ("rows", "dataframe_records")
+    ]
+    return {
+        "post": {
+            "operationId": f"{form}{number}",
+            "summary": f"Answers of {model}" + (" in MLflow's form" if form == "invocations" else ""),
+            "requestBody": _body({"anyOf": forms}),
+            "responses": _responses(
+                {"$ref": f"#/components/schemas/{answer}"}, 400, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503
+            ),
+        }
+    }
+
+
+def _body(schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+def _responses(schema: Mapping[str, Any], *problems: int) -> dict[str, Any]:
+    told = {str(status): _REFERENCE for status in sorted({*problems, 400, 401, 405})}
+    return {"200": {"description": "Done", "content": {"application/json": {"schema": schema}}}, **told}
+
+
+def _escaped(model: str) -> str:
+    from urllib.parse import quote
+
+    return quote(model, safe="")
+
+
+def _example(kind: Kind) -> Any:
+    if kind.json.get("format") == "date-time":
+        return "2026-01-01T00:00:00"
+    return EXAMPLES[kind.json["type"]]
+
+
+_REFERENCE = {
+    "description": "What is wrong, and the way out",
+    "content": {"application/json": {"schema": {"type": "object"}}},
+}
+_NUMBER = {"anyOf": [{"type": "number"}, {"type": "null"}]}
+_SHARED: dict[str, Any] = {
+    "Answer": {
+        "type": "object",
+        "properties": {
+            "model": {"type": "string"},
+            "version": {"type": "integer"},
+            "generation": {"type": "integer"},
+            "variant": {"type": "string"},
+            "request": {"type": "string"},
+            "predictions": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "id": {"type": "string"},
+                        "score": _NUMBER,
+                        "answer": {"anyOf": [{"type": "boolean"}, {"type": "null"}]},
+                        "error": {"type": "string"},
+                    },
+                    "required": ["id", "score", "answer"],
+                },
+            },
+            "warnings": {"type": "array", "items": {"type": "object"}},
+        },
+        "required": ["model", "version", "generation", "request", "predictions"],
+    },
+    "Plain": {
+        "type": "object",
+        "properties": {"predictions": {"type": "array", "items": {"type": "number"}}},
+        "required": ["predictions"],
+    },
+    "Labels": {
+        "type": "object",
+        "properties": {
+            "labels": {
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "id": {"type": "string", "minLength": 1, "maxLength": 100},
+                        "label": {"anyOf": [{"type": "number"}, {"type": "boolean"}]},
+                    },
+                    "required": ["id", "label"],
+                    "additionalProperties": False,
+                },
+            },
+            "source": {"type": "string", "minLength": 1, "maxLength": 200},
+        },
+        "required": ["labels", "source"],
+        "additionalProperties": False,
+    },
+}
+_HEAD = """<!doctype html><html lang="en"><meta charset="utf-8"><title>workbench gateway</title>
+<meta name="viewport" content="width=device-width"><style>
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
+table { border-collapse: collapse } th, td { text-align: left;
+  padding: .2rem 1rem .2rem 0; border-bottom: 1px solid #ddd }
+pre { background: #f5f5f5; padding: 1rem; overflow-x: auto; white-space: pre-wrap }
+</style><h1>workbench gateway</h1>
+<p>Send a key as <code>Authorization: Bearer KEY</code>. Programs read <code>/openapi.json</code>.</p>"""
