@@ -54,3 +54,41 @@ def test_a_version_that_nothing_compiles_is_not_called_untried(lending, tmp_path
     with open_bench(lending(tmp_path / "w")) as bench:
         lanes = Lanes(bench.ledger, lambda: bench.store, bench.tracking[1])
         assert not lanes.load(bench.version("lending", 1)).untried
+
+
+def test_a_model_of_another_library_answers_through_mlflows_wrapper_and_none_with_code_does(tmp_path):
+    import warnings
+
+    import numpy as np
+    import pandas as pd
+    import yaml
+    from onnx import TensorProto, helper
+
+    from workbench.engines.model_files import load_predictor
+    from workbench.errors import EngineError
+    from workbench.ledger import ModelVersion
+
+    version = ModelVersion(
+        model="lending", version=1, run_id="r", source="s", model_digest="m", data_digest="d", feature_set="f@1",
+        notebook_digest="n", threshold=None, parameters={}, metrics={}, registered_at="", registered_by="analyst",
+    )  # fmt: skip
+    tensors = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, [None, 1]) for name in ("income", "score")]
+    graph = helper.make_graph([helper.make_node("Neg", ["income"], ["score"])], "negative", tensors[:1], tensors[1:])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import mlflow.onnx
+        from mlflow.models import infer_signature
+
+        frame = pd.DataFrame({"income": [1.0, 2.0]})
+        signature = infer_signature(frame, np.array([-1.0, -2.0]))
+        mlflow.onnx.save_model(made, str(tmp_path / "model"), signature=signature, pip_requirements=[])
+        predictor = load_predictor(version, tmp_path)
+        assert predictor.lane == "pyfunc"
+        assert list(predictor.scores([(3.0,), (4.5,)])) == [-3.0, -4.5]
+    described = tmp_path / "model" / "MLmodel"
+    content = yaml.safe_load(described.read_text())
+    content["flavors"]["python_function"]["code"] = "code"
+    described.write_text(yaml.safe_dump(content))
+    with pytest.raises(EngineError, match="only skops is loaded"):
+        load_predictor(version, tmp_path)

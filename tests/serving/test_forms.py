@@ -210,7 +210,9 @@ def test_the_access_log_has_a_line_a_request_and_no_value_of_it(shop, tmp_path):
         shop.run(
             lambda client: client.ask(post("/v1/models/no\nsuch/predict", ROW)), access=AccessLog(file, now=shop.now)
         )
-    first, second = map(json.loads, (tmp_path / "access.jsonl").read_text().splitlines())
+        shop.run(lambda client: client.ask(get("/v1/models")), access=AccessLog(file, now=shop.now), token="t")
+    first, second, third = map(json.loads, (tmp_path / "access.jsonl").read_text().splitlines())
+    assert (third["route"], third["status"]) == ("door", 401)
     assert (first["model"], first["status"], first["request"], first["rows"]) == ("lending", 200, "one", 1)
     assert (second["model"], second["status"]) == ("(unknown)", 404)
     assert "secret" not in json.dumps(first)

@@ -50,6 +50,8 @@ def test_a_model_whose_process_dies_harms_no_other_and_comes_back(shop, tmp_path
         status, told = income(port, "lending", 4.0, **token)
         assert (status, told["predictions"][0]["score"]) == (200, 0.4)
         assert income(port, "lending", "much", **token)[0] == 422
+        paths = ask(port, "/openapi.json", **token)[1]["paths"]
+        assert {"/v1/models/churn/predict", "/v1/models/lending/predict", "/v1/labels"} <= set(paths)
         assert income(port, "none", 1.0, **token)[0] == 404
         assert income(port, "lending", 1.0)[0] == 401
 

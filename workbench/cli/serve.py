@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -76,9 +79,8 @@ def serve(
         split = processes or bench.settings.serving == "processes"
         if bench.settings.serving not in {"one", "processes"}:
             raise Misuse(f"serving is {bench.settings.serving!r}; it must be one or processes", hint="workbench.toml")
-        if only is None:
-            for mended in bench.reconcile() if bench.ledger.owed() else []:
-                click.echo(f"mended: {mended}", err=True)
+        if only is None:  # MLflow follows the ledger, and nobody waits for it
+            threading.Thread(target=_reconcile, args=(bench,), daemon=True).start()
         file = stack.enter_context(_opened(access_log)) if access_log else None
         app = _app(bench, token, keys=keys, durable=durable, only=only, split=split and only is None, access=file)
         if socket is None:
@@ -121,6 +123,7 @@ def _app(
             access=lines,
             environ=bench.environ,
             first=dies_with_its_parent(),
+            rotate=bench.rotate_aside,
         )
     app = create_app(
         bench.ledger,
@@ -138,6 +141,17 @@ def _app(
         more_metrics=None if only else lambda: _monitored(bench),
     )
     return app if only is None else behind(app)
+
+
+def _reconcile(bench: Bench) -> None:
+    """Mend MLflow's aliases in a process of its own, which alone imports MLflow, and say what was mended."""
+    program = [sys.executable, "-m", "workbench", "reconcile", "--workspace", str(bench.root), "--json"]
+    ended = subprocess.run(program, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        click.echo(f"MLflow was not brought in line: {ended.stderr.strip()[:500]}", err=True)
+        return
+    for mended in json.loads(ended.stdout)["mended"]:
+        click.echo(f"mended: {mended}", err=True)
 
 
 def _monitored(bench: Bench) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Protocol
@@ -94,18 +95,29 @@ def create_app(
         rotate=rotate,
         more_metrics=more_metrics,
     )
-    return gateway if token is None and keys is None else doored(gateway, token, keys)
+    return gateway if token is None and keys is None else doored(gateway, token, keys, access)
 
 
-def doored(app: App, token: str | None, keys: Keys | None) -> App:
-    """An app that the token opens, and every key; whose key it was is told in the scope."""
+def doored(app: App, token: str | None, keys: Keys | None, access: AccessLog | None = None) -> App:
+    """An app that the token opens, and every key; whose key it was is told in the scope.
+
+    Args:
+        app: What is behind the door.
+        token: What opens everything; None: there is no such token.
+        keys: What opens the models of its scope; None: there are none.
+        access: Where a line goes for each request that is turned away.
+    """
 
     def admits(scope: Scope) -> bool:
         found = None if keys is None else keys.of(header(scope, b"authorization"))
         scope[CLIENT] = found
         return found is not None
 
-    return guard(app, token, name="gateway", public=PUBLIC, admits=admits)
+    def refused(scope: Scope) -> None:
+        if access is not None:
+            access.add("door", scope["method"], 401, 0.0)
+
+    return guard(app, token, name="gateway", public=PUBLIC, admits=admits, refused=refused)
 
 
 class Gateway:
@@ -174,7 +186,7 @@ class Gateway:
         if self._access is not None:
             tasks.append(asyncio.create_task(self._access.run()))
         if self._rotate is not None:
-            tasks.append(asyncio.create_task(_again(self._rotate)))
+            tasks.append(asyncio.create_task(again(self._rotate)))
         await send({"type": "lifespan.startup.complete"})
         await receive()
         for task in tasks:
@@ -205,7 +217,11 @@ class Gateway:
             return Reply.problem(404, f"there is nothing at {path[:200]}", hint="POST /v1/models/{name}/predict")
         if method not in {"GET", "HEAD"}:
             return _not_allowed(method, "GET")
-        return await page()
+        began = time.perf_counter()
+        reply = await page()
+        if self._access is not None and path not in PUBLIC:  # probes would drown the rest
+            self._access.add(path, method, reply.status, time.perf_counter() - began)
+        return reply
 
     async def _only(self, scope: Scope, receive: Receive) -> Reply | None:
         """MLflow's own address, which names no model: there must be one alone."""
@@ -277,7 +293,7 @@ class Gateway:
         return Reply(200, text.encode(), CONTENT_TYPE)
 
 
-async def _again(rotate: Callable[[], object]) -> None:
+async def again(rotate: Callable[[], object]) -> None:
     """Rotate every minute; what fails is tried again. Ends when it is cancelled."""
     while True:
         await asyncio.sleep(ROTATE)

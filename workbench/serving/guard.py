@@ -25,6 +25,7 @@ def guard(
     name: str,
     public: Collection[str] = (),
     admits: Callable[[Scope], bool] = lambda _: False,
+    refused: Callable[[Scope], None] = lambda _: None,
 ) -> App:
     """An app behind a token.
 
@@ -34,6 +35,7 @@ def guard(
         name: Letters and dashes; apps on other ports of one host must not share a cookie.
         public: Paths that anybody may read.
         admits: Lets in who comes without the token, by a key of its own.
+        refused: Told of each request that is turned away.
 
     Raises:
         ValueError: The token is empty.
@@ -54,6 +56,7 @@ def guard(
         elif scope["method"] in {"GET", "HEAD"} and (clean := _without_token(scope, given)) is not None:
             await _welcome(clean, cookie, pass_).send(send)
         else:
+            refused(scope)
             await _refusal().send(send)
 
     return guarded

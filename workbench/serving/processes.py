@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -25,7 +26,7 @@ from workbench.serving.access_log import AccessLog
 from workbench.serving.admission import Admission
 from workbench.serving.answering import CLIENT, ROWS, Limits
 from workbench.serving.exposition import CONTENT_TYPE, family
-from workbench.serving.gateway import FORMS, MODELS, doored
+from workbench.serving.gateway import FORMS, MODELS, again, doored
 from workbench.serving.http import App, GoneError, Receive, Reply, Scope, Send, TooLargeError, header, read_body
 from workbench.serving.keys import ALL, Key, Keys
 from workbench.serving.labelling import Labelling, LabelStore
@@ -53,6 +54,7 @@ def create_front(
     access: AccessLog | None = None,
     environ: Mapping[str, str] | None = None,
     first: Callable[[], None] | None = None,
+    rotate: Callable[[], object] | None = None,
 ) -> App:
     """The gateway in front of a process for each model, as an ASGI app.
 
@@ -67,9 +69,20 @@ def create_front(
         access: Where a line a request goes.
         environ: All that the processes see; None: what this one sees.
         first: What a process does before its program, e.g. so that it ends when this one does.
+        rotate: Moves old predictions away; called in a thread every minute.
     """
-    front = Front(ledger, program, log, now=now, limits=limits or Limits(), access=access, environ=environ, first=first)
-    return front if token is None and keys is None else doored(front, token, keys)
+    front = Front(
+        ledger,
+        program,
+        log,
+        now=now,
+        limits=limits or Limits(),
+        access=access,
+        environ=environ,
+        first=first,
+        rotate=rotate,
+    )
+    return front if token is None and keys is None else doored(front, token, keys, access)
 
 
 def behind(app: App) -> App:
@@ -118,6 +131,7 @@ class Front:
         access: AccessLog | None,
         environ: Mapping[str, str] | None,
         first: Callable[[], None] | None,
+        rotate: Callable[[], object] | None,
     ) -> None:
         self._ledger = ledger
         self._program = program
@@ -125,6 +139,7 @@ class Front:
         self._access = access
         self._environ = None if environ is None else dict(environ)
         self._first = first
+        self._rotate = rotate
         self._admission = Admission(limits.open, now=now)
         self._labelling = Labelling(log, now=now, limits=limits)
         self._children: dict[str, Child] = {}
@@ -144,6 +159,7 @@ class Front:
         with tempfile.TemporaryDirectory(prefix="workbench-") as folder:
             watching = asyncio.create_task(self._watch(Path(folder)))
             tasks = [watching] + ([asyncio.create_task(self._access.run())] if self._access else [])
+            tasks += [asyncio.create_task(again(self._rotate))] if self._rotate else []
             await send({"type": "lifespan.startup.complete"})
             await receive()
             for task in tasks:
@@ -201,7 +217,7 @@ class Front:
                 start_new_session=True,
             )
             child.began = now
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self._problem, child.again = f"{child.model} cannot be started: {error}", now + SLOWEST
 
     # requests
@@ -224,6 +240,8 @@ class Front:
             failing = {child.model: "not answered" for child in self._children.values() if not child.answers}
             ready = not failing and not self._problem
             return Reply.json(200 if ready else 503, {"ready": ready, "failing": failing})
+        if path == "/openapi.json":
+            return Reply.json(200, together(await self._said("/openapi.json")))
         if path == "/metrics":
             return Reply(200, self._metrics().encode(), CONTENT_TYPE)
         return Reply.problem(404, f"there is nothing at {path[:200]}", hint="POST /v1/models/{name}/predict")
@@ -281,16 +299,23 @@ class Front:
 
     async def _models(self) -> Reply:
         """What the processes say of themselves, put together."""
-        models, problems = [], {"": self._problem} if self._problem else {}
-        for child in list(self._children.values()):
-            try:
+        said = await self._said("/v1/models")
+        problems = dict.fromkeys(self._children.keys() - said.keys(), "its process does not answer")
+        problems.update({"": self._problem} if self._problem else {})
+        for each in said.values():
+            problems.update(each["problems"])
+        return Reply.json(
+            200, {"models": [one for each in said.values() for one in each["models"]], "problems": problems}
+        )
+
+    async def _said(self, path: str) -> dict[str, Any]:
+        """What each process says at an address, by model, of those that answer."""
+        found = {}
+        for model, child in sorted(self._children.items()):
+            with contextlib.suppress(OSError, EOFError, TimeoutError, msgspec.DecodeError):
                 async with asyncio.timeout(2):
-                    said = msgspec.json.decode((await child.relay.ask("GET", "/v1/models", ())).body)
-                models += said["models"]
-                problems.update(said["problems"])
-            except (OSError, EOFError, TimeoutError, msgspec.DecodeError):
-                problems[child.model] = "its process does not answer"
-        return Reply.json(200, {"models": models, "problems": problems})
+                    found[model] = msgspec.json.decode((await child.relay.ask("GET", path, ())).body)
+        return found
 
     def _metrics(self) -> str:
         children = self._children.values()
@@ -304,6 +329,26 @@ class Front:
                 family("workbench_requests_shed_total", "counter", "Requests sent away.", [({}, self._admission.shed)]),
             )
         )
+
+
+def together(documents: Mapping[str, Any]) -> dict[str, Any]:
+    """One OpenAPI document of several, each of one model, with names that do not collide.
+
+    >>> one = {"openapi": "3.1.0", "paths": {"/v1/models/a/predict": {"post": {"operationId": "predict0"}}},
+    ...     "components": {"schemas": {"a.row": {}}}}
+    >>> together({"a": one})["paths"]["/v1/models/a/predict"]["post"]["operationId"]
+    'predict0'
+    """
+    whole: dict[str, Any] = {}
+    for number, document in enumerate(documents.values()):
+        for path, item in document["paths"].items():
+            if path.startswith(f"{MODELS}"):
+                item["post"]["operationId"] = f"{path.rpartition('/')[2]}{number}"
+        if not whole:
+            whole = document
+        whole["paths"].update(document["paths"])
+        whole["components"]["schemas"].update(document["components"]["schemas"])
+    return whole
 
 
 async def _stop(child: Child) -> None:

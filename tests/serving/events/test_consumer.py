@@ -334,3 +334,33 @@ def test_what_makes_an_event_one_is_source_and_id_and_not_their_sum():
         return make_event(source, id_, {}, kind="t").key
 
     assert key("ab", "c") != key("a", "bc") and key("a", "b") == key("a", "b")
+
+
+class Two(Raw):
+    """The same, in two partitions, one after the other."""
+
+    def read(self, topic, position, *, most, wait, until=None):
+        for part in (0, 1):
+            first, end = position.get(part, 0), (until or self.ends(topic)).get(part, 0)
+            if first < end:
+                return [Record(part, n, good(2 * n + part)) for n in range(first, min(end, first + most))]
+        return []
+
+    def ends(self, topic):
+        return {0: 10, 1: 10}
+
+
+def test_a_partition_whose_rows_are_not_in_the_log_is_not_forgotten_for_another(station, monkeypatch):
+    station.stream = Two([])
+    consumer = station.consumer()
+    append = station.log.append
+
+    def full(_):
+        monkeypatch.setattr(station.log, "append", append)
+        raise EngineError("the prediction log is full")
+
+    monkeypatch.setattr(station.log, "append", full)
+    consumer.step()
+    consumer.step()
+    assert len(station.scored()) == 20
+    assert {row.id for row in station.log.rows("lending")} == {output["id"] for output in station.outputs()}

@@ -1,25 +1,22 @@
 """The consumer: a batch is read, scored, and committed with its position; then it goes to the prediction log.
 
 Only what was committed counts. A consumer that is killed anywhere leaves the desk as of its last commit, and
-the next one reads the same events again. The log is a projection: its rows have ids that follow from
-where an event stands, so that writing them twice is writing them once; how far it is stands at the desk, and
-what is missing is made up for. At most one batch is in memory: where the output side is slow, nothing more
-is read.
+the next one reads the same events again. At most one batch is in memory: where the output side is slow, nothing
+more is read.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from workbench.errors import EngineError
-from workbench.serving.events.batches import Kept, Made, again, blocks, judge
+from workbench.serving.events.batches import judge
 from workbench.serving.events.champion import Scorer
-from workbench.serving.events.cloud_event import Event, Malformed, read_event
 from workbench.serving.events.lease import BEAT, SILENCE, Waiting, try_take
 from workbench.serving.events.port import (
     Batch,
@@ -27,16 +24,14 @@ from workbench.serving.events.port import (
     Desk,
     FencedError,
     Log,
-    LostError,
     Position,
-    Record,
     Stream,
     Subscription,
 )
+from workbench.serving.events.projection import Projection, reached
 
 FIRST_PAUSE, LAST_PAUSE = 0.1, 5.0  # seconds between two tries after a failure
 QUIET = 5.0  # seconds without an event after which, once, no more is expected
-LOG_WAIT = 2.0  # seconds to wait for events that were read before
 
 
 class Model(Protocol):
@@ -107,16 +102,14 @@ class Consumer:
             silence: Seconds without a beat after which another holder counts as gone.
             told: Takes a sentence for people.
         """
-        self._stream, self._desk, self._model, self._log = stream, desk, model, log
-        self._subscription, self._sample = subscription, sample
+        self._stream, self._desk, self._model, self._subscription = stream, desk, model, subscription
         self._now, self._most, self._wait, self._silence, self._told = now, batch, wait, silence, told
         self._claim: Claim | None = None
         self._waiting = Waiting()
         self._position: dict[int, int] | None = None  # None: to be read from the desk
-        self._logged: dict[int, int] = {}
+        self._log = Projection(stream, desk, subscription, log, sample=sample, most=batch, told=told)
         self._ends: Position = {}
         self._looked = self._beaten = 0.0  # when ends were looked at, and when the desk last heard of us
-        self._log_problem = ""
         self.tally = Tally()
 
     def run(self, stop: Stop, *, once: bool = False) -> Tally:
@@ -170,14 +163,14 @@ class Consumer:
             self._idle(claim)
             return 0
         judged = judge(claim, scorer, records, at=self._now(), took=lambda: int((time.perf_counter() - began) * 1e6))
-        after = _after(records)
+        after = reached(records)
         batch = Batch(
             before={part: position.get(part, 0) for part in after},
             after=after,
             outputs=[kept.output for kept in judged.kept],
             dead=judged.dead,
             ends=self._look(),
-            logged=self._logged,
+            logged=self._log.logged,
             version=scorer.head.version,
             busy=time.perf_counter() - began,
             problem=self._model.problem,
@@ -186,7 +179,8 @@ class Consumer:
         added = self._desk.commit(claim, batch, now=self._now())
         self._position = {**position, **after}
         self._beaten = time.monotonic()
-        self._project(claim, judged.kept if added == len(batch.outputs) else None, batch.before)
+        if added < len(batch.outputs) or not self._log.follow(judged.kept, position, self._position):
+            self._log.make_up(claim.token, self._model.now, self._position)  # some are duplicates, or the log is behind
         self._count(len(records), added, batch, time.perf_counter() - began)
         return len(records)
 
@@ -229,10 +223,8 @@ class Consumer:
             if standing is None or standing.fence != claim.fence:
                 raise FencedError(f"another consumer has taken {self._subscription.name!r} over", hint="start again")
             self._position = {part: offset for part, offset in standing.position.items() if offset}
-            self._logged = {part: offset for part, offset in standing.logged.items() if offset}
-            if self._log is None:
-                self._logged = dict(self._position)
-            self._make_up(claim)
+            self._log.begin(standing.logged, self._position)
+            self._log.make_up(claim.token, self._model.now, self._position)
         return claim, self._position
 
     def _idle(self, claim: Claim) -> None:
@@ -240,9 +232,9 @@ class Consumer:
         if time.monotonic() - self._beaten < BEAT and self._ends == self._position:
             return
         self._ends = self._stream.ends(self._subscription.topic)
-        self._desk.beat(claim, ends=self._ends, logged=self._logged, problem=self._model.problem)
+        self._desk.beat(claim, ends=self._ends, logged=self._log.logged, problem=self._model.problem)
         self._beaten = time.monotonic()
-        self._make_up(claim)
+        self._log.make_up(claim.token, self._model.now, self._position or {})
 
     def _at_end(self) -> bool:
         position = self._position or {}
@@ -261,13 +253,13 @@ class Consumer:
             self._told(error.told())
         if self._claim is not None:
             with contextlib.suppress(EngineError):  # the desk itself may be what fails
-                self._desk.beat(self._claim, ends={}, logged=self._logged, problem=error.message, failed=1)
+                self._desk.beat(self._claim, ends={}, logged=self._log.logged, problem=error.message, failed=1)
 
     def _leave(self) -> None:
         claim, self._claim = self._claim, None
         if claim is not None:
             with contextlib.suppress(EngineError):  # a holder that is gone is seen to be so
-                self._desk.beat(claim, ends=self._ends, logged=self._logged)
+                self._desk.beat(claim, ends=self._ends, logged=self._log.logged)
                 self._desk.release(claim)
 
     def _count(self, read: int, added: int, batch: Batch, seconds: float) -> None:
@@ -278,60 +270,3 @@ class Consumer:
         tally.dead += len(batch.dead)
         tally.seconds += seconds
         tally.version = batch.version
-
-    # the prediction log
-
-    def _project(self, claim: Claim, kept: Sequence[Kept] | None, before: Position) -> None:
-        """Write what was just committed to the log; None: some were duplicates, so look which."""
-        assert self._position is not None  # noqa: S101 (for the types)
-        if self._log is None:
-            self._logged = dict(self._position)
-        elif kept is not None and all(self._logged.get(part, 0) == offset for part, offset in before.items()):
-            with self._logging():
-                self._log.append(blocks((one.made, one.record) for one in kept if self._takes(one.made)))
-                self._logged = dict(self._position)
-        else:
-            self._make_up(claim)
-
-    def _make_up(self, claim: Claim) -> None:
-        """Write to the log what was committed and is not there yet, read from the stream once more."""
-        topic, position = self._subscription.topic, self._position or {}
-        with self._logging():
-            while self._log is not None and self._logged != position:
-                try:
-                    records = self._stream.read(topic, self._logged, most=self._most, wait=LOG_WAIT, until=position)
-                except LostError as error:
-                    self._told(f"these events stay out of the prediction log: {error.message}")
-                    self._logged = dict(position)
-                    break
-                if not records:
-                    break
-                keys = [event.key for record in records for event in _event(record)]
-                outputs = self._desk.outputs(self._subscription.target, keys)
-                pairs = again(claim.token, records, outputs, self._model.now().record)
-                self._log.append(blocks(pair for pair in pairs if self._takes(pair[0])))
-                self._logged.update(_after(records))
-
-    def _takes(self, made: Made) -> bool:
-        return self._sample(made.data.model, made.id)
-
-    @contextlib.contextmanager
-    def _logging(self) -> Iterator[None]:
-        """A log that cannot be written stops no scoring: it is told, and made up for later."""
-        try:
-            yield
-        except EngineError as error:
-            if error.message != self._log_problem:
-                self._log_problem = error.message
-                self._told(f"the prediction log is behind: {error.message}")
-        else:
-            self._log_problem = ""
-
-
-def _after(records: Sequence[Record]) -> dict[int, int]:
-    return {record.partition: record.offset + 1 for record in records}
-
-
-def _event(record: Record) -> Iterator[Event]:
-    with contextlib.suppress(Malformed):
-        yield read_event(record.body)
