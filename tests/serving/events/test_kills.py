@@ -14,7 +14,7 @@ from workbench.serving import PredictionLog
 from workbench.serving.events import TableDesk
 
 pytestmark = pytest.mark.slow
-KILLS, BATCH = 3, 200
+KILLS, BATCH = 2, 200
 EVENTS = {"sqlite": 15_000, "postgres": 6_000, "kafka": 12_000}  # as many as outlast the kills
 PROGRAM = str(Path(__file__).with_name("pieces.py"))
 
