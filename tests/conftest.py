@@ -1,4 +1,4 @@
-"""What all tests share: no zygote outlives them; a Dask cluster and a PostgreSQL for whatever runs on one."""
+"""What all tests share: no zygote outlives them; a Dask cluster, a PostgreSQL and a Kafka broker of their own."""
 
 import contextlib
 import getpass
@@ -173,6 +173,101 @@ def postgres(tmp_path_factory):
             run("pg_ctl", "stop", "--mode", "immediate")
     finally:
         shutil.rmtree(folder)
+
+
+KAFKA = Path(os.environ.get("WORKBENCH_KAFKA") or Path.home() / ".cache" / "workbench" / "kafka")
+JAVA = ["java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{KAFKA}/*"]
+BROKER = """
+process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers=127.0.0.1:{control}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{control}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{control}
+controller.listener.names=CONTROLLER
+log.dirs={folder}/data
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+auto.create.topics.enable=false
+num.network.threads=1
+num.io.threads=2
+broker.session.timeout.ms=1000
+broker.heartbeat.interval.ms=200
+controller.quorum.election.timeout.ms=200
+"""
+
+
+class Broker:
+    """Kafka itself: one node that is broker and controller, on ports and in a folder that nobody else has."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.port, control = free_ports(2)
+        self.url = f"kafka://127.0.0.1:{self.port}"
+        self.settings = folder / "server.properties"
+        self.settings.write_text(BROKER.format(port=self.port, control=control, folder=folder))
+        form = [
+            "kafka.tools.StorageTool",
+            "format",
+            "-t",
+            "AAAAAAAAAAAAAAAAAAAAAQ",
+            "-c",
+            self.settings,
+            "--standalone",
+        ]
+        done = subprocess.run([*JAVA, *map(str, form)], capture_output=True, text=True, timeout=SECONDS)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def start(self):
+        with (self.folder / "log").open("a") as log:
+            self.process = subprocess.Popen([*JAVA, "kafka.Kafka", str(self.settings)], stdout=log, stderr=log)
+        wait_until(self.answers)
+
+    def answers(self):
+        assert self.process.poll() is None, (self.folder / "log").read_text()[-2000:]
+        from confluent_kafka import KafkaException
+
+        try:
+            return bool(self.admin().list_topics(timeout=1).brokers)
+        except KafkaException:
+            return False
+
+    def admin(self):
+        from confluent_kafka.admin import AdminClient
+
+        return AdminClient({"bootstrap.servers": f"127.0.0.1:{self.port}", "log_level": 0})
+
+    def topic(self, name, partitions=1):
+        from confluent_kafka.admin import NewTopic
+
+        admin = self.admin()
+        admin.create_topics([NewTopic(name, partitions, 1)])[name].result(timeout=SECONDS)
+        wait_until(lambda: len(admin.list_topics(name).topics[name].partitions) == partitions)
+
+    def kill(self):
+        """As a machine that loses its power."""
+        self.process.kill()
+        self.process.wait()
+
+
+def free_ports(number):
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(number)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory):
+    """A broker that lives; a test that kills it starts it again."""
+    pytest.importorskip("confluent_kafka")
+    if shutil.which("java") is None or not list(KAFKA.glob("kafka_2.13-*.jar")):
+        pytest.skip(f"there is no Java, or no Kafka in {KAFKA}: .ci/kafka fetches it with Maven")
+    broker = Broker(tmp_path_factory.mktemp("kafka"))
+    broker.start()
+    yield broker
+    broker.kill()
 
 
 @pytest.fixture(scope="session")

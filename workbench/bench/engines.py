@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from workbench.ledger.signing import SigningKey
     from workbench.promotion import Gate
     from workbench.serving import Keys, LogPolicy, PredictionLog
+    from workbench.serving.events import Database, Stream, TableDesk
 
 
 class Engines:
@@ -126,6 +127,28 @@ class Engines:
         self._reads("the prediction log")
         return self._log
 
+    @property
+    def desk(self) -> TableDesk:
+        """Subscriptions, what came of their events, and their dead letters."""
+        self._reads("the events")
+        return self._desk
+
+    def stream(self, url: str | None = None) -> Stream:
+        """Topics of events: the workspace's own, or those at a URL (sqlite, postgresql, kafka); the caller closes it.
+
+        Raises:
+            Misuse: The URL is of another kind.
+            EngineError: They cannot be reached, or a library is missing.
+        """
+        from workbench.serving.events import TableStream
+
+        self._reads("the events")
+        if url is not None and url.startswith("kafka:"):
+            from workbench.engines.kafka import KafkaStream
+
+            return KafkaStream(url)
+        return TableStream(self._event_tables(self.settings.events if url is None else url))
+
     # keys
 
     @property
@@ -144,7 +167,7 @@ class Engines:
 
     def close(self) -> None:
         """Close what was opened."""
-        for name in ("_ledger", "_log", "policy_engine"):
+        for name in ("_ledger", "_log", "_desk", "policy_engine"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
 
@@ -180,6 +203,21 @@ class Engines:
         from workbench.serving import PredictionLog
 
         return PredictionLog.open(self._url(self.settings.predictions), self.log_policy)
+
+    @cached_property
+    def _desk(self) -> TableDesk:
+        from workbench.serving.events import TableDesk
+
+        return TableDesk(self._event_tables(self.settings.events))
+
+    def _event_tables(self, url: str) -> Database:
+        if url.startswith(("postgresql:", "postgres:")):
+            from workbench.engines.postgres_events import PostgresDatabase
+
+            return PostgresDatabase(url)
+        from workbench.serving.events import SqliteDatabase
+
+        return SqliteDatabase.open(self._url(url))
 
     def _reads(self, what: str) -> None:
         """Note, within a run, that it reads what changes: its outcome may then not be used again."""

@@ -29,6 +29,7 @@ class Settings:
     tracking: str = "sqlite:///mlflow.db"  # MLflow tracking store and registry
     artifacts: str = "mlartifacts"  # folder of MLflow's artifacts
     predictions: str = "sqlite:///predictions.db"  # what was answered to whom
+    events: str = "sqlite:///events.db"  # topics, outputs, subscriptions and dead letters; or postgresql://…
     serving: str = "one"  # "one": all models in one process; "processes": a process each, behind one address
     log_features: str = "kept"  # features in the prediction log: kept, hashed or dropped; "kept, MODEL=dropped"
     log_share: str = "1"  # share of the answered requests that is logged, in [0, 1]; "1, MODEL=0.1"

@@ -16,6 +16,7 @@ from workbench.cli.audit import audit
 from workbench.cli.bandit import bandit, off_policy
 from workbench.cli.certificate import card, certificate, docpack, verify
 from workbench.cli.compile import compile_version
+from workbench.cli.consume import consume
 from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
 from workbench.cli.kernel import kernel
@@ -29,6 +30,7 @@ from workbench.cli.policy import policy
 from workbench.cli.power import power
 from workbench.cli.predictions import labels, log
 from workbench.cli.price import price
+from workbench.cli.publish import publish
 from workbench.cli.retention import retention
 from workbench.cli.run import params, run
 from workbench.cli.runs import diff, rerun, runs
@@ -85,6 +87,8 @@ for command in (
     docpack,
     retention,
     serve,
+    consume,
+    publish,
     key,
     compile_version,
     labels,

@@ -1,0 +1,164 @@
+"""Events scored with exactly-once effect: read, checked against the signature, scored, committed with their position.
+
+One process, batched, on SQLite with a commit that is on the disk when it returns. There is no peer: what
+others offer is at-least-once or at-most-once. The kills are SIGKILLs at random moments.
+"""
+
+import gc
+import os
+import random
+import signal
+import statistics
+import time
+from collections import Counter
+from datetime import UTC, datetime
+
+import msgspec
+import numpy as np
+import pandas as pd
+import pytest
+
+from workbench.ledger import Ledger, ModelVersion
+from workbench.serving import PredictionLog, Predictor
+from workbench.serving.events import (
+    Champion,
+    Consumer,
+    SqliteDatabase,
+    Subscription,
+    TableDesk,
+    TableStream,
+    make_event,
+)
+
+pytestmark = [pytest.mark.benchmark, pytest.mark.slow]
+
+FIELDS = [f"field_{n}" for n in range(10)]
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+EACH, ROUNDS, BATCH = 100_000, 3, 4000
+KILLS, KILLED, SMALL = 50, 400_000, 1000
+WANTED = Subscription("s", "rows", "lending", "scored")
+
+
+@pytest.fixture(scope="module")
+def estimator():
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(500, len(FIELDS))), columns=FIELDS)
+    return make_pipeline(StandardScaler(), LogisticRegression()).fit(frame, frame["field_0"] > 0)
+
+
+@pytest.fixture
+def champion(tmp_path, estimator):
+    version = ModelVersion(
+        model="lending", version=1, run_id="r", source="runs:/r/model", model_digest="m", data_digest="d",
+        feature_set="f@1", notebook_digest="n", threshold=0.5, parameters={}, metrics={},
+        registered_at=NOW.isoformat(), registered_by="analyst",
+    )  # fmt: skip
+
+    class Loader:
+        def load(self, version):
+            return Predictor(version, estimator, dict.fromkeys(FIELDS, "double"))
+
+    with Ledger.open(f"sqlite:///{tmp_path}/ledger.db") as ledger:
+        ledger.append("version.registered", subject="lending/1", actor="a", why="w", body=version.as_body(), now=NOW)
+        with ledger.transaction() as writer:
+            body = {"slot": "champion", "generation": 1, "decision": {"decision": "allow"}}
+            entry = writer.append("promotion.granted", subject="lending/1", actor="a", why="w", body=body, now=NOW)
+            writer.move_head("lending", "champion", 1, expected_generation=0, entry=entry)
+        yield lambda: Champion(ledger, Loader(), "lending")
+
+
+def fill(path, number):
+    rng = np.random.default_rng(1)
+    database = SqliteDatabase.open(f"sqlite:///{path}")
+    stream = TableStream(database)
+    for first in range(0, number, 10_000):
+        rows = rng.normal(size=(10_000, len(FIELDS))).round(4).tolist()
+        made = [
+            make_event("bench", f"{first + n}", dict(zip(FIELDS, row, strict=True)), kind="row")
+            for n, row in enumerate(rows)
+        ]
+        stream.append(WANTED.topic, made)
+    database.close()
+
+
+def consumer_of(path, champion, log=None, batch=BATCH):
+    database = SqliteDatabase.open(f"sqlite:///{path}", wait=30)
+    return Consumer(
+        TableStream(database), TableDesk(database), champion(), WANTED, now=lambda: datetime.now(UTC), log=log,
+        batch=batch,
+    )  # fmt: skip
+
+
+def drained(consumer):
+    """Events a second, by the clock and by the processor's time."""
+    began, busy = time.perf_counter(), time.process_time()
+    while consumer.step():
+        pass
+    return EACH / (time.perf_counter() - began), EACH / (time.process_time() - busy)
+
+
+def test_fifty_thousand_events_a_second_are_scored_once(tmp_path, champion, capsys):
+    rates = {"outputs": [], "outputs and log": []}
+    warm = tmp_path / "warm.db"
+    fill(warm, 10_000)
+    consumer_of(warm, champion).step()
+    gc.collect()
+    gc.freeze()  # as `workbench consume` does
+    for number in range(ROUNDS):
+        for name in rates:
+            path = tmp_path / f"{name} {number}.db"
+            fill(path, EACH)
+            log = PredictionLog.open(f"sqlite:///{path}.log") if "log" in name else None
+            rates[name].append(drained(consumer_of(path, champion, log)))
+            if log is not None:
+                assert log.counts("lending").rows == EACH
+                log.close()
+    gc.unfreeze()
+    with capsys.disabled():
+        print()
+        for name, found in rates.items():
+            clock, busy = (statistics.median(pair[n] for pair in found) for n in (0, 1))
+            print(f"  {name:<16} median {clock:>8,.0f} events/s by the clock, {busy:>8,.0f} a second of processor time")
+        print(f"  load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+    assert statistics.median(busy for _, busy in rates["outputs"]) >= 50_000  # others use this machine too
+
+
+def test_fifty_kills_lose_and_double_nothing(tmp_path, champion, capsys):
+    path = tmp_path / "events.db"
+    fill(path, KILLED)
+    rng = random.Random(0)
+    kills, began = 0, time.perf_counter()
+
+    def position():
+        database = SqliteDatabase.open(f"sqlite:///{path}", wait=30)
+        standing = TableDesk(database).standing("s")
+        database.close()
+        return sum(standing.position.values()) if standing else 0
+
+    while (there := position()) < KILLED:
+        child = os.fork()
+        if child == 0:  # pragma: no cover (ends by SIGKILL, or at the end of the topic)
+            try:
+                consumer = consumer_of(path, champion, batch=SMALL)
+                while consumer.step():
+                    pass
+            finally:
+                os._exit(0)
+        left = KILLS - kills
+        if left:
+            time.sleep(rng.uniform(0.01, 0.25) if KILLED - there > 2 * SMALL * left else 0.02)
+            os.kill(child, signal.SIGKILL)
+            kills += 1
+        os.waitpid(child, 0)
+    took = time.perf_counter() - began
+    database = SqliteDatabase.open(f"sqlite:///{path}")
+    records = TableStream(database).read("scored", {}, most=2 * KILLED, wait=0)
+    scored = Counter(msgspec.json.decode(record.body)["data"]["event"]["id"] for record in records)
+    lost, doubled = KILLED - len(scored), sum(scored.values()) - len(scored)
+    with capsys.disabled():
+        print(f"\n  {kills} SIGKILLs, {KILLED:,} events: {lost} lost, {doubled} doubled; {took:.0f} s with all starts")
+    assert (kills, lost, doubled) == (KILLS, 0, 0)
