@@ -18,6 +18,7 @@ from workbench.ledger import Entry, ModelVersion
 
 if TYPE_CHECKING:
     from workbench.audits.thresholds import ThresholdCounts
+    from workbench.bench.watch import Watch
     from workbench.data import Profile
     from workbench.experiments.archive import Archive, Past
     from workbench.experiments.opened import Opened
@@ -112,6 +113,13 @@ class Bench(Notebooks):
 
         window = timedelta(hours=self.settings.monitoring_hours)
         return overview(self.ledger, self.log, self._profile_of, now=self.now(), window=window)
+
+    @property
+    def watch(self) -> Watch:
+        """What is watched of the served models: passes, incidents, thresholds tried on the past."""
+        from workbench.bench.watch import Watch
+
+        return Watch(self, self._profile_of)
 
     def fairness(self) -> Sequence[AuditedVersion]:
         """Every model's champion and candidates with their last fairness audits, the newest version first."""

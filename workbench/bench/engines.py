@@ -20,6 +20,7 @@ from workbench.ledger import Ledger
 
 if TYPE_CHECKING:
     from workbench.engines.mlflow import MlflowStore
+    from workbench.monitoring.summary_store import SummaryStore
     from workbench.promotion import Gate
     from workbench.serving import PredictionLog
 
@@ -87,11 +88,17 @@ class Engines:
         self._reads("the prediction log")
         return self._log
 
+    @property
+    def summaries(self) -> SummaryStore:
+        """Hourly sums of what was answered."""
+        self._reads("the summaries")
+        return self._summaries
+
     # life
 
     def close(self) -> None:
         """Close what was opened."""
-        for name in ("_ledger", "_log"):
+        for name in ("_ledger", "_log", "_summaries"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
 
@@ -120,6 +127,12 @@ class Engines:
         from workbench.serving import PredictionLog
 
         return PredictionLog.open(self._url(self.settings.predictions))
+
+    @cached_property
+    def _summaries(self) -> SummaryStore:
+        from workbench.monitoring.summary_store import SummaryStore
+
+        return SummaryStore.open(self._url(self.settings.summaries))
 
     def _reads(self, what: str) -> None:
         """Note, within a run, that it reads what changes: its outcome may then not be used again."""

@@ -29,6 +29,9 @@ class Settings:
     tracking: str = "sqlite:///mlflow.db"  # MLflow tracking store and registry
     artifacts: str = "mlartifacts"  # folder of MLflow's artifacts
     predictions: str = "sqlite:///predictions.db"  # what was answered to whom
+    summaries: str = "sqlite:///summaries.db"  # hourly sums of it, which monitoring reads
+    summary_hours_days: float = 35.0  # days for which hourly sums are kept; labels may come as late
+    summary_days: float = 400.0  # days for which daily sums are kept
     policies: str = "policies"  # folder of the policies in force
     policy_seconds: float = 5.0  # seconds a policy may take; more is a denial
     monitoring_hours: float = 24.0  # hours of traffic the monitoring page looks back on
