@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,7 +115,7 @@ class Bench(Notebooks):
         window = timedelta(hours=self.settings.monitoring_hours)
         return overview(self.ledger, self.log, self._profile_of, now=self.now(), window=window)
 
-    @property
+    @cached_property
     def watch(self) -> Watch:
         """What is watched of the served models: passes, incidents, thresholds tried on the past."""
         from workbench.bench.watch import Watch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from workbench.monitoring.incidents import Incident, acknowledge, incident, incidents, resolve
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from workbench.data import Profile
     from workbench.ledger import ModelVersion
 
+FRESH = timedelta(minutes=1)  # for which a pass is told again to whoever scrapes
+
 
 class Watch:
     """What a bench watches."""
@@ -22,6 +25,8 @@ class Watch:
     def __init__(self, bench: Engines, profile_of: Callable[[ModelVersion], Profile | None]) -> None:
         self._bench = bench
         self._profile_of = profile_of
+        self._one = Lock()
+        self._last: Pass | None = None  # that a scrape was told
 
     @property
     def window(self) -> timedelta:
@@ -60,6 +65,15 @@ class Watch:
             write=write,
             tell=tell,
         )
+
+    def exposition(self) -> str:
+        """What a scrape is told, from a pass that is at most a minute old; opens no incident."""
+        from workbench.monitoring.exposition import exposition
+
+        with self._one:
+            if self._last is None or self._bench.now() - self._last.at > FRESH:
+                self._last = self.once(write=False)
+            return exposition(self._last)
 
     def rebuild(self, models: Sequence[str] = ()) -> None:
         """Forget summaries, so that the next pass makes them anew from the prediction log."""

@@ -16,9 +16,11 @@ from workbench.cli.audit import audit
 from workbench.cli.bandit import bandit, off_policy
 from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
+from workbench.cli.incidents import incidents, replay
 from workbench.cli.kernel import kernel
 from workbench.cli.ledger import ledger
 from workbench.cli.models import models, promote, reconcile, reject, rollback
+from workbench.cli.monitor import monitor
 from workbench.cli.new import new
 from workbench.cli.options import Commands
 from workbench.cli.policy import policy
@@ -73,6 +75,9 @@ for command in (
     policy,
     ledger,
     serve,
+    monitor,
+    incidents,
+    replay,
     up,
     kernel,
     doctor,

@@ -34,7 +34,6 @@ def serve(host: str, port: int, token_file: Path | None, durable: bool, workspac
     from workbench import open_bench
     from workbench.engines.ports import Wanted, check_ports
     from workbench.engines.uvicorn import serve as answer
-    from workbench.monitoring import exposition
     from workbench.serving import create_app, only_hosts
 
     token = _token(token_file, host)
@@ -49,7 +48,7 @@ def serve(host: str, port: int, token_file: Path | None, durable: bool, workspac
             now=bench.now,
             token=token,
             durable=durable,
-            more_metrics=lambda: exposition(bench.served()),
+            more_metrics=bench.watch.exposition,
         )
         click.echo(f"the gateway answers at http://{host}:{port}/v1/models", err=True)
         try:
