@@ -227,6 +227,9 @@ def _moves() -> dict[str, Any]:
         "datasource": SOURCE,
         "enable": True,
         "iconColor": "blue",
-        "expr": f"changes(workbench_champion_generation{{{CHOSEN}}}[1m]) > 0",
-        "titleFormat": "version {{version}}",
+        "target": {
+            "refId": "versions",
+            "expr": f"changes(workbench_champion_generation{{{CHOSEN}}}[1m]) > 0",
+            "legendFormat": "version {{version}}",
+        },
     }
