@@ -17,6 +17,7 @@ from workbench.monitoring.hour import Hour, Kpi, added, latency_bin
 from workbench.monitoring.packed import packed, unpacked
 from workbench.monitoring.summarising import Reading, bring_up_to_date
 from workbench.monitoring.summary_store import Key, SummaryStore, total
+from workbench.monitoring.sums import Inputs
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -189,7 +190,16 @@ def test_kpis_add_to_the_moments_of_all(parts):
 def test_what_is_packed_is_unpacked(world):
     frame = pd.DataFrame({"income": [1.0, None, 3.0], "plan": ["a", "b", None]})
     hour = Hour(
-        {200: 3}, {80: 3}, 3, 1, 3, Profile.scan(frame), None, {"revenue": Kpi(3, 1.5, 2.0)}, 1, "2026-03-02T12:00:00"
+        {200: 3},
+        {80: 3},
+        3,
+        1,
+        3,
+        Inputs.of(Profile.scan(frame)),
+        None,
+        {"revenue": Kpi(3, 1.5, 2.0)},
+        1,
+        "2026-03-02T12:00:00",
     )
     assert unpacked(packed(hour)) == hour
     cube = ScoreCube.scan({"sex": ["f", "m"]}, score=[0.2, 0.9], label=[0, None])

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from workbench.data import Profile, ScoreCube
+    from workbench.monitoring.sums import Inputs
 
 BINS_PER_OCTAVE = 8  # of the latency: a bin is 9 % wide
 
@@ -50,11 +51,16 @@ class Hour:
     rows: int = 0  # answered
     yes: int = 0
     decided: int = 0  # answers that were yes or no
-    profile: Profile | None = None  # of the rows' features, on the scales of the training data
+    inputs: Inputs | None = None  # the rows' features, on the scales of the training data
     scores: ScoreCube | None = None  # by the declared groups, labelled or waiting
     kpis: Mapping[str, Kpi] = field(default_factory=dict)
     labels: int = 0  # of the rows, known when the hour was made
     labelled_at: str = ""  # the latest of them, ISO 8601; "": none
+
+    @property
+    def profile(self) -> Profile | None:
+        """The inputs' profile; None where none were kept."""
+        return None if self.inputs is None else self.inputs.profile
 
     @property
     def asked(self) -> int:
@@ -104,8 +110,8 @@ def latency_bin(microseconds: int) -> int:
 
 
 def added(hours: Iterable[Hour]) -> Hour:
-    """The sum of hours; profiles and cubes of another form than the newest's are left out of it."""
-    from workbench.monitoring.sums import cubes_added, profiles_added
+    """The sum of hours; inputs and cubes of another form than the newest's are left out of it."""
+    from workbench.monitoring.sums import cubes_added, inputs_added
 
     all_of = list(hours)
     kpis: dict[str, Kpi] = {}
@@ -118,7 +124,7 @@ def added(hours: Iterable[Hour]) -> Hour:
         rows=sum(hour.rows for hour in all_of),
         yes=sum(hour.yes for hour in all_of),
         decided=sum(hour.decided for hour in all_of),
-        profile=profiles_added([hour.profile for hour in all_of if hour.profile is not None]),
+        inputs=inputs_added([hour.inputs for hour in all_of if hour.inputs is not None]),
         scores=cubes_added([hour.scores for hour in all_of if hour.scores is not None]),
         kpis=kpis,
         labels=sum(hour.labels for hour in all_of),

@@ -15,9 +15,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from workbench.data import Categories, ColumnProfile, Histogram, Profile, ScoreCube
+from workbench.data import Categories, ScoreCube
 from workbench.errors import EngineError
 from workbench.monitoring.hour import Hour, Kpi
+from workbench.monitoring.sums import Inputs, Numbers
 
 
 class _Numbers(msgspec.Struct, array_like=True, tag="n"):
@@ -39,7 +40,7 @@ class _Texts(msgspec.Struct, array_like=True, tag="t"):
     known: list[str]
 
 
-class _Profile(msgspec.Struct, array_like=True):
+class _Inputs(msgspec.Struct, array_like=True):
     columns: list[_Numbers | _Texts]
     rows: int
     schema: dict[str, str]
@@ -59,7 +60,7 @@ class _Packed(msgspec.Struct):
     rows: int
     yes: int
     decided: int
-    profile: _Profile | None
+    inputs: msgspec.Raw  # read only where it is wanted
     scores: _Cube | None
     kpis: dict[str, Kpi]
     labels: int
@@ -68,16 +69,20 @@ class _Packed(msgspec.Struct):
 
 def packed(hour: Hour) -> bytes:
     """The hour as bytes."""
-    profile = hour.profile
+    inputs = hour.inputs
     told = _Packed(
         requests=dict(hour.requests),
         latency=dict(hour.latency),
         rows=hour.rows,
         yes=hour.yes,
         decided=hour.decided,
-        profile=None
-        if profile is None
-        else _Profile([_column(*item) for item in profile.columns.items()], profile.rows, dict(profile.schema)),
+        inputs=msgspec.Raw(
+            _ENCODER.encode(
+                None
+                if inputs is None
+                else _Inputs([_column(*item) for item in inputs.columns.items()], inputs.rows, dict(inputs.schema))
+            )
+        ),
         scores=None if hour.scores is None else _cube(hour.scores),
         kpis=dict(hour.kpis),
         labels=hour.labels,
@@ -86,24 +91,28 @@ def packed(hour: Hour) -> bytes:
     return _ENCODER.encode(told)
 
 
-def unpacked(data: bytes) -> Hour:
+def unpacked(data: bytes, *, inputs: bool = True) -> Hour:
     """The hour that `packed` wrote.
+
+    Args:
+        data: What it wrote.
+        inputs: Whether the inputs are read too, which is most of the work.
 
     Raises:
         EngineError: The bytes are no hour.
     """
     try:
         told = _DECODER.decode(data)
-        profile = told.profile
+        found = _INPUTS.decode(told.inputs) if inputs else None
         return Hour(
             requests=told.requests,
             latency=told.latency,
             rows=told.rows,
             yes=told.yes,
             decided=told.decided,
-            profile=None
-            if profile is None
-            else Profile({c.name: _read(c) for c in profile.columns}, profile.rows, (), profile.schema),
+            inputs=None
+            if found is None
+            else Inputs({c.name: _read(c) for c in found.columns}, found.rows, found.schema),
             scores=None if told.scores is None else _read_cube(told.scores),
             kpis=told.kpis,
             labels=told.labels,
@@ -117,9 +126,10 @@ def unpacked(data: bytes) -> Hour:
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(_Packed)
+_INPUTS = msgspec.msgpack.Decoder(_Inputs | None)
 
 
-def _column(name: str, column: ColumnProfile) -> _Numbers | _Texts:
+def _column(name: str, column: Numbers | Categories) -> _Numbers | _Texts:
     if isinstance(column, Categories):
         return _Texts(name, dict(column.counts), column.nulls, list(column.known))
     arrays = (np.asarray(column.bins, "<u2"), np.asarray(column.counts, "<u4"), np.asarray(column.rests, "<u8"))
@@ -128,16 +138,11 @@ def _column(name: str, column: ColumnProfile) -> _Numbers | _Texts:
     )
 
 
-def _read(column: _Numbers | _Texts) -> ColumnProfile:
+def _read(column: _Numbers | _Texts) -> Numbers | Categories:
     if isinstance(column, _Texts):
         return Categories(column.counts, column.nulls, tuple(column.known))
-    bins, counts, rests = (
-        _array(data, kind) for data, kind in ((column.bins, "<u2"), (column.counts, "<u4"), (column.rests, "<u8"))
-    )
-    if not len(bins) == len(counts) == len(rests) or (np.diff(bins) <= 0).any() or not column.scale > 0:
-        raise ValueError(f"the column {column.name!r} holds no histogram")
-    arrays = (bins, counts, rests)
-    return Histogram.of(column.centre, column.scale, arrays, column.nulls, column.low, column.high)
+    bins, counts, rests = _array(column.bins, "<u2"), _array(column.counts, "<u4"), _array(column.rests, "<u8")
+    return Numbers(column.centre, column.scale, column.nulls, column.low, column.high, bins, counts, rests)
 
 
 def _cube(cube: ScoreCube) -> _Cube:

@@ -20,7 +20,7 @@ from workbench.monitoring.declared import Objectives, objectives
 from workbench.monitoring.incidents import Incident, incidents, keep
 from workbench.monitoring.signals import Signal
 from workbench.monitoring.summarising import Log, Reading, bring_up_to_date
-from workbench.monitoring.summary_store import DAY, SummaryStore
+from workbench.monitoring.summary_store import DAY, HOUR, SummaryStore
 from workbench.monitoring.upstream import changes
 from workbench.monitoring.watching import Subject, Watched, watch
 
@@ -201,10 +201,15 @@ def _watched(
         reference=profiles(head.version),
         declared=declared,
     )
-    hours = store.rows(head.model, since=now - 2 * window, until=now + DAY)
-    days = store.rows(head.model, since=now - window - DAY * (HISTORY_DAYS + 1), until=now, days=True)
-    rng = np.random.default_rng(zlib.crc32(f"{head.model}/{head.version}/{now:%Y%m%d%H}".encode()))
-    return watch(subject, hours, days, now=now, window=window, rng=rng)
+    days = store.rows(head.model, since=now - window - DAY * (HISTORY_DAYS + 1), until=now, days=True, inputs=False)
+
+    def seen(since: datetime) -> Watched:
+        hours = store.rows(head.model, since=since, until=now + DAY)
+        rng = np.random.default_rng(zlib.crc32(f"{head.model}/{head.version}/{now:%Y%m%d%H}".encode()))
+        return watch(subject, hours, days, now=now, window=window, rng=rng)
+
+    found = seen(now - window - HOUR)
+    return seen(now - 2 * window) if found.failing else found  # since when is told from the hours before
 
 
 def _explained(log: Any, head: Head, failing: Sequence[Signal], now: datetime, window: timedelta) -> CauseAudit | None:

@@ -109,7 +109,7 @@ def replay(
         if not reigns:
             continue
         hours = store.rows(model, since=since - 2 * window, until=until)
-        days = store.rows(model, since=since - window - DAY * (HISTORY_DAYS + 1), until=until, days=True)
+        days = store.rows(model, since=since - window - DAY * (HISTORY_DAYS + 1), until=until, days=True, inputs=False)
         kept = limits.on(declared.get(model, Objectives()))
         subjects = {number: _subject(ledger, model, number, profile_of, kept) for _, number in reigns}
         running: dict[str, Alarm] = {}

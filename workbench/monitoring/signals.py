@@ -24,7 +24,9 @@ import numpy as np
 from workbench.audits.verdict import HANDFUL, Verdict
 from workbench.monitoring.declared import Objectives
 from workbench.monitoring.hour import Hour
+from workbench.stats.fairness import rate
 from workbench.stats.proportions import wilson_interval
+from workbench.stats.unlabelled import estimated
 
 if TYPE_CHECKING:
     from workbench.audits import DriftAudit
@@ -42,6 +44,7 @@ REFUSED = 0.25  # share of requests that may not fit before somebody asks who se
 HONEST = 0.05  # distance of the mean score from the share of yes, that matters
 USUAL = 1.959963984540054  # standard errors to the end of a 95 % interval
 FEWEST_DAYS = 4  # before the last one, that a KPI is held against
+DRAWS = 500  # of an estimate without labels
 LEAST_SHARE = 0.02  # of the cases, from which a group is compared
 
 
@@ -170,18 +173,18 @@ def expected(
     now: ScoreCube, before: ScoreCube, threshold: float, kept: Objectives, *, z: float, rng: np.random.Generator
 ) -> list[Signal]:
     """Accuracy before labels come, if scores mean what they meant, against what it was."""
-    from workbench.audits import estimate_unlabelled
-
     right, n = _right(before, threshold)
     if n < HANDFUL or now.total < HANDFUL:
         return []
-    found = estimate_unlabelled(before, now, threshold, rng=rng).overall.get("accuracy")
-    if found is None or found.value is None or found.low is None or found.high is None:
-        return []
-    was = right / n
-    wide = z / USUAL * (found.high - found.low) / 2
-    words = f"Accuracy was {was:.1%}; without labels {found.value:.1%} is expected of {now.total:,} cases."
-    return [replace(_drop("expected", "", was - found.value, wide, kept.drop, words), only_expected=True)]
+    edge = math.ceil(threshold * now.bins - 1e-6)
+    known, cases = before.labelled.sum(axis=0)[None], now.table.sum(axis=(0, 1))[None]
+    found = estimated(known, cases, edge, rng, draws=DRAWS)
+    was, value = right / n, float(rate(found.counts, "accuracy")[0])
+    low, high = np.quantile(rate(found.draws[:, 0], "accuracy"), [0.025, 0.975])
+    wide = z / USUAL * float(high - low) / 2
+    words = f"Accuracy was {was:.1%}; without labels {value:.1%} is expected of {now.total:,} cases."
+    lost = _drop("expected", "", was - value, wide, kept.drop, words)
+    return [replace(lost, only_expected=True)]
 
 
 def fairness(now: ScoreCube, threshold: float, kept: Objectives, *, z: float) -> list[Signal]:

@@ -19,6 +19,7 @@ from workbench.data import Profile, ScoreCube
 from workbench.monitoring.declared import DeclaredKpi, Objectives
 from workbench.monitoring.hour import Hour, Kpi, latency_bin
 from workbench.monitoring.summary_store import DAY, HOUR, Key, SummaryStore
+from workbench.monitoring.sums import Inputs
 from workbench.serving import Prediction
 
 LATE = timedelta(minutes=5)  # after its end, when an hour is over
@@ -157,7 +158,7 @@ def _late(
     if not known:
         return []
     made: dict[datetime, tuple[int, str]] = {}
-    for row in store.rows(model, since=_hour(since), until=until):
+    for row in store.rows(model, since=_hour(since), until=until, inputs=False):
         n, last = made.get(row.at, (0, ""))
         made[row.at] = (n + row.hour.labels, max(last, row.hour.labelled_at))
     return sorted(at for at in known if known[at] != made.get(at))
@@ -183,7 +184,7 @@ def _hour_of(rows: Sequence[Prediction], truths: Mapping[str, Labelled], reading
         rows=len(answered),
         yes=sum(decided),
         decided=len(decided),
-        profile=_profile(answered, reading.profile_of(key.version)),
+        inputs=_inputs(answered, reading.profile_of(key.version)),
         scores=_scores(answered, truths, reading.declared.groups),
         kpis=_kpis(answered, truths, reading.declared.kpis),
         labels=len(labelled),
@@ -191,7 +192,7 @@ def _hour_of(rows: Sequence[Prediction], truths: Mapping[str, Labelled], reading
     )
 
 
-def _profile(rows: Sequence[Prediction], reference: Profile | None) -> Profile | None:
+def _inputs(rows: Sequence[Prediction], reference: Profile | None) -> Inputs | None:
     features = [row.features for row in rows if row.features is not None]
     if reference is None or not features:
         return None
@@ -200,7 +201,7 @@ def _profile(rows: Sequence[Prediction], reference: Profile | None) -> Profile |
     import pandas as pd
 
     frame = pd.DataFrame({name: [row.get(name) for row in features] for name in reference.columns})
-    return Profile.scan(frame, like=reference, strict=False)
+    return Inputs.of(Profile.scan(frame, like=reference, strict=False))
 
 
 def _hashed(row: Mapping[str, Any]) -> bool:

@@ -164,6 +164,7 @@ class SummaryStore:
         since: datetime | None = None,
         until: datetime | None = None,
         days: bool = False,
+        inputs: bool = True,
     ) -> list[Row]:
         """Summaries of a model, oldest first.
 
@@ -172,6 +173,7 @@ class SummaryStore:
             since: That began at this time or later (aware).
             until: That began before this time (aware).
             days: Whole days in place of hours.
+            inputs: Whether the inputs are read too, which is most of the work.
         """
         values = (model, 24 if days else 1, _stamp(since) if since else "", _stamp(until) if until else "~")
         sql = (
@@ -181,7 +183,7 @@ class SummaryStore:
         with self._errors("read"), self._lock:
             found = self._connection.execute(sql, values).fetchall()
         return [
-            Row(datetime.fromisoformat(at), Key(version, variant), unpacked(body))
+            Row(datetime.fromisoformat(at), Key(version, variant), unpacked(body, inputs=inputs))
             for at, version, variant, body in found
         ]
 

@@ -93,7 +93,8 @@ def watch(
     look = max(1, round((now - subject.live_since) / HOUR))
     spent = spent_at(look, alpha)
     z = told.strictness(spent, MEASURES)
-    lately = [added(hour for at, hour in series if at >= max(begin, now - span)) for span in SPANS if span < window]
+    bare = [(at, replace(hour, inputs=None, scores=None)) for at, hour in series]
+    lately = [added(hour for at, hour in bare if at >= max(begin, now - span)) for span in SPANS if span < window]
     found = told.service([*lately, total], subject.declared, z=z)
     found += told.silence(total, added(earlier), len(earlier) * (DAY / window))
     daily = told.strictness(spent_at(max(1, round((now - subject.live_since) / DAY)), alpha), MEASURES)
