@@ -39,6 +39,7 @@ class Watch:
         models: Sequence[str] = (),
         hours: float | None = None,
         write: bool = True,
+        summarise: bool = True,
         tell: Callable[[str], None] = lambda _: None,
     ) -> Pass:
         """One pass over every champion, worst first.
@@ -47,6 +48,7 @@ class Watch:
             models: Only these; empty: all.
             hours: How far to look back; None: as the settings say.
             write: Whether incidents are opened and resolved.
+            summarise: Whether the summaries are brought up to date first; a notebook only reads.
             tell: Is told what is looked at.
         """
         bench = self._bench
@@ -63,6 +65,7 @@ class Watch:
             keeping=keeping,
             models=models,
             write=write,
+            summarise=summarise,
             tell=tell,
         )
 

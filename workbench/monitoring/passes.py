@@ -99,6 +99,7 @@ def one_pass(
     keeping: Keeping | None = None,
     models: Sequence[str] = (),
     write: bool = True,
+    summarise: bool = True,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Pass:
     """Look at every champion once.
@@ -112,7 +113,8 @@ def one_pass(
         window: How far to look back.
         keeping: How long summaries are kept.
         models: Only these; empty: all that have a champion.
-        write: Whether incidents are opened and resolved; summaries are kept in any case.
+        write: Whether incidents are opened and resolved.
+        summarise: Whether the summaries are brought up to date first; else what is stored is looked at.
         tell: Is told what is being done, model by model.
     """
     kept = keeping or Keeping()
@@ -129,11 +131,10 @@ def one_pass(
         problems += [f"{head.model}: {problem}" for problem in wants.problems]
         profiles, problem = _profiles(ledger, head.model, profile_of)
         problems += [f"{head.model}: {problem}"] if problem else []
-        reading = Reading(head.model, profiles, wants)
-        labels_since = now - min(kept.hours, DAY * HISTORY_DAYS + window)
-        made += bring_up_to_date(
-            log, store, reading, now=now, since=now - kept.hours, labels_since=max(labels_since, now - kept.hours)
-        )
+        if summarise:
+            reading = Reading(head.model, profiles, wants)
+            late = max(now - kept.hours, now - DAY * HISTORY_DAYS - window)
+            made += bring_up_to_date(log, store, reading, now=now, since=now - kept.hours, labels_since=late)
         watched = _watched(store, head, version, wants, profiles, ledger, now, window)
         failing = watched.failing
         if failing and entries is None:
@@ -149,7 +150,8 @@ def one_pass(
                 opened += more
                 resolved += less
         looked.append(Looked(watched, tuple(found), tuple(incidents(ledger, head.model, alive=True))))
-    store.expire(hours_before=now - kept.hours - DAY, days_before=now - kept.days)
+    if summarise:
+        store.expire(hours_before=now - kept.hours - DAY, days_before=now - kept.days)
     return Pass(now, tuple(sorted(looked, key=_gravity)), tuple(opened), tuple(resolved), tuple(problems), made)
 
 
