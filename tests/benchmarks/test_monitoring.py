@@ -83,12 +83,12 @@ def test_300_models_of_a_day_are_watched_in_five_seconds(tmp_path, capsys):
             model = f"model-{number:03}"
             registered(ledger, model)
             late = number % 30 == 0
-            rows = [(model, 1, NOON - (48 - i) * HOUR, 1, "champion", moved[i - 24] if late and i >= 24 else hours[i])
-                    for i in range(48)]  # fmt: skip
-            rows += [(model, 24, (NOON - (16 - i) * DAY).replace(hour=0), 1, "champion", day)
+            day = hours[:24] + (moved if late else hours[24:])
+            rows = [(model, 1, NOON - (48 - i) * HOUR, 1, "champion", *hour) for i, hour in enumerate(day)]
+            rows += [(model, 24, (NOON - (16 - i) * DAY).replace(hour=0), 1, "champion", *day)
                      for i, day in enumerate(days)]  # fmt: skip
             written = [(*row[:2], row[2].isoformat(), *row[3:]) for row in rows]
-            store._connection.executemany("INSERT INTO summaries VALUES (?, ?, ?, ?, ?, ?)", written)
+            store._connection.executemany("INSERT INTO summaries VALUES (?, ?, ?, ?, ?, ?, ?)", written)
             store._connection.execute("INSERT INTO done VALUES (?, ?)", (model, NOON.isoformat()))
             features = [dict(row) for row in frame(rng, 20).to_dict("records")]
             log.write(

@@ -201,14 +201,14 @@ def test_what_is_packed_is_unpacked(world):
         1,
         "2026-03-02T12:00:00",
     )
-    assert unpacked(packed(hour)) == hour
+    assert unpacked(*packed(hour)) == hour
     cube = ScoreCube.scan({"sex": ["f", "m"]}, score=[0.2, 0.9], label=[0, None])
-    again = unpacked(packed(replace(hour, scores=cube))).scores
+    again = unpacked(*packed(replace(hour, scores=cube))).scores
     assert (again.attributes, again.groups) == (cube.attributes, cube.groups)
     assert np.array_equal(again.table, cube.table)
 
 
-@pytest.mark.parametrize("data", [b"", b"\x00", packed(Hour())[:-3], b"\x81\xa1x\x01"])
+@pytest.mark.parametrize("data", [b"", b"\x00", packed(Hour())[0][:-3], b"\x81\xa1x\x01"])
 def test_bytes_that_are_no_hour_are_refused(data):
     with pytest.raises(EngineError, match="cannot be read"):
         unpacked(data)

@@ -3,7 +3,7 @@
 Nothing is executed by reading it, and what is no hour is refused.
 
 >>> hour = Hour(requests={200: 3}, latency={80: 3}, rows=3)
->>> unpacked(packed(hour)) == hour
+>>> unpacked(*packed(hour)) == hour
 True
 """
 
@@ -60,50 +60,45 @@ class _Packed(msgspec.Struct):
     rows: int
     yes: int
     decided: int
-    inputs: msgspec.Raw  # read only where it is wanted
     scores: _Cube | None
     kpis: dict[str, Kpi]
     labels: int
     labelled_at: str
 
 
-def packed(hour: Hour) -> bytes:
-    """The hour as bytes."""
-    inputs = hour.inputs
+def packed(hour: Hour) -> tuple[bytes, bytes | None]:
+    """The hour as bytes, its inputs by themselves: they are most of it, and not always wanted."""
     told = _Packed(
         requests=dict(hour.requests),
         latency=dict(hour.latency),
         rows=hour.rows,
         yes=hour.yes,
         decided=hour.decided,
-        inputs=msgspec.Raw(
-            _ENCODER.encode(
-                None
-                if inputs is None
-                else _Inputs([_column(*item) for item in inputs.columns.items()], inputs.rows, dict(inputs.schema))
-            )
-        ),
         scores=None if hour.scores is None else _cube(hour.scores),
         kpis=dict(hour.kpis),
         labels=hour.labels,
         labelled_at=hour.labelled_at,
     )
-    return _ENCODER.encode(told)
+    inputs = hour.inputs
+    if inputs is None:
+        return _ENCODER.encode(told), None
+    columns = [_column(*item) for item in inputs.columns.items()]
+    return _ENCODER.encode(told), _ENCODER.encode(_Inputs(columns, inputs.rows, dict(inputs.schema)))
 
 
-def unpacked(data: bytes, *, inputs: bool = True) -> Hour:
+def unpacked(data: bytes, inputs: bytes | None = None) -> Hour:
     """The hour that `packed` wrote.
 
     Args:
         data: What it wrote.
-        inputs: Whether the inputs are read too, which is most of the work.
+        inputs: The inputs that it wrote; None where there are none, or none are wanted.
 
     Raises:
         EngineError: The bytes are no hour.
     """
     try:
         told = _DECODER.decode(data)
-        found = _INPUTS.decode(told.inputs) if inputs else None
+        found = None if inputs is None else _INPUTS.decode(inputs)
         return Hour(
             requests=told.requests,
             latency=told.latency,
@@ -126,7 +121,7 @@ def unpacked(data: bytes, *, inputs: bool = True) -> Hour:
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(_Packed)
-_INPUTS = msgspec.msgpack.Decoder(_Inputs | None)
+_INPUTS = msgspec.msgpack.Decoder(_Inputs)
 
 
 def _column(name: str, column: Numbers | Categories) -> _Numbers | _Texts:

@@ -21,7 +21,7 @@ def hours_picture(looked: Looked) -> Picture:
     hours = [hour for _, hour in watched.hours]
     figure = Figure(figsize=(8.5, 6.0), dpi=110, layout="constrained")
     panels: Any = figure.subplots(4, 1, sharex=True)
-    series = (
+    series: tuple[tuple[str, Any, float | None], ...] = (
         ("requests an hour", [hour.asked for hour in hours], None),
         ("failed, share", [hour.failed / hour.asked if hour.asked else 0.0 for hour in hours], kept.errors),
         (f"{kept.latency[0]:.0%} within, s", [hour.quantile(kept.latency[0]) for hour in hours], kept.latency[1]),

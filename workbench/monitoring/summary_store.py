@@ -37,7 +37,7 @@ TABLES = (
     """
     CREATE TABLE summaries (
         model TEXT NOT NULL, span INTEGER NOT NULL, at TEXT NOT NULL, version INTEGER NOT NULL,
-        variant TEXT NOT NULL, body BLOB NOT NULL,
+        variant TEXT NOT NULL, body BLOB NOT NULL, inputs BLOB,
         PRIMARY KEY (model, span, at, version, variant)
     ) WITHOUT ROWID
     """,
@@ -177,14 +177,14 @@ class SummaryStore:
         """
         values = (model, 24 if days else 1, _stamp(since) if since else "", _stamp(until) if until else "~")
         sql = (
-            "SELECT at, version, variant, body FROM summaries "
+            f"SELECT at, version, variant, body, {'inputs' if inputs else 'NULL'} FROM summaries "  # noqa: S608
             "WHERE model = ? AND span = ? AND at >= ? AND at < ? ORDER BY at, version, variant"
         )
         with self._errors("read"), self._lock:
             found = self._connection.execute(sql, values).fetchall()
         return [
-            Row(datetime.fromisoformat(at), Key(version, variant), unpacked(body, inputs=inputs))
-            for at, version, variant, body in found
+            Row(datetime.fromisoformat(at), Key(version, variant), unpacked(body, kept))
+            for at, version, variant, body, kept in found
         ]
 
     def done(self, model: str) -> datetime | None:
@@ -217,18 +217,18 @@ class SummaryStore:
             "DELETE FROM summaries WHERE model = ? AND span = ? AND at = ?", (model, span, _stamp(at))
         )
         self._connection.executemany(
-            "INSERT INTO summaries VALUES (?, ?, ?, ?, ?, ?)",
-            [(model, span, _stamp(at), key.version, key.variant, packed(hour)) for key, hour in hours.items()],
+            "INSERT INTO summaries VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(model, span, _stamp(at), key.version, key.variant, *packed(hour)) for key, hour in hours.items()],
         )
 
     def _sum_day(self, model: str, day: datetime) -> None:
         found: dict[Key, list[Hour]] = {}
-        for version, variant, body in self._connection.execute(
-            "SELECT version, variant, body FROM summaries WHERE model = ? AND span = 1 AND at >= ? AND at < ? "
+        for version, variant, body, inputs in self._connection.execute(
+            "SELECT version, variant, body, inputs FROM summaries WHERE model = ? AND span = 1 AND at >= ? AND at < ? "
             "ORDER BY at",
             (model, _stamp(day), _stamp(day + DAY)),
         ):
-            found.setdefault(Key(version, variant), []).append(unpacked(body))
+            found.setdefault(Key(version, variant), []).append(unpacked(body, inputs))
         if found:
             self._replace(model, 24, day, {key: added(hours) for key, hours in found.items()})
 
