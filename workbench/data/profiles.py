@@ -87,7 +87,9 @@ class Histogram:
     def __add__(self, other: Histogram) -> Histogram:
         if (self.centre, self.scale) != (other.centre, other.scale):
             raise Misuse("profiles of different scales do not add", hint="scan with like=the reference profile")
-        bins = np.union1d(self._arrays[0], other._arrays[0])
+        bins = np.concatenate([self._arrays[0], other._arrays[0]])
+        bins.sort(kind="stable")  # two runs in order: merged, not sorted
+        bins = bins[np.diff(bins, prepend=-1) > 0]
         ends = [each for each in (self.low, self.high, other.low, other.high) if each is not None]
         arrays = (bins, self.counts_at(bins) + other.counts_at(bins), self._at(2, bins) + other._at(2, bins))
         nulls = self.nulls + other.nulls

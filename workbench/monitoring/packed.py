@@ -20,6 +20,8 @@ from workbench.errors import EngineError
 from workbench.monitoring.hour import Hour, Kpi
 from workbench.monitoring.sums import Inputs, Numbers
 
+PARTS = (("bins", "<u2"), ("counts", "<u4"), ("rests", "<u8"))  # of a histogram, and how each is kept
+
 
 class _Numbers(msgspec.Struct, array_like=True, tag="n"):
     name: str
@@ -28,9 +30,7 @@ class _Numbers(msgspec.Struct, array_like=True, tag="n"):
     nulls: int
     low: float | None
     high: float | None
-    bins: bytes
-    counts: bytes
-    rests: bytes
+    size: int  # bins that are not empty
 
 
 class _Texts(msgspec.Struct, array_like=True, tag="t"):
@@ -42,6 +42,9 @@ class _Texts(msgspec.Struct, array_like=True, tag="t"):
 
 class _Inputs(msgspec.Struct, array_like=True):
     columns: list[_Numbers | _Texts]
+    bins: bytes  # of all columns of numbers, one after the other
+    counts: bytes
+    rests: bytes
     rows: int
     schema: dict[str, str]
 
@@ -82,8 +85,7 @@ def packed(hour: Hour) -> tuple[bytes, bytes | None]:
     inputs = hour.inputs
     if inputs is None:
         return _ENCODER.encode(told), None
-    columns = [_column(*item) for item in inputs.columns.items()]
-    return _ENCODER.encode(told), _ENCODER.encode(_Inputs(columns, inputs.rows, dict(inputs.schema)))
+    return _ENCODER.encode(told), _ENCODER.encode(_inputs(inputs))
 
 
 def unpacked(data: bytes, inputs: bytes | None = None) -> Hour:
@@ -105,9 +107,7 @@ def unpacked(data: bytes, inputs: bytes | None = None) -> Hour:
             rows=told.rows,
             yes=told.yes,
             decided=told.decided,
-            inputs=None
-            if found is None
-            else Inputs({c.name: _read(c) for c in found.columns}, found.rows, found.schema),
+            inputs=None if found is None else _read_inputs(found),
             scores=None if told.scores is None else _read_cube(told.scores),
             kpis=told.kpis,
             labels=told.labels,
@@ -124,20 +124,44 @@ _DECODER = msgspec.msgpack.Decoder(_Packed)
 _INPUTS = msgspec.msgpack.Decoder(_Inputs)
 
 
-def _column(name: str, column: Numbers | Categories) -> _Numbers | _Texts:
-    if isinstance(column, Categories):
-        return _Texts(name, dict(column.counts), column.nulls, list(column.known))
-    arrays = (np.asarray(column.bins, "<u2"), np.asarray(column.counts, "<u4"), np.asarray(column.rests, "<u8"))
-    return _Numbers(
-        name, column.centre, column.scale, column.nulls, column.low, column.high, *(each.tobytes() for each in arrays)
+def _inputs(inputs: Inputs) -> _Inputs:
+    columns: list[_Numbers | _Texts] = []
+    numbers = [column for column in inputs.columns.values() if isinstance(column, Numbers)]
+    for name, column in inputs.columns.items():
+        if isinstance(column, Numbers):
+            ends = (column.low, column.high)
+            columns.append(_Numbers(name, column.centre, column.scale, column.nulls, *ends, len(column.bins)))
+        else:
+            columns.append(_Texts(name, dict(column.counts), column.nulls, list(column.known)))
+    nothing = np.zeros(0, np.int64)
+    bins, counts, rests = (
+        np.concatenate([nothing, *(getattr(column, part) for column in numbers)]).astype(kind).tobytes()
+        for part, kind in PARTS
     )
+    return _Inputs(columns, bins, counts, rests, inputs.rows, dict(inputs.schema))
 
 
-def _read(column: _Numbers | _Texts) -> Numbers | Categories:
-    if isinstance(column, _Texts):
-        return Categories(column.counts, column.nulls, tuple(column.known))
-    bins, counts, rests = _array(column.bins, "<u2"), _array(column.counts, "<u4"), _array(column.rests, "<u8")
-    return Numbers(column.centre, column.scale, column.nulls, column.low, column.high, bins, counts, rests)
+def _read_inputs(told: _Inputs) -> Inputs:
+    """The inputs, whose columns are slices of three arrays.
+
+    Raises:
+        ValueError: The arrays are not as long as the columns say.
+    """
+    bins, counts, rests = (_array(getattr(told, part), kind) for part, kind in PARTS)
+    columns: dict[str, Numbers | Categories] = {}
+    start = 0
+    for column in told.columns:
+        if isinstance(column, _Texts):
+            columns[column.name] = Categories(column.counts, column.nulls, tuple(column.known))
+            continue
+        of = slice(start, start + column.size)
+        start += column.size
+        columns[column.name] = Numbers(
+            column.centre, column.scale, column.nulls, column.low, column.high, bins[of], counts[of], rests[of]
+        )
+    if not len(bins) == len(counts) == len(rests) == start:
+        raise ValueError("its arrays are not as long as its columns say")
+    return Inputs(columns, told.rows, told.schema)
 
 
 def _cube(cube: ScoreCube) -> _Cube:
