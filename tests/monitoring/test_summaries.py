@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from workbench.data import Profile, ScoreCube
 from workbench.errors import EngineError, Misuse
-from workbench.monitoring.declared import Objectives
+from workbench.monitoring.declared import DeclaredKpi, Objectives
 from workbench.monitoring.hour import Hour, Kpi, added, latency_bin
 from workbench.monitoring.packed import packed, unpacked
 from workbench.monitoring.summarising import Reading, bring_up_to_date
@@ -58,7 +58,7 @@ def test_what_is_over_is_read_once_and_the_hour_that_runs_again(world):
     assert brought(world) == 6
     assert brought(world, NOON + timedelta(minutes=2)) == 2  # the one that is just over may still be written to
     assert brought(world, NOON + timedelta(minutes=20)) == 2
-    assert brought(world, NOON + timedelta(minutes=30)) == 0
+    assert brought(world, NOON + timedelta(minutes=30)) == 1
 
 
 def test_doing_it_again_from_nothing_gives_the_same(world):
@@ -138,6 +138,18 @@ def test_features_that_are_kept_by_their_digests_make_no_profile(world):
         world.log.of[one.id] = replace(one, features=dict.fromkeys(one.features, "a" * 64))
     brought(world)
     assert total(world.store.rows("lending")).profile is None
+
+
+def test_values_of_another_kind_are_nulls_and_stop_nothing(world):
+    world.champion()
+    made = world.served(1, n=6)
+    world.log.of[made[0].id] = replace(made[0], features={"income": "much", "age": 10**400, "sex": 3})
+    world.log.of[made[1].id] = replace(made[1], features={"income": [1, 2], "age": None, "sex": {"a": 1}})
+    brought(world, kpis=(DeclaredKpi("age", "column", "age", "up", "", 0.05),))
+    whole = total(world.store.rows("lending"))
+    profile = whole.profile
+    assert whole.kpis["age"].n == 4
+    assert (profile.rows, profile.columns["income"].nulls) == (6, 2)
 
 
 def test_groups_are_counted_where_they_are_declared(world):

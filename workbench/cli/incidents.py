@@ -203,7 +203,8 @@ def replay(
     loud = len({alarm.model for alarm in done.alarms})
     click.echo(f"{len(done.alarms)} alarms on {loud} of {done.models} models in {done.looks:,} looks", err=True)
     if not done.looks:
-        click.echo("there are no summaries of that time; workbench monitor makes them", err=True)
+        words = "no model had a champion at a whole hour of that time, or there are no summaries of it"
+        click.echo(f"{words}; workbench monitor makes them", err=True)
 
 
 def moment(text: str, now: datetime) -> datetime:

@@ -156,7 +156,10 @@ def _print(done: Pass) -> None:
         ],
     )
     opened = f"{len(done.opened)} opened, {len(done.resolved)} resolved"
-    click.echo(f"{len(done.models)} models looked at; incidents: {opened}; hours summed: {done.summarised}", err=True)
+    models = "1 model" if len(done.models) == 1 else f"{len(done.models)} models"
+    click.echo(f"{models} looked at; incidents: {opened}; hours summed: {done.summarised}", err=True)
+    if not done.models:
+        click.echo("no model is served yet; workbench promote makes a champion", err=True)
 
 
 def _as_plain(done: Pass) -> dict[str, object]:

@@ -256,7 +256,7 @@ def standing(looked: Looked) -> Standing:
         state: State = first.gravity
         sentence = first.sentence
     elif not watched.hour.asked:
-        state, sentence = "watch", "Nobody asked it in this window."
+        state, sentence = "watch", f"Nobody asked version {watched.subject.version} in this window."
     elif watched.problem:
         state, sentence = "watch", f"Whether its inputs have drifted cannot be told: {watched.problem}."
     else:

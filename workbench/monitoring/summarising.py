@@ -24,6 +24,7 @@ from workbench.serving import Prediction
 
 LATE = timedelta(minutes=5)  # after its end, when an hour is over
 MOST_VALUES = 20  # of a group's feature; one with more tells no groups apart
+WHOLE = 1 << 63  # from which a whole number is none that a column holds
 DIGEST = 64  # characters of a value that is kept by its digest
 NOBODY = Key(0, "champion")  # to whom refused requests without a version are put
 
@@ -87,7 +88,8 @@ def bring_up_to_date(
     over = _hour(now - LATE)
     truths = _labels(log, reading.model, since=labels_since, until=now + HOUR)
     due = _late(store, reading.model, truths, since=labels_since, until=first)
-    at = _first(log, reading.model, _hour(first), now)
+    running = _hour(now)
+    at = running if _hour(first) >= running else _first(log, reading.model, _hour(first), now)
     while at is not None and at <= now:
         due.append(at)
         at += HOUR
@@ -198,10 +200,27 @@ def _inputs(rows: Sequence[Prediction], reference: Profile | None) -> Inputs | N
         return None
     if not any(name in row for row in features for name in reference.columns) or _hashed(features[0]):
         return None  # another model's, or kept by digests only
-    import pandas as pd
+    columns = {name: [_plain(row.get(name)) for row in features] for name in reference.columns}
+    return Inputs.of(Profile.scan(_table(columns), like=reference, strict=False))
 
-    frame = pd.DataFrame({name: [row.get(name) for row in features] for name in reference.columns})
-    return Inputs.of(Profile.scan(frame, like=reference, strict=False))
+
+def _table(columns: Mapping[str, list[Any]]) -> Any:
+    """A table of columns whose values may be of any kind; Arrow's where each column is of one."""
+    import pyarrow as pa
+
+    try:
+        return pa.table(dict(columns))
+    except (pa.ArrowException, OverflowError):
+        import pandas as pd
+
+        return pd.DataFrame(columns)
+
+
+def _plain(value: Any) -> Any:
+    """A value that a column can hold; anything else is missing."""
+    if isinstance(value, int) and abs(value) >= WHOLE:
+        return None
+    return value if isinstance(value, str | int | float) else None
 
 
 def _hashed(row: Mapping[str, Any]) -> bool:
@@ -247,6 +266,7 @@ def _value(row: Prediction, truths: Mapping[str, Labelled], kpi: DeclaredKpi) ->
         value = truths[row.id].label if row.id in truths else None
     else:
         value = row.answer if kpi.of == "answer" else row.score
+    value = _plain(value)
     return float(value) if isinstance(value, int | float) else float("nan")
 
 

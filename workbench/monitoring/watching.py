@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SPANS = (HOUR, 6 * HOUR)  # short windows in which errors and latency are looked at too
 MEASURES = 16  # that share a look's chance of a false alarm, beside the inputs, which have their own
 SURE = 0.05  # p-value of a change, below which it is told since when
-SHUFFLES = 199
+SHUFFLES = 99
 
 
 @dataclass(frozen=True)
