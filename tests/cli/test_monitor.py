@@ -111,3 +111,11 @@ def test_moments_are_read_as_people_write_them():
     for text in ("yesterday", "7w", "99999999999d"):
         with pytest.raises(Misuse, match="is no time"):
             moment(text, now)
+
+
+def test_a_scrape_is_told_a_pass_that_opens_nothing_and_is_kept_for_a_minute(workspace):
+    with open_bench(workspace) as bench:
+        first = bench.watch.exposition()
+        assert 'workbench_model_health{model="lending",version="1",health="act"} 1' in first
+        assert bench.watch.exposition() == first
+        assert bench.ledger.entries(kind="incident.opened") == []

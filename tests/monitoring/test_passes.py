@@ -1,13 +1,17 @@
 """A pass makes summaries, looks at every champion, and keeps one incident for each cause."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from workbench.errors import EngineError, Misuse
+from workbench.ledger import Ledger
 from workbench.monitoring.incidents import acknowledge, incident, incidents, resolve
+from workbench.monitoring.passes import one_pass
 from workbench.monitoring.replay import Limits, replay
+from workbench.monitoring.summary_store import SummaryStore
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -44,7 +48,7 @@ def test_an_input_that_moved_is_the_cause_and_what_fell_with_it_is_told_after(wo
     assert done.standings[0].state == "act"
 
 
-def test_looking_again_opens_nothing_more_and_two_watchers_open_one(world):
+def test_looking_again_opens_nothing_more(world):
     calm(world)
     world.served(24, n=60, moved=1.5, seed=2)
     (first,) = world.pass_().opened
@@ -52,6 +56,23 @@ def test_looking_again_opens_nothing_more_and_two_watchers_open_one(world):
     assert again.opened == ()
     assert [one.id for one in incidents(world.ledger)] == [first.id]
     assert len(world.ledger.entries(kind="incident.opened")) == 1
+
+
+def test_two_watchers_at_once_open_one_incident(world, tmp_path):
+    calm(world)
+    world.served(24, n=60, moved=1.5, seed=2)
+    world.pass_(write=False)
+
+    def look(_):
+        url = f"sqlite:///{tmp_path}"
+        with Ledger.open(f"{url}/ledger.db") as ledger, SummaryStore.open(f"{url}/summaries.db") as store:
+            return one_pass(ledger, world.log, store, lambda v: world.profiles.get(v.subject), now=NOON, window=DAY)
+
+    with ThreadPoolExecutor(4) as pool:
+        passes = list(pool.map(look, range(4)))
+    assert sum(len(done.opened) for done in passes) == 1
+    assert len(world.ledger.entries(kind="incident.opened")) == 1
+    assert world.ledger.verify().valid
 
 
 def test_an_incident_is_acknowledged_and_resolved_with_its_trail(world):
@@ -146,8 +167,6 @@ def test_one_model_whose_files_are_gone_hides_no_other(world):
         if version.model == "churn":
             raise EngineError("the files of churn/1 are gone")
         return world.profiles[version.subject]
-
-    from workbench.monitoring.passes import one_pass
 
     done = one_pass(world.ledger, world.log, world.store, profile_of, now=NOON, window=DAY)
     assert {line.model: line.state for line in done.standings} == {"churn": "watch", "lending": "healthy"}
