@@ -39,7 +39,9 @@ def test_the_python_on_the_first_screen_prints_what_it_says():
 def test_a_command_in_a_readme_parses(line):
     words = shlex.split(line)[1:]
     command = main
-    while isinstance(command, click.Group) and not (command.invoke_without_command and words[:1] != ["declare"]):
+    while isinstance(command, click.Group) and not (
+        command.invoke_without_command and (not words or words[0].startswith("-"))
+    ):
         command = command.commands[words.pop(0)]
     command.make_context(command.name, words, resilient_parsing=False)
 

@@ -37,6 +37,18 @@ def test_the_profile_of_all_is_the_sum_of_the_profiles_of_parts(one, other):
     assert parts[0] + parts[1] == Profile.scan(numbers(one + other), like=reference)
 
 
+@given(st.lists(st.one_of(st.just(np.nan), st.floats(allow_nan=False)), max_size=30))
+def test_few_numbers_are_counted_as_many_are(values):
+    """Those that are sorted and those that are put into all bins: infinities, nulls and both ends alike."""
+    x = np.array(values, dtype=float)
+    few = counting.counted_numbers(x, 1.5, 2.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting, "FEW", 0)
+        many = counting.counted_numbers(x, 1.5, 2.0)
+    assert all(np.array_equal(a, b) for a, b in zip(few.arrays, many.arrays, strict=True))
+    assert (few.nulls, few.low, few.high) == (many.nulls, many.low, many.high)
+
+
 @given(TEXTS, TEXTS, TEXTS)
 def test_addition_does_not_care_for_order(a, b, c):
     reference = Profile.scan(pd.DataFrame({"x": ["a", "b", "c"]}))

@@ -1,6 +1,7 @@
 """A ledger with champions and a log with traffic, for a window of a day that ends at noon."""
 
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,10 +11,12 @@ from workbench.data import Profile
 from workbench.evidence import Figure, Finding
 from workbench.ledger import Ledger, ModelVersion
 from workbench.monitoring import overview
+from workbench.monitoring.passes import one_pass
+from workbench.monitoring.summary_store import SummaryStore
 from workbench.serving import Prediction, PredictionLog
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-DAY = timedelta(hours=24)
+HOUR, DAY = timedelta(hours=1), timedelta(hours=24)
 TRAINED = NOON - timedelta(days=7)
 
 
@@ -83,3 +86,102 @@ def town(tmp_path):
     url = f"sqlite:///{tmp_path}"
     with Ledger.open(f"{url}/ledger.db") as ledger, PredictionLog.open(f"{url}/predictions.db") as log:
         yield Town(ledger, log)
+
+
+class Told(NamedTuple):
+    """A prediction whose truth is known, as the prediction log tells of it."""
+
+    id: str
+    at: datetime
+    version: int
+    variant: str | None
+    score: float
+    answer: bool | None
+    label: float
+    labelled_at: datetime
+    features: dict | None
+
+
+class LabelledLog:
+    """A prediction log in memory that knows labels too; is read as monitoring reads."""
+
+    def __init__(self):
+        self.of, self.truths, self.by_hour = {}, {}, {}
+
+    def write(self, predictions):
+        for one in predictions:
+            if one.id not in self.of:
+                self.of[one.id] = one
+                hour = one.at.replace(minute=0, second=0, microsecond=0)
+                self.by_hour.setdefault((one.model, hour), []).append(one.id)
+
+    def rows(self, model, *, since, until):
+        ids = [
+            id_
+            for (name, hour), of in self.by_hour.items()
+            if name == model and since - HOUR < hour < until
+            for id_ in of
+        ]
+        found = [one for id_ in ids if (one := self.of.get(id_)) and since <= one.at < until]
+        return sorted(found, key=lambda one: (one.at, one.id))
+
+    def labelled(self, model, *, since=None, until=None, version=None):
+        return [
+            Told(one.id, one.at, one.version, "champion", one.score, one.answer, *self.truths[one.id], one.features)
+            for one in self.rows(model, since=since, until=until)
+            if one.id in self.truths and version in {None, one.version}
+        ]
+
+
+class World(Town):
+    """A town whose models answer by the hour for days: income decides, and what is true follows the score."""
+
+    def __init__(self, ledger, store):
+        super().__init__(ledger, LabelledLog())
+        self.store = store
+
+    def champion(self, model="lending", version=1, **more):
+        super().champion(model, version, **more)
+        self.profiles[f"{model}/{version}"] = Profile.scan(cases(4000, np.random.default_rng(1)))
+
+    def served(self, hours, *, model="lending", until=NOON, n=50, moved=0.0, flipped=0.0, failed=0, took=1000,
+               labels=True, unfair=0.0, seed=0, version=1):  # fmt: skip
+        """So many hours that end at `until`, `n` requests each; the last case of an hour is as the first."""
+        rng = np.random.default_rng([seed, hours, n])
+        made = []
+        for hour in range(hours):
+            at = until - timedelta(hours=hours - hour)
+            frame = cases(n, rng, moved)
+            score = 1 / (1 + np.exp(-(frame["income"].to_numpy() - 5) * 2))
+            score = np.where((frame["sex"] == "f") & (rng.random(n) < unfair), 0.01, score)
+            truth = (rng.random(n) < score) ^ (rng.random(n) < flipped)
+            for row, features in enumerate(frame.to_dict("records")):
+                self.written += 1
+                one = Prediction(
+                    id=f"w{self.written}", at=at + timedelta(seconds=60 * row / n), model=model, version=version,
+                    generation=1, request=f"w{self.written}", input_digest="d", features=features,
+                    score=float(score[row]), answer=bool(score[row] >= 0.5), latency_us=took,
+                    status=500 if row < failed else 200,
+                )  # fmt: skip
+                made.append(one)
+                if labels:
+                    self.log.truths[one.id] = (float(truth[row]), at + timedelta(hours=1))
+        self.log.write(made)
+        return made
+
+    def pass_(self, now=NOON, **more):
+        return one_pass(
+            self.ledger, self.log, self.store, lambda v: self.profiles.get(v.subject), now=now, window=DAY, **more
+        )
+
+
+def cases(n, rng, moved=0.0):
+    income = rng.normal(5, 1, n) + moved
+    return pd.DataFrame({"income": income, "age": rng.normal(40, 10, n), "sex": rng.choice(["f", "m"], n)})
+
+
+@pytest.fixture
+def world(tmp_path):
+    url = f"sqlite:///{tmp_path}"
+    with Ledger.open(f"{url}/ledger.db") as ledger, SummaryStore.open(f"{url}/summaries.db") as store:
+        yield World(ledger, store)

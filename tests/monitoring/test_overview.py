@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from workbench.errors import EngineError
-from workbench.monitoring import Latency, exposition, overview
+from workbench.monitoring import Latency, overview
 from workbench.monitoring.health import judged
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -143,20 +143,6 @@ def test_an_audit_that_failed_calls_for_action(town):
     town.champion(audited="fail")
     (model,) = town.overview()
     assert (model.health, model.sentence) == ("act", "The audit is a fail.")
-
-
-def test_prometheus_is_told_the_same_with_bounds(town):
-    town.champion()
-    town.asked(95, rows=20)
-    town.asked(5, status=500)
-    lines = exposition(town.overview()).splitlines()
-    labels = 'model="lending",version="1"'
-    assert f"workbench_model_window_requests{{{labels}}} 100" in lines
-    assert f"workbench_model_error_ratio{{{labels}}} 0.05" in lines
-    assert f'workbench_model_health{{{labels},health="act"}} 1' in lines
-    assert f'workbench_disparate_impact_ratio_lower{{{labels},attribute="race"}} 0.86' in lines
-    assert any(line.startswith(f'workbench_drift_psi_upper{{{labels},column="income"}} ') for line in lines)
-    assert f'workbench_model_latency_seconds{{{labels},quantile="0.95"}} 0.001' in lines
 
 
 def _other(one, number):

@@ -162,7 +162,7 @@ def watch_drift(
     changes = {
         name: change_point(counts, rng=rng, ordered=isinstance(before, Histogram))
         for name, before in reference.columns.items()
-        if name in drifted and len(counts := _series(before, [window.columns[name] for window in windows])) > 1
+        if name in drifted and len(counts := window_counts(before, [window.columns[name] for window in windows])) > 1
     }
     return DriftWatch(audits, changes)
 
@@ -248,8 +248,13 @@ def _compared(
     return np.bincount(place, a).astype(float), np.bincount(place, b).astype(float), distances, ()
 
 
-def _series(reference: ColumnProfile, windows: list[ColumnProfile]) -> list[Floats]:
-    """A column's counts in each window, over the reference's bins, nulls the last."""
+def window_counts(reference: ColumnProfile, windows: list[ColumnProfile]) -> list[Floats]:
+    """A column's counts in each window, over the reference's bins, nulls the last.
+
+    Args:
+        reference: The column in the training data.
+        windows: The same column in each window, in the order of time.
+    """
     if isinstance(reference, Histogram):
         numbers = [each for each in windows if isinstance(each, Histogram)]
         fine = sorted({*reference.bins, *(code for each in numbers for code in each.bins)})

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from workbench.audits.thresholds import ThresholdCounts
     from workbench.bench.papers import Papers
     from workbench.bench.retention import Retention
+    from workbench.bench.watch import Watch
     from workbench.data import Profile
     from workbench.experiments.archive import Archive, Past
     from workbench.experiments.opened import Opened
@@ -205,6 +206,13 @@ class Bench(Notebooks):
 
         window = timedelta(hours=self.settings.monitoring_hours)
         return overview(self.ledger, self.log, self._profile_of, now=self.now(), window=window)
+
+    @cached_property
+    def watch(self) -> Watch:
+        """What is watched of the served models: passes, incidents, thresholds tried on the past."""
+        from workbench.bench.watch import Watch
+
+        return Watch(self, self._profile_of)
 
     def fairness(self) -> Sequence[AuditedVersion]:
         """Every model's champion and candidates with their last fairness audits, the newest version first."""

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from workbench.ledger import ModelVersion
     from workbench.ledger.database import Database
     from workbench.ledger.signing import SigningKey
+    from workbench.monitoring.summary_store import SummaryStore
     from workbench.promotion import Gate
     from workbench.serving import Keys, LogPolicy, PredictionLog
-    from workbench.serving.events import Database, Stream, TableDesk
+    from workbench.serving.events import Database as EventTables
+    from workbench.serving.events import Stream, TableDesk
 
 
 class Engines:
@@ -149,6 +151,12 @@ class Engines:
             return KafkaStream(url)
         return TableStream(self._event_tables(self.settings.events if url is None else url))
 
+    @property
+    def summaries(self) -> SummaryStore:
+        """Hourly sums of what was answered."""
+        self._reads("the summaries")
+        return self._summaries
+
     # keys
 
     @property
@@ -167,7 +175,7 @@ class Engines:
 
     def close(self) -> None:
         """Close what was opened."""
-        for name in ("_ledger", "_log", "_desk", "policy_engine"):
+        for name in ("_ledger", "_log", "_desk", "_summaries", "policy_engine"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
 
@@ -210,7 +218,7 @@ class Engines:
 
         return TableDesk(self._event_tables(self.settings.events))
 
-    def _event_tables(self, url: str) -> Database:
+    def _event_tables(self, url: str) -> EventTables:
         if url.startswith(("postgresql:", "postgres:")):
             from workbench.engines.postgres_events import PostgresDatabase
 
@@ -218,6 +226,12 @@ class Engines:
         from workbench.serving.events import SqliteDatabase
 
         return SqliteDatabase.open(self._url(url))
+
+    @cached_property
+    def _summaries(self) -> SummaryStore:
+        from workbench.monitoring.summary_store import SummaryStore
+
+        return SummaryStore.open(self._url(self.settings.summaries))
 
     def _reads(self, what: str) -> None:
         """Note, within a run, that it reads what changes: its outcome may then not be used again."""

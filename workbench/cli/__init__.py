@@ -19,11 +19,13 @@ from workbench.cli.compile import compile_version
 from workbench.cli.consume import consume
 from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
+from workbench.cli.incidents import incidents, replay
 from workbench.cli.kernel import kernel
 from workbench.cli.key import key
 from workbench.cli.ledger import ledger
 from workbench.cli.lineage import lineage
 from workbench.cli.models import models, promote, reconcile, reject, rollback
+from workbench.cli.monitor import monitor
 from workbench.cli.new import new
 from workbench.cli.options import Commands
 from workbench.cli.policy import policy
@@ -93,6 +95,9 @@ for command in (
     compile_version,
     labels,
     log,
+    monitor,
+    incidents,
+    replay,
     up,
     kernel,
     doctor,

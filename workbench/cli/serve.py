@@ -155,10 +155,9 @@ def _reconcile(bench: Bench) -> None:
 
 
 def _monitored(bench: Bench) -> str:
-    from workbench.monitoring import exposition
     from workbench.serving.events import events_exposition
 
-    return exposition(bench.served()) + events_exposition(bench.desk.standings())
+    return bench.watch.exposition() + events_exposition(bench.desk.standings())
 
 
 def _opened(path: Path) -> IO[bytes]:

@@ -23,6 +23,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Arrays = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]  # bins, counts, rests
 
+FEW = 1 << 12  # rows, below which they are sorted in place of being put into all the bins that there are
 BLOCK = 1 << 17  # rows at a time
 CASES = 34  # bits that hold the sum of a block's rests; a double has room for its number of cases above them
 ONE_CASE = 1 << CASES
@@ -52,6 +53,8 @@ def counted_numbers(numbers: npt.NDArray[Any], centre: float, scale: float) -> C
         centre: What is zero in the bins.
         scale: What is one, above zero.
     """
+    if len(numbers) < FEW:
+        return _few_counted(np.asarray(numbers, dtype=float), centre, scale)
     counts, rests = np.zeros(CODES, np.int64), np.zeros(CODES, np.int64)
     low, high = np.inf, -np.inf
     for start in range(0, len(numbers), BLOCK):
@@ -127,6 +130,19 @@ def bounded(counts: Mapping[str, int], known: tuple[str, ...]) -> dict[str, int]
         gone = sorted(fresh, key=lambda name: (_hash(name), name))[room:]
         kept[OTHER] = kept.get(OTHER, 0) + sum(kept.pop(name) for name in gone)
     return dict(sorted(kept.items()))
+
+
+def _few_counted(numbers: Floats, centre: float, scale: float) -> Counted:
+    """The same of few numbers, by sorting them."""
+    ordered = _ordered(numbers, centre, scale)
+    codes = (ordered >> HALF_WORD).astype(np.int64)
+    held = (codes >= FIRST) & (codes <= LAST)
+    bins, place = np.unique(codes[held], return_inverse=True)
+    counts = np.bincount(place, minlength=len(bins)).astype(np.int64)
+    rests = np.bincount(place, (ordered[held] & LOWER).astype(float), minlength=len(bins)).astype(np.int64)
+    finite = numbers[np.isfinite(numbers)]
+    ends = (float(finite.min()), float(finite.max())) if finite.size else (None, None)
+    return Counted((bins, counts, rests), len(numbers) - int(held.sum()), *ends)
 
 
 def _ordered(block: Floats, centre: float, scale: float) -> npt.NDArray[np.uint32]:

@@ -59,7 +59,9 @@ class Histogram:
     def __add__(self, other: Histogram) -> Histogram:
         if (self.centre, self.scale) != (other.centre, other.scale):
             raise Misuse("profiles of different scales do not add", hint="scan with like=the reference profile")
-        bins = np.flatnonzero(np.bincount(np.append(self._arrays[0], other._arrays[0])))
+        bins = np.concatenate([self._arrays[0], other._arrays[0]])
+        bins.sort(kind="stable")  # two runs in order: merged, not sorted
+        bins = bins[np.diff(bins, prepend=-1) > 0]
         ends = [each for each in (self.low, self.high, other.low, other.high) if each is not None]
         arrays = (bins, self.counts_at(bins) + other.counts_at(bins), self._at(2, bins) + other._at(2, bins))
         nulls = self.nulls + other.nulls
@@ -97,9 +99,11 @@ class Histogram:
         return bins, counts, rests
 
     def _at(self, which: int, bins: npt.ArrayLike) -> npt.NDArray[np.int64]:
-        found = np.zeros(CODES, dtype=np.int64)
-        found[self._arrays[0]] = self._arrays[which]
-        return np.asarray(found[np.asarray(bins, dtype=np.intp)])
+        own, wanted = self._arrays[0], np.asarray(bins, dtype=np.int64)
+        if not len(own):
+            return np.zeros(wanted.shape, dtype=np.int64)
+        place = np.minimum(np.searchsorted(own, wanted), len(own) - 1)
+        return np.where(own[place] == wanted, self._arrays[which][place], 0)
 
 
 @dataclass(frozen=True)

@@ -185,9 +185,11 @@ def _scanned(
             values = as_moments(values)
         return _column(name, values, like.get(name), kinds.get(name) or values.kind, strict)
 
-    threads = min(4, os.cpu_count() or 1) if table.rows >= MANY_ROWS else 1
-    with ThreadPoolExecutor(threads) as pool:
-        counted = dict(zip(names, pool.map(count, names), strict=True))
+    if table.rows < MANY_ROWS:
+        counted = {name: count(name) for name in names}
+    else:
+        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+            counted = dict(zip(names, pool.map(count, names), strict=True))
     schema = {name: counted[name][1] if name in counted else "" for name in sorted(table.names)}
     return Profile({name: column for name, (column, _) in counted.items()}, table.rows, schema=schema)
 

@@ -99,7 +99,7 @@ def _ranges(profile: Path) -> dict[str, tuple[float, float]]:
     if not profile.is_file():
         return {}
     from workbench.data import Profile
-    from workbench.data.profiles import Histogram
+    from workbench.data.profile_columns import Histogram
 
     try:
         columns = Profile.from_json(profile.read_text("utf-8")).columns

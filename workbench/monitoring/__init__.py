@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from workbench.monitoring.audited import AuditedVersion, audited
 from workbench.monitoring.drifted import DriftedModel, drifts
-from workbench.monitoring.exposition import exposition
 from workbench.monitoring.overview import overview
 from workbench.monitoring.served import Health, Latency, ServedModel
 
@@ -16,6 +15,5 @@ __all__ = [
     "ServedModel",
     "audited",
     "drifts",
-    "exposition",
     "overview",
 ]

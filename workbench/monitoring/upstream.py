@@ -102,17 +102,23 @@ def suspects(audit: CauseAudit, found: Sequence[Change], *, window: timedelta = 
     told = []
     for cause in audit.causes:
         if cause.shown:
-            near = _near(cause.since or audit.begun, found, window)
-            told.append(Suspect(cause, near, _words(cause, near, audit.measure)))
+            close = near(cause.since or audit.begun, found, window)
+            told.append(Suspect(cause, close, _words(cause, close, audit.measure)))
     return tuple(told)
 
 
-def _near(since: datetime | None, found: Sequence[Change], window: timedelta) -> tuple[Change, ...]:
-    """Changes about a moment, nearest day first."""
+def near(since: datetime | None, found: Sequence[Change], window: timedelta = WINDOW) -> tuple[Change, ...]:
+    """Changes about a moment, nearest day first; none of a moment that is not known.
+
+    Args:
+        since: The moment.
+        found: From `changes`.
+        window: How far before it a change may lie.
+    """
     if since is None:
         return ()
-    near = [change for change in found if since - window <= change.at <= since + SLACK]
-    return tuple(sorted(near, key=lambda change: (abs((since - change.at).days), ORDER[change.what])))
+    about = [change for change in found if since - window <= change.at <= since + SLACK]
+    return tuple(sorted(about, key=lambda change: (abs((since - change.at).days), ORDER[change.what])))
 
 
 def _words(cause: Cause, near: Sequence[Change], measure: str) -> str:

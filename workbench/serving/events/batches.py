@@ -114,7 +114,7 @@ def judge(
             continue
         of = Of(event.source, event.id)
         yes = None if threshold is None else one.score >= threshold
-        answer = Answer(head.model, head.version, head.generation, one.score, threshold, yes, of, latency_us)
+        answer = Answer(head.model, head.holder, head.generation, one.score, threshold, yes, of, latency_us)
         id_ = output_id(claim.token, record)
         made = Made("1.0", id_, source, TYPE, at, "application/json", answer, event.subject)
         kept.append(Kept(made, event.key, one.record))

@@ -108,7 +108,7 @@ class Champion:
 def _load(ledger: Ledger, loader: Loader, head: Head) -> _Loaded:
     subject = f"{head.model} {head.version}"
     try:
-        predictor = loader.load(ledger.version(head.model, head.version))
+        predictor = loader.load(ledger.version(head.model, head.holder))
     except WorkbenchError:
         raise
     except Exception as error:

@@ -1,0 +1,216 @@
+"""A pass makes summaries, looks at every champion, and keeps one incident for each cause."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from workbench.errors import EngineError, Misuse
+from workbench.ledger import Ledger
+from workbench.monitoring.incidents import acknowledge, incident, incidents, resolve
+from workbench.monitoring.passes import one_pass
+from workbench.monitoring.replay import Limits, replay
+from workbench.monitoring.summary_store import SummaryStore
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+WEEK = 24 * 5
+
+
+def calm(world, **more):
+    """Days of sound traffic, and a sound day after it."""
+    world.champion()
+    world.served(WEEK, until=NOON - DAY, n=20, **more)
+
+
+def test_a_sound_model_is_told_so_and_opens_nothing(world):
+    calm(world)
+    world.served(24, n=60, seed=1)
+    done = world.pass_()
+    (line,) = done.standings
+    assert (line.state, line.sentence, done.opened) == ("healthy", "All that is watched is in order.", ())
+    assert line.requests == 24 * 60
+
+
+def test_an_input_that_moved_is_the_cause_and_what_fell_with_it_is_told_after(world):
+    calm(world)
+    world.served(12, until=NOON - 12 * HOUR, n=60, seed=1)
+    world.served(12, n=120, moved=1.5, flipped=0.4, seed=2)
+    done = world.pass_()
+    (one,) = done.opened
+    assert one.gravity == "act"
+    assert {"inputs:income", "performance"} <= set(one.symptoms)
+    assert "income" in one.sentence.split(".")[0]
+    assert one.since is not None
+    assert abs(one.since - (NOON - 12 * HOUR)) <= HOUR
+    assert any(part.share for part in one.causes)
+    assert done.standings[0].state == "act"
+
+
+def test_looking_again_opens_nothing_more(world):
+    calm(world)
+    world.served(24, n=60, moved=1.5, seed=2)
+    (first,) = world.pass_().opened
+    again = world.pass_(NOON + timedelta(minutes=10))
+    assert again.opened == ()
+    assert [one.id for one in incidents(world.ledger)] == [first.id]
+    assert len(world.ledger.entries(kind="incident.opened")) == 1
+
+
+def test_two_watchers_at_once_open_one_incident(world, tmp_path):
+    calm(world)
+    world.served(24, n=60, moved=1.5, seed=2)
+    world.pass_(write=False)
+
+    def look(_):
+        url = f"sqlite:///{tmp_path}"
+        with Ledger.open(f"{url}/ledger.db") as ledger, SummaryStore.open(f"{url}/summaries.db") as store:
+            return one_pass(ledger, world.log, store, lambda v: world.profiles.get(v.subject), now=NOON, window=DAY)
+
+    with ThreadPoolExecutor(4) as pool:
+        passes = list(pool.map(look, range(4)))
+    assert sum(len(done.opened) for done in passes) == 1
+    assert len(world.ledger.entries(kind="incident.opened")) == 1
+    assert world.ledger.verify().valid
+
+
+def test_an_incident_is_acknowledged_and_resolved_with_its_trail(world):
+    calm(world)
+    world.served(24, n=60, moved=1.5, seed=2)
+    (one,) = world.pass_().opened
+    taken = acknowledge(world.ledger, one.id[:4], actor="analyst", why="I look into it", now=NOON)
+    assert (taken.state, taken.by, taken.why) == ("acknowledged", "analyst", "I look into it")
+    over = resolve(world.ledger, one.id, actor="analyst", why="a holiday", now=NOON)
+    assert (over.state, len(over.seqs)) == ("resolved", 3)
+    assert [world.ledger.entries(kind=k)[0].subject for k in ("incident.opened", "incident.resolved")] == [
+        "lending"
+    ] * 2
+    assert world.pass_(NOON + HOUR).opened == ()  # whoever resolved it has said why
+    assert json.dumps(over.as_dict())
+    with pytest.raises(Misuse, match="resolved already"):
+        acknowledge(world.ledger, one.id, actor="analyst", why="again", now=NOON)
+    with pytest.raises(Misuse, match="with a reason"):
+        resolve(world.ledger, one.id, actor="analyst", why=" ", now=NOON)
+    with pytest.raises(Misuse, match="no incident 'zzz'"):
+        incident(world.ledger, "zzz")
+
+
+def test_an_incident_ends_by_itself_once_its_signals_are_in_order(world):
+    calm(world)
+    world.served(24, n=100, failed=20, seed=2)
+    (one,) = world.pass_().opened
+    assert one.symptoms == ("errors",)
+    world.served(24, until=NOON + 25 * HOUR, n=200, seed=3)
+    done = world.pass_(NOON + 25 * HOUR)
+    assert [over.id for over in done.resolved] == [one.id]
+    assert incidents(world.ledger, alive=True) == []
+
+
+def test_a_deploy_just_before_goes_first_in_the_sentence(world):
+    calm(world)
+    at = NOON - 12 * HOUR
+    world.ledger.append("promotion.granted", subject="lending/7", actor="risk-officer", why="better", now=at,
+                        body={"slot": "canary", "generation": 1, "decision": {"decision": "allow"}})  # fmt: skip
+    world.served(12, until=at, n=60, seed=1)
+    world.served(12, n=60, moved=2.0, seed=2)
+    (one,) = world.pass_().opened
+    assert one.sentence.startswith("Lending version 7 went live on 2 March 2026")
+    assert one.causes[0].what == "deploy"
+
+
+def test_slow_answers_and_errors_are_one_trouble_of_the_service(world):
+    calm(world)
+    world.served(24, n=60, took=900_000, failed=6, seed=2)
+    (one,) = world.pass_().opened
+    assert one.symptoms == ("errors", "latency")
+    assert "longer than 250 ms" in one.sentence
+
+
+def test_a_group_that_hardly_gets_a_yes_is_seen_without_labels(world):
+    world.champion()
+    world.note("model.declared", "lending", {"stakes": "high", "objectives": {"groups": ["sex"]}})
+    world.served(WEEK, until=NOON - DAY, n=20, labels=False)
+    world.served(24, n=80, labels=False, unfair=0.7, seed=2)
+    (one,) = world.pass_().opened
+    assert one.symptoms == ("fairness:sex",)
+    assert one.sentence.startswith("f gets a yes 0.")
+
+
+def test_a_kpi_is_held_against_the_days_before(world):
+    world.champion()
+    world.note("model.declared", "lending", {"kpis": {"income asked": {"column": "income", "unit": "k USD"}}})
+    world.served(24 * 10, until=NOON - DAY, n=8, labels=False)
+    world.served(24, n=80, labels=False, moved=-1.2, seed=2)
+    (one,) = world.pass_().opened
+    assert one.symptoms == ("inputs:income", "kpi:income asked")
+    assert "income asked was 4.971 k USD a case" in one.sentence
+
+
+def test_accuracy_is_expected_to_fall_before_a_label_has_come_which_is_a_reason_to_look(world):
+    calm(world, moved=2.0)
+    world.profiles.clear()  # nothing is known of the inputs
+    world.served(24, n=100, labels=False, seed=2)
+    done = world.pass_()
+    (one,) = done.opened
+    assert (one.symptoms, one.gravity, done.standings[0].state) == (("expected",), "watch", "watch")
+    assert "without labels" in one.sentence
+    assert done.wrong == []
+
+
+def test_one_model_whose_files_are_gone_hides_no_other(world):
+    calm(world)
+    world.champion("churn")
+    world.served(24, n=60, seed=1)
+
+    def profile_of(version):
+        if version.model == "churn":
+            raise EngineError("the files of churn/1 are gone")
+        return world.profiles[version.subject]
+
+    done = one_pass(world.ledger, world.log, world.store, profile_of, now=NOON, window=DAY)
+    assert {line.model: line.state for line in done.standings} == {"churn": "watch", "lending": "healthy"}
+    assert done.problems == ("churn: the files of churn/1 are gone",)
+
+
+def test_the_worst_model_stands_first(world):
+    for model in ("a", "b", "c"):
+        world.champion(model)
+        world.served(24, model=model, n=60, failed=10 if model == "b" else 0, seed=3)
+    assert [line.model for line in world.pass_().standings] == ["b", "a", "c"]
+
+
+def test_looking_without_writing_opens_nothing(world):
+    calm(world)
+    world.served(24, n=60, moved=1.5, seed=2)
+    done = world.pass_(write=False)
+    assert done.standings[0].state == "act"
+    assert incidents(world.ledger) == []
+
+
+def test_a_replay_tells_which_alarms_limits_would_have_raised_and_when(world):
+    calm(world)
+    world.served(12, until=NOON - 12 * HOUR, n=60, seed=1)
+    world.served(12, n=60, failed=4, seed=2)
+    world.pass_(write=False)
+
+    def tried(**limits):
+        return replay(world.ledger, world.store, lambda v: world.profiles.get(v.subject), Limits(**limits),
+                      since=NOON - DAY, until=NOON, window=DAY)  # fmt: skip
+
+    strict, loose = tried(errors=0.01), tried(errors=0.2)
+    (alarm,) = strict.alarms
+    assert (alarm.model, alarm.signal, alarm.last) == ("lending", "errors", NOON)
+    assert NOON - 12 * HOUR < alarm.first <= NOON - 8 * HOUR
+    assert (loose.alarms, loose.looks) == ((), 25)
+    assert json.dumps(strict.as_dict(), default=str)
+
+
+def test_a_stream_without_a_change_raises_hardly_an_alarm_at_any_hour(world):
+    """Ten days looked at hourly: at most one stream in twenty may raise any, and this one raises none."""
+    world.champion()
+    world.served(24 * 6, n=30)
+    world.pass_(write=False)
+    done = replay(world.ledger, world.store, lambda v: world.profiles.get(v.subject), Limits(),
+                  since=NOON - 3 * DAY, until=NOON, window=DAY)  # fmt: skip
+    assert done.alarms == ()

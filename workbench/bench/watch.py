@@ -1,0 +1,116 @@
+"""The watch of a workspace: passes over what is served, incidents, and thresholds tried on what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from workbench.monitoring.incidents import Incident, acknowledge, incident, incidents, resolve
+from workbench.monitoring.passes import Keeping, Pass, one_pass
+from workbench.monitoring.replay import Limits, Replay, replay
+
+if TYPE_CHECKING:
+    from workbench.bench.engines import Engines
+    from workbench.data import Profile
+    from workbench.ledger import ModelVersion
+
+FRESH = timedelta(minutes=1)  # for which a pass is told again to whoever scrapes
+
+
+class Watch:
+    """What a bench watches."""
+
+    def __init__(self, bench: Engines, profile_of: Callable[[ModelVersion], Profile | None]) -> None:
+        self._bench = bench
+        self._profile_of = profile_of
+        self._one = Lock()
+        self._last: Pass | None = None  # that a scrape was told
+
+    @property
+    def window(self) -> timedelta:
+        """How far a pass looks back."""
+        return timedelta(hours=self._bench.settings.monitoring_hours)
+
+    def once(
+        self,
+        *,
+        models: Sequence[str] = (),
+        hours: float | None = None,
+        write: bool = True,
+        summarise: bool = True,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> Pass:
+        """One pass over every champion, worst first.
+
+        Args:
+            models: Only these; empty: all.
+            hours: How far to look back; None: as the settings say.
+            write: Whether incidents are opened and resolved.
+            summarise: Whether the summaries are brought up to date first; a notebook only reads.
+            tell: Is told what is looked at.
+        """
+        bench = self._bench
+        keeping = Keeping(
+            timedelta(days=bench.settings.summary_hours_days), timedelta(days=bench.settings.summary_days)
+        )
+        return one_pass(
+            bench.ledger,
+            bench.log,
+            bench.summaries,
+            self._profile_of,
+            now=bench.now(),
+            window=self.window if hours is None else timedelta(hours=hours),
+            keeping=keeping,
+            models=models,
+            write=write,
+            summarise=summarise,
+            tell=tell,
+        )
+
+    def exposition(self) -> str:
+        """What a scrape is told, from a pass that is at most a minute old; opens no incident."""
+        from workbench.monitoring.exposition import exposition
+
+        with self._one:
+            if self._last is None or self._bench.now() - self._last.at > FRESH:
+                self._last = self.once(write=False)
+            return exposition(self._last)
+
+    def rebuild(self, models: Sequence[str] = ()) -> None:
+        """Forget summaries, so that the next pass makes them anew from the prediction log."""
+        store = self._bench.summaries
+        for model in models or store.models():
+            store.forget(model)
+
+    def replay(self, limits: Limits, *, since: datetime, until: datetime, models: Sequence[str] = ()) -> Replay:
+        """Which alarms these limits would have raised; writes nothing."""
+        return replay(
+            self._bench.ledger,
+            self._bench.summaries,
+            self._profile_of,
+            limits,
+            since=since,
+            until=until,
+            window=self.window,
+            models=models,
+        )
+
+    # incidents
+
+    def incidents(self, model: str | None = None, *, alive: bool = True) -> list[Incident]:
+        """Incidents, those to act on first."""
+        return incidents(self._bench.ledger, model, alive=alive)
+
+    def incident(self, id_: str) -> Incident:
+        """One incident by its id or the beginning of it."""
+        return incident(self._bench.ledger, id_)
+
+    def acknowledge(self, id_: str, why: str) -> Incident:
+        """Take an incident on."""
+        return acknowledge(self._bench.ledger, id_, actor=self._bench.actor, why=why, now=self._bench.now())
+
+    def resolve(self, id_: str, why: str) -> Incident:
+        """Say that an incident is over, and why."""
+        return resolve(self._bench.ledger, id_, actor=self._bench.actor, why=why, now=self._bench.now())

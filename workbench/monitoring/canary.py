@@ -1,0 +1,60 @@
+"""What the judge of a canary is fed: outcomes of one interval, counted by version from the prediction log's rows.
+
+An outcome is a request. It is bad for "errors" where it failed on our side, and for "slow" where it was
+answered later than the objective; requests that did not fit are nobody's. Intervals are those in which the
+traffic was divided in one way: where the weights move, a new one begins.
+
+>>> from datetime import UTC, datetime
+>>> noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+>>> rows = [Prediction(id=str(i), at=noon, model="lending", version=1 + (i == 0), generation=1, request=str(i),
+...     input_digest="d", features={}, score=0.5, answer=True, latency_us=900, status=500 if i < 2 else 200)
+...     for i in range(10)]
+>>> counted(rows, canary=2, stable=1, slower=0.05)["errors"]
+Counts(canary=1, canary_bad=1, stable=9, stable_bad=1)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from workbench.monitoring.declared import Objectives
+from workbench.serving import Prediction
+from workbench.stats.canary import Bar
+from workbench.stats.canary_judge import Counts, Judge
+
+NEGLIGIBLE = 0.1  # of the errors that are allowed: below it a canary may advance whatever the ratio
+
+
+def judge_of(kept: Objectives, *, alpha: float = 0.01) -> Judge:
+    """A judge of a canary that is to keep to what its model is declared to.
+
+    Args:
+        kept: What is declared.
+        alpha: Chance of ever taking back a sound canary, and of ever passing one that harms.
+    """
+    return Judge.begun(Bar(alpha=alpha, negligible=NEGLIGIBLE * kept.errors), rates=("errors", "slow"))
+
+
+def counted(rows: Iterable[Prediction], *, canary: int, stable: int, slower: float) -> dict[str, Counts]:
+    """The outcomes of an interval.
+
+    Args:
+        rows: Of one model, between two times; any other version's are left out.
+        canary: Its version.
+        stable: The champion's.
+        slower: Seconds from which an answer is slow.
+    """
+    worst: dict[tuple[int, str], Prediction] = {}
+    for row in rows:
+        if row.version in {canary, stable} and (row.status < 400 or row.status >= 500):
+            place = (row.version or 0, row.request)
+            if place not in worst or row.status > worst[place].status:
+                worst[place] = row
+    sides = [[row for (version, _), row in worst.items() if version == side] for side in (canary, stable)]
+    failed = [sum(row.status >= 500 for row in side) for side in sides]
+    answered = [[row for row in side if row.status < 400] for side in sides]
+    slow = [sum(row.latency_us > slower * 1e6 for row in side) for side in answered]
+    return {
+        "errors": Counts(len(sides[0]), failed[0], len(sides[1]), failed[1]),
+        "slow": Counts(len(answered[0]), slow[0], len(answered[1]), slow[1]),
+    }

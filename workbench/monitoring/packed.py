@@ -1,0 +1,187 @@
+"""An hour as the table keeps it: MessagePack, arrays as bytes, so that a day of 300 models is read in a second.
+
+Nothing is executed by reading it, and what is no hour is refused.
+
+>>> hour = Hour(requests={200: 3}, latency={80: 3}, rows=3)
+>>> unpacked(*packed(hour)) == hour
+True
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from workbench.data import Categories, ScoreCube
+from workbench.errors import EngineError
+from workbench.monitoring.hour import Hour, Kpi
+from workbench.monitoring.sums import Inputs, Numbers
+
+PARTS = (("bins", "<u2"), ("counts", "<u4"), ("rests", "<u8"))  # of a histogram, and how each is kept
+
+
+class _Numbers(msgspec.Struct, array_like=True, tag="n"):
+    name: str
+    centre: float
+    scale: float
+    nulls: int
+    low: float | None
+    high: float | None
+    size: int  # bins that are not empty
+
+
+class _Texts(msgspec.Struct, array_like=True, tag="t"):
+    name: str
+    counts: dict[str, int]
+    nulls: int
+    known: list[str]
+
+
+class _Inputs(msgspec.Struct, array_like=True):
+    columns: list[_Numbers | _Texts]
+    bins: bytes  # of all columns of numbers, one after the other
+    counts: bytes
+    rests: bytes
+    rows: int
+    schema: dict[str, str]
+
+
+class _Cube(msgspec.Struct, array_like=True):
+    attributes: list[str]
+    groups: list[list[str]]
+    bins: int
+    places: bytes  # of the cells that are not empty, in the flat table
+    cases: bytes
+
+
+class _Packed(msgspec.Struct):
+    requests: dict[int, int]
+    latency: dict[int, int]
+    rows: int
+    yes: int
+    decided: int
+    scores: _Cube | None
+    kpis: dict[str, Kpi]
+    labels: int
+    labelled_at: str
+
+
+def packed(hour: Hour) -> tuple[bytes, bytes | None]:
+    """The hour as bytes, its inputs by themselves: they are most of it, and not always wanted."""
+    told = _Packed(
+        requests=dict(hour.requests),
+        latency=dict(hour.latency),
+        rows=hour.rows,
+        yes=hour.yes,
+        decided=hour.decided,
+        scores=None if hour.scores is None else _cube(hour.scores),
+        kpis=dict(hour.kpis),
+        labels=hour.labels,
+        labelled_at=hour.labelled_at,
+    )
+    inputs = hour.inputs
+    if inputs is None:
+        return _ENCODER.encode(told), None
+    return _ENCODER.encode(told), _ENCODER.encode(_inputs(inputs))
+
+
+def unpacked(data: bytes, inputs: bytes | None = None) -> Hour:
+    """The hour that `packed` wrote.
+
+    Args:
+        data: What it wrote.
+        inputs: The inputs that it wrote; None where there are none, or none are wanted.
+
+    Raises:
+        EngineError: The bytes are no hour.
+    """
+    try:
+        told = _DECODER.decode(data)
+        found = None if inputs is None else _INPUTS.decode(inputs)
+        return Hour(
+            requests=told.requests,
+            latency=told.latency,
+            rows=told.rows,
+            yes=told.yes,
+            decided=told.decided,
+            inputs=None if found is None else _read_inputs(found),
+            scores=None if told.scores is None else _read_cube(told.scores),
+            kpis=told.kpis,
+            labels=told.labels,
+            labelled_at=told.labelled_at,
+        )
+    except (msgspec.DecodeError, ValueError, IndexError) as error:
+        raise EngineError(
+            f"a stored summary cannot be read: {error}", hint="workbench monitor --rebuild makes it anew from the log"
+        ) from error
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(_Packed)
+_INPUTS = msgspec.msgpack.Decoder(_Inputs)
+
+
+def _inputs(inputs: Inputs) -> _Inputs:
+    columns: list[_Numbers | _Texts] = []
+    numbers = [column for column in inputs.columns.values() if isinstance(column, Numbers)]
+    for name, column in inputs.columns.items():
+        if isinstance(column, Numbers):
+            ends = (column.low, column.high)
+            columns.append(_Numbers(name, column.centre, column.scale, column.nulls, *ends, len(column.bins)))
+        else:
+            columns.append(_Texts(name, dict(column.counts), column.nulls, list(column.known)))
+    nothing = np.zeros(0, np.int64)
+    bins, counts, rests = (
+        np.concatenate([nothing, *(getattr(column, part) for column in numbers)]).astype(kind).tobytes()
+        for part, kind in PARTS
+    )
+    return _Inputs(columns, bins, counts, rests, inputs.rows, dict(inputs.schema))
+
+
+def _read_inputs(told: _Inputs) -> Inputs:
+    """The inputs, whose columns are slices of three arrays.
+
+    Raises:
+        ValueError: The arrays are not as long as the columns say.
+    """
+    bins, counts, rests = (_array(getattr(told, part), kind) for part, kind in PARTS)
+    columns: dict[str, Numbers | Categories] = {}
+    start = 0
+    for column in told.columns:
+        if isinstance(column, _Texts):
+            columns[column.name] = Categories(column.counts, column.nulls, tuple(column.known))
+            continue
+        of = slice(start, start + column.size)
+        start += column.size
+        columns[column.name] = Numbers(
+            column.centre, column.scale, column.nulls, column.low, column.high, bins[of], counts[of], rests[of]
+        )
+    if not len(bins) == len(counts) == len(rests) == start:
+        raise ValueError("its arrays are not as long as its columns say")
+    return Inputs(columns, told.rows, told.schema)
+
+
+def _cube(cube: ScoreCube) -> _Cube:
+    flat = cube.table.ravel()
+    places = np.flatnonzero(flat)
+    return _Cube(
+        list(cube.attributes),
+        [list(group) for group in cube.groups],
+        cube.bins,
+        places.astype("<u4").tobytes(),
+        flat[places].astype("<u4").tobytes(),
+    )
+
+
+def _read_cube(told: _Cube) -> ScoreCube:
+    table = np.zeros(len(told.groups) * 3 * told.bins, np.int64)
+    table[_array(told.places, "<u4")] = _array(told.cases, "<u4")
+    groups = tuple(tuple(group) for group in told.groups)
+    return ScoreCube(tuple(told.attributes), groups, table.reshape(-1, 3, told.bins))
+
+
+def _array(data: bytes, kind: str) -> npt.NDArray[Any]:
+    return np.frombuffer(data, kind).astype(np.int64)

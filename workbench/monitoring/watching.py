@@ -1,0 +1,177 @@
+"""One model watched over a window: its sums, its signals, and since when each that fails has been so; pure.
+
+The champion's version counts, and requests that nobody answered. Reference are its training data for the
+inputs, and the days before the window for all else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from workbench.errors import WorkbenchError
+from workbench.monitoring import signals as told
+from workbench.monitoring.declared import Objectives
+from workbench.monitoring.hour import Hour, added
+from workbench.monitoring.signals import ALPHA, Signal
+from workbench.monitoring.summary_store import DAY, HOUR, Row
+from workbench.stats.change import change_point
+from workbench.stats.drift import spent_at
+
+if TYPE_CHECKING:
+    from workbench.audits import DriftAudit
+    from workbench.data import Profile
+
+SPANS = (HOUR, 6 * HOUR)  # short windows in which errors and latency are looked at too
+MEASURES = 16  # that share a look's chance of a false alarm, beside the inputs, which have their own
+SURE = 0.05  # p-value of a change, below which it is told since when
+SHUFFLES = 99
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is watched: a model with the version in use, and what it is held against."""
+
+    model: str
+    version: int
+    live_since: datetime  # when this version became champion
+    threshold: float | None
+    reference: Profile | None  # of its training data
+    declared: Objectives
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A model after a look."""
+
+    subject: Subject
+    at: datetime  # the end of the window
+    window: timedelta
+    hour: Hour  # the sum of the window
+    hours: tuple[tuple[datetime, Hour], ...]  # the window's hours and those before, oldest first
+    signals: tuple[Signal, ...]
+    drift: DriftAudit | None
+    problem: str = ""  # why something could not be looked at
+
+    @property
+    def failing(self) -> list[Signal]:
+        """Signals that are shown to be wrong."""
+        return told.failing(self.signals)
+
+
+def watch(
+    subject: Subject,
+    hours: Sequence[Row],
+    days: Sequence[Row],
+    *,
+    now: datetime,
+    window: timedelta,
+    rng: np.random.Generator,
+    alpha: float = ALPHA,
+) -> Watched:
+    """Look at a model.
+
+    Args:
+        subject: What is watched.
+        hours: Its hourly summaries, from some hours before the window on, oldest first.
+        days: Its daily summaries, oldest first.
+        now: The end of the window.
+        window: How long it is, in whole hours.
+        rng: Shuffles hours, to tell since when; draws estimates.
+        alpha: Chance of a false alarm over all looks, in (0, 1).
+    """
+    begin = (now - window).replace(minute=0, second=0, microsecond=0)
+    series = _series(hours, subject.version)
+    total = added(hour for at, hour in series if at >= begin)
+    past = _series([row for row in days if row.at + DAY <= begin], subject.version)
+    everybody = _series([row for row in days if row.at + DAY <= now], None)
+    earlier = [hour for at, hour in everybody if at + DAY <= begin]
+    look = max(1, round((now - subject.live_since) / HOUR))
+    spent = spent_at(look, alpha)
+    z = told.strictness(spent, MEASURES)
+    bare = [(at, replace(hour, inputs=None, scores=None)) for at, hour in series]
+    lately = [added(hour for at, hour in bare if at >= max(begin, now - span)) for span in SPANS if span < window]
+    found = told.service([*lately, total], subject.declared, z=z)
+    found += told.silence(total, added(earlier), len(earlier) * (DAY / window))
+    daily = told.strictness(spent_at(max(1, round((now - subject.live_since) / DAY)), alpha), MEASURES)
+    found += told.kpis([hour for _, hour in everybody], subject.declared, z=daily)
+    audit, problem = _drift(subject, total, spent)
+    found += told.inputs(audit) if audit is not None else []
+    before = added(hour for _, hour in past).scores
+    if total.scores is not None:
+        if subject.threshold is not None:
+            found += told.fairness(total.scores, subject.threshold, subject.declared, z=z)
+        found += told.performance(total.scores, before, subject.threshold, subject.declared, z=z)
+        if before is not None and subject.threshold is not None and total.scores.attributes == before.attributes:
+            found += told.expected(total.scores, before, subject.threshold, subject.declared, z=z, rng=rng)
+    dated = [_dated(signal, subject, series, rng) if signal.verdict == "fail" else signal for signal in found]
+    return Watched(subject, now, window, total, tuple(series), tuple(dated), audit, problem)
+
+
+def _series(rows: Sequence[Row], version: int | None) -> list[tuple[datetime, Hour]]:
+    """One sum a moment, of a version and of requests that nobody answered; of all versions where it is None."""
+    by_time: dict[datetime, list[Hour]] = {}
+    for row in rows:
+        if version is None or row.key.version in {version, 0}:
+            by_time.setdefault(row.at, []).append(row.hour)
+    return [(at, of[0] if len(of) == 1 else added(of)) for at, of in sorted(by_time.items())]
+
+
+def _drift(subject: Subject, total: Hour, alpha: float) -> tuple[DriftAudit | None, str]:
+    from workbench.audits import audit_drift
+
+    if subject.reference is None:
+        return None, f"{subject.model} {subject.version} has no profile of its training data"
+    if total.profile is None:
+        return None, "no inputs were kept in the window"
+    try:
+        return audit_drift(subject.reference, total.profile, alpha=alpha), ""
+    except WorkbenchError as error:
+        return None, error.message
+
+
+def _dated(
+    signal: Signal, subject: Subject, series: Sequence[tuple[datetime, Hour]], rng: np.random.Generator
+) -> Signal:
+    """The signal with since when it has been so, where the hours tell."""
+    counts = [(at, _counts(signal, subject, hour)) for at, hour in series]
+    known = [(at, np.asarray(count, dtype=float)) for at, count in counts if count is not None and np.sum(count) > 0]
+    if signal.kind == "inputs" and subject.reference is not None and signal.about in subject.reference.columns:
+        known = _columns(signal.about, subject.reference, series)
+    if len(known) < 3:
+        return signal
+    found = change_point([count for _, count in known], rng=rng, shuffles=SHUFFLES)
+    return replace(signal, since=known[found.at][0]) if found.p_value <= SURE else signal
+
+
+def _columns(
+    column: str, reference: Profile, series: Sequence[tuple[datetime, Hour]]
+) -> list[tuple[datetime, np.ndarray]]:
+    from workbench.audits.drift import window_counts
+
+    seen = [
+        (at, hour.profile.columns[column]) for at, hour in series if hour.profile and column in hour.profile.columns
+    ]
+    counts = window_counts(reference.columns[column], [each for _, each in seen])
+    return [(at, count) for (at, _), count in zip(seen, counts, strict=True) if count.sum() > 0]
+
+
+def _counts(signal: Signal, subject: Subject, hour: Hour) -> tuple[float, float] | None:
+    """Bad and good cases of an hour, of those signals that are shares."""
+    if signal.kind == "errors":
+        return hour.failed, hour.asked - hour.failed
+    if signal.kind == "refused":
+        return hour.refused, hour.asked - hour.refused
+    if signal.kind == "latency":
+        slow = hour.slower(subject.declared.latency[1])
+        return slow, hour.timed - slow
+    if signal.kind == "performance" and hour.scores is not None and subject.threshold is not None:
+        edge = int(np.ceil(subject.threshold * hour.scores.bins - 1e-6))
+        labels = hour.scores.labelled.sum(axis=0)
+        wrong = int(labels[0, edge:].sum() + labels[1, :edge].sum())
+        return wrong, int(labels.sum()) - wrong
+    return None
