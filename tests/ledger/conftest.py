@@ -24,19 +24,28 @@ class Story:
         )
 
     def move(
-        self, version, *, model="lending", expected=0, kind="promotion.granted", slot="champion", decision="allow"
+        self,
+        version,
+        *,
+        model="lending",
+        expected=0,
+        kind="promotion.granted",
+        slot="champion",
+        decision="allow",
+        **more,
     ):
         self.now += timedelta(minutes=1)
+        given = None if kind == "stage.cleared" else version
         with self.ledger.transaction() as writer:
             entry = writer.append(
                 kind,
                 subject=f"{model}/{version}",
                 actor="risk-officer",
                 why="it is better",
-                body={"slot": slot, "generation": expected + 1, "decision": {"decision": decision}},
+                body={"slot": slot, "generation": expected + 1, "decision": {"decision": decision}, **more},
                 now=self.now,
             )
-            head = writer.move_head(model, slot, version, expected_generation=expected, entry=entry)
+            head = writer.move_head(model, slot, given, expected_generation=expected, entry=entry)
             writer.owe("mlflow-alias", {"model": model, "version": version}, entry=entry)
         return entry, head
 

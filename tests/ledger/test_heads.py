@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workbench.ledger import Head
 from workbench.ledger.entry import GENESIS, chained
-from workbench.ledger.heads import MOVES, fold
+from workbench.ledger.heads import PROMOTIONS, fold
 
 
 def entry(seq, kind, subject, body=None):
@@ -28,7 +29,7 @@ def granted(seq, subject, generation, kind="promotion.granted", **more):
     return entry(seq, kind, subject, {"generation": generation, "decision": {"decision": "allow"}, **more})
 
 
-moves = st.lists(st.tuples(st.sampled_from(["lending", "a/b", "ü"]), st.integers(1, 99), st.sampled_from(MOVES)))
+moves = st.lists(st.tuples(st.sampled_from(["lending", "a/b", "ü"]), st.integers(1, 99), st.sampled_from(PROMOTIONS)))
 
 
 @given(moves, st.integers(0, 5))
@@ -56,9 +57,32 @@ def test_replaying_in_two_parts_leads_to_the_same_heads_as_at_once(grants):
 
 
 def test_slots_of_one_model_do_not_mix():
-    heads = fold([granted(1, "lending/1", 1), granted(2, "lending/2", 1, slot="canary")])
+    heads = fold([granted(1, "lending/1", 1), granted(2, "lending/2", 1, kind="stage.granted", slot="canary")])
     assert heads["lending", "champion"].version == 1
     assert heads["lending", "canary"].version == 2
+
+
+def test_a_canary_is_granted_a_share_widened_and_cleared_by_generations_of_its_own():
+    line = [
+        granted(1, "lending/1", 1),
+        granted(2, "lending/2", 1, "stage.granted", slot="canary", weight=0.05),
+        granted(3, "lending/2", 2, "stage.granted", slot="canary", weight=1),
+        granted(4, "lending/2", 3, "stage.cleared", slot="canary"),
+        granted(5, "lending/3", 4, "stage.granted", slot="canary"),
+    ]
+    story = [fold(line[:count])["lending", "canary"] for count in range(2, 6)]
+    assert story == [
+        Head("lending", "canary", 2, 1, 2, 0.05),
+        Head("lending", "canary", 2, 2, 3, 1.0),
+        Head("lending", "canary", None, 3, 4),
+        Head("lending", "canary", 3, 4, 5),
+    ]
+    assert fold(line)["lending", "champion"] == Head("lending", "champion", 1, 1, 1)
+
+
+def test_a_champion_can_be_cleared_and_its_generation_goes_on():
+    heads = fold([granted(1, "lending/1", 1), granted(2, "lending/1", 2, "stage.cleared"), granted(3, "lending/4", 3)])
+    assert heads["lending", "champion"] == Head("lending", "champion", 4, 3, 3)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +95,20 @@ def test_slots_of_one_model_do_not_mix():
         ([granted(1, "lending/1", 1, decision={"decision": "deny"})], "without a decision that allows it"),
         ([granted(1, "lending/1", 1, decision=None)], "without a decision that allows it"),
         ([entry(1, "promotion.granted", "lending/1")], "generation None"),
+        ([granted(1, "lending/1", 1, slot="canary")], "promotion.granted, which does not move the canary"),
+        ([granted(1, "lending/1", 1, "stage.granted")], "stage.granted, which does not move the champion"),
+        ([granted(1, "lending/1", 1, "stage.granted", slot="canary", weight=0)], "weight 0; it must lie in"),
+        ([granted(1, "lending/1", 1, "stage.granted", slot="canary", weight=1.01)], "weight 1.01; it must lie in"),
+        ([granted(1, "lending/1", 1, "stage.granted", slot="canary", weight=True)], "weight True; it must lie in"),
+        ([granted(1, "lending/1", 1, "stage.granted", slot="canary", weight="0.1")], "weight '0.1'; it must lie in"),
+        ([granted(1, "lending/1", 1, "stage.cleared", slot="canary")], "clears lending 1 from the canary, which it"),
+        (
+            [
+                granted(1, "lending/1", 1, "stage.granted", slot="canary"),
+                granted(2, "lending/2", 2, "stage.cleared", slot="canary"),
+            ],
+            "entry 2 clears lending 2 from the canary, which it does not hold",
+        ),
     ],
 )
 def test_a_move_that_is_not_sound_is_named_by_its_number(entries, told):

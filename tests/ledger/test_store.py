@@ -32,8 +32,8 @@ def test_a_transaction_inside_another_is_refused_and_spoils_nothing(ledger, stor
 @pytest.mark.parametrize(
     ("kind", "decision", "told"),
     [
-        ("note", "allow", "does not grant"),
-        ("promotion.denied", "allow", "does not grant"),
+        ("note", "allow", "does not move"),
+        ("promotion.denied", "allow", "does not move"),
         ("promotion.granted", "deny", "without a decision that allows it"),
     ],
 )
@@ -113,8 +113,8 @@ def test_threads_share_one_ledger_without_losing_an_entry(ledger, story):
         "INSERT INTO entries SELECT 2, at, kind, subject, actor, why, body, NULL, 'nothing', 'h' FROM entries",
         "UPDATE heads SET version = 9",
         "UPDATE heads SET version = 9, generation = generation + 1",
-        "INSERT OR REPLACE INTO heads VALUES ('lending', 'champion', 9, 1, 1)",
-        "INSERT INTO heads VALUES ('pricing', 'champion', 9, 1, 7)",
+        "INSERT OR REPLACE INTO heads VALUES ('lending', 'champion', 9, 1, 1, NULL)",
+        "INSERT INTO heads VALUES ('pricing', 'champion', 9, 1, 7, NULL)",
         "DELETE FROM heads",
     ],
 )

@@ -157,7 +157,7 @@ def test_a_forgotten_sequence_is_found(tampered):
         "UPDATE heads SET generation = 4",
         "UPDATE heads SET seq = 4",
         "DELETE FROM heads",
-        "INSERT INTO heads VALUES ('pricing', 'champion', 1, 1, 1)",
+        "INSERT INTO heads VALUES ('pricing', 'champion', 1, 1, 1, NULL)",
     ],
 )
 def test_heads_that_the_entries_do_not_lead_to_are_found(tampered, statement):

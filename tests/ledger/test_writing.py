@@ -123,13 +123,29 @@ def test_nobody_holds_a_slot_that_was_never_given(story, ledger):
 
 def test_slots_and_models_have_generations_of_their_own(story, ledger):
     story.move(1)
-    story.move(2, slot="challenger")
+    story.move(2, slot="challenger", kind="stage.granted")
     story.move(7, model="churn")
     assert [(h.model, h.slot, h.version, h.generation) for h in ledger.heads()] == [
         ("churn", "champion", 7, 1),
         ("lending", "challenger", 2, 1),
         ("lending", "champion", 1, 1),
     ]
+    assert ledger.verify().valid
+
+
+def test_a_cleared_slot_is_held_by_nobody_and_keeps_its_generation(story, ledger):
+    story.move(1)
+    story.move(2, slot="canary", kind="stage.granted", weight=0.25)
+    assert ledger.head("lending", "canary").weight == 0.25
+    entry, head = story.move(2, slot="canary", kind="stage.cleared", expected=1)
+    assert head == Head("lending", "canary", None, 2, entry.seq) == ledger.head("lending", "canary")
+    assert [h.slot for h in ledger.heads()] == ["champion"]
+    assert [h.slot for h in ledger.heads(cleared=True)] == ["canary", "champion"]
+    with pytest.raises(Misuse, match="nobody is canary of lending"):
+        _ = head.holder
+    with pytest.raises(Misuse, match="moved meanwhile"):
+        story.move(3, slot="canary", kind="stage.granted", expected=1)
+    story.move(3, slot="canary", kind="stage.granted", expected=2)
     assert ledger.verify().valid
 
 

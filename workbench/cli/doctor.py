@@ -168,9 +168,9 @@ def _workspace(workspace: Path | None) -> Iterator[Check]:
 
 def _champion(bench: Bench, head: Head) -> Check:
     """Whether the files of the version in use are there, and are those that were judged."""
-    name = f"champion of {head.model}"
+    name = f"{head.slot} of {head.model}"
     try:
-        bench.store.folder(bench.version(head.model, head.version))
+        bench.store.folder(bench.version(head.model, head.holder))
     except WorkbenchError as error:
         return Check(
             name, False, error.message, "restore MLflow's store and artifacts from a backup, or promote another version"

@@ -8,6 +8,7 @@ champion) and the effects owed to the outside world change only in the same comm
 from __future__ import annotations
 
 from workbench.ledger.entry import GENESIS, Entry, Head, canonical, digest
+from workbench.ledger.signing import SigningKey, to_sign, verify_signature
 from workbench.ledger.store import Effect, Ledger
 from workbench.ledger.verification import Verification
 from workbench.ledger.versions import ModelVersion
@@ -20,8 +21,11 @@ __all__ = [
     "Head",
     "Ledger",
     "ModelVersion",
+    "SigningKey",
     "Verification",
     "Writer",
     "canonical",
     "digest",
+    "to_sign",
+    "verify_signature",
 ]

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from workbench.errors import Misuse
+
 GENESIS = "0" * 64
 
 
@@ -48,10 +50,22 @@ class Head:
     """Which version of a model holds a slot now; the generation grows by one at every move."""
 
     model: str
-    slot: str  # "champion"
-    version: int
+    slot: str  # "champion", "canary", "shadow"
+    version: int | None  # None: the slot was cleared, nobody holds it
     generation: int
     seq: int  # the entry that put it there
+    weight: float | None = None  # a canary's share of the traffic, in (0, 1]; None: no share was set
+
+    @property
+    def holder(self) -> int:
+        """The version that holds the slot.
+
+        Raises:
+            Misuse: The slot was cleared.
+        """
+        if self.version is None:
+            raise Misuse(f"nobody is {self.slot} of {self.model}: entry {self.seq} cleared it")
+        return self.version
 
 
 def chained(

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 
 from workbench.ledger.entry import GENESIS
-from workbench.ledger.heads import MOVES
+from workbench.ledger.heads import CLEARED, PROMOTIONS, SLOT, STAGED
 
 APPLICATION = 0x57424C47  # "WBLG", in the file's header: this file is a ledger
-VERSION = 1
+VERSION = 2
 
+HEAD_COLUMNS = ("model", "slot", "version", "generation", "seq", "weight")
 ENTRY_COLUMNS = ("seq", "at", "kind", "subject", "actor", "why", "body", "key", "prev", "hash")
 
 TABLES = (
@@ -28,8 +29,9 @@ TABLES = (
     "CREATE INDEX entries_by_kind ON entries (kind, seq)",
     """
     CREATE TABLE heads (
-        model TEXT NOT NULL, slot TEXT NOT NULL, version INTEGER NOT NULL,
-        generation INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (model, slot)
+        model TEXT NOT NULL, slot TEXT NOT NULL, version INTEGER,
+        generation INTEGER NOT NULL, seq INTEGER NOT NULL,
+        weight REAL CHECK (weight > 0 AND weight <= 1), PRIMARY KEY (model, slot)
     )
     """,
     """
@@ -41,7 +43,14 @@ TABLES = (
     "CREATE INDEX outbox_still_owed ON outbox (id) WHERE NOT done",
 )
 
-_GRANTED = ", ".join(f"'{kind}'" for kind in MOVES)
+_PROMOTIONS = ", ".join(f"'{kind}'" for kind in PROMOTIONS)
+
+# the entry that a row of heads names grants this very version this very slot, or clears it
+_GRANTED = f"""
+    (NEW.version IS NULL AND kind = '{CLEARED}' OR NEW.version IS NOT NULL
+      AND subject = NEW.model || '/' || NEW.version
+      AND (NEW.slot = '{SLOT}' AND kind IN ({_PROMOTIONS}) OR NEW.slot <> '{SLOT}' AND kind = '{STAGED}'))
+"""
 
 TRIGGERS = (
     """
@@ -64,14 +73,14 @@ TRIGGERS = (
     CREATE TRIGGER heads_begin_once BEFORE INSERT ON heads
     WHEN NEW.generation IS NOT 1
       OR EXISTS (SELECT 1 FROM heads WHERE model = NEW.model AND slot = NEW.slot)
-      OR NOT EXISTS (SELECT 1 FROM entries WHERE seq = NEW.seq AND kind IN ({_GRANTED}))
+      OR NOT EXISTS (SELECT 1 FROM entries WHERE seq = NEW.seq AND {_GRANTED})
     BEGIN SELECT RAISE(ABORT, 'a head begins once, with a granted move'); END
     """,  # noqa: S608
     f"""
     CREATE TRIGGER heads_move_by_one BEFORE UPDATE ON heads
     WHEN NEW.generation IS NOT OLD.generation + 1
       OR NEW.model IS NOT OLD.model OR NEW.slot IS NOT OLD.slot OR NEW.seq <= OLD.seq
-      OR NOT EXISTS (SELECT 1 FROM entries WHERE seq = NEW.seq AND kind IN ({_GRANTED}))
+      OR NOT EXISTS (SELECT 1 FROM entries WHERE seq = NEW.seq AND {_GRANTED})
     BEGIN SELECT RAISE(ABORT, 'a head moves by one generation, with a granted move'); END
     """,  # noqa: S608
     """

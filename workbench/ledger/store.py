@@ -27,7 +27,7 @@ from workbench.ledger.opening import BROKEN, connect, file_of, refuse
 from workbench.ledger.schema import spelled
 from workbench.ledger.verification import Verification, verified
 from workbench.ledger.versions import ModelVersion
-from workbench.ledger.writer import COLUMNS, Writer, from_row
+from workbench.ledger.writer import COLUMNS, HEADS, Writer, from_row
 
 LAST_CHARACTER = "\U0010ffff"  # sorts behind every text that goes on after a prefix
 
@@ -152,16 +152,14 @@ class Ledger:
         return self._entries(f"WHERE {' AND '.join(clauses)} ORDER BY seq {order} LIMIT ?", values)
 
     def head(self, model: str, slot: str = "champion") -> Head | None:
-        """Who holds a model's slot now."""
-        rows = self._rows(
-            "SELECT model, slot, version, generation, seq FROM heads WHERE model = ? AND slot = ?", (model, slot)
-        )
+        """Who holds a model's slot now; a cleared one has version None, one never held is None."""
+        rows = self._rows(f"SELECT {HEADS} FROM heads WHERE model = ? AND slot = ?", (model, slot))  # noqa: S608
         return Head(*rows[0]) if rows else None
 
-    def heads(self) -> list[Head]:
-        """All heads, by model."""
-        rows = self._rows("SELECT model, slot, version, generation, seq FROM heads ORDER BY model, slot")
-        return [Head(*row) for row in rows]
+    def heads(self, *, cleared: bool = False) -> list[Head]:
+        """The heads by model and slot: those that a version holds, and on request the cleared ones too."""
+        which = "" if cleared else "WHERE version IS NOT NULL "
+        return [Head(*row) for row in self._rows(f"SELECT {HEADS} FROM heads {which}ORDER BY model, slot")]  # noqa: S608
 
     def owed(self) -> list[Effect]:
         """Effects not settled yet, oldest first.
@@ -220,7 +218,7 @@ class Ledger:
                 checked = self._rows("PRAGMA integrity_check")
                 return verified(
                     self._connection.execute(f"SELECT {COLUMNS} FROM entries ORDER BY seq"),  # noqa: S608
-                    self.heads(),
+                    self.heads(cleared=True),
                     last_given=last[0][0] if last else None,
                     owed_for=[row[0] for row in self._rows("SELECT DISTINCT seq FROM outbox")],
                     rules={name: spelled(sql or "") for name, sql in rules},

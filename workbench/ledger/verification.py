@@ -139,7 +139,11 @@ def _heads(led_to: Mapping[tuple[str, str], Head], heads: Iterable[Head]) -> Ite
 
 
 def _told(head: Head | None) -> str:
-    return f"version {head.version} (generation {head.generation}, entry {head.seq})" if head else "nobody"
+    if head is None:
+        return "nobody"
+    holder = "cleared" if head.version is None else f"version {head.version}"
+    share = "" if head.weight is None else f" at {head.weight:.6g} of the traffic"
+    return f"{holder}{share} (generation {head.generation}, entry {head.seq})"
 
 
 def _rules(found: Mapping[str, str]) -> Iterator[str]:

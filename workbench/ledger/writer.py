@@ -11,9 +11,10 @@ from typing import Any
 from workbench.errors import EngineError, Misuse
 from workbench.ledger.entry import GENESIS, Entry, Head, canonical, chained
 from workbench.ledger.heads import MOVES, moved, place
-from workbench.ledger.schema import ENTRY_COLUMNS
+from workbench.ledger.schema import ENTRY_COLUMNS, HEAD_COLUMNS
 
 COLUMNS = ", ".join(ENTRY_COLUMNS)
+HEADS = ", ".join(HEAD_COLUMNS)
 
 
 class Writer:
@@ -69,19 +70,20 @@ class Writer:
         return from_row(row) if row else None
 
     def head(self, model: str, slot: str = "champion") -> Head | None:
-        """Who holds a model's slot, as of this transaction."""
+        """Who holds a model's slot, as of this transaction; a cleared one too, held by version None."""
         row = self._connection.execute(
-            "SELECT model, slot, version, generation, seq FROM heads WHERE model = ? AND slot = ?", (model, slot)
+            f"SELECT {HEADS} FROM heads WHERE model = ? AND slot = ?",  # noqa: S608
+            (model, slot),
         ).fetchone()
         return Head(*row) if row else None
 
-    def move_head(self, model: str, slot: str, version: int, *, expected_generation: int, entry: Entry) -> Head:
-        """Give a slot to a version: compare-and-swap on the generation (0: nobody holds it yet).
+    def move_head(self, model: str, slot: str, version: int | None, *, expected_generation: int, entry: Entry) -> Head:
+        """Give a slot to a version, or clear it: compare-and-swap on the generation (0: never held yet).
 
         Args:
             model: Whose slot.
-            slot: Which one, e.g. "champion".
-            version: Who gets it.
+            slot: Which one, e.g. "champion" or "canary".
+            version: Who gets it; None to clear it.
             expected_generation: The generation that the decision was made on.
             entry: The granted move, just appended; replaying it must lead to this very head.
 
@@ -95,19 +97,20 @@ class Writer:
                 f"{model} moved meanwhile: generation {expected_generation} was expected, it is {generation}",
                 hint=f"workbench models {model}, then decide again",
             )
-        if entry.kind not in MOVES or place(entry) != (model, slot) or entry.subject != f"{model}/{version}":
-            raise Misuse(
-                f"entry {entry.seq} ({entry.kind} {entry.subject}) does not grant {model} {version} the {slot}"
-            )
+        if entry.kind not in MOVES or place(entry) != (model, slot):
+            raise Misuse(f"entry {entry.seq} ({entry.kind} {entry.subject}) does not move the {slot} of {model}")
         try:
             after = moved(before, entry)
         except ValueError as error:
             raise Misuse(str(error)) from error
+        if after.version != version:
+            given = "nobody" if version is None else f"{model} {version}"
+            raise Misuse(f"entry {entry.seq} ({entry.kind} {entry.subject}) does not grant {given} the {slot}")
         if before is None:
-            statement = "INSERT INTO heads (version, generation, seq, model, slot) VALUES (?, ?, ?, ?, ?)"
+            statement = "INSERT INTO heads (version, generation, seq, weight, model, slot) VALUES (?, ?, ?, ?, ?, ?)"
         else:
-            statement = "UPDATE heads SET version = ?, generation = ?, seq = ? WHERE model = ? AND slot = ?"
-        self._connection.execute(statement, (after.version, after.generation, after.seq, model, slot))
+            statement = "UPDATE heads SET version = ?, generation = ?, seq = ?, weight = ? WHERE model = ? AND slot = ?"
+        self._connection.execute(statement, (after.version, after.generation, after.seq, after.weight, model, slot))
         return after
 
     def owe(self, target: str, payload: Mapping[str, Any], *, entry: Entry) -> None:

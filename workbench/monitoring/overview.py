@@ -97,9 +97,9 @@ def _served(
     refused = sum(400 <= outcome.status < 500 for outcome in by_request.values())
     took = latency([outcome.latency_us for outcome in by_request.values() if outcome.status == 200])
     drift, note = _drift(head, ledger, log, profile_of, now, window) if answered else (None, "nothing was served")
-    audit = dossier(ledger, head.model, head.version).findings.get("fairness")
+    audit = dossier(ledger, head.model, head.holder).findings.get("fairness")
     health, sentence = judged(
-        version=head.version,
+        version=head.holder,
         requests=requests,
         failed=failed,
         refused=refused,
@@ -109,7 +109,7 @@ def _served(
     )
     return ServedModel(
         model=head.model,
-        version=head.version,
+        version=head.holder,
         generation=head.generation,
         since=ledger.entries(since=head.seq - 1, limit=1)[0].at,
         window=window,
@@ -141,7 +141,7 @@ def _drift(
     from workbench.data import Profile
 
     try:
-        reference = profile_of(ledger.version(head.model, head.version))
+        reference = profile_of(ledger.version(head.model, head.holder))
         if reference is None:
             return None, f"{head.model} {head.version} has no profile of its training data"
         asked = log.served_features(head.model, now - window, until=now, limit=MOST_ROWS)

@@ -161,7 +161,7 @@ class Gate:
         document: dict[str, Any] = as_input(
             dossier(self._ledger, request.model, request.version),
             action=request.action,
-            champion=dossier(self._ledger, request.model, head.version) if head else None,
+            champion=dossier(self._ledger, request.model, head.version) if head and head.version else None,
             was_champion=granted is not None,
             now=request.now,
             actor=request.actor,
@@ -203,7 +203,7 @@ class Gate:
 
     def _check_unchanged(self, request: Request, judgement: Judgement, head: Head | None) -> None:
         if head != judgement.head:
-            now = f"version {head.version} is champion" if head else "it has no champion"
+            now = f"version {head.version} is champion" if head and head.version else "it has no champion"
             raise Misuse(
                 f"{request.model} moved meanwhile: {now}; nothing was done",
                 hint=f"workbench models {request.model}, then decide again",
@@ -225,7 +225,7 @@ class Gate:
     def _follow(self, request: Request) -> tuple[str, ...]:
         """Let the registry follow; what cannot be done now stays owed, and the move stays true."""
         head = self._ledger.head(request.model, SLOT)
-        if head is None:
+        if head is None or head.version is None:
             return ()
         try:
             told = align(self._ledger, self._aliases(), head, now=request.now)

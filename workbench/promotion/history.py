@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from typing import Literal
 
 from workbench.ledger import Entry
-from workbench.ledger.heads import MOVES as MOVES
+from workbench.ledger.heads import PROMOTIONS
 
 Stage = Literal["champion", "candidate", "rejected", "former champion"]
 
+MOVES = PROMOTIONS  # of a champion
 DECIDED = (
     "promotion.granted",
     "promotion.denied",

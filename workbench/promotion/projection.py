@@ -61,7 +61,7 @@ def align(ledger: Ledger, aliases: Aliases, head: Head, *, now: datetime) -> str
         A sentence for what was mended, or for what cannot be; None where all was well.
     """
     owed = owed_for(ledger, head)  # read before the alias: whoever has settled it by now had set it before
-    if not aliases.exists(head.model, head.version):
+    if not aliases.exists(head.model, head.holder):
         return (
             f"{head.model} {head.version} is {head.slot} in the ledger (entry {head.seq}), but the registry has "
             f"that version no more: restore it, promote another, or roll back"
@@ -74,7 +74,7 @@ def align(ledger: Ledger, aliases: Aliases, head: Head, *, now: datetime) -> str
             return None  # another process moved the head, or repairs it, at this moment
         told = _mended(head, found)
     if found != wanted:
-        aliases.set_alias(head.model, head.slot, head.version, head.generation)
+        aliases.set_alias(head.model, head.slot, head.holder, head.generation)
         found = aliases.alias(head.model, head.slot)
         if found != wanted:
             return _stuck(head, found) if ledger.head(head.model, head.slot) == head else None

@@ -32,7 +32,7 @@ class Meter:
     def answered(self, head: Head, rows: int, seconds: float) -> None:
         """Count a request that was answered."""
         self._requests[head.model, 200] += 1
-        self._rows[head.model, head.version] += rows
+        self._rows[head.model, head.holder] += rows
         self._timed(head.model, seconds)
 
     def told(self, heads: Iterable[Head], problems: Iterable[str], *, swaps: int, waiting: int, dropped: int) -> str:

@@ -99,7 +99,7 @@ class Routes:
 
     def standing(self, model: str) -> str:
         """Why a model has no route: "unknown", "no champion" or "does not load"."""
-        if any(head.model == model for head in self._heads):
+        if any((head.model, head.slot) == (model, "champion") for head in self._heads):
             return "does not load"
         return "no champion" if self._ledger.versions(model) else "unknown"
 
@@ -142,7 +142,7 @@ class Routes:
 
     def _load(self, head: Head) -> Route:
         try:
-            predictor = self._loader.load(self._ledger.version(head.model, head.version))
+            predictor = self._loader.load(self._ledger.version(head.model, head.holder))
         except WorkbenchError:
             raise
         except Exception as error:
