@@ -40,6 +40,7 @@ class Registry:
     def __init__(self):
         self.aliases = {}
         self.deleted = set()
+        self.damaged = {}
         self.reachable = True
         self.opened = 0
 
@@ -56,8 +57,16 @@ class Registry:
         if now is None or now[1] <= generation:
             self.aliases[model, alias] = (version, generation)
 
+    def clear_alias(self, model, alias, generation):
+        now = self.aliases.get((model, alias))
+        if now is not None and now[1] <= generation:
+            del self.aliases[model, alias]
+
     def alias(self, model, alias):
         return self.aliases.get((model, alias))
+
+    def damage(self, version):
+        return self.damaged.get((version.model, version.version))
 
     def exists(self, model, version):
         return (model, version) not in self.deleted
@@ -149,8 +158,8 @@ class House:
 def policies(tmp_path):
     folder = tmp_path / "policies"
     folder.mkdir()
-    (folder / "promotion.rego").write_text("package promotion\n")
-    (folder / "rollback.rego").write_text("package rollback\n")
+    for name in ("promotion", "rollback", "stage"):
+        (folder / f"{name}.rego").write_text(f"package {name}\n")
     return folder
 
 

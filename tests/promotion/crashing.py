@@ -74,8 +74,16 @@ class FileRegistry:
         )
         return found.fetchone()
 
+    def clear_alias(self, model, alias, generation):
+        name, fence = f"{model}/{alias}", "WHERE name = ? AND generation <= ?"
+        self._connection.execute(f"UPDATE aliases SET version = NULL {fence}", (name, generation))
+        self._connection.execute(f"UPDATE aliases SET generation = ? {fence}", (generation, name, generation))
+
     def exists(self, model, version):
         return True
+
+    def damage(self, version):
+        return None
 
     def close(self):
         self._connection.close()

@@ -152,6 +152,16 @@ class MlflowStore:
                 return None
             return int(known.aliases[alias]), _generation(known, alias)
 
+    def clear_alias(self, model: str, alias: str, generation: int) -> None:
+        """Take an alias away; repeatable, and never one that a newer generation has set."""
+        with self._client() as client, self._alone():
+            known = _unless(MISSING, lambda: client.get_registered_model(model))
+            if known is None or _generation(known, alias) > generation:
+                return
+            client.set_registered_model_tag(model, f"{GENERATION}{alias}", str(generation))
+            if alias in known.aliases:
+                client.delete_registered_model_alias(model, alias)
+
     def exists(self, model: str, version: int) -> bool:
         """Whether the registry still has a version."""
         with self._client() as client:
@@ -182,6 +192,14 @@ class MlflowStore:
                 hint=hint,
             )
         return folder
+
+    def damage(self, version: ModelVersion) -> str | None:
+        """What is wrong with a version's files, in words; None where they are those that were registered."""
+        try:
+            self.folder(version)
+        except EngineError as error:
+            return error.message
+        return None
 
     def profile(self, version: ModelVersion) -> str | None:
         """The profile of a version's training data as JSON, where it has one."""

@@ -17,9 +17,10 @@ from typing import Any
 from workbench.evidence import Figure, Finding, Verdict
 from workbench.ledger import Ledger, ModelVersion
 from workbench.promotion import DECIDED, Stage, stage
+from workbench.promotion.stages import AHEAD
 
 IMPACT = "disparate_impact"
-SHOWN: tuple[Stage, ...] = ("champion", "candidate")
+SHOWN: tuple[Stage, ...] = ("champion", *AHEAD)
 GROUP = {"group", "n", "compared", "rates"}
 KNOWN = {field.name for field in fields(Figure)}
 
