@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from workbench.experiments.archive import Archive, Past
     from workbench.experiments.opened import Opened
     from workbench.monitoring import AuditedVersion, DriftedModel, ServedModel
-    from workbench.promotion import Candidate, Move
+    from workbench.promotion import Candidate, Move, Open
 
 
 class Bench(Notebooks):
@@ -60,9 +60,38 @@ class Bench(Notebooks):
         """Turn a candidate down; newer evidence may bring it back."""
         return self.gate.reject(model, version, actor=self.actor, why=why, now=self.now())
 
-    def reconcile(self) -> list[str]:
-        """Bring MLflow's aliases in line with the ledger; says what was mended."""
-        return self.gate.reconcile(now=self.now())
+    def stage(self, model: str, version: int, slot: str, why: str, *, weight: float | None = None) -> Move:
+        """Put a version into shadow or canary, or give a canary another share of the traffic."""
+        return self.gate.stage(model, version, slot, actor=self.actor, why=why, now=self.now(), weight=weight)
+
+    def clear(self, model: str, slot: str, why: str) -> Move:
+        """Take out whoever is in shadow or canary."""
+        return self.gate.clear(model, slot, actor=self.actor, why=why, now=self.now())
+
+    def retire(self, model: str, version: int, why: str) -> Move:
+        """Take a version out of use for good."""
+        return self.gate.retire(model, version, actor=self.actor, why=why, now=self.now())
+
+    def say_yes(self, question: str, why: str, *, then: bool = False) -> tuple[Entry, Move | None]:
+        """Approve a question in the name of whoever acts; on request the move is asked for again."""
+        return self.gate.approve(question, by=self.identity, why=why, now=self.now(), then=then)
+
+    def say_no(self, question: str, why: str) -> Entry:
+        """Refuse a question in the name of whoever acts; it has ended."""
+        return self.gate.desk.refuse(question, by=self.identity, why=why, now=self.now())
+
+    def waiting(self, *, ended: bool = False) -> list[Open]:
+        """The questions that wait for people, oldest first."""
+        from workbench.promotion import queue
+
+        return queue(self.desk, now=self.now(), ended=ended)
+
+    def reconcile(self, *, dry_run: bool = False) -> list[str]:
+        """Bring MLflow's aliases in line with the ledger; says what was mended or cannot be."""
+        if not self.ledger.heads(cleared=True):
+            return []
+        found = self.gate.reconcile(now=self.now(), dry_run=dry_run)
+        return [*self.notices, *found]
 
     # what was tried before
 

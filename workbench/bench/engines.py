@@ -6,7 +6,6 @@ run is not used again as if nothing had changed.
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -15,13 +14,20 @@ from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from filelock import FileLock
+
 from workbench.bench.settings import read_settings
 from workbench.ledger import Ledger
 
 if TYPE_CHECKING:
     from workbench.engines.mlflow import MlflowStore
-    from workbench.promotion import Gate
+    from workbench.engines.mlflow_guard import Guard
+    from workbench.ledger.signing import SigningKey
+    from workbench.promotion import Desk, Gate, Identity
     from workbench.serving import PredictionLog
+
+
+KEY = "signing.key"  # the workspace's private key
 
 
 class Engines:
@@ -31,14 +37,23 @@ class Engines:
         self.root = root
         self.settings = read_settings(root)
         self._environ = environ
+        self.notices: list[str] = []  # what opening an engine had to mend, in words
         self._opening = Lock()  # several threads of a sweep ask for the same at once
 
     # who, when and where
 
     @property
     def actor(self) -> str:
-        """Who acts: the JupyterHub user where there is one, else the user of the machine."""
-        return self._environ.get("JUPYTERHUB_USER") or getpass.getuser()
+        """The name of whoever acts."""
+        return self.identity.name
+
+    @cached_property
+    def identity(self) -> Identity:
+        """Who acts, as the machine, the JupyterHub or a trusted proxy tells; see `bench.identity`."""
+        from workbench.bench.identity import identify
+        from workbench.engines.jupyterhub import user_of
+
+        return identify(self.settings.identity, self._environ, self.root, user_of)
 
     def now(self) -> datetime:
         """The time, in UTC."""
@@ -79,7 +94,23 @@ class Engines:
         from workbench.promotion import Gate
 
         engine = RegoEngine(seconds=self.settings.policy_seconds)
-        return Gate(self.ledger, engine, self.root / self.settings.policies, lambda: self.store)
+        return Gate(self.ledger, engine, self.root / self.settings.policies, lambda: self.store, self.desk)
+
+    @cached_property
+    def desk(self) -> Desk:
+        """Where people are asked, and answer."""
+        from workbench.promotion import Desk
+
+        return Desk(self.ledger, lambda: self.key)
+
+    @cached_property
+    def key(self) -> SigningKey:
+        """The workspace's key, which signs approvals; made at its first use."""
+        from workbench.ledger.signing import SigningKey
+
+        path = self.root / KEY
+        with FileLock(self.root / ".lock", mode=0o600):
+            return SigningKey.load(path) if path.exists() else SigningKey.create(path)
 
     @property
     def log(self) -> PredictionLog:
@@ -113,7 +144,22 @@ class Engines:
     def _store(self) -> MlflowStore:
         from workbench.engines.mlflow import MlflowStore
 
-        return MlflowStore(*self.tracking)
+        return MlflowStore(*self.tracking, opened=self._look_after_guard)
+
+    @cached_property
+    def guard(self) -> Guard:
+        """The triggers in MLflow's own database, installed or not."""
+        from workbench.engines.mlflow_guard import Guard
+
+        return Guard(self.tracking[0])
+
+    def _look_after_guard(self) -> None:
+        """Put back what MLflow's database has lost of the guard, and note it."""
+        from workbench.promotion.guarding import look_after
+
+        told = look_after(self._ledger, self.guard, now=self.now())
+        if told:
+            self.notices.append(told)
 
     @cached_property
     def _log(self) -> PredictionLog:

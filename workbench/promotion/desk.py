@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from workbench.errors import Misuse
 from workbench.ledger import Entry, Ledger, Writer
@@ -233,7 +233,7 @@ class Desk:
             question, _ = self.find(name)
             self._open(question, now)
             if not standing_for(by.name, question, self.roster(), self.delegations(), now):
-                raise no_place(question, by.name)
+                _refuse(question, by.name)
             body = {"digest": question.digest, "source": by.source}
             return writer.append(REFUSED, subject=question.subject, actor=by.name, why=why, body=body, now=now)
 
@@ -270,7 +270,7 @@ class Desk:
         roster = self.roster()
         barred = barred_from(question, known.author, known.asked_by, roster)
         if normal(by.name) == MACHINE:
-            raise no_place(question, by.name)
+            _refuse(question, by.name)
         if normal(by.name) in barred:
             raise Misuse(
                 f"{by.name} {barred[normal(by.name)]}: another has to approve {question.in_words()}",
@@ -279,11 +279,15 @@ class Desk:
         if any(normal(a.by) == normal(by.name) for a in known.approvals):
             raise Misuse(f"{by.name} has approved {question.in_words()} already")
         used = frozenset[str]().union(*(a.persons for a in known.approvals))
-        for place, role in standing_for(by.name, question, roster, self.delegations(), now):
-            persons = {normal(name) for name in (by.name, place) if name}
-            if not persons & set(barred) and not persons & used:
-                return place, role
-        raise no_place(question, by.name)
+        taken = used | set(barred)
+        could = [
+            (place, role)
+            for place, role in standing_for(by.name, question, roster, self.delegations(), now)
+            if not {normal(name) for name in (by.name, place) if name} & taken
+        ]
+        if not could:
+            _refuse(question, by.name)
+        return could[0]
 
     def _signed(self, message: bytes) -> dict[str, str]:
         if self._key is None:
@@ -299,10 +303,9 @@ class Desk:
         return public in known and verify_signature(public, message, signed)
 
 
-def no_place(question: Question, name: str) -> Misuse:
-    """The error that somebody may not decide on a question."""
+def _refuse(question: Question, name: str) -> NoReturn:
     wanted = " or ".join(question.requirement.roles)
-    return Misuse(
+    raise Misuse(
         f"{name} may not decide on {question.in_words()}: it needs the role {wanted}, in their own name",
         hint="workbench approvals says who may",
     )
