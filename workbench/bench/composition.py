@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from workbench.experiments.opened import Opened
     from workbench.monitoring import AuditedVersion, DriftedModel, ServedModel
     from workbench.promotion import Candidate, Move, Open
+    from workbench.promotion.reconciling import Found
 
 
 class Bench(Notebooks):
@@ -88,10 +89,12 @@ class Bench(Notebooks):
 
     def reconcile(self, *, dry_run: bool = False) -> list[str]:
         """Bring MLflow's aliases in line with the ledger; says what was mended or cannot be."""
-        if not self.ledger.heads(cleared=True):
-            return []
-        found = self.gate.reconcile(now=self.now(), dry_run=dry_run)
-        return [*self.notices, *found]
+        found = self.inspect(dry_run=dry_run)
+        return [*self.notices, *(one.sentence for one in found)]
+
+    def inspect(self, *, dry_run: bool = False) -> list[Found]:
+        """As `reconcile`, each with its kind and what it is about."""
+        return self.gate.inspect(now=self.now(), dry_run=dry_run)
 
     # what was tried before
 

@@ -182,7 +182,7 @@ class Gate:
         told(actor, why)
         asked = Request("rollback", model, 0, actor, why, now, key)
         earlier = self._earlier(asked)
-        return told_by(earlier) if earlier else self._move(replace(asked, version=self._before(model)))
+        return told_by(earlier) if earlier else self._move(replace(asked, version=self.before(model)))
 
     def reject(self, model: str, version: int, *, actor: str, why: str, now: datetime) -> Entry:
         """Turn a version down; it may be promoted again only on newer evidence.
@@ -310,7 +310,12 @@ class Gate:
                 pending.append(said)
         return tuple(pending)
 
-    def _before(self, model: str) -> int:
+    def before(self, model: str) -> int:
+        """The version that a rollback brings back.
+
+        Raises:
+            Misuse: There is no champion, or none before it.
+        """
         kinds = ("promotion.granted", "rollback.granted", "version.retired")
         line = champions(model, self._ledger.entries(prefix=f"{model}/", kind=kinds))
         if not line:
