@@ -37,8 +37,8 @@ def test_a_url_of_another_kind_is_refused(given):
 
 def test_a_ledger_keeps_what_it_is_promised_on_disk(ledger):
     """The write-ahead log with a sync at every commit: a granted move outlives a power cut."""
-    assert ledger._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert ledger._connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert ledger._database.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert ledger._database.connection.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_another_database_is_no_ledger(path):
 
 def test_a_ledger_of_a_newer_workbench_is_refused(path):
     with Ledger.open(url(path)) as ledger:
-        ledger._connection.execute("PRAGMA user_version = 99")
+        ledger._database.connection.execute("PRAGMA user_version = 99")
     with pytest.raises(EngineError, match="has schema 99; this workbench knows up to 2") as refused:
         Ledger.open(url(path))
     assert "upgrade" in refused.value.hint

@@ -11,7 +11,7 @@ from workbench.errors import EngineError, Misuse
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("name", ["%", "_", "le'; DROP TABLE entries; --", "<b>", "a\nb", "ü/😀", '"', "\x00", "*"])
+@pytest.mark.parametrize("name", ["%", "_", "le'; DROP TABLE entries; --", "<b>", "a\nb", "ü/😀", '"', "*"])
 def test_a_name_is_a_name_whatever_it_looks_like(ledger, story, name):
     """No text given becomes SQL or a pattern."""
     entry = story.note(f"{name}/1", why=name, actor=name, key=name)
@@ -79,6 +79,7 @@ def test_a_version_is_what_it_was_registered_as_first(ledger, story):
         ({"body": {"n": object()}}, "cannot be kept"),
         ({"why": "\ud800"}, "cannot be kept"),
         ({"key": "\ud800"}, "cannot be kept"),
+        ({"why": "a\0b"}, "zero byte"),
         ({"kind": ""}, "kind of an entry is ''"),
         ({"subject": "  "}, "subject of an entry"),
         ({"actor": ""}, "actor of an entry"),
@@ -131,10 +132,10 @@ def test_the_database_itself_refuses_what_breaks_the_rules(ledger, story, path, 
 
 def test_a_full_disk_writes_nothing_and_says_so(ledger, story):
     story.note()
-    ledger._connection.execute("PRAGMA max_page_count = 1")  # SQLite keeps at least the pages there are
+    ledger._database.connection.execute("PRAGMA max_page_count = 1")  # SQLite keeps at least the pages there are
     with pytest.raises(EngineError, match="full") as refused:
         story.note(why="x" * 1_000_000)
     assert "disk space" in refused.value.hint
-    ledger._connection.execute("PRAGMA max_page_count = 100000")
+    ledger._database.connection.execute("PRAGMA max_page_count = 100000")
     assert story.note().seq == 2
     assert ledger.verify().valid

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from workbench.errors import EngineError
 from workbench.ledger import GENESIS, Ledger
 from workbench.ledger.entry import canonical, digest
+from workbench.ledger.merkle import EMPTY
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -55,7 +56,9 @@ def tampered(six):
 
 
 def test_an_empty_ledger_holds(ledger):
-    assert ledger.verify() == type(ledger.verify())(valid=True, entries=0, tip=GENESIS, problems=())
+    found = ledger.verify()
+    assert (found.valid, found.entries, found.tip, found.problems) == (True, 0, GENESIS, ())
+    assert (found.root, found.signed, found.keys, found.witnessed) == (EMPTY.hex(), 0, (), None)
 
 
 def test_a_ledger_that_nobody_touched_holds(six, tampered):
@@ -136,12 +139,16 @@ def test_an_entry_before_the_first_is_found(tampered, seq):
 
 def test_a_cut_tail_is_found_by_the_number_that_was_given_out(tampered):
     found = tampered("DELETE FROM entries WHERE seq = 6")
-    assert found.problems == ("the tail was cut: entry 5 is the last, but number 6 had been given out",)
+    assert found.problems == (
+        "the tail was cut: entry 5 is the last, but number 6 had been given out",
+        "the tree covers 6 entries, but there are 5",
+    )
 
 
 def test_a_cut_tail_is_found_by_the_heads_and_the_effects_where_the_number_was_cut_too(tampered):
     found = tampered("DELETE FROM entries WHERE seq > 4", "UPDATE sqlite_sequence SET seq = 4 WHERE name = 'entries'")
-    effect, head = found.problems
+    effect, head, tree = found.problems
+    assert tree == "the tree covers 6 entries, but there are 4"
     assert effect == "an effect is owed for entry 5, which is not there"
     assert head.startswith("the champion of lending is version 1 (generation 3, entry 5), but the entries lead to")
 
@@ -184,13 +191,13 @@ def test_a_forged_grant_with_a_right_hash_is_found_where_no_decision_allows_it(t
         "NULL" if value is None else str(value) if isinstance(value, int) else f"'{value}'" for value in row
     )
     found = tampered(f"INSERT INTO entries VALUES ({values})")
-    assert found.problems == ("entry 7 moves lending without a decision that allows it",)
+    assert found.problems[0] == "entry 7 moves lending without a decision that allows it"
 
 
 def test_a_rule_taken_away_is_named(tampered):
     found = tampered(keep_rules=False)
     assert "the trigger entries_are_not_deleted is missing" in found.problems
-    assert len(found.problems) == 6
+    assert len(found.problems) == 15
 
 
 def test_a_rule_that_was_changed_or_added_is_named(tampered):

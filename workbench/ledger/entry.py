@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -82,7 +82,12 @@ def chained(
 ) -> Entry:
     """The entry with its hash, which covers all its fields and `prev`."""
     bare = Entry(seq, at.astimezone(UTC), kind, subject, actor, why, body, key, prev, hash="")
-    return Entry(seq, bare.at, kind, subject, actor, why, body, key, prev, hash=digest(_fields(bare)))
+    return replace(bare, hash=hashlib.sha256(content(bare)).hexdigest())
+
+
+def content(entry: Entry) -> bytes:
+    """The bytes that an entry's hash covers, and its leaf in the Merkle tree: all fields but the hash."""
+    return canonical(_fields(entry))
 
 
 def canonical(value: Any) -> bytes:

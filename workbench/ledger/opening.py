@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from workbench.errors import EngineError, Misuse
-from workbench.ledger.schema import APPLICATION, TABLES, TRIGGERS, VERSION
+from workbench.ledger.migrations import carry_over, make
+from workbench.ledger.schema import APPLICATION, VERSION
 
 WAIT = 30.0  # seconds a writer waits for another
 BROKEN = (sqlite3.Error, UnicodeDecodeError)  # what SQLite raises; the second where a file is damaged
@@ -111,12 +112,11 @@ def _make_or_recognise(connection: sqlite3.Connection, path: Path) -> None:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
         if empty and not application and not version:
-            for statement in (*TABLES, *TRIGGERS):
-                connection.execute(statement)
+            make(connection)
             connection.execute(f"PRAGMA application_id = {APPLICATION}")
-            connection.execute(f"PRAGMA user_version = {VERSION}")
         else:
             _recognise(application, version, path)
+            carry_over(connection, version)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:

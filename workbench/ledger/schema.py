@@ -40,14 +40,18 @@ TABLES = (
         target TEXT NOT NULL, payload TEXT NOT NULL, done INTEGER NOT NULL DEFAULT 0
     )
     """,
-    "CREATE INDEX outbox_still_owed ON outbox (id) WHERE NOT done",
+    "CREATE INDEX outbox_still_owed ON outbox (id) WHERE done = 0",
+    "CREATE TABLE tree (id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL, roots TEXT NOT NULL)",
+    "CREATE TABLE tiles (number INTEGER PRIMARY KEY, root TEXT NOT NULL)",
+    "CREATE TABLE checkpoints (size INTEGER PRIMARY KEY, note TEXT NOT NULL)",
+    "CREATE TABLE migrations (version INTEGER PRIMARY KEY, at TEXT NOT NULL, title TEXT NOT NULL)",
 )
 
 _PROMOTIONS = ", ".join(f"'{kind}'" for kind in PROMOTIONS)
 
 # the entry that a row of heads names grants this very version this very slot, or clears it
 _GRANTED = f"""
-    (NEW.version IS NULL AND kind = '{CLEARED}' OR NEW.version IS NOT NULL
+    (NEW.version IS NULL AND NEW.generation > 1 AND kind = '{CLEARED}' OR NEW.version IS NOT NULL
       AND subject = NEW.model || '/' || NEW.version
       AND (NEW.slot = '{SLOT}' AND kind IN ({_PROMOTIONS}) OR NEW.slot <> '{SLOT}' AND kind = '{STAGED}'))
 """
@@ -87,12 +91,58 @@ TRIGGERS = (
     CREATE TRIGGER heads_are_not_deleted BEFORE DELETE ON heads
     BEGIN SELECT RAISE(ABORT, 'heads of the ledger are never deleted'); END
     """,
+    """
+    CREATE TRIGGER tree_begins_once BEFORE INSERT ON tree WHEN EXISTS (SELECT 1 FROM tree)
+    BEGIN SELECT RAISE(ABORT, 'the tree of the ledger begins once'); END
+    """,
+    """
+    CREATE TRIGGER tree_covers_the_entries BEFORE UPDATE ON tree
+    WHEN NEW.id IS NOT OLD.id OR NEW.size <= OLD.size
+      OR NEW.size IS NOT (SELECT coalesce(max(seq), 0) FROM entries)
+    BEGIN SELECT RAISE(ABORT, 'the tree of the ledger covers its entries'); END
+    """,
+    """
+    CREATE TRIGGER tree_is_not_deleted BEFORE DELETE ON tree
+    BEGIN SELECT RAISE(ABORT, 'the tree of the ledger is never deleted'); END
+    """,
+    """
+    CREATE TRIGGER tiles_follow_one_another BEFORE INSERT ON tiles
+    WHEN NEW.number IS NOT (SELECT coalesce(max(number) + 1, 0) FROM tiles)
+    BEGIN SELECT RAISE(ABORT, 'a tile of the ledger follows the one before it'); END
+    """,
+    """
+    CREATE TRIGGER tiles_are_not_updated BEFORE UPDATE ON tiles
+    BEGIN SELECT RAISE(ABORT, 'tiles of the ledger are never updated'); END
+    """,
+    """
+    CREATE TRIGGER tiles_are_not_deleted BEFORE DELETE ON tiles
+    BEGIN SELECT RAISE(ABORT, 'tiles of the ledger are never deleted'); END
+    """,
+    """
+    CREATE TRIGGER checkpoints_cover_the_entries BEFORE INSERT ON checkpoints
+    WHEN NEW.size IS NOT (SELECT coalesce(max(seq), 0) FROM entries)
+      OR EXISTS (SELECT 1 FROM checkpoints WHERE size = NEW.size)
+    BEGIN SELECT RAISE(ABORT, 'a checkpoint of the ledger covers its entries'); END
+    """,
+    """
+    CREATE TRIGGER checkpoints_are_not_updated BEFORE UPDATE ON checkpoints
+    BEGIN SELECT RAISE(ABORT, 'checkpoints of the ledger are never updated'); END
+    """,
+    """
+    CREATE TRIGGER checkpoints_are_not_deleted BEFORE DELETE ON checkpoints
+    BEGIN SELECT RAISE(ABORT, 'checkpoints of the ledger are never deleted'); END
+    """,
 )
 
 
 def schema() -> dict[str, str]:
     """What the file must hold: each table, index and trigger by name, in SQL of one spelling."""
     return {_name(statement): spelled(statement) for statement in (*TABLES, *TRIGGERS)}
+
+
+def statement(name: str) -> str:
+    """The statement that makes one table, index or trigger."""
+    return next(made for made in (*TABLES, *TRIGGERS) if _name(made) == name)
 
 
 def spelled(statement: str) -> str:

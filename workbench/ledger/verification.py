@@ -1,24 +1,25 @@
 """Whether a ledger holds: the chain followed from the first entry to the last, without IO.
 
 Found are a changed field, a removed, inserted or reordered entry, a cut tail, a head that the entries
-do not lead to, a move that no decision allowed, an effect owed for nothing, and a rule of the database
-that somebody took away. Not found is a ledger that was replaced by another whole one, chained anew or
-cut with all that the database counts set back: that takes a tip noted elsewhere, which is why
-`Verification` names the tip.
+do not lead to, a move that no decision allowed, a tree or checkpoint that is not of these entries, a
+signature or key that is not the ledger's, an effect owed for nothing, and a rule of the database that
+somebody took away. A ledger that was cut or replaced by another whole one is found by a witness: checkpoints
+that were kept elsewhere.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 from typing import Any
 
-from workbench.ledger.entry import GENESIS, Entry, Head, chained
-from workbench.ledger.heads import MOVES, moved, place
-from workbench.ledger.schema import schema
-from workbench.ledger.writer import as_row
+from workbench.ledger.chain import Chain
+from workbench.ledger.checkpoints import Checkpoint, read_note
+from workbench.ledger.database import Kept
+from workbench.ledger.entry import Head
+from workbench.ledger.keys import LedgerKey, held_at
+from workbench.ledger.tree import spelled_roots
+from workbench.ledger.witness import Sight
 
 MOST_PROBLEMS = 20  # named; the rest is counted
 
@@ -31,96 +32,87 @@ class Verification:
     entries: int
     tip: str  # hash of the last entry, hex
     problems: tuple[str, ...]  # sentences, each with the entry's number
+    root: str = ""  # of the Merkle tree over the entries, hex
+    signed: int = 0  # entries that the newest sound checkpoint covers
+    keys: tuple[LedgerKey, ...] = ()  # that have signed, the present one last
+    witnessed: int | None = None  # entries that the newest witnessed checkpoint covers; None: no witness
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {
+            "valid": self.valid,
+            "entries": self.entries,
+            "tip": self.tip,
+            "root": self.root,
+            "signed": self.signed,
+            "witnessed": self.witnessed,
+            "keys": [key.as_dict() for key in self.keys],
+            "problems": list(self.problems),
+        }
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What a ledger keeps beside its entries to prove them by."""
+
+    tree: tuple[Any, Any] | None = None  # size and roots, as stored; None: an export has none
+    tiles: Sequence[tuple[Any, Any]] = ()  # number and root, as stored
+    checkpoints: Sequence[tuple[Any, Any]] = ()  # size and note, as stored
+    witness: Sequence[Checkpoint] | None = None  # seen elsewhere; None: no witness was asked
+    heads: Iterable[Head] | None = field(default=None)  # None: an export has none
 
 
 def verified(
-    rows: Iterable[Sequence[Any]],
-    heads: Iterable[Head],
-    *,
-    last_given: int | None,
-    owed_for: Iterable[int] = (),
-    rules: Mapping[str, str],
-    damage: Iterable[str] = (),
+    rows: Iterable[Sequence[Any]], signs: Signs, *, kept: Kept | None = None, owed_for: Iterable[int] = ()
 ) -> Verification:
     """Judge what is stored.
 
     Args:
         rows: Rows of entries by number: seq, at, kind, subject, actor, why, body as text, key, prev, hash.
-        heads: The heads.
-        last_given: The highest number the database ever gave out; None where it does not know any more.
+        signs: Tree, checkpoints, witness and heads.
+        kept: What the database says of itself; None for an export.
         owed_for: Numbers of the entries that effects were owed for.
-        rules: The tables, indexes and triggers there are, by name, in SQL of one spelling.
-        damage: What the database says against itself.
     """
-    problems = [f"the file is damaged: {told}" for told in damage]
-    problems += _rules(rules)
-    chain = _Chain()
-    for row in rows:
-        problems += chain.follow(row)
-    problems += _tail(chain, last_given, owed_for)
-    problems += _heads(chain.heads, heads)
+    problems = [f"the file is damaged: {told}" for told in kept.damage] if kept else []
+    problems += _rules(kept.rules, kept.wanted) if kept else ()
+    notes = [_Note(size, note) for size, note in signs.checkpoints]
+    sizes = {note.read.size for note in notes if note.read} | {seen.size for seen in signs.witness or ()}
+    chain = Chain(sizes)
+    problems += chain.run(rows)
+    sound = not chain.broken
+    problems += _tail(chain, kept.last_given, owed_for) if kept else ()
+    problems += _heads(chain.heads, signs.heads) if signs.heads is not None else ()
+    problems += _tree(chain, signs) if sound else ()
+    found = list(_checkpoints(chain, notes))
+    problems += [told for told, _ in found if told]
+    witnessed = list(_witness(chain, signs.witness or ()))
+    problems += [told for told, _ in witnessed if told]
     if len(problems) > MOST_PROBLEMS:
         problems = [*problems[:MOST_PROBLEMS], f"and {len(problems) - MOST_PROBLEMS} more"]
-    return Verification(valid=not problems, entries=chain.count, tip=chain.tip, problems=tuple(problems))
+    return Verification(
+        valid=not problems,
+        entries=chain.count,
+        tip=chain.tip,
+        problems=tuple(problems),
+        root=chain.root().hex(),
+        signed=max((size for told, size in found if not told), default=0),
+        keys=tuple(chain.keys),
+        witnessed=None if signs.witness is None else max((size for told, size in witnessed if not told), default=0),
+    )
 
 
-class _Chain:
-    """The chain as far as it was followed, and the heads it has led to."""
+class _Note:
+    """A checkpoint as it is stored, and as it reads."""
 
-    def __init__(self) -> None:
-        self.count = 0
-        self.last = 0  # number of the last entry
-        self.tip = GENESIS
-        self.heads: dict[tuple[str, str], Head] = {}
-
-    def follow(self, row: Sequence[Any]) -> Iterator[str]:
-        """Go on by one row, and name what is wrong with it."""
-        seq, prev, stored = row[0], row[8], row[9]
-        whole = seq == self.last + 1
-        if seq > self.last + 1:
-            yield _missing(self.last + 1, seq - 1)
-        elif seq <= self.last:
-            yield f"entry {seq} stands where number {self.last + 1} was due"
-        entry = _read(row)
-        if entry is None:
-            yield f"entry {seq} cannot be read"
-        elif entry.hash != stored:
-            yield f"entry {seq} was changed: its content does not have its hash"
-        elif as_row(entry) != tuple(row):
-            yield f"entry {seq} was changed: it is spelled in another way than the ledger writes"
-        if whole and prev != self.tip:
-            yield f"entry {seq} does not follow entry {self.last}: the hash it names is not that entry's"
-        self.count, self.last, self.tip = self.count + 1, seq, str(stored)
-        if entry is not None and entry.kind in MOVES:
-            try:
-                self.heads[place(entry)] = moved(self.heads.get(place(entry)), entry)
-            except ValueError as error:
-                yield str(error)
+    def __init__(self, size: Any, note: Any) -> None:
+        self.size = size
+        try:
+            self.read: Checkpoint | None = read_note(note)
+        except (ValueError, TypeError):
+            self.read = None
 
 
-def _read(row: Sequence[Any]) -> Entry | None:
-    seq, at, kind, subject, actor, why, body, key, prev, _ = row
-    try:
-        return chained(
-            seq=seq,
-            at=datetime.fromisoformat(at),
-            kind=kind,
-            subject=subject,
-            actor=actor,
-            why=why,
-            body=dict(json.loads(body).items()),
-            key=key,
-            prev=prev,
-        )
-    except (ValueError, TypeError, AttributeError, OverflowError):
-        return None
-
-
-def _missing(first: int, last: int) -> str:
-    return f"entry {first} is missing" if first == last else f"entries {first} to {last} are missing"
-
-
-def _tail(chain: _Chain, last_given: int | None, owed_for: Iterable[int]) -> Iterator[str]:
+def _tail(chain: Chain, last_given: int | None, owed_for: Iterable[int]) -> Iterator[str]:
     if last_given is None and chain.last:
         yield "the database has forgotten which number it gave out last"
     elif last_given is not None and last_given != chain.last:
@@ -146,8 +138,46 @@ def _told(head: Head | None) -> str:
     return f"{holder}{share} (generation {head.generation}, entry {head.seq})"
 
 
-def _rules(found: Mapping[str, str]) -> Iterator[str]:
-    wanted = schema()
+def _tree(chain: Chain, signs: Signs) -> Iterator[str]:
+    if signs.tree is None:
+        return
+    size, roots = signs.tree
+    if size != chain.count:
+        yield f"the tree covers {size} entries, but there are {chain.count}"
+    elif roots != spelled_roots(chain.tree.roots):
+        yield "the tree was changed: its roots are not those of the entries"
+    wanted = [(number, root.hex()) for number, root in enumerate(chain.tiles)]
+    if size == chain.count and list(signs.tiles) != wanted:
+        yield "a tile of the tree was changed: its root is not that of its entries"
+
+
+def _checkpoints(chain: Chain, notes: Iterable[_Note]) -> Iterator[tuple[str, int]]:
+    """A problem, or an empty text, for every checkpoint; and its size."""
+    for note in notes:
+        seen = note.read
+        if seen is None or seen.size != note.size:
+            yield f"the checkpoint of {note.size} entries cannot be read", 0
+            continue
+        key = held_at(chain.keys, seen.size)
+        if key is None or seen.origin != key.origin:
+            yield f"the checkpoint of {seen.size} entries is of {seen.origin}, which is not this ledger", 0
+        elif not seen.signed_by(key.public):
+            yield f"the signature of the checkpoint of {seen.size} entries is not by the key {key.key_id}", 0
+        elif seen.size > chain.count:
+            yield f"the tail was cut: a checkpoint covers {seen.size} entries, there are {chain.count}", 0
+        elif chain.root_at.get(seen.size) != seen.root:
+            yield f"the first {seen.size} entries are not those that the checkpoint was signed over", 0
+        else:
+            yield "", seen.size
+
+
+def _witness(chain: Chain, seen: Iterable[Checkpoint]) -> Iterator[tuple[str, int]]:
+    origin = chain.keys[0].origin if chain.keys else None
+    for sight in (Sight(checkpoint, origin) for checkpoint in seen):
+        yield sight.judged(held_at(chain.keys, sight.size), chain.count, chain.root_at.get(sight.size)), sight.size
+
+
+def _rules(found: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[str]:
     for name in sorted(wanted.keys() | found.keys(), key=str):
         kind = (wanted.get(name) or found[name]).split()[1].lower()  # table, index or trigger
         if name not in found:

@@ -1,27 +1,37 @@
-"""What may be written to a ledger inside one transaction: entries, moves of a head, effects owed."""
+"""What may be written to a ledger inside one transaction: entries, moves of a head, effects owed.
+
+The end of the chain and of the tree is read once, at the first entry; many entries in one transaction
+cost one durable commit.
+"""
 
 from __future__ import annotations
 
-import json
-import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from workbench.errors import EngineError, Misuse
-from workbench.ledger.entry import GENESIS, Entry, Head, canonical, chained
+from workbench.ledger.checkpoints import Checkpoint
+from workbench.ledger.database import Database
+from workbench.ledger.drafts import Draft
+from workbench.ledger.entry import GENESIS, Entry, Head, canonical, chained, content
 from workbench.ledger.heads import MOVES, moved, place
-from workbench.ledger.schema import ENTRY_COLUMNS, HEAD_COLUMNS
+from workbench.ledger.merkle import leaf_hash
+from workbench.ledger.rows import COLUMNS, HEADS, as_row, from_row
+from workbench.ledger.tree import Tree, store_tree, stored_tree
 
-COLUMNS = ", ".join(ENTRY_COLUMNS)
-HEADS = ", ".join(HEAD_COLUMNS)
+_INSERT = f"INSERT INTO entries ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 
 
 class Writer:
     """Adds to a ledger; handed out by `Ledger.transaction`, of no use after it."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._tree: Tree | None = None  # read at the first entry
+        self._tip = GENESIS
+        self._stored = 0  # entries that the stored tree covers
+        self.last: Entry | None = None  # appended last
 
     def append(
         self,
@@ -48,34 +58,47 @@ class Writer:
         Raises:
             Misuse: The time has no offset, a name is empty, or the content is no plain JSON.
         """
-        _check_names(now, kind=kind, subject=subject, actor=actor)
-        plain = _plain(kind, subject=subject, actor=actor, why=why, key=key, body=body)
-        earlier = self.find(key) if key is not None else None
+        return self.add(Draft(kind, subject, actor, why, body, now, key))
+
+    def add(self, draft: Draft) -> Entry:
+        """Add one entry as `append` does.
+
+        Raises:
+            Misuse: The time has no offset, a name is empty, or the content is no plain JSON.
+        """
+        plain = draft.checked()
+        earlier = self.find(draft.key) if draft.key is not None else None
         if earlier is not None:
             return earlier
-        tip = self._connection.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
-        seq, prev = (tip[0] + 1, tip[1]) if tip else (1, GENESIS)
+        tree = self._end()
         entry = chained(
-            seq=seq, at=now, kind=kind, subject=subject, actor=actor, why=why, body=plain, key=key, prev=prev
+            seq=tree.size + 1,
+            at=draft.now,
+            kind=draft.kind,
+            subject=draft.subject,
+            actor=draft.actor,
+            why=draft.why,
+            body=plain,
+            key=draft.key,
+            prev=self._tip,
         )
-        self._connection.execute(
-            f"INSERT INTO entries ({COLUMNS}) VALUES ({', '.join('?' * len(ENTRY_COLUMNS))})",  # noqa: S608
-            as_row(entry),
-        )
+        self._database.execute(_INSERT, as_row(entry))
+        tree.append(leaf_hash(content(entry)))
+        self._tip, self.last = entry.hash, entry
         return entry
 
     def find(self, key: str) -> Entry | None:
         """The entry with an idempotency key."""
-        row = self._connection.execute(f"SELECT {COLUMNS} FROM entries WHERE key = ?", (key,)).fetchone()  # noqa: S608
-        return from_row(row) if row else None
+        rows = self._database.execute(f"SELECT {COLUMNS} FROM entries WHERE key = ?", (key,))  # noqa: S608
+        return from_row(rows[0]) if rows else None
 
     def head(self, model: str, slot: str = "champion") -> Head | None:
         """Who holds a model's slot, as of this transaction; a cleared one too, held by version None."""
-        row = self._connection.execute(
+        rows = self._database.execute(
             f"SELECT {HEADS} FROM heads WHERE model = ? AND slot = ?",  # noqa: S608
             (model, slot),
-        ).fetchone()
-        return Head(*row) if row else None
+        )
+        return Head(*rows[0]) if rows else None
 
     def move_head(self, model: str, slot: str, version: int | None, *, expected_generation: int, entry: Entry) -> Head:
         """Give a slot to a version, or clear it: compare-and-swap on the generation (0: never held yet).
@@ -110,66 +133,57 @@ class Writer:
             statement = "INSERT INTO heads (version, generation, seq, weight, model, slot) VALUES (?, ?, ?, ?, ?, ?)"
         else:
             statement = "UPDATE heads SET version = ?, generation = ?, seq = ?, weight = ? WHERE model = ? AND slot = ?"
-        self._connection.execute(statement, (after.version, after.generation, after.seq, after.weight, model, slot))
+        self._database.execute(statement, (after.version, after.generation, after.seq, after.weight, model, slot))
         return after
 
     def owe(self, target: str, payload: Mapping[str, Any], *, entry: Entry) -> None:
         """Note an effect that the world outside is owed once this commits."""
-        self._connection.execute(
+        self._database.execute(
             "INSERT INTO outbox (seq, target, payload) VALUES (?, ?, ?)",
             (entry.seq, target, canonical(dict(payload)).decode()),
         )
 
     def settle(self, effect_id: int) -> None:
         """Note that an effect has been applied."""
-        self._connection.execute("UPDATE outbox SET done = 1 WHERE id = ?", (effect_id,))
+        self._database.execute("UPDATE outbox SET done = 1 WHERE id = ?", (effect_id,))
 
+    @property
+    def size(self) -> int:
+        """Entries there are now, those of this transaction included."""
+        return self._end().size
 
-def as_row(entry: Entry) -> tuple[Any, ...]:
-    """The entry as the database keeps it; no other row tells of it."""
-    return (
-        entry.seq,
-        entry.at.isoformat(),
-        entry.kind,
-        entry.subject,
-        entry.actor,
-        entry.why,
-        canonical(dict(entry.body)).decode(),
-        entry.key,
-        entry.prev,
-        entry.hash,
-    )
+    @property
+    def grown(self) -> tuple[int, int]:
+        """How many entries there were, and how many there are now; the same where none was added."""
+        return (self._stored, self._tree.size) if self._tree is not None else (0, 0)
 
+    def finish(self) -> None:
+        """Keep the tree that grew; the last thing written before the commit, but for a checkpoint."""
+        if self._tree is not None and self._tree.size > self._stored:
+            store_tree(self._database, self._tree)
+            self._stored = self._tree.size
 
-def from_row(row: Sequence[Any]) -> Entry:
-    """The entry that a row tells of, its hash as stored.
+    def checkpoint(self, signs: Callable[[Tree], Checkpoint]) -> Checkpoint:
+        """Sign and keep a checkpoint of the ledger as it is now, these entries included."""
+        made = signs(self._end())
+        self.finish()
+        self._database.execute("INSERT INTO checkpoints (size, note) VALUES (?, ?)", (made.size, made.note))
+        return made
 
-    Raises:
-        EngineError: The row was damaged.
-    """
-    seq, at, kind, subject, actor, why, body, key, prev, stored = row
-    try:
-        when, told = datetime.fromisoformat(at), dict(json.loads(body).items())
-        return Entry(seq, when, kind, subject, actor, why, told, key, prev, stored)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise EngineError(f"entry {seq} cannot be read: {error}", hint="workbench ledger verify") from error
+    def _end(self) -> Tree:
+        """The tree as of this transaction; the tip goes with it.
 
-
-def _check_names(now: datetime, **names: str) -> None:
-    if now.tzinfo is None or now.utcoffset() is None:
-        raise Misuse(f"the time {now.isoformat()} has no offset; it must be aware", hint="datetime.now(UTC)")
-    for name, given in names.items():
-        if not given.strip():
-            raise Misuse(f"the {name} of an entry is {given!r}; it must not be empty")
-
-
-def _plain(kind: str, *, body: Mapping[str, Any], **texts: str | None) -> dict[str, Any]:
-    # as it will be read back; refused now rather than when somebody reads it
-    try:
-        canonical(texts)
-        plain: dict[str, Any] = json.loads(canonical(dict(body)))
-    except (ValueError, TypeError) as error:
-        raise Misuse(
-            f"a {kind} entry cannot be kept: {error}", hint="texts of Unicode and plain JSON, without NaN"
-        ) from error
-    return plain
+        Raises:
+            EngineError: Somebody wrote entries, or the tree, behind the ledger's back.
+        """
+        if self._tree is None:
+            tree = stored_tree(self._database)
+            tip = self._database.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1")
+            last, self._tip = tip[0] if tip else (0, GENESIS)
+            if last != tree.size:
+                raise EngineError(
+                    f"the ledger has {last} entries, its tree covers {tree.size}: somebody wrote behind its back",
+                    hint="workbench ledger verify says what is wrong",
+                )
+            self._tree, self._stored = tree, tree.size
+        return self._tree

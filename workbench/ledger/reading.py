@@ -1,0 +1,138 @@
+"""Reading a ledger: entries by what they are about, heads, effects still owed, versions."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.errors import EngineError, Misuse
+from workbench.ledger.database import Database, Row
+from workbench.ledger.entry import Entry, Head
+from workbench.ledger.rows import COLUMNS, HEADS, from_row
+from workbench.ledger.versions import ModelVersion
+
+LAST_CHARACTER = "\U0010ffff"  # sorts behind every text that goes on after a prefix
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Something the world outside is still owed after a commit; applied at least once, in order."""
+
+    id: int
+    seq: int  # the entry that caused it
+    target: str  # e.g. "mlflow-alias"
+    payload: Mapping[str, Any]
+
+
+class Reading:
+    """What can be asked of a ledger; one connection, safe to share between threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.RLock()
+
+    def find(self, key: str) -> Entry | None:
+        """The entry with an idempotency key."""
+        found = self._entries("WHERE key = ?", (key,))
+        return found[0] if found else None
+
+    def entries(
+        self,
+        *,
+        subject: str | None = None,
+        kind: str | Sequence[str] | None = None,
+        prefix: str | None = None,
+        since: int = 0,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> list[Entry]:
+        """Entries that match all that is given.
+
+        Args:
+            subject: Exactly this subject.
+            kind: This kind, or one of these.
+            prefix: Subjects that begin so, e.g. "lending/".
+            since: Only entries after this number.
+            newest_first: The other way round.
+            limit: At most so many.
+        """
+        clauses: list[str] = ["seq > ?"]
+        values: list[Any] = [since]
+        if subject is not None:
+            clauses.append("subject = ?")
+            values.append(subject)
+        if kind is not None:
+            kinds = (kind,) if isinstance(kind, str) else tuple(kind)
+            clauses.append(f"kind IN ({', '.join('?' * len(kinds))})")
+            values.extend(kinds)
+        if prefix is not None:
+            clauses.append("subject >= ? AND subject < ?")
+            values.extend((prefix, prefix + LAST_CHARACTER))
+        order = "DESC" if newest_first else "ASC"
+        most = "" if limit is None else " LIMIT ?"
+        values += [] if limit is None else [limit]
+        return self._entries(f"WHERE {' AND '.join(clauses)} ORDER BY seq {order}{most}", values)
+
+    def head(self, model: str, slot: str = "champion") -> Head | None:
+        """Who holds a model's slot now; a cleared one has version None, one never held is None."""
+        rows = self._rows(f"SELECT {HEADS} FROM heads WHERE model = ? AND slot = ?", (model, slot))  # noqa: S608
+        return Head(*rows[0]) if rows else None
+
+    def heads(self, *, cleared: bool = False) -> list[Head]:
+        """The heads by model and slot: those that a version holds, and on request the cleared ones too."""
+        which = "" if cleared else "WHERE version IS NOT NULL "
+        return [Head(*row) for row in self._rows(f"SELECT {HEADS} FROM heads {which}ORDER BY model, slot")]  # noqa: S608
+
+    def owed(self) -> list[Effect]:
+        """Effects not settled yet, oldest first.
+
+        Raises:
+            EngineError: An effect was damaged.
+        """
+        rows = self._rows("SELECT id, seq, target, payload FROM outbox WHERE done = 0 ORDER BY id")
+        try:
+            return [Effect(id_, seq, target, json.loads(payload)) for id_, seq, target, payload in rows]
+        except (ValueError, TypeError) as error:
+            raise EngineError(f"an owed effect cannot be read: {error}", hint="workbench ledger verify") from error
+
+    def versions(self, model: str | None = None) -> list[ModelVersion]:
+        """The registered versions, of one model or of all, by model and number."""
+        entries = self.entries(kind="version.registered", prefix=None if model is None else f"{model}/")
+        found: dict[tuple[str, int], ModelVersion] = {}
+        for entry in entries:
+            version = ModelVersion.from_body(entry.body)
+            if model in {None, version.model}:  # the prefix "a/" is also that of a model "a/b"
+                found.setdefault((version.model, version.version), version)  # a version is registered once
+        return [found[name] for name in sorted(found)]
+
+    def version(self, model: str, version: int) -> ModelVersion:
+        """One registered version.
+
+        Raises:
+            Misuse: It is not in the ledger.
+        """
+        versions = self.versions(model)
+        for found in versions:
+            if found.version == version:
+                return found
+        if versions:
+            hint = f"{model} has the versions {', '.join(str(v.version) for v in versions)}"
+        else:
+            known = sorted({v.model for v in self.versions()})
+            hint = (
+                f"registered models: {', '.join(known)}" if known else "no model is registered yet: workbench run train"
+            )
+        raise Misuse(f"{model} has no version {version}", hint=hint)
+
+    def _entries(self, clause: str, values: Sequence[Any]) -> list[Entry]:
+        return [from_row(row) for row in self._rows(f"SELECT {COLUMNS} FROM entries {clause}", values)]  # noqa: S608
+
+    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        with self._lock:
+            try:
+                return self._database.execute(sql, values)
+            except self._database.errors as error:
+                self._database.refuse(error, "read")

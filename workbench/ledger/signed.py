@@ -1,0 +1,288 @@
+"""The ledger's signature: its key, the checkpoints that it signs, and the proofs that rest on them.
+
+The private key lies in a file beside the ledger, named once by `sign_with`. It is made, and its public part
+recorded, when something is to be signed for the first time. A checkpoint is made every 256 entries in the
+commit that crosses them, and whenever one is asked for. Where the key is missing the ledger goes on without
+signatures, and asking for one is an error in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from workbench.errors import EngineError, Misuse
+from workbench.ledger.checkpoints import Checkpoint, read_note, signed
+from workbench.ledger.keys import CREATED, KEY_KINDS, ROTATED, LedgerKey, created_body, known_keys, rotated_body
+from workbench.ledger.merkle import Subtree, consistency_path, inclusion_path, leaf_hash
+from workbench.ledger.proofs import Consistency, Inclusion
+from workbench.ledger.reading import Reading
+from workbench.ledger.rows import COLUMNS, row_content
+from workbench.ledger.signing import SigningKey
+from workbench.ledger.tree import TILE, subtrees
+from workbench.ledger.writer import Writer
+
+EVERY = 256  # entries from one checkpoint to the next
+ACTOR = "workbench"  # who makes a key that nobody asked for
+
+
+class Signed(Reading):
+    """A ledger that signs for itself."""
+
+    _key_file: Path | None = None
+
+    def sign_with(self, path: Path) -> None:
+        """Name the file that holds the private key, or will; nothing is made yet."""
+        self._key_file = path
+
+    def keys(self) -> list[LedgerKey]:
+        """The public keys that have signed for this ledger, the one that holds now last.
+
+        Raises:
+            EngineError: An entry that brings a key is not sound.
+        """
+        try:
+            return known_keys(self.entries(kind=KEY_KINDS))
+        except ValueError as error:
+            raise EngineError(f"the ledger's keys cannot be told: {error}", hint="workbench ledger verify") from error
+
+    def signing_key(self, *, actor: str = ACTOR, now: datetime) -> SigningKey:
+        """The private key that signs now; made and recorded where there is none yet.
+
+        Args:
+            actor: Who asks.
+            now: The time, aware.
+
+        Raises:
+            EngineError: The key's file is missing, open to others, or holds another key.
+            Misuse: No file was named.
+        """
+        with self.transaction() as writer:
+            return self._key(writer, actor, now)[0]
+
+    def rotate_key(self, *, actor: str, why: str, now: datetime) -> LedgerKey:
+        """Let a new key follow the present one; both sign the entry, and the old one is gone.
+
+        Raises:
+            EngineError: The present key is missing, or the new one cannot be written.
+            Misuse: No file was named.
+        """
+        with self.transaction() as writer:
+            old, before = self._key(writer, actor, now)
+            beside = self._next
+            new = SigningKey.load(beside) if beside.exists() else SigningKey.create(beside)
+            body = rotated_body(before, old, new)
+            entry = writer.append(ROTATED, subject=f"key/{new.key_id}", actor=actor, why=why, body=body, now=now)
+            writer.checkpoint(lambda tree: signed(before.origin, tree.size, tree.root(), new))
+        beside.replace(self._file)  # a kill before this is mended when the key is next read
+        return LedgerKey(new.key_id, new.public, before.origin, entry.seq)
+
+    def checkpoint(self, *, actor: str = ACTOR, now: datetime) -> Checkpoint:
+        """The signed state of the ledger: the newest checkpoint, made now where it is behind.
+
+        Args:
+            actor: Who asks; noted where a key must be made first.
+            now: The time, aware.
+
+        Raises:
+            EngineError: The key's file is missing, open to others, or holds another key.
+            Misuse: No file was named.
+        """
+        with self.transaction() as writer:
+            key, known = self._key(writer, actor, now)
+            newest = self.newest_checkpoint()
+            if newest is not None and newest.size == writer.size:
+                return newest
+            return writer.checkpoint(lambda tree: signed(known.origin, tree.size, tree.root(), key))
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """All checkpoints, the smallest first.
+
+        Raises:
+            EngineError: One was damaged.
+        """
+        return [_read(note) for (note,) in self._rows("SELECT note FROM checkpoints ORDER BY size")]
+
+    def newest_checkpoint(self, at: int | None = None) -> Checkpoint | None:
+        """The checkpoint of the largest size, or that of the size given."""
+        where, values = ("", ()) if at is None else ("WHERE size = ? ", (at,))
+        rows = self._rows(f"SELECT note FROM checkpoints {where}ORDER BY size DESC LIMIT 1", values)  # noqa: S608
+        return _read(rows[0][0]) if rows else None
+
+    def prove(self, seq: int, size: int | None = None) -> Inclusion:
+        """The proof that the ledger holds an entry.
+
+        Args:
+            seq: The entry's number.
+            size: Entries of the tree to prove it in; by default those of the newest checkpoint.
+
+        Raises:
+            Misuse: There is no such entry, or no checkpoint covers it yet.
+        """
+        with self._moment():
+            newest = self.newest_checkpoint(size)
+            if size is None:
+                if newest is None or newest.size < seq:
+                    raise Misuse(f"no checkpoint covers entry {seq} yet", hint="workbench ledger checkpoint")
+                size = newest.size
+            self._check_size(size)
+            if not 0 < seq <= size:
+                raise Misuse(f"there is no entry {seq} among the first {size}", hint="workbench ledger show")
+            subtree = self._subtrees()
+            path = inclusion_path(seq - 1, size, subtree)
+            leaf, root = subtree(seq - 1, seq), subtree(0, size)
+        note = newest.note if newest is not None else None
+        return Inclusion(seq, leaf.hex(), seq - 1, size, tuple(node.hex() for node in path), root.hex(), note)
+
+    def prove_consistency(self, old_size: int, new_size: int) -> Consistency:
+        """The proof that the ledger of one size is the beginning of that of another.
+
+        Raises:
+            Misuse: The ledger never had these sizes, or not in this order.
+        """
+        with self._moment():
+            self._check_size(new_size)
+            if not 0 < old_size <= new_size:
+                raise Misuse(
+                    f"the sizes are {old_size} and {new_size}; the first must lie between 1 and the second",
+                    hint="workbench ledger checkpoint tells the newest size",
+                )
+            subtree = self._subtrees()
+            path = consistency_path(old_size, new_size, subtree)
+            return Consistency(
+                self.newest_checkpoint(old_size),
+                self.newest_checkpoint(new_size),
+                old_size,
+                subtree(0, old_size).hex(),
+                new_size,
+                subtree(0, new_size).hex(),
+                tuple(node.hex() for node in path),
+            )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Writer]:
+        """One commit or nothing: what is written through the writer becomes true together.
+
+        Raises:
+            EngineError: The database refused (full disk, read-only file, a lock held too long).
+            Misuse: This thread has one open already.
+        """
+        database = self._database
+        with self._lock:
+            if database.busy:
+                raise Misuse("a transaction of this ledger is open already", hint="write through its writer")
+            try:
+                database.begin(writing=True)
+                try:
+                    writer = Writer(database)
+                    yield writer
+                    self._sign_if_due(writer)
+                    writer.finish()
+                    database.commit()
+                finally:
+                    if database.busy:
+                        database.rollback()
+            except database.errors as error:
+                database.refuse(error, "written")
+
+    def _sign_if_due(self, writer: Writer) -> None:
+        before, after = writer.grown
+        if after // EVERY == before // EVERY or self._key_file is None or writer.last is None:
+            return
+        with suppress(EngineError):  # without its key the ledger goes on; `verify` tells how far signatures reach
+            key, known = self._key(writer, ACTOR, writer.last.at)
+            if self.newest_checkpoint(writer.size) is None:
+                writer.checkpoint(lambda tree: signed(known.origin, tree.size, tree.root(), key))
+
+    @property
+    def _file(self) -> Path:
+        if self._key_file is None:
+            raise Misuse("this ledger was opened without a key", hint="run it in a workspace: keys/ledger.key")
+        return self._key_file
+
+    @property
+    def _next(self) -> Path:
+        return self._file.with_name(f"{self._file.name}.next")
+
+    def _key(self, writer: Writer, actor: str, now: datetime) -> tuple[SigningKey, LedgerKey]:
+        path, known = self._file, self.keys()
+        if known:
+            return self._present(path, known[-1]), known[-1]
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise EngineError(
+                f"the folder {path.parent} cannot be made: {error.strerror or error}", hint=f"mkdir -p {path.parent}"
+            ) from error
+        key = SigningKey.load(path) if path.exists() else SigningKey.create(path)
+        body = created_body(key)
+        why = "the key that signs this ledger's checkpoints"
+        entry = writer.append(CREATED, subject=f"key/{key.key_id}", actor=actor, why=why, body=body, now=now)
+        return key, LedgerKey(key.key_id, key.public, body["origin"], entry.seq)
+
+    def _present(self, path: Path, known: LedgerKey) -> SigningKey:
+        """The private key of the present public one; ends a rotation that was killed after its commit.
+
+        Raises:
+            EngineError: The file is missing, open to others, or holds another key.
+        """
+        if self._next.exists() and SigningKey.load(self._next).key_id == known.key_id:
+            self._next.replace(path)
+        key = SigningKey.load(path)
+        if key.key_id != known.key_id:
+            raise EngineError(
+                f"{path} holds the key {key.key_id}, but the ledger is signed by {known.key_id}",
+                hint="put back the key that belongs to this ledger",
+            )
+        return key
+
+    @contextmanager
+    def _moment(self) -> Iterator[None]:
+        """One moment of the ledger, whoever else writes.
+
+        Raises:
+            EngineError: The database refused, or what it holds is damaged.
+        """
+        with self._lock:
+            opened = not self._database.busy
+            try:
+                if opened:
+                    self._database.begin(writing=False)
+                yield
+            except self._database.errors as error:
+                self._database.refuse(error, "read")
+            except (IndexError, TypeError) as error:  # a tile or an entry that a proof needs is not as written
+                raise EngineError(f"the ledger is damaged: {error}", hint="workbench ledger verify") from error
+            finally:
+                if opened and self._database.busy:
+                    self._database.rollback()
+
+    def _check_size(self, size: int) -> None:
+        there = self._rows("SELECT coalesce(max(seq), 0) FROM entries")[0][0]
+        if size > there:
+            raise Misuse(f"the ledger has {there} entries, not {size}", hint="workbench ledger show --last 1")
+
+    def _subtrees(self) -> Subtree:
+        tiles = [bytes.fromhex(root) for (root,) in self._rows("SELECT root FROM tiles ORDER BY number")]
+        held: dict[int, list[bytes]] = {}  # leaves by tile: a proof asks for parts of the same few
+
+        def leaves(first: int, last: int) -> list[bytes]:
+            tile = first // TILE
+            if tile not in held:
+                rows = self._rows(
+                    f"SELECT {COLUMNS} FROM entries WHERE seq > ? AND seq <= ? ORDER BY seq",  # noqa: S608
+                    (tile * TILE, (tile + 1) * TILE),
+                )
+                held[tile] = [leaf_hash(row_content(row)) for row in rows]
+            return held[tile][first - tile * TILE : last - tile * TILE]
+
+        return subtrees(tiles, leaves)
+
+
+def _read(note: str) -> Checkpoint:
+    try:
+        return read_note(note)
+    except (ValueError, TypeError) as error:
+        raise EngineError(f"a checkpoint cannot be read: {error}", hint="workbench ledger verify") from error

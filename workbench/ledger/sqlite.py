@@ -1,0 +1,68 @@
+"""The ledger's database as a SQLite file: the default, in the workspace's own folder."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from workbench.ledger.database import Kept, Row
+from workbench.ledger.opening import BROKEN, connect, refuse
+from workbench.ledger.schema import schema, spelled
+
+
+class SqliteDatabase:
+    """One connection to a ledger's file; fulfils `database.Database`."""
+
+    errors = BROKEN
+
+    def __init__(self, path: Path) -> None:
+        self.name = str(path)
+        self._path = path
+        self.connection: sqlite3.Connection = connect(path)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a transaction is open."""
+        return self.connection.in_transaction
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        """Run one statement; the rows it gives."""
+        return self.connection.execute(sql, values).fetchall()
+
+    def stream(self, sql: str) -> Iterator[Row]:
+        """Run one statement and give its rows one after another."""
+        return self.connection.execute(sql)
+
+    def begin(self, *, writing: bool) -> None:
+        """Open a transaction; a writer takes the file's one lock before it reads anything."""
+        self.connection.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    def commit(self) -> None:
+        """Make what was written durable."""
+        self.connection.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Undo what was written."""
+        self.connection.execute("ROLLBACK")
+
+    def kept(self) -> Kept:
+        """What the file says of itself."""
+        last = self.execute("SELECT seq FROM sqlite_sequence WHERE name = 'entries'")
+        rules = self.execute("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
+        checked = self.execute("PRAGMA integrity_check")
+        return Kept(
+            rules={name: spelled(sql or "") for name, sql in rules},
+            wanted=schema(),
+            last_given=last[0][0] if last else None,
+            damage=tuple(row[0] for row in checked if row[0] != "ok"),
+        )
+
+    def refuse(self, error: Exception, done: str) -> NoReturn:
+        """Raise SQLite's error in our words."""
+        refuse(self._path, error, done)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
