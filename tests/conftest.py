@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -94,3 +96,32 @@ def cluster(tmp_path_factory):
     pytest.importorskip("distributed")
     with Cluster(tmp_path_factory.mktemp("cluster")) as cluster:
         yield cluster
+
+
+OPA_VERSION = "v1.22.3"  # `.ci/run` builds this one
+
+
+@pytest.fixture(scope="session")
+def opa_program():
+    """A real Open Policy Agent: where it is; it is never built here, and what needs it is skipped without it."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    places = [
+        os.environ.get("WORKBENCH_OPA"),
+        str(cache / "workbench" / "opa" / OPA_VERSION / "opa"),
+        shutil.which("opa"),
+    ]
+    found = next((place for place in places if place and os.access(place, os.X_OK)), None)
+    if found is None:
+        pytest.skip(f"there is no Open Policy Agent: set WORKBENCH_OPA; .ci/run builds {OPA_VERSION} where there is Go")
+    return Path(found)
+
+
+@pytest.fixture(scope="session")
+def opa_cases():
+    """The folder of OPA's own conformance cases, in Go's cache of modules."""
+    cache = os.environ.get("GOMODCACHE") or Path(os.environ.get("GOPATH") or Path.home() / "go") / "pkg" / "mod"
+    module = f"github.com/open-policy-agent/opa@{OPA_VERSION}"
+    folder = Path(cache) / module / "v1" / "test" / "cases" / "testdata" / "v1"
+    if not folder.is_dir():
+        pytest.skip(f"OPA's conformance cases are not in Go's cache: go mod download {module}")
+    return folder

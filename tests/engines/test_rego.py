@@ -7,9 +7,11 @@ import sys
 
 import pytest
 
-from workbench.engines import rego as room
-from workbench.engines.rego import CHILD, RegoEngine, refused_builtin
+from workbench.engines import rego_builtins, rego_children
+from workbench.engines.rego import RegoEngine
+from workbench.engines.rego_builtins import refusal
 from workbench.engines.rego_child import evaluate
+from workbench.engines.rego_children import CHILD
 from workbench.policy import Policy, Ruling, decide
 
 SEED = "package model\nallow := input.metrics.fairness >= 0.85\n"
@@ -267,26 +269,34 @@ def test_a_policy_that_runs_out_of_stack_takes_nothing_with_it():
         ("x := opa .runtime()", "opa.runtime"),
         ("x := opa.\n  runtime()", "opa.runtime"),
         ("x := opa # here\n.runtime()", "opa.runtime"),
-        ('x := opa["runtime"]()', "opa.runtime"),
-        ("x := opa[`runtime`]()", "opa.runtime"),
+        ('x := opa["runtime"]()', "opa"),
+        ("x := opa[`runtime`]()", "opa"),
         ("x := f(1) with f as opa.runtime", "opa.runtime"),
+        ("x := f(1) with f as trace", "trace"),
         ('x := http.send({"url": "u"})', "http.send"),
-        ('x := http["send"]({"url": "u"})', "http.send"),
-        ('x := net.lookup_ip_addr("a")', "net."),
-        ("x := time.now_ns()", "time."),
-        ("x := time . now_ns()", "time."),
-        ('x := time.parse_rfc3339_ns("2026-01-01T00:00:00Z")', "time."),
-        ('x := rand.intn("a", 3)', "rand."),
-        ('x := uuid.rfc4122("a")', "uuid."),
-        ('x := io.jwt.decode_verify(input.token, {"secret": "s"})', "io."),
+        ('x := http["send"]({"url": "u"})', "http"),
+        ('x := net.lookup_ip_addr("a")', "net.lookup_ip_addr"),
+        ('x := net.cidr_is_valid("a")', "net.cidr_is_valid"),
+        ("x := time.now_ns()", "time.now_ns"),
+        ("x := time . now_ns()", "time.now_ns"),
+        ('x := time.parse_rfc3339_ns("2026-01-01T00:00:00Z")', "time.parse_rfc3339_ns"),
+        ('x := rand.intn("a", 3)', "rand.intn"),
+        ('x := uuid.rfc4122("a")', "uuid.rfc4122"),
+        ('x := io.jwt.decode_verify(input.token, {"secret": "s"})', "io.jwt.decode_verify"),
         ('x := trace("a")', "trace"),
         ('trace ("a")', "trace"),
-        ('x := "a # b"; y := time.now_ns()', "time."),
-        ('x := "\\""; y := time.now_ns()', "time."),
+        ('print("a")', "print"),
+        ("x := max([1, null])", "max"),
+        ("x := internal.print([1])", "internal.print"),
+        ('x := semver.compare("1.0.0", "01.0.0")', "semver.compare"),
+        ('x := "a # b"; y := time.now_ns()', "time.now_ns"),
+        ('x := "\\""; y := time.now_ns()', "time.now_ns"),
     ],
 )
-def test_a_builtin_that_reaches_outside_is_refused_however_it_is_spelled(code, name):
-    assert refused_builtin(f"package m\nallow if {{ {code} }}\n") == name
+def test_a_builtin_that_is_not_proven_or_reaches_outside_is_refused_however_it_is_spelled(code, name):
+    found = refusal(f"package m\nallow if {{ {code} }}\n")
+    assert (found.name, found.line) == (name, 2)
+    assert found.why
 
 
 @pytest.mark.parametrize(
@@ -306,22 +316,47 @@ def test_a_builtin_that_reaches_outside_is_refused_however_it_is_spelled(code, n
         "stacktrace(1)",
         "overtime.hours",
         "time := 3",
+        "max := input.max",
+        "x := count(input.reasons)",
+        'x := object.get(input, "why", "")',
+        "deny contains x if x",
     ],
 )
 def test_the_same_words_elsewhere_are_fine(code):
-    assert refused_builtin(f"package m\n{code}\n") is None
+    assert refusal(f"package m\n{code}\n") is None
+
+
+@pytest.mark.parametrize(
+    ("code", "refused"),
+    [
+        ("x := time.now_ns()", True),
+        ("x := opa.runtime()", True),
+        ('x := http.send({"url": "u"})', True),
+        ('x := rand.intn("a", 3)', True),
+        ('print("a")', True),
+        ('x := time.parse_rfc3339_ns("2026-01-01T00:00:00Z")', False),
+        ("x := max([1, 2])", False),
+        ('x := semver.is_valid("1.0.0")', False),
+    ],
+)
+def test_opa_has_all_its_builtins_but_those_that_reach_outside(code, refused):
+    assert (refusal(f"package m\nallow if {{ {code} }}\n", embedded=False) is not None) == refused
+
+
+def test_a_refusal_says_how_to_have_the_builtin():
+    assert 'policy_engine = "opa"' in refusal('package m\nx := semver.is_valid("1")').why
 
 
 def test_a_refused_policy_is_never_run(monkeypatch):
-    monkeypatch.setattr(room, "CHILD", "/nowhere")
+    monkeypatch.setattr(rego_children, "CHILD", "/nowhere")
     ruling = ruled("allow := true\nx := opa.runtime()")
     assert (ruling.allow, ruling.code) == (None, "policy-refused")
-    assert ruling.error == "it uses opa.runtime: it shows the process to the policy"
+    assert ruling.error == "line 3: it uses opa.runtime: it shows the process to the policy"
 
 
 def test_no_shipped_policy_is_refused():
-    for path in (room.CHILD.parents[2] / "templates" / "policies").glob("*.rego"):
-        assert refused_builtin(path.read_text("utf-8")) is None
+    for path in (CHILD.parents[2] / "templates" / "policies").glob("*.rego"):
+        assert refusal(path.read_text("utf-8")) is None
 
 
 # the process
@@ -331,27 +366,54 @@ def test_no_shipped_policy_is_refused():
 def test_the_child_sees_no_environment(monkeypatch):
     """Asked in the child itself, past the refusal, for what the policy could see of the process."""
     monkeypatch.setenv("WORKBENCH_SECRET", "open sesame")
-    monkeypatch.setattr(room, "REFUSED", {})
+    monkeypatch.setattr(rego_builtins, "KNOWN", frozenset())
     ruling = ruled("allow := opa.runtime().env")
     assert set(ruling.allow) <= {"LC_CTYPE"}  # Python sets this one itself
 
 
-@slow
-def test_the_child_answers_on_its_own():
-    question = json.dumps({"source": SEED, "package": "model", "document": {"metrics": {"fairness": 1}}})
-    done = subprocess.run(
-        [sys.executable, "-I", str(CHILD)], input=question, env={}, capture_output=True, text=True, check=True
+def asked_alone(*questions):
+    """What a child says to questions put to it by hand."""
+    lines = "".join(
+        f"{json.dumps([source, package])}\n{json.dumps(document)}\n" for source, package, document in questions
     )
-    assert json.loads(done.stdout) == {"allow": True}
+    done = subprocess.run([sys.executable, "-I", str(CHILD)], input=lines, env={}, capture_output=True, text=True)
+    assert done.returncode == 0
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 @slow
-def test_nothing_but_the_answer_comes_out_of_the_child_on_a_parse_error():
-    question = json.dumps({"source": "package m\nallow := {", "package": "m", "document": {}})
-    done = subprocess.run(
-        [sys.executable, "-I", str(CHILD)], input=question, env={}, capture_output=True, text=True, check=True
-    )
-    assert list(json.loads(done.stdout)) == ["error"]
+def test_the_child_answers_one_question_after_another():
+    fine = (SEED, "model", {"metrics": {"fairness": 1}})
+    poor = (SEED, "model", {"metrics": {"fairness": 0.1}})
+    broken = ("package m\nallow := {", "m", {})
+    first, second, error, again = asked_alone(fine, poor, broken, fine)
+    assert (first, second, again) == ({"allow": True}, {"allow": False}, {"allow": True})
+    assert list(error) == ["error"]
+
+
+@slow
+def test_a_child_is_kept_for_the_next_question_and_replaced_when_it_hangs_or_dies():
+    engine = RegoEngine(seconds=1.0)
+    endless = "package m\nallow if { some a in numbers.range(1, 9000); some b in numbers.range(1, 9000); a + b < 0 }"
+    assert engine.evaluate(SEED, "model", {"metrics": {"fairness": 1}}).allow is True
+    (first,) = engine._children._idle
+    assert engine.evaluate(SEED, "model", {"metrics": {"fairness": 0}}).allow is False
+    assert engine._children._idle == [first]
+    assert engine.evaluate(endless, "m", {}).code == "policy-timeout"
+    assert engine._children._idle == []
+    assert engine.evaluate(SEED, "model", {"metrics": {"fairness": 1}}).allow is True
+    engine._children._idle[0]._process.kill()
+    assert engine.evaluate(SEED, "model", {"metrics": {"fairness": 1}}).allow is True
+    engine.close()
+
+
+@slow
+def test_many_questions_at_once_get_each_its_own_answer():
+    engine = RegoEngine()
+    documents = [{"metrics": {"fairness": number / 100}} for number in range(200)]
+    rulings = list(engine.evaluate_many(SEED, "model", documents))
+    assert [ruling.allow for ruling in rulings] == [number >= 85 for number in range(200)]
+    engine.close()
 
 
 CHILDREN = {
@@ -372,7 +434,7 @@ CHILDREN = {
 def test_a_child_that_dies_or_babbles_is_a_denial(tmp_path, monkeypatch, code, said):
     child = tmp_path / "child.py"
     child.write_text(code)
-    monkeypatch.setattr(room, "CHILD", child)
+    monkeypatch.setattr(rego_children, "CHILD", child)
     assert ruled("allow := true") == Ruling(None, error=said, code="policy-crash")
 
 
@@ -387,5 +449,5 @@ def test_an_interpreter_that_is_not_there_is_a_denial(monkeypatch):
 def test_a_child_that_closes_its_ears_is_a_denial(tmp_path, monkeypatch):
     child = tmp_path / "child.py"
     child.write_text("import os; os.close(0)")
-    monkeypatch.setattr(room, "CHILD", child)
+    monkeypatch.setattr(rego_children, "CHILD", child)
     assert ruled("allow := true", {"long": "x" * 1_000_000}).code == "policy-crash"

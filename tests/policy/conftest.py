@@ -1,26 +1,29 @@
 """Shipped policies by name, and an engine that runs the child's code without starting a child."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from workbench.engines.rego_child import evaluate
-from workbench.policy import Policy, Ruling
+from workbench.engines.rego import read_answer
+from workbench.engines.rego_child import answered
+from workbench.policy import Policy
 
 POLICIES = Path(__file__).parents[2] / "templates" / "policies"
 
 
 class SameProcess:
-    """The Rego engine without its process: the same evaluation, some twenty times faster."""
+    """The Rego engine without its process."""
+
+    def __init__(self):
+        self._known = {}
 
     def evaluate(self, source, package, document):
-        answer = evaluate(source, package, document)
-        if "error" in answer:
-            return Ruling(None, error=answer["error"])
-        return Ruling(answer.get("allow"), tuple(answer.get("deny", [])), people=answer.get("people"))
+        policy = json.dumps([source, package]).encode()
+        return read_answer(json.dumps(answered(self._known, policy, json.dumps(document, ensure_ascii=False))), source)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def engine():
     return SameProcess()
 

@@ -22,6 +22,8 @@ from workbench.ledger import Ledger
 if TYPE_CHECKING:
     from workbench.engines.mlflow import MlflowStore
     from workbench.engines.mlflow_guard import Guard
+    from workbench.engines.opa import OpaEngine
+    from workbench.engines.rego import RegoEngine
     from workbench.ledger.signing import SigningKey
     from workbench.promotion import Desk, Gate, Identity
     from workbench.serving import PredictionLog
@@ -90,11 +92,10 @@ class Engines:
     @cached_property
     def gate(self) -> Gate:
         """The one way by which a model moves."""
-        from workbench.engines.rego import RegoEngine
         from workbench.promotion import Gate
 
-        engine = RegoEngine(seconds=self.settings.policy_seconds)
-        return Gate(self.ledger, engine, self.root / self.settings.policies, lambda: self.store, self.desk)
+        folder = self.root / self.settings.policies
+        return Gate(self.ledger, self.policy_engine, folder, lambda: self.store, self.desk)
 
     @cached_property
     def desk(self) -> Desk:
@@ -112,6 +113,14 @@ class Engines:
         with FileLock(self.root / ".lock", mode=0o600):
             return SigningKey.load(path) if path.exists() else SigningKey.create(path)
 
+    @cached_property
+    def policy_engine(self) -> RegoEngine | OpaEngine:
+        """What evaluates policies."""
+        from workbench.bench.policies import policy_engine
+
+        chosen = self.settings
+        return policy_engine(chosen.policy_engine, chosen.policy_token, self._environ, seconds=chosen.policy_seconds)
+
     @property
     def log(self) -> PredictionLog:
         """What was answered to whom."""
@@ -122,7 +131,7 @@ class Engines:
 
     def close(self) -> None:
         """Close what was opened."""
-        for name in ("_ledger", "_log"):
+        for name in ("_ledger", "_log", "policy_engine"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
 

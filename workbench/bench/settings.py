@@ -30,6 +30,8 @@ class Settings:
     artifacts: str = "mlartifacts"  # folder of MLflow's artifacts
     predictions: str = "sqlite:///predictions.db"  # what was answered to whom
     policies: str = "policies"  # folder of the policies in force
+    policy_engine: str = "embedded"  # what evaluates them: embedded, opa, opa+exec:///path, opa+http(s)://host:port
+    policy_token: str = "none"  # where the token that OPA asks for is to be had: env:NAME or file:/PATH
     policy_seconds: float = 5.0  # seconds a policy may take; more is a denial
     monitoring_hours: float = 24.0  # hours of traffic the monitoring page looks back on
     identity: str = "os"  # who vouches for whoever acts: os, hub+http://HOST/hub/api or proxy:HEADER

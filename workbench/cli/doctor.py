@@ -41,7 +41,7 @@ def doctor(workspace: Path | None, as_json: bool) -> None:
     Example:
       workbench doctor --workspace workbench-demo
     """
-    checks = [*_installation(), *_workspace(workspace)]
+    checks = [*_installation(workspace), *_workspace(workspace)]
     if as_json:
         print_json({"healthy": all(c.ok for c in checks), "checks": [asdict(c) for c in checks]})
     else:
@@ -53,14 +53,14 @@ def doctor(workspace: Path | None, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _installation() -> Iterator[Check]:
+def _installation(workspace: Path | None) -> Iterator[Check]:
     version = ".".join(str(part) for part in sys.version_info[:3])
     yield Check(
         "python", sys.version_info >= (3, 11), version, "" if sys.version_info >= (3, 11) else "use 3.11 or newer"
     )
     for name in ("pandas", "evidently", "mlflow", "papermill", "pymc", "regopy", "voila", "jupyterlab"):
         yield _package(name)
-    yield _policy_engine()
+    yield _policy_engine(workspace)
     yield _kernel()
     yield _warm_kernels()
     free = shutil.disk_usage(Path.cwd()).free / 1e9
@@ -79,15 +79,29 @@ def _package(name: str) -> Check:
     return Check(name, ok=True, found=found)
 
 
-def _policy_engine() -> Check:
-    from workbench.engines.rego import RegoEngine
-    from workbench.policy import Policy, decide
+def _policy_engine(workspace: Path | None) -> Check:
+    """Whether the engine that the settings choose says yes and no."""
+    from workbench.bench import bench_if_any
+    from workbench.bench.policies import policy_engine
+    from workbench.policy import Policy, decide_many
 
-    policy = Policy.parse("doctor", "package doctor\n\nallow := input.well == true\n")
-    decision = decide(RegoEngine(), policy, {"well": True})
-    if decision.allowed:
-        return Check("policy engine", ok=True, found="answers")
-    return Check("policy engine", False, decision.reasons[0].message, "pip install --force-reinstall regopy")
+    policy, mend = (
+        Policy.parse("doctor", "package doctor\n\nallow := input.well == true\n"),
+        "see policy_engine in workbench.toml",
+    )
+    try:
+        bench = bench_if_any(workspace)
+        engine = bench.policy_engine if bench else policy_engine()
+        yes, no = decide_many(engine, policy, [{"well": True}, {"well": False}])
+    except WorkbenchError as error:
+        return Check("policy engine", False, error.message, error.hint or mend)
+    if bench:
+        bench.close()
+    if yes.allowed and not no.allowed:
+        return Check("policy engine", ok=True, found=f"{engine.told}, answers")
+    embedded = engine.told.startswith("embedded")
+    told = yes.reasons[0].message if yes.reasons else "it allows what it must not"
+    return Check("policy engine", False, told, "pip install --force-reinstall regopy" if embedded else mend)
 
 
 def _kernel() -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -122,10 +123,7 @@ def reconcile(dry_run: bool, workspace: Path | None, as_json: bool) -> None:
         notices = list(bench.notices)
     sentences = [*notices, *(one.sentence for one in found)]
     if as_json:
-        told = [
-            {"kind": f.kind, "model": f.model, "slot": f.slot, "version": f.version, "told": f.sentence} for f in found
-        ]
-        print_json({"mended": sentences, "found": told, "dry_run": dry_run})
+        print_json({"mended": sentences, "found": [asdict(one) for one in found], "dry_run": dry_run})
     else:
         click.echo("\n".join(sentences) or "MLflow agrees with the ledger; nothing to mend")
 

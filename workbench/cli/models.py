@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -110,10 +111,7 @@ def declare(
                 "high" if (stakes or known.stakes) == "high" else "normal",
                 owner or known.owner,
                 {**known.kpis, **pairs(kpis, "--kpi")},
-                {
-                    **known.objectives,
-                    **{name: _number(text) for name, text in pairs(objectives, "--objective").items()},
-                },
+                {**known.objectives, **_numbers(pairs(objectives, "--objective"))},
             )
             known = told_by(bench.gate.declare(made, actor=bench.actor, why=why, now=bench.now()))
     told = {"model": known.model, **known.as_body()}
@@ -123,11 +121,11 @@ def declare(
         print_table(["of", "is"], [(name, _shown(value)) for name, value in told.items()])
 
 
-def _number(text: str) -> float | str:
+def _numbers(given: Mapping[str, str]) -> dict[str, float]:
     try:
-        return float(text)
-    except ValueError:
-        return text
+        return {name: float(text) for name, text in given.items()}
+    except ValueError as error:
+        raise Misuse(f"an objective is no number: {error}", hint="--objective p99_ms=50") from error
 
 
 def _shown(value: object) -> str:

@@ -53,9 +53,7 @@ def list_people(workspace: Path | None, as_json: bool) -> None:
 
 @people.command()
 @click.argument("person")
-@click.option(
-    "--role", "roles", multiple=True, required=True, help="A role; may be repeated. They replace earlier ones."
-)
+@click.option("--role", "roles", multiple=True, required=True, help="A role; repeatable. They replace earlier ones.")
 @why_option
 @workspace_option
 @json_option

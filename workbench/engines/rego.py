@@ -1,8 +1,8 @@
-"""Rego by regopy (rego-cpp), each evaluation in a child process of its own, some 70 ms each.
+"""Rego by regopy (rego-cpp), in child processes that are kept for the next question.
 
-The child has an empty environment, a time limit and a limit on memory; a crash, a time-out or an answer
-that cannot be read come back as a ruling with an error, which is a denial. Built-ins that regopy is known
-to get wrong, or that reach outside, are refused by name before anything runs. What regopy also gets
+The children have an empty environment, a time limit and a limit on memory; a crash, a time-out or an answer
+that cannot be read come back as a ruling with an error, which is a denial. A built-in that was not proven
+equal to OPA's, or that reaches outside, is refused by name before anything runs. What regopy also gets
 wrong, and `decide` and the shipped policies guard against: to it, null, true, lists and objects are
 greater than every number, and a text is smaller (OPA orders null < booleans < numbers < texts).
 """
@@ -10,29 +10,15 @@ greater than every number, and a text is smaller (OPA orders null < booleans < n
 from __future__ import annotations
 
 import json
+import os
 import re
-import signal
-import subprocess
-import sys
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from workbench.engines.rego_child import MEMORY, TOO_MUCH
+from workbench.engines.rego_builtins import refusal
+from workbench.engines.rego_children import Children, NoAnswer
 from workbench.policy import Ruling
 
-CHILD = Path(__file__).with_name("rego_child.py")
-REFUSED = {  # built-in, or family of them, to why it is refused
-    "opa.runtime": "it shows the process to the policy",
-    "http.send": "a policy reaches no network",
-    "net.": "a policy reaches no network",
-    "time.": "a policy reads no clock, and regopy parses dates wrongly; compare what the input says",
-    "rand.": "a policy throws no dice",
-    "uuid.": "a policy throws no dice",
-    "io.": "signed tokens are judged by the clock, and are no evidence",
-    "trace": "regopy breaks its own answer on it",
-}
-COMMENT_OR_TEXT = re.compile(r'"(?:\\.|[^"\\])*"|`[^`]*`|#[^\n]*')
 PARSE_ERROR = re.compile(r"\(errormsg \d+:(.*?)\)\s*\n?\s*\(errorast \|?(\d+)", re.DOTALL)
 
 
@@ -40,61 +26,65 @@ class RegoEngine:
     """Evaluates policies by regopy; safe to share between threads."""
 
     def __init__(self, *, seconds: float = 5.0) -> None:
-        self._seconds = seconds  # wall time one evaluation may take
+        self._children = Children(seconds)  # seconds: wall time one evaluation may take
+
+    @property
+    def told(self) -> str:
+        """What it is, in words."""
+        return "embedded (regopy)"
 
     def evaluate(self, source: str, package: str, document: Mapping[str, Any]) -> Ruling:
         """The values of `allow`, `deny` and `people` in a package, for one input."""
-        refused = refused_builtin(source)
-        if refused is not None:
-            return Ruling(None, error=f"it uses {refused.rstrip('.')}: {REFUSED[refused]}", code="policy-refused")
-        question = json.dumps({"source": source, "package": package, "document": dict(document)}, allow_nan=False)
+        return refused(source, package) or self._asked(_policy(source, package), source, document)
+
+    def evaluate_many(self, source: str, package: str, documents: Iterable[Mapping[str, Any]]) -> Iterator[Ruling]:
+        """The rulings for many inputs, in their order; as many at a time as there are processors."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        ruling, policy = refused(source, package), _policy(source, package)
+        if ruling is not None:
+            yield from (ruling for _ in documents)
+            return
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            yield from pool.map(lambda document: self._asked(policy, source, document), documents)
+
+    def close(self) -> None:
+        """End the children that wait."""
+        self._children.close()
+
+    def _asked(self, policy: bytes, source: str, document: Mapping[str, Any]) -> Ruling:
+        question = json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
         try:
-            done = subprocess.run(
-                [sys.executable, "-I", str(CHILD)],
-                input=question,
-                capture_output=True,
-                text=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=self._seconds,
-                env={},
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return Ruling(None, error=f"it took more than {self._seconds:g} seconds", code="policy-timeout")
-        except OSError as error:
-            return Ruling(None, error=f"the interpreter cannot be started: {error}", code="policy-crash")
-        if done.returncode == TOO_MUCH:
-            return Ruling(None, error=f"it used more than {MEMORY >> 20} MB of memory", code="policy-memory")
-        if done.returncode:
-            return Ruling(None, error=_death(done), code="policy-crash")
-        return _read(done.stdout, source)
+            answer = self._children.ask(policy + question + b"\n")
+        except NoAnswer as error:
+            return Ruling(None, error=str(error), code=error.code)
+        return read_answer(answer, source)
 
 
-def refused_builtin(source: str) -> str | None:
-    """The first built-in of a policy that this engine refuses, comments and texts left aside."""
-    code = COMMENT_OR_TEXT.sub(" ", source)
-    return next((name for name in REFUSED if _spelled(name).search(code)), None)
+def refused(source: str, package: str, *, embedded: bool = True) -> Ruling | None:
+    """A ruling that names the built-in which a policy may not use; None where it uses none."""
+    found = refusal(source, package, embedded=embedded)
+    if found is None:
+        return None
+    return Ruling(None, error=f"line {found.line}: it uses {found.name}: {found.why}", code="policy-refused")
 
 
-def _spelled(name: str) -> re.Pattern[str]:
-    """The ways to write a built-in: `opa.runtime`, `opa . runtime`, `opa["runtime"]` (texts are gone by then)."""
-    family, dot, member = name.partition(".")
-    last = rf"\s*(?:\.\s*{member or '[A-Za-z_]'}|\[)" if dot else r"\s*\("
-    return re.compile(rf"(?<![\w.]){family}{last}")
-
-
-def _read(text: str, source: str) -> Ruling:
+def read_answer(text: str | bytes, source: str) -> Ruling:
+    """The ruling that an answer tells of, whatever it is."""
     try:
         answer = json.loads(text)
         deny = answer.get("deny", [])
-    except (json.JSONDecodeError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return Ruling(None, error="its answer cannot be read", code="policy-crash")
     if "error" in answer:
         return Ruling(None, error=_parse_error(str(answer["error"]), source))
     if not isinstance(deny, list):
         return Ruling(None, error=f"deny must be a set of reasons; it is a {type(deny).__name__}")
     return Ruling(answer.get("allow"), tuple(deny), people=answer.get("people"))
+
+
+def _policy(source: str, package: str) -> bytes:
+    return json.dumps([source, package]).encode() + b"\n"
 
 
 def _parse_error(text: str, source: str) -> str:
@@ -106,10 +96,3 @@ def _parse_error(text: str, source: str) -> str:
         if sentence not in told:
             told.append(sentence)
     return "; ".join(told[:3]) or " ".join(text.split())[:300]
-
-
-def _death(done: subprocess.CompletedProcess[str]) -> str:
-    if done.returncode < 0:
-        return f"the interpreter died of {signal.Signals(-done.returncode).name}"
-    last = done.stderr.strip().splitlines()[-1:] or ["no word"]
-    return f"the interpreter failed: {last[0][:300]}"

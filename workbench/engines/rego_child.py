@@ -1,10 +1,12 @@
-"""The child process in which a policy is evaluated; imports nothing of ours.
+"""The child process in which policies are evaluated; imports nothing of ours.
 
-Reads one JSON object from stdin (source, package, document), writes one to the descriptor that was
-stdout (allow, deny, people, error). It runs with an empty environment, leaves no core file, and is the first to
-go when the machine's memory runs short. A limit on memory would stop every policy, because the
-interpreter reserves 256 GB of addresses at once; so a thread watches what is really used, and ends the
-process in time. A policy that crashes, loops or eats memory takes nothing else with it.
+It answers one question after another: from stdin a line with the policy and its package and a line with
+the input, both JSON; to the descriptor that was stdout a line with the answer (allow, deny, people, or
+error). A policy is compiled at its first question and kept. The process has an empty environment, leaves no
+core file, writes no more than a little to disk, ends with its parent, and is the first to go when the
+machine's memory runs short. A limit on memory would stop every policy, because the interpreter reserves
+256 GB of addresses at once; so a thread watches what is really used, and ends the process in time. A policy
+that crashes, loops or eats memory takes nothing else with it.
 """
 
 import contextlib
@@ -20,11 +22,16 @@ from typing import Any
 MEMORY = 1 << 30  # bytes the process may use
 TOO_MUCH = 77  # exit code of a policy that needed more
 GLANCE = 0.02  # seconds between two looks at the memory
+WRITES = 1 << 20  # bytes that may be written to a file
+KEPT = 16  # compiled policies
+RULES = ("allow", "deny", "people")
 ERROR = re.compile(r"\(errormsg \d+:(.*?)\)\s*\n", re.DOTALL)
+
+Answer = dict[str, Any]
 
 
 def main() -> None:
-    """Answer one question."""
+    """Answer questions until there are no more."""
     answer_to = os.dup(1)
     os.dup2(2, 1)  # the interpreter prints its parse errors; they must not mix with the answer
     with contextlib.suppress(OSError):
@@ -33,10 +40,14 @@ def main() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (WRITES, WRITES))
         threading.Thread(target=watch, daemon=True).start()
-    question = json.load(sys.stdin)
-    with os.fdopen(answer_to, "w", encoding="utf-8") as answer:
-        json.dump(evaluate(question["source"], question["package"], question["document"]), answer)
+    questions, known = sys.stdin.buffer, {}  # type: ignore[var-annotated]
+    with os.fdopen(answer_to, "wb") as answers:
+        while policy := questions.readline():
+            document = questions.readline().decode()
+            answers.write(json.dumps(answered(known, policy, document)).encode() + b"\n")
+            answers.flush()
 
 
 def watch() -> None:
@@ -50,30 +61,63 @@ def watch() -> None:
         os._exit(TOO_MUCH)
 
 
-def evaluate(source: str, package: str, document: Any) -> dict[str, Any]:
-    """The values of `allow`, `deny` and `people`; an undefined one is left out."""
-    from regopy import Interpreter
-    from regopy.rego_shared import RegoError
+def answered(known: dict[bytes, "Compiled"], policy: bytes, document: str) -> Answer:
+    """The answer to a question; a policy that was asked before is not compiled again."""
+    compiled = known.pop(policy, None) or Compiled(*json.loads(policy))
+    known[policy] = compiled  # the last asked stands last
+    if len(known) > KEPT:
+        del known[next(iter(known))]
+    return compiled.ask(document)
 
-    try:
-        rego = Interpreter()
-        rego.strict_built_in_errors = True
-        rego.add_module("policy", source)
-        # as a term: `set_input` rounds numbers to six decimals, wraps integers at 64 bits, and leaves
-        # the quotes of a text unescaped in the answer
-        rego.set_input_term(json.dumps(document, ensure_ascii=False, allow_nan=False))
-        answer: dict[str, Any] = {}
-        for rule in ("allow", "deny", "people"):
-            text = str(rego.query(f"value = data.{package}.{rule}"))
-            if text != "undefined":
-                answer[rule] = json.loads(text, object_pairs_hook=_once)["bindings"]["value"]
-    except RegoError as error:
-        return {"error": str(error)}
-    except json.JSONDecodeError as error:
-        return {"error": _complaint(error.doc)}
-    except (KeyError, TypeError) as error:
-        return {"error": f"the interpreter's answer cannot be read ({type(error).__name__})"}
-    return answer
+
+class Compiled:
+    """A policy, ready to be asked."""
+
+    def __init__(self, source: str, package: str) -> None:
+        from regopy import Interpreter
+        from regopy.rego_shared import RegoError
+
+        self.error: Answer | None = None
+        self.rego = Interpreter()
+        self.rego.strict_built_in_errors = True
+        # a comprehension is empty where the rule is undefined
+        query = "; ".join(f"{rule} = [value | value = data.{package}.{rule}]" for rule in RULES)
+        try:
+            self.rego.add_module("policy", source)
+            self.bundle = self.rego.build(query)
+            if not self.bundle.ok():  # built again, as a query it says why
+                self.error = {"error": _complaint(str(self.rego.query(query)))}
+        except RegoError as error:
+            self.error = {"error": str(error)}
+
+    def ask(self, document: str) -> Answer:
+        """The values of `allow`, `deny` and `people`; an undefined one is left out."""
+        from regopy.rego_shared import RegoError
+
+        if self.error is not None:
+            return self.error
+        try:
+            # as a term: `set_input` rounds numbers to six decimals, wraps integers at 64 bits, and leaves
+            # the quotes of a text unescaped in the answer
+            self.rego.set_input_term(document)
+            text = str(self.rego.query_bundle(self.bundle))
+            if text == "undefined":
+                return {}
+            found = json.loads(text, object_pairs_hook=_once)["bindings"]
+            if set(found) != set(RULES) or any(len(values) > 1 for values in found.values()):
+                return {"error": "the interpreter's answer cannot be read (it has more than was asked)"}
+            return {rule: found[rule][0] for rule in RULES if found[rule]}
+        except RegoError as error:
+            return {"error": str(error)}
+        except json.JSONDecodeError as error:
+            return {"error": _complaint(error.doc)}
+        except (KeyError, TypeError, RecursionError) as error:
+            return {"error": f"the interpreter's answer cannot be read ({type(error).__name__})"}
+
+
+def evaluate(source: str, package: str, document: Any) -> Answer:
+    """The answer to one question, in this process."""
+    return Compiled(source, package).ask(json.dumps(document, ensure_ascii=False, allow_nan=False))
 
 
 def _complaint(text: str) -> str:
@@ -84,7 +128,7 @@ def _complaint(text: str) -> str:
     return "; ".join(told) or "the interpreter's answer cannot be read (it is no JSON)"
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _once(pairs: list[tuple[str, Any]]) -> Answer:
     """An object of the answer.
 
     Raises:

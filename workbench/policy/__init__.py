@@ -9,6 +9,18 @@ from __future__ import annotations
 from workbench.policy.deciding import Engine, Ruling, decide
 from workbench.policy.decision import Decision, Outcome, People, Reason
 from workbench.policy.lint import lint
+from workbench.policy.many import decide_many
 from workbench.policy.source import Policy
 
-__all__ = ["Decision", "Engine", "Outcome", "People", "Policy", "Reason", "Ruling", "decide", "lint"]
+__all__ = [
+    "Decision",
+    "Engine",
+    "Outcome",
+    "People",
+    "Policy",
+    "Reason",
+    "Ruling",
+    "decide",
+    "decide_many",
+    "lint",
+]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Protocol, TypeGuard
 
+from workbench.errors import Misuse
 from workbench.ledger import digest
 from workbench.policy.asking import asked_of
 from workbench.policy.decision import Decision, Outcome, People, Reason
@@ -48,26 +49,37 @@ def decide(engine: Engine, policy: Policy, document: Mapping[str, Any]) -> Decis
 
     Raises:
         ValueError: The input is no JSON (it holds NaN or an infinity).
+        Misuse: It is nested too deep to be written.
     """
-    digests = digest(document), _evidence(document)
-    return judged(engine.evaluate(policy.source, policy.package, document), policy, document, *digests)
+    try:
+        input_digest = digest(document)
+    except RecursionError:
+        raise Misuse(
+            "the input is nested too deep to be judged", hint="give plain evidence, a few levels deep"
+        ) from None
+    return decided(engine.evaluate(policy.source, policy.package, document), policy, document, input_digest)
 
 
-def judged(
-    ruling: Ruling, policy: Policy, document: Mapping[str, Any], input_digest: str, evidence: tuple[str, ...]
-) -> Decision:
-    """What a raw ruling comes to."""
+def decided(ruling: Ruling, policy: Policy, document: Mapping[str, Any], input_digest: str | None = None) -> Decision:
+    """What a raw ruling about an input comes to."""
     asked = _asked(ruling)
+    outcome: Outcome = "needs-people"
     if isinstance(asked, People):
-        outcome: Outcome = "needs-people"
         reasons: tuple[Reason, ...] = (
-            Reason("needs-people", asked.why, "approvals", None, asked.approvals, asked.asked),
+            Reason("needs-people", asked.why, "approvals", limit=asked.approvals, flip=asked.asked),
         )
     else:
         reasons = tuple(_reasons(ruling, policy, document, asked))
         outcome = "allow" if ruling.allow is True and not reasons else "deny"
-    waits = asked if isinstance(asked, People) else None
-    return Decision(outcome, reasons, policy.name, policy.digest, input_digest, waits, evidence)
+    return Decision(
+        outcome,
+        reasons,
+        policy.name,
+        policy.digest,
+        digest(document) if input_digest is None else input_digest,
+        asked if isinstance(asked, People) else None,
+        _evidence(document),
+    )
 
 
 def _asked(ruling: Ruling) -> People | str | None:
@@ -79,8 +91,8 @@ def _asked(ruling: Ruling) -> People | str | None:
 def _evidence(document: Mapping[str, Any]) -> tuple[str, ...]:
     known = document.get("evidence")
     found = known.values() if isinstance(known, Mapping) else ()
-    digests = {one.get("digest") for one in found if isinstance(one, Mapping)}
-    return tuple(sorted(one for one in digests if isinstance(one, str)))
+    digests = [one.get("digest") for one in found if isinstance(one, Mapping)]
+    return tuple(sorted({one for one in digests if isinstance(one, str)}))
 
 
 def _reasons(ruling: Ruling, policy: Policy, document: Mapping[str, Any], wrong: object) -> Iterator[Reason]:

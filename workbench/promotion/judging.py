@@ -54,7 +54,8 @@ class Judge:
             question = _question(request, candidate, champion, heads, stakes, decision, requirement)
             answers = self._desk.answers(question, now=request.now)
             if answers is not None and answers.approvals and answers.refused is None:
-                document = {**document, "approvals": answers.as_input()}
+                # whoever asked first is the asker, though another asks again once the last approval is there
+                document = {**document, "approvals": answers.as_input(), "actor": answers.asked_by}
                 decision = _with_people(decision, decide(self._engine, policy, document), answers)
         standing = self._rejection(request)
         if standing is not None:

@@ -1,0 +1,211 @@
+"""Rego by a real Open Policy Agent: a server that somebody runs, or a program on this machine.
+
+A policy is pushed under a name derived from the digest of its text, in a package of its own, so that no two
+workspaces mix, and it is asked there. It sees its own package and no other data; it may use all of OPA's
+built-ins but those that reach outside. A server that is down, late, redirects or answers something else is
+a ruling with an error, which is a denial.
+
+    OpaEngine.at("opa+http://localhost:8181", seconds=5)
+    OpaEngine.at("opa")  # the program on the PATH
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Self
+
+from workbench.engines.opa_server import PrivateServer, find_program
+from workbench.engines.opa_wire import Answer, Unreached, Wire, parsed
+from workbench.engines.rego import refused
+from workbench.engines.rego_builtins import without_words
+from workbench.policy import Ruling
+
+RULES = ("allow", "deny", "people")
+BATCH = 200  # inputs of one request
+JSON, TEXT = "application/json", "text/plain"
+DECLARED = re.compile(r"^(\s*package\s+)([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)", re.MULTILINE)
+
+
+class OpaEngine:
+    """Evaluates policies by Open Policy Agent; safe to share between threads."""
+
+    def __init__(self, wire: Wire | Path, *, seconds: float = 5.0) -> None:
+        self._program = wire if isinstance(wire, Path) else None
+        self._wire = None if isinstance(wire, Path) else wire
+        self._seconds = seconds
+        self._server: PrivateServer | None = None
+        self._pushed: set[str] = set()
+        self._owner = os.getpid()
+        self._lock = threading.RLock()
+
+    @classmethod
+    def at(cls, place: str, *, token: str | None = None, seconds: float = 5.0) -> Self:
+        """The engine that a setting names.
+
+        Args:
+            place: "opa+http://host:port", "opa+https://host:port", "opa+exec:///path/opa", or "opa".
+            token: Bearer token that a server asks for.
+            seconds: Wall time one evaluation may take.
+
+        Raises:
+            Misuse: It names none.
+        """
+        if place == "opa" or place.startswith("opa+exec://"):
+            return cls(find_program(place), seconds=seconds)
+        parsed(place)
+        return cls(Wire(place, token=token, seconds=seconds), seconds=seconds)
+
+    @property
+    def told(self) -> str:
+        """What it is, in words."""
+        return f"OPA ({self._program or (self._wire and self._wire.address)})"
+
+    def evaluate(self, source: str, package: str, document: Mapping[str, Any]) -> Ruling:
+        """The values of `allow`, `deny` and `people` in a package, for one input."""
+        ruling = refused(source, package, embedded=False)
+        if ruling is not None:
+            return ruling
+        ruled = self._asked(source, package, "one", document)
+        return ruled if isinstance(ruled, Ruling) else _ruling(ruled)
+
+    def evaluate_many(self, source: str, package: str, documents: Iterable[Mapping[str, Any]]) -> Iterator[Ruling]:
+        """The rulings for many inputs, in their order; many in one request."""
+        left = iter(documents)
+        while batch := list(islice(left, BATCH)):
+            ruling = refused(source, package, embedded=False)
+            if ruling is not None:
+                yield from (ruling for _ in batch)
+                continue
+            answers = self._asked(source, package, "many", batch)
+            if isinstance(answers, list) and len(answers) == len(batch):
+                yield from (_ruling(answer) for answer in answers)
+            else:  # one of them is an error; each is asked on its own to know which
+                yield from (self.evaluate(source, package, document) for document in batch)
+
+    def close(self) -> None:
+        """Close the connections; end the program where it is our own."""
+        with self._lock:
+            if self._wire is not None:
+                self._wire.close()
+            if self._server is not None:
+                self._server.close()
+                self._server, self._wire, self._pushed = None, None, set()
+
+    def _asked(self, source: str, package: str, rule: str, document: Any) -> Any:
+        """The value of a rule of ours about a policy, or the ruling where there is none."""
+        name = "p" + hashlib.sha256(f"{package}\n{source}".encode()).hexdigest()
+        question = json.dumps({"input": document}, ensure_ascii=False, allow_nan=False).encode()
+        try:
+            for _ in range(2):
+                wire = self._pushing(name, source, package)
+                if isinstance(wire, Ruling):
+                    return wire
+                path = f"/v1/data/workbench/{name}/asked/{rule}?strict-builtin-errors=true"
+                answer = wire.send("POST", path, question, JSON)
+                found = _read(answer)
+                if isinstance(found, Ruling) or "result" in found:
+                    return found if isinstance(found, Ruling) else found["result"]
+                self._pushed.discard(name)  # a server that was started anew knows nothing
+        except Unreached as error:
+            self._restart()
+            return Ruling(None, error=f"{self.told}: {error}", code=error.code)
+        return Ruling(None, error=f"{self.told}: it does not know the policy that it was given", code="policy-crash")
+
+    def _pushing(self, name: str, source: str, package: str) -> Wire | Ruling:
+        with self._lock:
+            wire = self._reached()
+            if name in self._pushed:
+                return wire
+            for part, text in (("rules", own_package(source, package, name)), ("asked", _asking(package, name))):
+                answer = wire.send("PUT", f"/v1/policies/workbench/{name}/{part}", text.encode(), TEXT)
+                found = _read(answer)
+                if isinstance(found, Ruling):
+                    return found
+            self._pushed.add(name)
+            return wire
+
+    def _reached(self) -> Wire:
+        if self._owner != os.getpid():  # forked: what is there belongs to the parent
+            self._owner, self._server, self._pushed = os.getpid(), None, set()
+            self._wire = None if self._program else self._wire
+        if self._wire is not None:
+            return self._wire
+        if self._program is None:
+            raise Unreached("it has no address")
+        self._server = PrivateServer(self._program)
+        self._server.wait()
+        self._wire, self._pushed = Wire(self._server.socket, seconds=self._seconds), set()
+        return self._wire
+
+    def _restart(self) -> None:
+        # a program of our own that died or hangs is replaced before the next question
+        if self._program is not None:
+            self.close()
+
+
+def own_package(source: str, package: str, name: str) -> str:
+    r"""A policy's text in a package of its own; its lines keep their numbers.
+
+    >>> print(own_package("package m\nallow if data.m.good\ngood := \"data.m\"", "m", "p1"))
+    package workbench.p1.rules.m
+    allow if data.workbench.p1.rules.m.good
+    good := "data.m"
+    """
+    code, moved = without_words(source), f"workbench.{name}.rules."
+    declared = DECLARED.search(code)
+    places = [found.end() for found in re.finditer(rf"(?<![\w.])data\.(?={re.escape(package)}\b)", code)]
+    places += [declared.start(2)] if declared else []
+    for place in sorted(places, reverse=True):
+        source = source[:place] + moved + source[place:]
+    return source
+
+
+def _asking(package: str, name: str) -> str:
+    """The rules by which a policy is asked; a comprehension is empty where its rule is undefined."""
+    of = f"data.workbench.{name}.rules.{package}"
+    one = ", ".join(f'"{rule}": [value | value := {of}.{rule}]' for rule in RULES)
+    each = ", ".join(f'"{rule}": [value | value := {of}.{rule} with input as document]' for rule in RULES)
+    return f"package workbench.{name}.asked\none := {{{one}}}\nmany := [{{{each}}} | some document in input]\n"
+
+
+def _read(answer: Answer) -> dict[str, Any] | Ruling:
+    try:
+        found = json.loads(answer.body or b"{}")
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        return Ruling(None, error=f"its answer cannot be read (status {answer.status})", code="policy-crash")
+    if answer.status == 200:
+        return found
+    if answer.status in {401, 403}:
+        return Ruling(None, error="it refuses us; does it need another token?", code="policy-unreachable")
+    errors = found.get("errors")
+    told = [_told(error) for error in errors] if isinstance(errors, list) else []
+    return Ruling(None, error="; ".join(dict.fromkeys(told[:3])) or f"it answers with the status {answer.status}")
+
+
+def _told(error: Any) -> str:
+    if not isinstance(error, Mapping):
+        return str(error)[:300]
+    place = error.get("location")
+    row = place.get("row") if isinstance(place, Mapping) else None
+    return (f"line {row}: " if row else "") + str(error.get("message", "an error without a word"))[:300]
+
+
+def _ruling(answer: Any) -> Ruling:
+    """The ruling that the value of one of our rules tells of."""
+    shaped = isinstance(answer, Mapping) and set(answer) == set(RULES)
+    values: Sequence[Any] = [answer[rule] for rule in RULES] if shaped else []
+    if not shaped or any(not isinstance(value, list) or len(value) > 1 for value in values):
+        return Ruling(None, error="its answer cannot be read", code="policy-crash")
+    allow, deny, people = (value[0] if value else None for value in values)
+    if deny is not None and not isinstance(deny, list):
+        return Ruling(None, error=f"deny must be a set of reasons; it is a {type(deny).__name__}")
+    return Ruling(allow, tuple(deny or ()), people=people)
