@@ -437,14 +437,14 @@ def test_a_rollback_that_is_sent_twice_at_once_is_one(house):
     """The second is told of the first, though it saw the model after the move."""
     for version in (1, 2, 3):
         house.promote(version)
-    before, first = house.gate._before, []
+    before, first = house.gate.before, []
 
     def moved_first(model):
-        house.gate._before = before
+        house.gate.before = before
         first.append(house.rollback(key="retry").entry_seq)
         return before(model)
 
-    house.gate._before = moved_first
+    house.gate.before = moved_first
     assert house.rollback(key="retry").entry_seq == first[0]
     assert house.champion() == (2, 4)
 

@@ -83,9 +83,7 @@ class Bench(Notebooks):
 
     def waiting(self, *, ended: bool = False) -> list[Open]:
         """The questions that wait for people, oldest first."""
-        from workbench.promotion import queue
-
-        return queue(self.desk, now=self.now(), ended=ended)
+        return self.gate.waiting(now=self.now(), ended=ended)
 
     def reconcile(self, *, dry_run: bool = False) -> list[str]:
         """Bring MLflow's aliases in line with the ledger; says what was mended or cannot be."""

@@ -14,8 +14,6 @@ from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from filelock import FileLock
-
 from workbench.bench.settings import read_settings
 from workbench.ledger import Ledger
 
@@ -24,12 +22,11 @@ if TYPE_CHECKING:
     from workbench.engines.mlflow_guard import Guard
     from workbench.engines.opa import OpaEngine
     from workbench.engines.rego import RegoEngine
-    from workbench.ledger.signing import SigningKey
     from workbench.promotion import Desk, Gate, Identity
     from workbench.serving import PredictionLog
 
 
-KEY = "signing.key"  # the workspace's private key
+KEY = "ledger.key"  # the private key that signs for the ledger, in the workspace
 
 
 class Engines:
@@ -102,16 +99,7 @@ class Engines:
         """Where people are asked, and answer."""
         from workbench.promotion import Desk
 
-        return Desk(self.ledger, lambda: self.key)
-
-    @cached_property
-    def key(self) -> SigningKey:
-        """The workspace's key, which signs approvals; made at its first use."""
-        from workbench.ledger.signing import SigningKey
-
-        path = self.root / KEY
-        with FileLock(self.root / ".lock", mode=0o600):
-            return SigningKey.load(path) if path.exists() else SigningKey.create(path)
+        return Desk(self.ledger)
 
     @cached_property
     def policy_engine(self) -> RegoEngine | OpaEngine:
@@ -147,7 +135,9 @@ class Engines:
 
     @cached_property
     def _ledger(self) -> Ledger:
-        return Ledger.open(self._url(self.settings.ledger))
+        opened = Ledger.open(self._url(self.settings.ledger))
+        opened.sign_with(self.root / KEY)
+        return opened
 
     @cached_property
     def _store(self) -> MlflowStore:

@@ -19,8 +19,8 @@ from workbench.promotion.people import Roster, normal
 from workbench.promotion.questions import Question
 
 REQUESTED, GIVEN, REFUSED = "approval.requested", "approval.given", "approval.refused"
-WITHDRAWN, DELEGATED = "approval.withdrawn", "approval.delegated"
-ABOUT_A_QUESTION = (REQUESTED, GIVEN, REFUSED, WITHDRAWN)
+WITHDRAWN, CLOSED, DELEGATED = "approval.withdrawn", "approval.closed", "approval.delegated"
+ABOUT_A_QUESTION = (REQUESTED, GIVEN, REFUSED, WITHDRAWN, CLOSED)
 PURPOSE = "approval"  # so that a signature of an approval is one of nothing else
 
 Verifies = Callable[[bytes, Mapping[str, Any]], bool]  # of a message and the signature beside it
@@ -76,6 +76,7 @@ class Answers:
     approvals: tuple[Approval, ...]  # that count now
     void: tuple[tuple[Approval, str], ...]  # that do not, each with the reason
     refused: Entry | None  # the refusal that ended it
+    closed: Entry | None = None  # that it was acted on: its approvals are used up
 
     @property
     def missing(self) -> int:
@@ -85,7 +86,12 @@ class Answers:
     @property
     def enough(self) -> bool:
         """Whether people have said yes."""
-        return self.refused is None and self.missing == 0
+        return not self.ended and self.missing == 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more can be answered."""
+        return self.refused is not None or self.closed is not None
 
     def as_input(self) -> list[dict[str, Any]]:
         """What a policy is told of the approvals that count."""
@@ -147,7 +153,8 @@ def answers(
             used |= approval.persons
             count.append(approval)
     refused = next((e for e in about if e.kind == REFUSED and e.seq > requested.seq), None)
-    return Answers(question, requested, author, asker, tuple(count), tuple(void), refused)
+    closed = next((e for e in about if e.kind == CLOSED and e.seq > requested.seq), None)
+    return Answers(question, requested, author, asker, tuple(count), tuple(void), refused, closed)
 
 
 def sound(requested: Entry) -> bool:

@@ -52,7 +52,10 @@ def commit(
                 writer, judgement.question, author=author, actor=request.actor, why=request.why, now=request.now
             )
             return entry, desk.answers(judgement.question, now=request.now)
-        return _written(writer, request, judgement), None
+        entry = _written(writer, request, judgement)
+        if judgement.question is not None and judgement.decision.allowed:
+            desk.close_within(writer, judgement.question, cause=entry, now=request.now)
+        return entry, None
 
 
 def _written(writer: Writer, request: Request, judgement: Judgement) -> Entry:

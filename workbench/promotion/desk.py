@@ -11,15 +11,16 @@ must not happen before people have said yes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 from workbench.errors import Misuse
 from workbench.ledger import Entry, Ledger, Writer
 from workbench.ledger.signing import verify_signature
 from workbench.promotion.approvals import (
     ABOUT_A_QUESTION,
+    CLOSED,
     DELEGATED,
     GIVEN,
     REFUSED,
@@ -41,28 +42,11 @@ LEAST_DIGEST = 6  # characters of a digest that name a question
 LONGEST = timedelta(days=90)  # of a delegation
 
 
-class Signer(Protocol):
-    """A key that signs; `workbench.ledger.signing.SigningKey` is one."""
-
-    @property
-    def public(self) -> str:
-        """The public part."""
-        ...
-
-    def sign(self, message: bytes) -> str:
-        """The signature of a message."""
-        ...
-
-
 class Desk:
     """Questions and answers over one ledger."""
 
-    def __init__(
-        self, ledger: Ledger, key: Callable[[], Signer] | None = None, keys: Callable[[], frozenset[str]] | None = None
-    ) -> None:
+    def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._key = key  # the workspace's; opened only when something is signed
-        self._keys = keys  # the public keys whose signatures are the workspace's
 
     # people
 
@@ -161,6 +145,18 @@ class Desk:
             key=f"question/{question.digest}",
         )
 
+    def close_within(self, writer: Writer, question: Question, *, cause: Entry, now: datetime) -> Entry:
+        """Note, in the transaction that acts on a question, that its approvals are used up.
+
+        Args:
+            writer: Of the open transaction.
+            question: The question that was acted on.
+            cause: The entry of the act.
+            now: The time.
+        """
+        body = {"digest": question.digest, "entry": cause.seq}
+        return writer.append(CLOSED, subject=question.subject, actor=cause.actor, why=cause.why, body=body, now=now)
+
     def answers(self, question: Question, *, now: datetime) -> Answers | None:
         """What became of a question; None where it was never asked."""
         return answers(
@@ -209,9 +205,12 @@ class Desk:
             now: The time.
 
         Raises:
-            Misuse: They may not, or did already; the question has ended; the workspace has no key.
+            Misuse: They may not, or did already, or the question has ended.
+            EngineError: The ledger's key is missing, or others can read it.
         """
         person_named(by.name)
+        self.find(name)
+        key = self._ledger.signing_key(now=now)
         with self._ledger.transaction() as writer:
             question, _ = self.find(name)
             known = self._open(question, now)
@@ -219,7 +218,7 @@ class Desk:
             hours = question.requirement.hours
             expires = None if hours is None else (now + timedelta(hours=hours)).isoformat()
             approval = Approval(question.digest, by.name, place, role, by.source, now.isoformat(), expires)
-            signature = self._signed(approval.message)
+            signature = {"public": key.public, "signature": key.sign(approval.message)}
             body = {"digest": question.digest, "approval": approval.as_body(), "signature": signature}
             return writer.append(GIVEN, subject=question.subject, actor=by.name, why=why, body=body, now=now)
 
@@ -264,6 +263,8 @@ class Desk:
                 f"{known.refused.why}",
                 hint="only new evidence, another policy or another candidate makes it another question",
             )
+        if known.closed is not None:
+            raise Misuse(f"{question.in_words()} was done already, in entry {known.closed.body['entry']}")
         return known
 
     def _place(self, question: Question, known: Answers, by: Identity, now: datetime) -> tuple[str | None, str]:
@@ -289,18 +290,13 @@ class Desk:
             _refuse(question, by.name)
         return could[0]
 
-    def _signed(self, message: bytes) -> dict[str, str]:
-        if self._key is None:
-            raise Misuse("this workspace has no key to sign approvals with", hint="workbench init makes one")
-        key = self._key()
-        return {"public": key.public, "signature": key.sign(message)}
-
     def _verifies(self, message: bytes, signature: Mapping[str, Any]) -> bool:
+        """Whether the key that holds now has signed; a rotation voids what was not acted on yet."""
         public, signed = signature.get("public"), signature.get("signature")
-        if not isinstance(public, str) or not isinstance(signed, str):
+        keys = self._ledger.keys()
+        if not isinstance(public, str) or not isinstance(signed, str) or not keys or public != keys[-1].public:
             return False
-        known = self._keys() if self._keys else frozenset({self._key().public} if self._key else ())
-        return public in known and verify_signature(public, message, signed)
+        return verify_signature(public, message, signed)
 
 
 def _refuse(question: Question, name: str) -> NoReturn:

@@ -26,11 +26,13 @@ from workbench.promotion.declarations import Declaration, declare
 from workbench.promotion.desk import Desk
 from workbench.promotion.history import champions
 from workbench.promotion.judging import Judge
-from workbench.promotion.moves import Judgement, Move, Request, same_request, told_by, wait
+from workbench.promotion.moves import POLICIES, Move, Request, same_request, told_by, wait
 from workbench.promotion.people import Identity
 from workbench.promotion.projection import Aliases, align, owed_for
+from workbench.promotion.queue import Open, queue, who_may
 from workbench.promotion.reconciling import Found, reconcile
-from workbench.promotion.stages import CHAMPION, SLOTS, STAGED, Action, Stage, why_not
+from workbench.promotion.stages import CHAMPION, SLOTS, STAGED, Action, Stage
+from workbench.promotion.steps import check_step, told
 
 
 class Gate:
@@ -239,6 +241,13 @@ class Gate:
             Misuse: They may not approve it, or the question has ended.
         """
         why = told(by.name, why)
+        asked, _ = self.desk.find(question)
+        known = self.desk.answers(asked, now=now)
+        if known is not None and not known.ended and not self.is_current(known, now=now):
+            raise Misuse(
+                f"{asked.in_words()}: policy, evidence, candidate or champion changed since it was asked",
+                hint="ask for the move again; that makes the question anew",
+            )
         entry = self.desk.approve(question, by=by, why=why, now=now)
         asked, requested = self.desk.find(str(entry.body["digest"]))
         known = self.desk.answers(asked, now=now)
@@ -246,13 +255,40 @@ class Gate:
             return entry, None
         return entry, self.ask_again(known, actor=by.name, why=requested.why, now=now)
 
-    def ask_again(self, known: Answers, *, actor: str, why: str, now: datetime) -> Move:
-        """Ask for the move that a question is about once more; the policy judges it afresh."""
+    def waiting(self, *, now: datetime, subject: str | None = None, ended: bool = False) -> list[Open]:
+        """The questions about models that wait for people, oldest first; what would be asked otherwise now is stale."""
+        return queue(
+            self.desk, now=now, subject=subject, ended=ended, current=lambda known: self.is_current(known, now=now)
+        )
+
+    def is_current(self, known: Answers, *, now: datetime) -> bool:
+        """Whether a question would be asked so now; one that is not about a model is for others to say."""
+        if known.question.action not in POLICIES:
+            return True
+        try:
+            judgement = self._judge(self._request(known, known.asked_by, known.requested.why, now))
+        except Misuse:
+            return False
+        return judgement.question is not None and judgement.question.digest == known.question.digest
+
+    def _request(self, known: Answers, actor: str, why: str, now: datetime) -> Request:
         question = known.question
         model, _, number = question.subject.rpartition("/")
         slot, weight = str(question.particulars.get("slot", CHAMPION)), question.particulars.get("weight")
         action: Action = question.action  # type: ignore[assignment]
-        return self._move(Request(action, model, int(number), actor, why, now, None, slot, weight))
+        return Request(action, model, int(number), actor, why, now, None, slot, weight)
+
+    def ask_again(self, known: Answers, *, actor: str, why: str, now: datetime) -> Move:
+        """Ask for the move that a question is about once more; the policy judges it afresh.
+
+        Raises:
+            Denied: The policy refused.
+            NeedsPeople: It asks for more.
+            Misuse: The question is not about a model.
+        """
+        if known.question.action not in POLICIES:
+            raise Misuse(f"{known.question.in_words()} is no move of a model", hint="act on it where it was asked")
+        return self._move(self._request(known, actor, why, now))
 
     # following up
 
@@ -278,17 +314,14 @@ class Gate:
         self.desk.check(request.actor, "ask")
         self._ledger.version(request.model, request.version)
         judgement = self._judge(request)
-        _check_step(request, judgement)
+        check_step(request, judgement)
         entry, answers = commit(self._ledger, self.desk, request, judgement, earlier=lambda: self._earlier(request))
         if answers is not None:
-            wait(request, judgement, answers, self._may(answers, request.now))
+            wait(
+                request, judgement, answers, who_may(answers, self.desk.roster(), self.desk.delegations(), request.now)
+            )
         move = told_by(entry)
         return replace(move, pending=self._follow(request))
-
-    def _may(self, known: Answers, now: datetime) -> list[str]:
-        from workbench.promotion.queue import who_may
-
-        return who_may(known, self.desk.roster(), self.desk.delegations(), now)
 
     def _follow(self, request: Request) -> tuple[str, ...]:
         """Let the registry follow; what cannot be done now stays owed, and the move stays true."""
@@ -332,55 +365,3 @@ class Gate:
     def _earlier(self, request: Request) -> Entry | None:
         found = self._ledger.find(request.key) if request.key is not None else None
         return None if found is None or request.key is None else same_request(found, request.key, request)
-
-
-def _check_step(request: Request, judgement: Judgement) -> None:
-    """Refuse an act that has no meaning where the version stands.
-
-    Raises:
-        Misuse: It has none.
-    """
-    model, version, hint = request.model, request.version, f"workbench models {request.model}"
-    stage: Stage = judgement.document["stage"]
-    reason = why_not(request.action, stage)
-    if stage == CHAMPION and request.action == "retire":
-        raise Misuse(f"{model} {version} is champion; promote another first, or roll back", hint=hint)
-    if stage == CHAMPION:
-        raise Misuse(f"{model} {version} is champion already", hint=hint)
-    if reason is not None:
-        raise Misuse(f"{model} {version} cannot be moved so: {reason}", hint=hint)
-    if request.action != "stage":
-        return
-    holder = judgement.held.get(request.slot)
-    if holder is not None and holder != version:
-        raise Misuse(
-            f"{model} {holder} is in {request.slot}; two cannot be",
-            hint=f"workbench stage {model} {holder} --out --why …, or promote it",
-        )
-    head = judgement.heads.get(request.slot)
-    if holder == version and head is not None and head.weight == request.weight:
-        share = "" if request.weight is None else f" at {request.weight:.4g} of the traffic"
-        raise Misuse(f"{model} {version} is in {request.slot}{share} already", hint=hint)
-    if request.slot == "shadow" and stage == "canary":
-        raise Misuse(
-            f"{model} {version} is the canary; it does not go back to shadow",
-            hint=f"workbench stage {model} {version} --out --why … first",
-        )
-
-
-def told(actor: str, why: str) -> str:
-    """The reason without blanks around it, when there is one and somebody gives it.
-
-    Raises:
-        Misuse: Nobody does, there is none, or it is no text.
-    """
-    if not actor.strip():
-        raise Misuse("nobody is named as the one who decides; every decision has a person's name")
-    if not why.strip():
-        raise Misuse("the reason is empty; every decision needs one", hint='--why "…", in a sentence')
-    for name, text in (("name", actor), ("reason", why)):
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise Misuse(f"the {name} {text!r} is no text of Unicode", hint="is the terminal set to UTF-8?") from error
-    return why.strip()

@@ -26,6 +26,7 @@ DECIDED = (
     "approval.given",
     "approval.refused",
     "approval.withdrawn",
+    "approval.closed",
     "projection.repaired",
     "projection.broken",
 )

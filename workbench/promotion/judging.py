@@ -53,7 +53,7 @@ class Judge:
             requirement = Requirement.of(decision.people)
             question = _question(request, candidate, champion, heads, stakes, decision, requirement)
             answers = self._desk.answers(question, now=request.now)
-            if answers is not None and answers.approvals and answers.refused is None:
+            if answers is not None and answers.approvals and not answers.ended:
                 # whoever asked first is the asker, though another asks again once the last approval is there
                 document = {**document, "approvals": answers.as_input(), "actor": answers.asked_by}
                 decision = _with_people(decision, decide(self._engine, policy, document), answers)
@@ -137,12 +137,13 @@ def _question(
     decision: Decision,
     requirement: Requirement,
 ) -> Question:
-    held = heads.get(CHAMPION)
+    held, slot = heads.get(CHAMPION), heads.get(request.slot)
     particulars = {
         "candidate": _digests(candidate),
         "champion": None if champion is None or held is None else {**_digests(champion), "generation": held.generation},
         "slot": request.slot,
         "weight": request.weight,
+        "generation": slot.generation if slot else 0,  # once the slot was moved, it is another question
         "stakes": stakes,
     }
     evidence = sorted(finding.digest for finding in candidate.findings.values())

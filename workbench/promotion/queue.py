@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -11,7 +11,7 @@ from workbench.promotion.approvals import Answers, Delegation, barred_from, stan
 from workbench.promotion.desk import Desk
 from workbench.promotion.people import Roster, normal
 
-State = Literal["waiting", "enough", "refused"]
+State = Literal["waiting", "enough", "stale", "refused", "done"]
 ANYBODY = "anybody but its author and whoever asked"  # where nobody was named
 
 
@@ -34,14 +34,22 @@ class Open:
         return self.answers.question.in_words()
 
 
-def queue(desk: Desk, *, now: datetime, subject: str | None = None, ended: bool = False) -> list[Open]:
+def queue(
+    desk: Desk,
+    *,
+    now: datetime,
+    subject: str | None = None,
+    ended: bool = False,
+    current: Callable[[Answers], bool] = lambda _: True,
+) -> list[Open]:
     """The questions that wait, oldest first.
 
     Args:
         desk: Where they were asked.
         now: The time.
         subject: Only those about this, e.g. "lending/3".
-        ended: Those that were refused, too.
+        ended: Those that were refused or done, too.
+        current: Whether a question would still be asked so; what would not is stale.
     """
     roster, delegations = desk.roster(), desk.delegations()
     found = []
@@ -49,11 +57,19 @@ def queue(desk: Desk, *, now: datetime, subject: str | None = None, ended: bool 
         if subject is not None and question.subject != subject:
             continue
         known = desk.answers(question, now=now)
-        if known is None or (known.refused is not None and not ended):
+        if known is None or (known.ended and not ended):
             continue
-        state: State = "refused" if known.refused else "enough" if known.enough else "waiting"
+        state = _state(known, current)
         found.append(Open(known, state, tuple(who_may(known, roster, delegations, now))))
     return found
+
+
+def _state(known: Answers, current: Callable[[Answers], bool]) -> State:
+    if known.ended:
+        return "done" if known.closed else "refused"
+    if not current(known):
+        return "stale"
+    return "enough" if known.enough else "waiting"
 
 
 def who_may(known: Answers, roster: Roster, delegations: Sequence[Delegation], now: datetime) -> list[str]:

@@ -86,6 +86,7 @@ _WORDS = {
     "approval.given": "approved",
     "approval.refused": "refused",
     "approval.withdrawn": "approval withdrawn",
+    "approval.closed": "approvals used",
     "projection.repaired": "registry mended",
     "projection.broken": "registry damaged",
 }
