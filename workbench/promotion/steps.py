@@ -1,4 +1,4 @@
-"""Whether a request has a meaning at all: somebody asks, gives a reason, and the version stands where it can go; pure."""
+"""Whether a request has a meaning at all: somebody asks, with a reason, for a version that can go there; pure."""
 
 from __future__ import annotations
 
