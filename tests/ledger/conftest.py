@@ -1,12 +1,15 @@
 """A ledger of its own for each test, and hands that write past it."""
 
+import contextlib
 import sqlite3
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from workbench.engines.postgres import open_postgres
 from workbench.ledger import Ledger
 
+ENGINES = {"postgresql": lambda url: open_postgres(url, {})}
 START = datetime(2026, 1, 1, 9, 0, tzinfo=UTC)
 
 
@@ -55,15 +58,51 @@ def path(tmp_path):
     return tmp_path / "ledger.db"
 
 
-@pytest.fixture
-def url(path):
-    return f"sqlite:///{path}"
+CONTRACT = {"test_reading", "test_signed", "test_writing"}  # run over every engine
+
+
+def pytest_generate_tests(metafunc):
+    """The suites of the contract run over SQLite and over a real PostgreSQL."""
+    if "engine" in metafunc.fixturenames and metafunc.module.__name__.rpartition(".")[2] in CONTRACT:
+        metafunc.parametrize("engine", ["sqlite", pytest.param("postgres", marks=pytest.mark.slow)], indirect=True)
 
 
 @pytest.fixture
-def ledger(url):
-    with Ledger.open(url) as opened:
-        yield opened
+def engine(request):
+    """Which database the test's ledger lies in."""
+    return getattr(request, "param", "sqlite")
+
+
+@pytest.fixture
+def url(engine, path, request):
+    """Where the test's ledger lies; in PostgreSQL, emptied before."""
+    if engine == "sqlite":
+        return f"sqlite:///{path}"
+    import pg8000.native
+
+    place = request.getfixturevalue("postgres")
+    with pg8000.native.Connection(**place) as connection:
+        connection.run("SET client_min_messages = warning")
+        connection.run("DROP SCHEMA IF EXISTS workbench_ledger CASCADE")
+    return "postgresql://{user}@{host}:{port}/{database}?sslmode=disable".format(**place)
+
+
+@pytest.fixture
+def opening(url):
+    """Opens the test's ledger, as often as it is called."""
+    with contextlib.ExitStack() as stack:
+        yield lambda: stack.enter_context(Ledger.open(url, ENGINES))
+
+
+@pytest.fixture
+def ledger(opening):
+    return opening()
+
+
+@pytest.fixture
+def story_of():
+    """A story of any ledger."""
+    return Story
 
 
 @pytest.fixture

@@ -1,12 +1,13 @@
 """What is appended is there, once and for good, together with what belongs to it or not at all."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from workbench.errors import Misuse
-from workbench.ledger import GENESIS, Head, Ledger
+from workbench.ledger import GENESIS, Draft, Head
 
 
 def test_an_entry_is_read_back_as_it_was_appended(story, ledger):
@@ -24,11 +25,11 @@ def test_the_first_entry_follows_the_genesis_and_each_other_the_one_before(story
     assert [e.seq for e in (one, two, three)] == [1, 2, 3]
 
 
-def test_what_was_appended_is_there_after_opening_again(url):
+def test_what_was_appended_is_there_after_opening_again(opening):
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    with Ledger.open(url) as ledger:
+    with opening() as ledger:
         written = ledger.append("note", subject="lending", actor="analyst", why="w", body={}, now=now)
-    with Ledger.open(url) as again:
+    with opening() as again:
         assert again.entries() == [written]
         assert again.verify().valid
 
@@ -185,3 +186,64 @@ def test_settling_twice_or_settling_what_nobody_owes_does_no_harm(story, ledger)
         ledger.settle(id_)
     assert ledger.owed() == []
     assert ledger.verify().valid
+
+
+# many at once, and many who write
+
+
+def test_a_group_is_one_commit_and_its_entries_are_those_written_one_by_one(ledger, opening, story):
+    drafts = [Draft("note", f"lending/{n}", "analyst", "w", {"n": n}, story.now) for n in range(600)]
+    written = ledger.append_all(drafts)
+    assert opening().entries() == written
+    assert [entry.body["n"] for entry in written] == list(range(600))
+    assert ledger.verify().valid
+
+
+def test_a_group_with_one_entry_that_cannot_be_kept_leaves_none(ledger, story):
+    drafts = [Draft("note", subject, "analyst", "w", {}, story.now) for subject in ("lending", "")]
+    with pytest.raises(Misuse, match="subject of an entry"):
+        ledger.append_all(drafts)
+    assert ledger.entries() == []
+    assert ledger.verify().valid
+
+
+def test_a_key_that_repeats_in_a_group_gives_the_entry_that_has_it(ledger, story):
+    one, other = ledger.append_all(
+        [Draft("note", "lending", "analyst", why, {}, story.now, "k") for why in ("first", "second")]
+    )
+    assert one == other == ledger.find("k")
+
+
+def test_writers_on_connections_of_their_own_follow_one_another(opening):
+    """Every entry is there once, and the tree covers all of them."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    ledgers = [opening() for _ in range(4)]
+
+    def write(number):
+        for n in range(12):
+            ledgers[number].append("note", subject=f"w/{number}", actor="a", why=str(n), body={}, now=now)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    assert len(ledgers[0].entries()) == 48
+    for number in range(4):
+        assert [entry.why for entry in ledgers[0].entries(subject=f"w/{number}")] == [str(n) for n in range(12)]
+    assert ledgers[0].verify().valid
+
+
+def test_of_those_who_move_from_one_generation_one_wins(opening, story_of):
+    ledgers = [opening() for _ in range(4)]
+
+    def move(number):
+        try:
+            story_of(ledgers[number]).move(number + 1)
+        except Misuse as error:
+            return str(error)
+        return "won"
+
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(move, range(4)))
+    assert told.count("won") == 1
+    assert all("moved meanwhile" in sentence for sentence in told if sentence != "won")
+    assert ledgers[0].heads()[0].version == told.index("won") + 1
+    assert len(ledgers[0].entries()) == 1

@@ -23,7 +23,7 @@ def start(tmp_path):
     """Two versions were champion, a third waits."""
     folder = tmp_path / "start"
     folder.mkdir()
-    for name in ("promotion", "rollback"):
+    for name in ("promotion", "rollback", "stage"):
         (folder / f"{name}.rego").write_text(f"package {name}\n")
     place = crashing.Place(folder)
     place.register(1, 2, 3)
@@ -46,7 +46,7 @@ def state(folder):
     with Ledger.open(f"sqlite:///{folder / 'ledger.db'}") as ledger:
         registry = crashing.FileRegistry(folder / "registry.db")
         seen = (
-            tuple(entry.kind for entry in ledger.entries(since=3)),
+            tuple(entry.kind for entry in ledger.entries(since=6)),
             ledger.head("lending"),
             len(ledger.owed()),
             registry.alias("lending", "champion"),

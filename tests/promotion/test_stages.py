@@ -80,7 +80,9 @@ def test_what_is_retired_never_comes_back(house, act):
     assert house.gate.stage_of("lending", 3) == "retired"
     for version, step in itertools.product((1, 3), ("promote", "stage", "retire")):
         with pytest.raises(Misuse, match="is retired"):
-            act(step, version, *(("canary",) if step == "stage" else ()), **({"weight": 0.1} if step == "stage" else {}))
+            act(
+                step, version, *(("canary",) if step == "stage" else ()), **({"weight": 0.1} if step == "stage" else {})
+            )
     with pytest.raises(Misuse, match="first champion"):
         house.rollback()
 

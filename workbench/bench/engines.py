@@ -22,11 +22,9 @@ if TYPE_CHECKING:
     from workbench.engines.mlflow_guard import Guard
     from workbench.engines.opa import OpaEngine
     from workbench.engines.rego import RegoEngine
+    from workbench.ledger.database import Database
     from workbench.promotion import Desk, Gate, Identity
     from workbench.serving import PredictionLog
-
-
-KEY = "ledger.key"  # the private key that signs for the ledger, in the workspace
 
 
 class Engines:
@@ -135,9 +133,14 @@ class Engines:
 
     @cached_property
     def _ledger(self) -> Ledger:
-        opened = Ledger.open(self._url(self.settings.ledger))
-        opened.sign_with(self.root / KEY)
-        return opened
+        ledger = Ledger.open(self._url(self.settings.ledger), {"postgresql": self._postgres})
+        ledger.sign_with(self.root / "keys" / "ledger.key")
+        return ledger
+
+    def _postgres(self, url: str) -> Database:
+        from workbench.engines.postgres import open_postgres
+
+        return open_postgres(url, self._environ)
 
     @cached_property
     def _store(self) -> MlflowStore:

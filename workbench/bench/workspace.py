@@ -2,6 +2,7 @@
 
     workbench.toml      settings; a folder with this file is a workspace
     ledger.db           what happened
+    keys/ledger.key     the key that signs it, readable by its owner alone
     mlflow.db           MLflow's tracking store and registry; artifacts in mlartifacts/
     predictions.db      what was answered
     policies/           the policies in force, copied from the shipped ones

@@ -162,8 +162,13 @@ def _workspace(workspace: Path | None) -> Iterator[Check]:
         yield Check(
             "ledger", result.valid, "; ".join(result.problems) or f"{result.entries} entries, the chain holds", mend
         )
+        yield _signatures(bench)
         runs = bench.root / "reports" / "runs"
-        if not result.entries and runs.is_dir() and any(not p.name.startswith(".") for p in runs.iterdir()):
+        if (
+            result.entries <= len(result.keys)
+            and runs.is_dir()
+            and any(not p.name.startswith(".") for p in runs.iterdir())
+        ):
             yield Check("history", False, f"the ledger is empty, but there are runs in {runs}", "put back a backup")
         damage = Index(bench.root, bench.ledger).damage()
         yield Check("index of runs", not damage, damage or "sound", "workbench runs --reindex" if damage else "")
@@ -178,6 +183,19 @@ def _workspace(workspace: Path | None) -> Iterator[Check]:
         ]
         found = f"missing: {', '.join(missing)}" if missing else "promotion, rollback"
         yield Check("policies", not missing, found, f"workbench init {shlex.quote(str(bench.root))}" if missing else "")
+
+
+def _signatures(bench: Bench) -> Check:
+    """Whether the ledger can sign: its key is there, and is the one that its entries name."""
+    keys = bench.ledger.keys()
+    if not keys:
+        return Check("signatures", ok=True, found="no key yet; the first checkpoint makes one")
+    try:
+        bench.ledger.signing_key(actor=bench.actor, now=bench.now())
+    except WorkbenchError as error:
+        return Check("signatures", False, error.message, error.hint)
+    newest = bench.ledger.newest_checkpoint()
+    return Check("signatures", ok=True, found=f"up to entry {newest.size if newest else 0}, key {keys[-1].key_id}")
 
 
 def _champion(bench: Bench, head: Head) -> Check:

@@ -1,4 +1,4 @@
-"""`workbench ledger`: read what happened, prove it, take it along."""
+"""`workbench ledger`: read what happened, prove it, have it witnessed, take it along."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from workbench.cli.ledger_proofs import checkpoint, export, key, prove, verify, witness
 from workbench.cli.options import Commands, json_option, print_json, print_table, workspace_option
-from workbench.errors import EngineError
 
 
 @click.group(cls=Commands)
@@ -49,55 +49,5 @@ def show(subject: str | None, kind: str | None, last: int, workspace: Path | Non
         )
 
 
-@ledger.command()
-@workspace_option
-@json_option
-def verify(workspace: Path | None, as_json: bool) -> None:
-    """Prove that nothing in the ledger was changed, removed or put in another order.
-
-    \b
-    Example:
-      workbench ledger verify
-    """
-    from workbench import open_bench
-
-    with open_bench(workspace) as bench:
-        result = bench.ledger.verify()
-    if as_json:
-        print_json(
-            {"valid": result.valid, "entries": result.entries, "tip": result.tip, "problems": list(result.problems)}
-        )
-    elif result.valid:
-        click.echo(f"the chain holds: {result.entries} entries, tip {result.tip[:16]}")
-    if not result.valid:
-        raise EngineError(
-            "the ledger does not hold:\n" + "\n".join(f"  - {problem}" for problem in result.problems),
-            hint="compare with an earlier export or a backup; do not promote until it is explained",
-        )
-
-
-@ledger.command()
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; default: stdout.")
-@workspace_option
-def export(output: Path | None, workspace: Path | None) -> None:
-    """Write all entries as JSON lines, one an entry.
-
-    \b
-    Example:
-      workbench ledger export --output ledger.jsonl
-    """
-    from workbench import open_bench
-
-    with open_bench(workspace) as bench:
-        if output is None:
-            for line in bench.ledger.export():
-                click.echo(line)
-            return
-        lines = list(bench.ledger.export())
-    try:
-        output.write_text("".join(f"{line}\n" for line in lines), "utf-8")
-    except OSError as error:
-        raise EngineError(
-            f"{output} cannot be written: {error.strerror or error}", hint="choose another file with --output"
-        ) from error
-    click.echo(f"{len(lines)} entries in {output}", err=True)
+for command in (verify, checkpoint, witness, prove, export, key):
+    ledger.add_command(command)

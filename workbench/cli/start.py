@@ -20,10 +20,12 @@ def init(folder: Path, as_json: bool) -> None:
     Example:
       workbench init lending-team
     """
-    from workbench.bench import create
+    from workbench.bench import create, open_bench
 
     root = folder.resolve()
     new = create(root)
+    with open_bench(root) as bench:
+        bench.ledger.checkpoint(actor=bench.actor, now=bench.now())  # the first one makes the ledger's key
     if as_json:
         print_json({"workspace": str(root), "created": new})
     else:

@@ -17,7 +17,7 @@ import msgspec
 from workbench.ledger.entry import GENESIS, Entry, Head, chained
 from workbench.ledger.heads import MOVES, moved, place
 from workbench.ledger.keys import KEY_KINDS, LedgerKey, followed
-from workbench.ledger.merkle import leaf_hash, perfect, tree_hash
+from workbench.ledger.merkle import perfect, tree_hash
 from workbench.ledger.rows import as_row, loose_content, row_content
 from workbench.ledger.tree import TILE, Tree
 
@@ -45,7 +45,8 @@ class Chain:
     def run(self, rows: Iterable[Sequence[Any]]) -> list[str]:
         """Follow all rows, and name what is wrong with them."""
         problems: list[str] = []
-        sha256, leaves, tip, last, count = hashlib.sha256, self._leaves, self.tip, self.last, self.count
+        sha256, begun, leaves = hashlib.sha256, hashlib.sha256(b"\0"), self._leaves
+        tip, last, count = self.tip, self.last, self.count
         for row in rows:
             whole = False
             try:
@@ -66,7 +67,9 @@ class Chain:
                 self.tip, self.last, self.count = tip, last, count
                 problems += self._follow(row)
                 tip, last, count = self.tip, self.last, self.count
-            leaves.append(leaf_hash(content))
+            hashed = begun.copy()
+            hashed.update(content)
+            leaves.append(hashed.digest())
             if len(leaves) == TILE:
                 self._fill()
         self.tip, self.last, self.count = tip, last, count

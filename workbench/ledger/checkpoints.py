@@ -77,6 +77,8 @@ def read_note(text: str) -> Checkpoint:
     root = raw(found[3])
     if len(root) != 32:
         raise ValueError(f"the root has {len(root)} bytes; it must have 32")
+    if len(raw(found[5])) != 68:
+        raise ValueError("the signature is not whole")
     return Checkpoint(found[1], int(found[2]), root, found[5])
 
 

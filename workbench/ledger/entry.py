@@ -23,6 +23,7 @@ from typing import Any
 from workbench.errors import Misuse
 
 GENESIS = "0" * 64
+_spell = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def canonical(value: Any) -> bytes:
     >>> canonical({"b": 1, "a": "ü"})
     b'{"a":"\xc3\xbc","b":1}'
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _spell(value).encode()
 
 
 def digest(value: Any) -> str:

@@ -86,7 +86,8 @@ def perfect(leaves: Sequence[bytes]) -> bytes:
     """The root over a power of two of leaves, level by level: twice as fast as `tree_hash`."""
     level = leaves
     while len(level) > 1:
-        level = [node_hash(level[at], level[at + 1]) for at in range(0, len(level), 2)]
+        pairs = zip(level[::2], level[1::2], strict=True)
+        level = [hashlib.sha256(b"\1" + left + right).digest() for left, right in pairs]
     return level[0]
 
 

@@ -66,7 +66,7 @@ class Reading:
             values.append(subject)
         if kind is not None:
             kinds = (kind,) if isinstance(kind, str) else tuple(kind)
-            clauses.append(f"kind IN ({', '.join('?' * len(kinds))})")
+            clauses.append(f"kind IN ({', '.join('?' * len(kinds))})" if kinds else "1 = 0")
             values.extend(kinds)
         if prefix is not None:
             clauses.append("subject >= ? AND subject < ?")

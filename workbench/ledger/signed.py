@@ -174,8 +174,8 @@ class Signed(Reading):
             if database.busy:
                 raise Misuse("a transaction of this ledger is open already", hint="write through its writer")
             try:
-                database.begin(writing=True)
                 try:
+                    database.begin(writing=True)
                     writer = Writer(database)
                     yield writer
                     self._sign_if_due(writer)
@@ -212,6 +212,7 @@ class Signed(Reading):
             return self._present(path, known[-1]), known[-1]
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (path.parent / ".gitignore").write_text("*\n", "utf-8")  # a key never goes into git
         except OSError as error:
             raise EngineError(
                 f"the folder {path.parent} cannot be made: {error.strerror or error}", hint=f"mkdir -p {path.parent}"

@@ -60,7 +60,7 @@ def read_witness(path: Path) -> list[Checkpoint]:
         raise Misuse(f"{path} is no witness: {error}", hint="workbench ledger witness FILE makes one") from error
 
 
-def testify(path: Path, checkpoint: Checkpoint) -> bool:
+def attest(path: Path, checkpoint: Checkpoint) -> bool:
     """Add a checkpoint to a witness file, made where it is not there.
 
     Returns:

@@ -14,10 +14,10 @@ from workbench.errors import EngineError, Misuse
 from workbench.ledger.checkpoints import Checkpoint
 from workbench.ledger.database import Database
 from workbench.ledger.drafts import Draft
-from workbench.ledger.entry import GENESIS, Entry, Head, canonical, chained, content
+from workbench.ledger.entry import GENESIS, Entry, Head, canonical, chained
 from workbench.ledger.heads import MOVES, moved, place
 from workbench.ledger.merkle import leaf_hash
-from workbench.ledger.rows import COLUMNS, HEADS, as_row, from_row
+from workbench.ledger.rows import COLUMNS, HEADS, as_row, from_row, row_content
 from workbench.ledger.tree import Tree, store_tree, stored_tree
 
 _INSERT = f"INSERT INTO entries ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
@@ -82,8 +82,9 @@ class Writer:
             key=draft.key,
             prev=self._tip,
         )
-        self._database.execute(_INSERT, as_row(entry))
-        tree.append(leaf_hash(content(entry)))
+        row = as_row(entry)
+        self._database.execute(_INSERT, row)
+        tree.append(leaf_hash(row_content(row)))
         self._tip, self.last = entry.hash, entry
         return entry
 
