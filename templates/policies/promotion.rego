@@ -3,13 +3,20 @@
 package promotion
 
 limits := {
-	"f1": 0.80, # the low end of its interval
+	"measures": {"f1": 0.80}, # each of these figures of the performance evidence: the low end of its interval
 	"disparate_impact": 0.80, # four fifths (29 CFR 1607.4(D))
 	"certainty": 0.95, # probability that the true disparate impact reaches it, for each attribute
 	"breach": 0.05, # at or below this probability a breach is shown, for intersections
 	"age_days": 30, # evidence older than this is out of date
 	"ahead_days": 1, # evidence dated later than this after the question has a wrong date
+	"drifted_share": 0.30, # share of the columns that may have drifted, where drift was looked at
+	"sample_ratio": 0.001, # p of an experiment's filling below which its arms were not filled as planned
+	"retention": false, # whether the training data must say until when it may be kept
+	"same_version": false, # whether the feature set must be of the champion's version, not only of its name
 }
+
+# what a model of high stakes asks of people beside the evidence
+people_needed := {"approvals": 2, "roles": ["approver"], "hours": 72}
 
 # fairness must be shown for each of these, whatever else an audit looked at
 attributes := {"race", "sex"}
@@ -19,31 +26,92 @@ default allow := false
 # What must hold is said twice: here as what is there, below as what is wrong. The reasons come from below,
 # the yes from here, so that a rule which falls silent because something is missing lets nothing pass.
 allow if {
-	count(deny) == 0
+	no_objection
 	input.action == "promote"
-	count(fresh) == count(required)
-	count(about_data) == count(required)
+	count(sound) == count(required)
+	count(astray) == 0
 	input.evidence.fairness.data_digest == input.evidence.performance.data_digest
-	is_number(input.evidence.performance.figures.f1.low)
-	input.evidence.performance.figures.f1.low >= limits.f1
+	count(reached) == count(limits.measures)
 	count(named) == count(attributes)
 	count(met) == count(single)
 	count(breached) == 0
 	comparable
+	enough_people
+}
+
+no_objection if count(deny) == 0
+
+people := {
+	"approvals": people_needed.approvals,
+	"roles": people_needed.roles,
+	"hours": people_needed.hours,
+	"message": sprintf(
+		"%v %v decides about people: %v of %v approvals are there, by others than its author and whoever asks",
+		[model, version, count(approving), people_needed.approvals],
+	),
+} if {
+	not enough_people
+	no_objection
+}
+
+enough_people if object.get(input, "stakes", "normal") == "normal"
+
+enough_people if count(approving) >= people_needed.approvals
+
+approving contains approval.by if {
+	some approval in input.approvals
+	is_string(approval.by)
+	approval.role in people_needed.roles
+	not approval.by in {object.get(input, "author", ""), object.get(input, "actor", ""), ""}
 }
 
 required := {"performance", "fairness"}
 
-fresh contains kind if {
+# evidence that may be built on; the reasons below look only at the rest
+sound contains kind if {
 	some kind in required
-	is_number(input.evidence[kind].age_days)
-	input.evidence[kind].age_days <= limits.age_days
-	input.evidence[kind].age_days >= 0 - limits.ahead_days
+	found := input.evidence[kind]
+	found.subject == subject
+	is_string(found.data_digest)
+	found.data_digest != ""
+	is_number(found.age_days)
+	found.age_days <= limits.age_days
+	found.age_days >= 0 - limits.ahead_days
 }
 
-model := object.get(input, "model", "the model")
+unsound := required - sound
 
-version := object.get(input, "version", "?")
+astray contains kind if {
+	some kind, found in input.evidence
+	object.get(found, "subject", null) != subject
+}
+
+default model := "the model"
+
+model := input.model
+
+default version := "?"
+
+version := input.version
+
+subject := sprintf("%v/%v", [model, version])
+
+deny contains {
+	"code": "other-version",
+	"message": sprintf("the %s evidence is about %v, not about %s", [kind, about(found), subject]),
+	"metric": kind,
+	"got": about(found),
+	"limit": subject,
+	"flip": sprintf("audit it: workbench run %s -p model=%v -p version=%v", [object.get(notebook, kind, kind), model, version]),
+	"evidence": found.digest,
+} if {
+	some kind in astray
+	found := input.evidence[kind]
+}
+
+about(found) := found.subject if is_string(found.subject)
+
+about(found) := "nothing that it names" if not is_string(object.get(found, "subject", null))
 
 deny contains {
 	"code": "wrong-action",
@@ -57,7 +125,7 @@ deny contains {
 	"metric": kind,
 	"flip": sprintf("audit it: workbench run %s -p model=%v -p version=%v", [notebook[kind], model, version]),
 } if {
-	some kind in required
+	some kind in unsound
 	not input.evidence[kind]
 }
 
@@ -68,13 +136,13 @@ deny contains {
 	"flip": sprintf("run %s again", [notebook[kind]]),
 	"evidence": input.evidence[kind].digest,
 } if {
-	some kind in required
+	some kind in unsound
 	input.evidence[kind]
 	not about_data[kind]
 }
 
 about_data contains kind if {
-	some kind in required
+	some kind in unsound
 	is_string(input.evidence[kind].data_digest)
 	input.evidence[kind].data_digest != ""
 }
@@ -88,7 +156,7 @@ deny contains {
 	"flip": "run fairness_audit on the data that the version was judged on",
 	"evidence": input.evidence.fairness.digest,
 } if {
-	count(about_data) == 2
+	count(about_data | sound) == 2
 	input.evidence.fairness.data_digest != input.evidence.performance.data_digest
 }
 
@@ -103,7 +171,7 @@ deny contains {
 	"flip": sprintf("run %s again", [notebook[kind]]),
 	"evidence": found.digest,
 } if {
-	some kind in required
+	some kind in unsound
 	found := input.evidence[kind]
 	is_number(found.age_days)
 	found.age_days > limits.age_days
@@ -118,7 +186,7 @@ deny contains {
 	"flip": sprintf("set the clock right and run %s again", [notebook[kind]]),
 	"evidence": found.digest,
 } if {
-	some kind in required
+	some kind in unsound
 	found := input.evidence[kind]
 	is_number(found.age_days)
 	found.age_days < 0 - limits.ahead_days
@@ -126,30 +194,47 @@ deny contains {
 
 # performance
 
+reached contains name if {
+	some name, limit in limits.measures
+	is_number(input.evidence.performance.figures[name].low)
+	input.evidence.performance.figures[name].low >= limit
+}
+
+missed := object.keys(limits.measures) - reached
+
 deny contains {
 	"code": "performance",
-	"message": sprintf("F1 is %s, at worst %.3f; the policy needs at least %.2f at worst", [shown(f1.value), f1.low, limits.f1]),
-	"metric": "f1",
-	"got": f1.low,
-	"limit": limits.f1,
-	"flip": sprintf("a low end of its interval of %.2f or more", [limits.f1]),
+	"message": sprintf(
+		"%s is %s, at worst %.3f; the policy needs at least %.2f at worst",
+		[measure(name), shown(figure.value), figure.low, limit],
+	),
+	"metric": name,
+	"got": figure.low,
+	"limit": limit,
+	"flip": sprintf("a low end of its interval of %.2f or more", [limit]),
 	"evidence": input.evidence.performance.digest,
 } if {
-	f1 := input.evidence.performance.figures.f1
-	is_number(f1.low)
-	f1.low < limits.f1
+	some name in missed
+	limit := limits.measures[name]
+	figure := input.evidence.performance.figures[name]
+	is_number(figure.low)
+	figure.low < limit
 }
 
 deny contains {
 	"code": "performance",
-	"message": "the performance evidence has no F1 with an interval",
-	"metric": "f1",
-	"limit": limits.f1,
+	"message": sprintf("the performance evidence has no %s with an interval", [measure(name)]),
+	"metric": name,
+	"limit": limit,
 	"evidence": input.evidence.performance.digest,
 } if {
+	some name in missed
+	limit := limits.measures[name]
 	input.evidence.performance
-	not is_number(input.evidence.performance.figures.f1.low)
+	not is_number(object.get(input, ["evidence", "performance", "figures", name, "low"], null))
 }
+
+measure(name) := object.get({"f1": "F1", "auc": "AUC"}, name, name)
 
 # fairness: shown for each attribute on its own; for intersections no breach may be shown
 
@@ -165,9 +250,12 @@ single contains name if {
 
 met contains name if {
 	some name in single
-	judged(fairness_figures[name])
-	fairness_figures[name].probability >= limits.certainty
+	figure := fairness_figures[name]
+	judged(figure)
+	figure.probability >= limits.certainty
 }
+
+unmet := single - met
 
 breached contains name if {
 	some name, figure in fairness_figures
@@ -190,8 +278,7 @@ deny contains {
 	"evidence": input.evidence.fairness.digest,
 } if {
 	input.evidence.fairness
-	some name in attributes
-	not named[name]
+	some name in (attributes - named)
 }
 
 deny contains {
@@ -206,8 +293,8 @@ deny contains {
 	"flip": enough(figure),
 	"evidence": input.evidence.fairness.digest,
 } if {
-	some name, figure in fairness_figures
-	not contains(name, "*")
+	some name in unmet
+	figure := fairness_figures[name]
 	judged(figure)
 	figure.probability < limits.certainty
 }
@@ -236,8 +323,8 @@ deny contains {
 	"limit": limits.certainty,
 	"evidence": input.evidence.fairness.digest,
 } if {
-	some name, figure in fairness_figures
-	not contains(name, "*")
+	some name in unmet
+	figure := fairness_figures[name]
 	not judged(figure)
 }
 
@@ -256,18 +343,23 @@ enough(figure) := sprintf("at these group sizes, a disparate impact of %.3f or m
 }
 
 enough(figure) := "at these group sizes no disparate impact would do; more cases are needed" if {
-	not is_number(figure.needed)
+	not is_number(object.get(figure, "needed", null))
 }
 
 shown(number) := sprintf("%.3f", [number]) if is_number(number)
 
-shown(number) := "an undefined number" if not is_number(number)
+shown(number) := "not known" if not is_number(number)
 
 # all versions of a model read the same features, whatever their version
 
 comparable if object.get(input, "champion", null) == null
 
-comparable if features(input.candidate) == features(input.champion)
+comparable if {
+	features(input.candidate) == features(input.champion)
+	not limits.same_version
+}
+
+comparable if input.candidate.feature_set == input.champion.feature_set
 
 features(known) := split(known.feature_set, "@")[0]
 
@@ -279,3 +371,74 @@ deny contains {
 	"limit": input.champion.feature_set,
 	"flip": "train it on the champion's feature set, or retire the champion first",
 } if not comparable
+
+# drift, where it was looked at: what the version learned from must still be what comes in
+
+deny contains {
+	"code": "drift",
+	"message": sprintf("that at most %.2f of the columns drifted is not shown; the share found is %s", [limits.drifted_share, shown(share)]),
+	"metric": "drifted_share",
+	"got": share,
+	"limit": limits.drifted_share,
+	"flip": "train it on newer data",
+	"evidence": input.evidence.drift.digest,
+} if {
+	share := object.get(input.evidence.drift, ["figures", "drifted_share", "value"], null)
+	not at_most(share, limits.drifted_share)
+}
+
+# an experiment among the evidence counts only where its arms were filled as planned
+
+deny contains {
+	"code": "sample-ratio",
+	"message": sprintf("the arms of the experiment were not shown to be filled as planned (p is %s)", [shown(p)]),
+	"metric": "sample_ratio.p",
+	"got": p,
+	"limit": limits.sample_ratio,
+	"flip": "find out why units are missing, and run the experiment again",
+	"evidence": input.evidence.experiment.digest,
+} if {
+	p := object.get(input.evidence.experiment, ["figures", "sample_ratio.p", "value"], null)
+	not at_least(p, limits.sample_ratio)
+}
+
+# the data that it learned from may be kept for a time; days are counted by whoever asks, from the same clock
+
+deny contains {
+	"code": "retention",
+	"message": sprintf("its training data may not be kept any more: the window ended %.0f days ago", [0 - days_left]),
+	"metric": "retention.days_left",
+	"got": days_left,
+	"limit": 0,
+	"flip": "train it on data that may be kept",
+} if {
+	is_number(days_left)
+	days_left < 0
+}
+
+deny contains {
+	"code": "retention",
+	"message": "nothing says until when its training data may be kept",
+	"metric": "retention.days_left",
+	"limit": 0,
+	"flip": "run train with retain_until, a day",
+} if {
+	not is_number(days_left)
+	retention_asked
+}
+
+retention_asked if limits.retention
+
+retention_asked if object.get(input, "retention", null) != null
+
+days_left := object.get(input, ["retention", "days_left"], null)
+
+at_most(got, limit) if {
+	is_number(got)
+	got <= limit
+}
+
+at_least(got, limit) if {
+	is_number(got)
+	got >= limit
+}

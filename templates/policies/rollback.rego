@@ -9,14 +9,18 @@ allow if {
 	input.action == "rollback"
 	input.was_champion == true
 	input.granted.decision == "allow"
-	count(trim_space(input.why)) >= least
+	count(trim_space(input.why)) >= limits.why
 }
 
-least := 10 # characters of a reason that can be understood later
+limits := {"why": 10} # characters of a reason that can be understood later
 
-model := object.get(input, "model", "the model")
+default model := "the model"
 
-version := object.get(input, "version", "?")
+model := input.model
+
+default version := "?"
+
+version := input.version
 
 deny contains {
 	"code": "never-champion",
@@ -35,18 +39,22 @@ deny contains {
 
 deny contains {
 	"code": "no-reason",
-	"message": sprintf("the reason has %v characters; at least %v are needed to understand it later", [length, least]),
+	"message": sprintf("the reason has %v characters; at least %v are needed to understand it later", [length, limits.why]),
 	"metric": "why",
 	"got": length,
-	"limit": least,
-	"flip": sprintf("say in at least %v characters what went wrong", [least]),
+	"limit": limits.why,
+	"flip": sprintf("say in at least %v characters what went wrong", [limits.why]),
 } if {
-	length < least
+	length < limits.why
 }
 
-length := count(trim_space(object.get(input, "why", "")))
+default why := ""
+
+why := input.why
+
+length := count(trim_space(why))
 
 deny contains {
 	"code": "wrong-action",
-	"message": sprintf("this policy judges rollbacks only; the action is %v", [object.get(input, "action", "missing")]),
+	"message": "this policy judges rollbacks only",
 } if not input.action == "rollback"

@@ -29,7 +29,9 @@ def root(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["JUPYTERHUB_USER", "USER", "LOGNAME", "USERNAME", "REMOTE_USER", "HTTP_X_REMOTE_USER"])
+@pytest.mark.parametrize(
+    "name", ["JUPYTERHUB_USER", "USER", "LOGNAME", "USERNAME", "REMOTE_USER", "HTTP_X_REMOTE_USER"]
+)
 def test_a_variable_that_names_somebody_proves_nothing(root, name):
     for environ in ({name: "risk-officer"}, {name: "risk-officer", **PAGE}):
         assert identify("os", environ, root, nobody) == Identity(ME, "os")

@@ -124,7 +124,9 @@ def test_the_guard_says_what_of_it_is_missing_and_is_put_back(place, tmp_path):
         with contextlib.closing(sqlite3.connect(path)) as raw:
             raw.execute("DROP TRIGGER workbench_guard_alias_set")
             raw.execute("DROP TRIGGER workbench_guard_alias_moved")
-            raw.execute("CREATE TRIGGER workbench_guard_alias_moved BEFORE UPDATE ON model_versions BEGIN SELECT 1; END")
+            raw.execute(
+                "CREATE TRIGGER workbench_guard_alias_moved BEFORE UPDATE ON model_versions BEGIN SELECT 1; END"
+            )
             raw.commit()
         assert guard.status() == (True, ["alias_set", "alias_moved"])
         told = guarding.look_after(ledger, guard, now=now)

@@ -117,7 +117,7 @@ def test_a_number_arrives_as_it_is(engine, number):
 
 
 def test_a_number_a_hair_above_a_limit_is_above_it(engine):
-    assert ruled(engine, "allow := input.n > 0.3", {"n": 0.1 + 0.2}).allow is True
+    assert ruled(engine, "allow := input.n > 0.3", {"n": 0.3 * (1 + 1e-13)}).allow is True
     assert ruled(engine, "allow := input.n > 0.3", {"n": 0.3}).allow is False
 
 

@@ -1,4 +1,4 @@
-"""The two shipped policies, rule by rule: a document, what was done to it, and what they say."""
+"""The shipped policies, rule by rule: a document, what was done to it, and what they say."""
 
 import json
 import re
@@ -6,7 +6,7 @@ import re
 import pytest
 
 from workbench.engines.rego import RegoEngine
-from workbench.policy import decide
+from workbench.policy import Policy, decide
 
 RACE, SEX, BOTH = "disparate_impact.race", "disparate_impact.sex", "disparate_impact.race*sex"
 
@@ -36,6 +36,7 @@ GOOD = {
         "performance": {
             "verdict": "pass",
             "sentence": "good",
+            "subject": "lending/2",
             "digest": "p" * 64,
             "at": "2026-01-30T00:00:00+00:00",
             "age_days": 2.0,
@@ -45,6 +46,7 @@ GOOD = {
         "fairness": {
             "verdict": "pass",
             "sentence": "fair",
+            "subject": "lending/2",
             "digest": "f" * 64,
             "at": "2026-01-30T00:00:00+00:00",
             "age_days": 2.0,
@@ -53,6 +55,10 @@ GOOD = {
         },
     },
 }
+
+DRIFT = {"subject": "lending/2", "digest": "r" * 64, "figures": {"drifted_share": {"value": 0.3}}}
+TRIED = {"subject": "lending/2", "digest": "x" * 64, "figures": {"sample_ratio.p": {"value": 0.001}}}
+BY_TWO = [{"by": "a", "role": "approver"}, {"by": "b", "role": "approver"}]
 
 GONE = object()
 
@@ -88,7 +94,7 @@ CASES = {
     "intersection a little above a breach": ([(f"{figure(BOTH)}/probability", 0.050001)], []),
     "intersection undefined": ([(figure(BOTH), UNDEFINED)], []),
     "no intersection": ([(figure(BOTH), GONE)], []),
-    "further evidence": ([("evidence/drift", {"digest": "d", "age_days": 400, "figures": {}})], []),
+    "further evidence": ([("evidence/drift", {**DRIFT, "age_days": 400})], []),
     # evidence
     "no performance evidence": ([("evidence/performance", GONE)], [("no-evidence", "performance")]),
     "no fairness evidence": ([("evidence/fairness", GONE)], [("no-evidence", "fairness")]),
@@ -134,6 +140,30 @@ CASES = {
     # feature set
     "other feature set": ([("candidate/feature_set", "loan-income@1")], [("feature-set", "feature_set")]),
     "feature set that begins alike": ([("candidate/feature_set", "loan-credit2@1")], [("feature-set", "feature_set")]),
+    # about this version
+    "about another version": ([("evidence/fairness/subject", "lending/1")], [("other-version", "fairness")]),
+    "about nothing": ([("evidence/performance/subject", GONE)], [("other-version", "performance")]),
+    # drift, experiments, retention
+    "too much drift": (
+        [("evidence/drift", {**DRIFT, "figures": {"drifted_share": {"value": 0.31}}})],
+        [("drift", "drifted_share")],
+    ),
+    "drift without a figure": ([("evidence/drift", {**DRIFT, "figures": {}})], [("drift", "drifted_share")]),
+    "an experiment filled as planned": ([("evidence/experiment", TRIED)], []),
+    "an experiment not filled as planned": (
+        [("evidence/experiment", {**TRIED, "figures": {"sample_ratio.p": {"value": 0.0009}}})],
+        [("sample-ratio", "sample_ratio.p")],
+    ),
+    "an experiment whose filling was not checked": (
+        [("evidence/experiment", {**TRIED, "figures": {}})],
+        [("sample-ratio", "sample_ratio.p")],
+    ),
+    "data that may be kept": ([("retention", {"days_left": 0})], []),
+    "data kept too long": ([("retention", {"days_left": -0.5})], [("retention", "retention.days_left")]),
+    "data kept until an unknown day": ([("retention", {"days_left": None})], [("retention", "retention.days_left")]),
+    # stakes
+    "normal stakes": ([("stakes", "normal")], []),
+    "high stakes, two people": ([("stakes", "high"), ("approvals", BY_TWO)], []),
     # several at once
     "all wrong": (
         [
@@ -178,7 +208,7 @@ def allows_without(engine, policy, document, path, value):
 def test_only_what_a_decision_does_not_rest_on_may_be_spoiled(engine, promotion, value):
     """Each place of a good document in turn is taken out or replaced by what it should not be."""
     harmless = {
-        *("model", "version", "now", "actor", "why", "was_champion", "candidate/threshold"),
+        *("now", "actor", "why", "was_champion", "candidate/threshold"),
         *("metrics", "metrics/f1", "metrics/fairness", "champion/version", "champion/metrics", "champion/metrics/f1"),
         *(
             f"evidence/{kind}/{name}"
@@ -235,6 +265,49 @@ def test_a_number_that_is_none_is_never_taken_for_a_good_one(engine, promotion, 
     said = decide(engine, promotion, spoiled(changes))
     assert not said.allowed
     assert said.reasons
+
+
+WAITS = {
+    "nobody yet": [],
+    "one person": BY_TWO[:1],
+    "one person twice": [BY_TWO[0], BY_TWO[0]],
+    "the author among them": [BY_TWO[0], {"by": "analyst", "role": "approver"}],
+    "the asker among them": [BY_TWO[0], {"by": "risk-officer", "role": "approver"}],
+    "another role": [BY_TWO[0], {"by": "c", "role": "viewer"}],
+    "nobody's name": [BY_TWO[0], {"by": None, "role": "approver"}],
+    "null": None,
+}
+
+
+@pytest.mark.parametrize("approvals", WAITS.values(), ids=WAITS)
+@pytest.mark.parametrize("stakes", ["high", "High", None])
+def test_a_model_of_high_stakes_waits_for_two_people_who_are_neither_author_nor_asker(
+    engine, promotion, approvals, stakes
+):
+    said = decide(engine, promotion, {**GOOD, "stakes": stakes, "author": "analyst", "approvals": approvals})
+    assert said.decision == "needs-people"
+    assert (said.people.approvals, said.people.roles, said.people.hours) == (2, ("approver",), 72)
+
+
+def test_people_are_not_asked_about_what_the_evidence_forbids(engine, promotion):
+    document = {**spoiled([("evidence/fairness", GONE)]), "stakes": "high"}
+    assert decide(engine, promotion, document).decision == "deny"
+
+
+@pytest.mark.parametrize(
+    ("limit", "changed_limit", "document", "code"),
+    [
+        ('"measures": {"f1": 0.80}', '"measures": {"f1": 0.80, "auc": 0.9}', GOOD, "performance"),
+        ('"same_version": false', '"same_version": true', GOOD, "feature-set"),
+        ('"retention": false', '"retention": true', GOOD, "retention"),
+        ('"age_days": 30', '"age_days": 1', GOOD, "stale-evidence"),
+        ('"certainty": 0.95', '"certainty": 0.999', GOOD, "fairness"),
+    ],
+)
+def test_a_limit_is_changed_without_touching_a_rule(engine, promotion, limit, changed_limit, document, code):
+    assert limit in promotion.source
+    stricter = Policy.parse("promotion", promotion.source.replace(limit, changed_limit))
+    assert code in {reason.code for reason in decide(engine, stricter, document).reasons}
 
 
 def test_the_words_of_a_denial_hold_the_numbers(engine, promotion):

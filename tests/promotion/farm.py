@@ -182,7 +182,9 @@ def main(folder, runs, seed):
             os.close(writing)
             with os.fdopen(reading) as told:
                 acknowledged = ["act"] if told.read() and act != "reject" else []
-            wrong += [(number, act, last, told) for told in violations(copy, acknowledged=acknowledged, recovered=False)]
+            wrong += [
+                (number, act, last, told) for told in violations(copy, acknowledged=acknowledged, recovered=False)
+            ]
             recover(copy, chance, kills)
             child_of(copy, act)  # whoever asked asks again, under the same key
             recover(copy, chance, kills)

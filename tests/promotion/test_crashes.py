@@ -133,7 +133,7 @@ RUNS = int(os.environ.get("WORKBENCH_CRASH_RUNS", "1000"))  # 10,000 takes ten t
 def test_a_thousand_kills_violate_nothing(tmp_path):
     """At every step of every act, at random moments under traffic, and again while recovering."""
     farm = Path(__file__).with_name("farm.py")
-    place = Path("/dev/shm") if Path("/dev/shm").is_dir() else tmp_path  # noqa: S108 (a kill needs no disk)
+    place = Path("/dev/shm") if Path("/dev/shm").is_dir() else tmp_path
     with tempfile.TemporaryDirectory(dir=place) as folder:
         running = []
         for seed in (1, 2):

@@ -31,7 +31,7 @@ class Settings:
     predictions: str = "sqlite:///predictions.db"  # what was answered to whom
     policies: str = "policies"  # folder of the policies in force
     policy_engine: str = "embedded"  # what evaluates them: embedded, opa, opa+exec:///path, opa+http(s)://host:port
-    policy_token: str = "none"  # where the token that OPA asks for is to be had: env:NAME or file:/PATH
+    policy_token: str = "none"  # noqa: S105 (where OPA's token is to be had: env:NAME or file:/PATH)
     policy_seconds: float = 5.0  # seconds a policy may take; more is a denial
     monitoring_hours: float = 24.0  # hours of traffic the monitoring page looks back on
     identity: str = "os"  # who vouches for whoever acts: os, hub+http://HOST/hub/api or proxy:HEADER

@@ -57,7 +57,7 @@ def create(root: Path, settings: Settings | None = None) -> bool:
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(root / ".lock", mode=0o600):
             (root / "reports" / "runs").mkdir(parents=True, exist_ok=True)
-            _copy(sorted((shipped("templates") / "policies").glob("*.rego")), root / (settings or Settings()).policies)
+            _copy(sorted((shipped("templates") / "policies").iterdir()), root / (settings or Settings()).policies)
             _copy(sorted(shipped("notebooks").glob("*.ipynb")), root / "notebooks")
             new = not (root / FILE).exists()
             if new:

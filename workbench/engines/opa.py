@@ -17,7 +17,7 @@ import os
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,10 +25,10 @@ from workbench.engines.opa_server import PrivateServer, find_program
 from workbench.engines.opa_wire import Answer, Unreached, Wire, parsed
 from workbench.engines.rego import refused
 from workbench.engines.rego_builtins import without_words
+from workbench.engines.rego_child import RULES
 from workbench.policy import Ruling
 
-RULES = ("allow", "deny", "people")
-BATCH = 200  # inputs of one request
+AT_ONCE = 4  # questions of many that are put at the same time
 JSON, TEXT = "application/json", "text/plain"
 DECLARED = re.compile(r"^(\s*package\s+)([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)", re.MULTILINE)
 
@@ -72,22 +72,22 @@ class OpaEngine:
         ruling = refused(source, package, embedded=False)
         if ruling is not None:
             return ruling
-        ruled = self._asked(source, package, "one", document)
-        return ruled if isinstance(ruled, Ruling) else _ruling(ruled)
+        answer = self._asked(source, package, RULES, document)
+        return answer if isinstance(answer, Ruling) else _ruling(answer)
 
     def evaluate_many(self, source: str, package: str, documents: Iterable[Mapping[str, Any]]) -> Iterator[Ruling]:
-        """The rulings for many inputs, in their order; many in one request."""
-        left = iter(documents)
-        while batch := list(islice(left, BATCH)):
-            ruling = refused(source, package, embedded=False)
-            if ruling is not None:
-                yield from (ruling for _ in batch)
-                continue
-            answers = self._asked(source, package, "many", batch)
-            if isinstance(answers, list) and len(answers) == len(batch):
-                yield from (_ruling(answer) for answer in answers)
-            else:  # one of them is an error; each is asked on its own to know which
-                yield from (self.evaluate(source, package, document) for document in batch)
+        """The rulings for many inputs, in their order; several at a time."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            yield from pool.map(lambda document: self.evaluate(source, package, document), documents)
+
+    def values(self, source: str, package: str, rules: Sequence[str], document: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of some rules, for one input; undefined ones are left out, and "error" says why there are none."""
+        ruling = refused(source, package, embedded=False)
+        answer = ruling or self._asked(source, package, rules, document)
+        if isinstance(answer, Ruling):
+            return {"error": answer.error}
+        found = _values(answer, rules)
+        return {"error": "its answer cannot be read"} if found is None else found
 
     def close(self) -> None:
         """Close the connections; end the program where it is our own."""
@@ -98,16 +98,16 @@ class OpaEngine:
                 self._server.close()
                 self._server, self._wire, self._pushed = None, None, set()
 
-    def _asked(self, source: str, package: str, rule: str, document: Any) -> Any:
-        """The value of a rule of ours about a policy, or the ruling where there is none."""
-        name = "p" + hashlib.sha256(f"{package}\n{source}".encode()).hexdigest()
+    def _asked(self, source: str, package: str, rules: Sequence[str], document: Any) -> Any:
+        """What the rules of a policy hold, or the ruling where that is not known."""
+        name = "p" + hashlib.sha256(json.dumps([package, source, rules]).encode()).hexdigest()
         question = json.dumps({"input": document}, ensure_ascii=False, allow_nan=False).encode()
         try:
             for _ in range(2):
-                wire = self._pushing(name, source, package)
+                wire = self._pushing(name, source, package, rules)
                 if isinstance(wire, Ruling):
                     return wire
-                path = f"/v1/data/workbench/{name}/asked/{rule}?strict-builtin-errors=true"
+                path = f"/v1/data/workbench/{name}/asked/them?strict-builtin-errors=true"
                 answer = wire.send("POST", path, question, JSON)
                 found = _read(answer)
                 if isinstance(found, Ruling) or "result" in found:
@@ -118,12 +118,12 @@ class OpaEngine:
             return Ruling(None, error=f"{self.told}: {error}", code=error.code)
         return Ruling(None, error=f"{self.told}: it does not know the policy that it was given", code="policy-crash")
 
-    def _pushing(self, name: str, source: str, package: str) -> Wire | Ruling:
+    def _pushing(self, name: str, source: str, package: str, rules: Sequence[str]) -> Wire | Ruling:
         with self._lock:
             wire = self._reached()
             if name in self._pushed:
                 return wire
-            for part, text in (("rules", own_package(source, package, name)), ("asked", _asking(package, name))):
+            for part, text in (("rules", own_package(source, package, name)), ("asked", _asking(package, name, rules))):
                 answer = wire.send("PUT", f"/v1/policies/workbench/{name}/{part}", text.encode(), TEXT)
                 found = _read(answer)
                 if isinstance(found, Ruling):
@@ -167,12 +167,11 @@ def own_package(source: str, package: str, name: str) -> str:
     return source
 
 
-def _asking(package: str, name: str) -> str:
-    """The rules by which a policy is asked; a comprehension is empty where its rule is undefined."""
+def _asking(package: str, name: str, rules: Sequence[str]) -> str:
+    """The rule by which a policy is asked; a comprehension is empty where its rule is undefined."""
     of = f"data.workbench.{name}.rules.{package}"
-    one = ", ".join(f'"{rule}": [value | value := {of}.{rule}]' for rule in RULES)
-    each = ", ".join(f'"{rule}": [value | value := {of}.{rule} with input as document]' for rule in RULES)
-    return f"package workbench.{name}.asked\none := {{{one}}}\nmany := [{{{each}}} | some document in input]\n"
+    them = ", ".join(f'"{rule}": [value | value := {of}.{rule}]' for rule in rules)
+    return f"package workbench.{name}.asked\nthem := {{{them}}}\n"
 
 
 def _read(answer: Answer) -> dict[str, Any] | Ruling:
@@ -199,13 +198,20 @@ def _told(error: Any) -> str:
     return (f"line {row}: " if row else "") + str(error.get("message", "an error without a word"))[:300]
 
 
+def _values(answer: Any, rules: Sequence[str]) -> dict[str, Any] | None:
+    """The values by rule, undefined ones left out; None where the answer is none of ours."""
+    if not isinstance(answer, Mapping) or set(answer) != set(rules):
+        return None
+    if any(not isinstance(values, list) or len(values) > 1 for values in answer.values()):
+        return None
+    return {rule: answer[rule][0] for rule in rules if answer[rule]}
+
+
 def _ruling(answer: Any) -> Ruling:
-    """The ruling that the value of one of our rules tells of."""
-    shaped = isinstance(answer, Mapping) and set(answer) == set(RULES)
-    values: Sequence[Any] = [answer[rule] for rule in RULES] if shaped else []
-    if not shaped or any(not isinstance(value, list) or len(value) > 1 for value in values):
+    found = _values(answer, RULES)
+    if found is None:
         return Ruling(None, error="its answer cannot be read", code="policy-crash")
-    allow, deny, people = (value[0] if value else None for value in values)
-    if deny is not None and not isinstance(deny, list):
+    deny = found.get("deny", [])
+    if not isinstance(deny, list):
         return Ruling(None, error=f"deny must be a set of reasons; it is a {type(deny).__name__}")
-    return Ruling(allow, tuple(deny or ()), people=people)
+    return Ruling(found.get("allow"), tuple(deny), people=found.get("people"))

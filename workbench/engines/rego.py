@@ -12,10 +12,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from workbench.engines.rego_builtins import refusal
+from workbench.engines.rego_child import RULES
 from workbench.engines.rego_children import Children, NoAnswer
 from workbench.policy import Ruling
 
@@ -47,6 +48,18 @@ class RegoEngine:
             return
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             yield from pool.map(lambda document: self._asked(policy, source, document), documents)
+
+    def values(self, source: str, package: str, rules: Sequence[str], document: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of some rules, for one input; undefined ones are left out, and "error" says why there are none."""
+        ruling = refused(source, package)
+        if ruling is not None:
+            return {"error": ruling.error}
+        question = json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
+        try:
+            found = json.loads(self._children.ask(_policy(source, package, rules) + question + b"\n"))
+        except (NoAnswer, ValueError) as error:
+            return {"error": str(error)}
+        return {"error": _parse_error(str(found["error"]), source)} if "error" in found else dict(found)
 
     def close(self) -> None:
         """End the children that wait."""
@@ -83,8 +96,8 @@ def read_answer(text: str | bytes, source: str) -> Ruling:
     return Ruling(answer.get("allow"), tuple(deny), people=answer.get("people"))
 
 
-def _policy(source: str, package: str) -> bytes:
-    return json.dumps([source, package]).encode() + b"\n"
+def _policy(source: str, package: str, rules: Sequence[str] = RULES) -> bytes:
+    return json.dumps([source, package, rules]).encode() + b"\n"
 
 
 def _parse_error(text: str, source: str) -> str:

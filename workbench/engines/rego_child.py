@@ -1,8 +1,8 @@
 """The child process in which policies are evaluated; imports nothing of ours.
 
-It answers one question after another: from stdin a line with the policy and its package and a line with
-the input, both JSON; to the descriptor that was stdout a line with the answer (allow, deny, people, or
-error). A policy is compiled at its first question and kept. The process has an empty environment, leaves no
+It answers one question after another: from stdin a line with the policy, its package and the rules that are
+asked for, and a line with the input, both JSON; to the descriptor that was stdout a line with their values, or
+with the error). A policy is compiled at its first question and kept. The process has an empty environment, leaves no
 core file, writes no more than a little to disk, ends with its parent, and is the first to go when the
 machine's memory runs short. A limit on memory would stop every policy, because the interpreter reserves
 256 GB of addresses at once; so a thread watches what is really used, and ends the process in time. A policy
@@ -16,6 +16,7 @@ import re
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,15 +74,16 @@ def answered(known: dict[bytes, "Compiled"], policy: bytes, document: str) -> An
 class Compiled:
     """A policy, ready to be asked."""
 
-    def __init__(self, source: str, package: str) -> None:
+    def __init__(self, source: str, package: str, rules: Sequence[str] = RULES) -> None:
         from regopy import Interpreter
         from regopy.rego_shared import RegoError
 
         self.error: Answer | None = None
+        self.rules = rules
         self.rego = Interpreter()
         self.rego.strict_built_in_errors = True
         # a comprehension is empty where the rule is undefined
-        query = "; ".join(f"{rule} = [value | value = data.{package}.{rule}]" for rule in RULES)
+        query = "; ".join(f"{rule} = [value | value = data.{package}.{rule}]" for rule in rules)
         try:
             self.rego.add_module("policy", source)
             self.bundle = self.rego.build(query)
@@ -91,7 +93,7 @@ class Compiled:
             self.error = {"error": str(error)}
 
     def ask(self, document: str) -> Answer:
-        """The values of `allow`, `deny` and `people`; an undefined one is left out."""
+        """The values of the rules; an undefined one is left out."""
         from regopy.rego_shared import RegoError
 
         if self.error is not None:
@@ -104,9 +106,9 @@ class Compiled:
             if text == "undefined":
                 return {}
             found = json.loads(text, object_pairs_hook=_once)["bindings"]
-            if set(found) != set(RULES) or any(len(values) > 1 for values in found.values()):
+            if set(found) != set(self.rules) or any(len(values) > 1 for values in found.values()):
                 return {"error": "the interpreter's answer cannot be read (it has more than was asked)"}
-            return {rule: found[rule][0] for rule in RULES if found[rule]}
+            return {rule: found[rule][0] for rule in self.rules if found[rule]}
         except RegoError as error:
             return {"error": str(error)}
         except json.JSONDecodeError as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from workbench.evidence.dossier import Dossier, as_input, dossier, metrics
+from workbench.evidence.dossier import Dossier, as_input, dossier, dossiers, metrics
 from workbench.evidence.finding import Figure, Finding, Verdict
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ __all__ = [
     "cause_finding",
     "comparison_finding",
     "dossier",
+    "dossiers",
     "drift_finding",
     "experiment_finding",
     "fairness_finding",

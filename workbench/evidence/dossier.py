@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from workbench.evidence.finding import Finding
@@ -31,6 +31,18 @@ def dossier(ledger: Ledger, model: str, version: int) -> Dossier:
     entries = ledger.entries(subject=known.subject, kind="evidence.recorded")
     findings = [Finding.from_body(entry.body) for entry in entries]
     return Dossier(known, {finding.kind: finding for finding in findings if not finding.simulated})
+
+
+def dossiers(ledger: Ledger, model: str | None = None) -> dict[tuple[str, int], Dossier]:
+    """The dossiers of all versions, of one model or of all, by model and number; the ledger is read once."""
+    prefix = None if model is None else f"{model}/"
+    found: dict[str, dict[str, Finding]] = {}
+    for entry in ledger.entries(kind="evidence.recorded", prefix=prefix):
+        finding = Finding.from_body(entry.body)
+        if not finding.simulated:
+            found.setdefault(entry.subject, {})[finding.kind] = finding
+    versions = ledger.versions(model)
+    return {(v.model, v.version): Dossier(v, found.get(v.subject, {})) for v in versions}
 
 
 def as_input(
@@ -92,9 +104,23 @@ def as_input(
             "metrics": _defined(champion),
         },
         "was_champion": was_champion,
+        **_retention(version, now),
         "metrics": _defined(candidate),
         "evidence": {kind: _told(finding, now) for kind, finding in candidate.findings.items()},
     }
+
+
+def _retention(version: ModelVersion, now: datetime) -> dict[str, Any]:
+    """Until when the training data may be kept, where the training said it; in days, since policies read no clock."""
+    until = version.parameters.get("retain_until")
+    if not until:
+        return {}
+    try:
+        day = datetime.fromisoformat(str(until))
+    except ValueError:
+        return {"retention": {"until": str(until), "days_left": None}}
+    left = (day if day.tzinfo else day.replace(tzinfo=UTC)) - now
+    return {"retention": {"until": str(until), "days_left": left.total_seconds() / 86_400}}
 
 
 def metrics(known: Dossier) -> dict[str, float | None]:
@@ -116,9 +142,10 @@ def _told(finding: Finding, now: datetime) -> dict[str, Any]:
     return {
         "verdict": finding.verdict,
         "sentence": finding.sentence,
+        "subject": finding.subject,
         "digest": finding.digest,
         "at": finding.at,
         "age_days": age.total_seconds() / 86_400,
         "data_digest": finding.data_digest,
-        "figures": {name: asdict(figure) for name, figure in finding.figures.items()},
+        "figures": {name: dict(vars(figure)) for name, figure in finding.figures.items()},
     }

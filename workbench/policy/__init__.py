@@ -10,6 +10,7 @@ from workbench.policy.deciding import Engine, Ruling, decide
 from workbench.policy.decision import Decision, Outcome, People, Reason
 from workbench.policy.lint import lint
 from workbench.policy.many import decide_many
+from workbench.policy.redeciding import Redecided, redecide
 from workbench.policy.source import Policy
 
 __all__ = [
@@ -19,8 +20,10 @@ __all__ = [
     "People",
     "Policy",
     "Reason",
+    "Redecided",
     "Ruling",
     "decide",
     "decide_many",
     "lint",
+    "redecide",
 ]

@@ -2,12 +2,12 @@
 
 A file `NAME_cases.json` stands beside `NAME.rego`:
 
-    {"NAME": {"base": {…}, "cases": {"a champion without a grant": {
+    {"NAME_cases": {"base": {…}, "cases": {"a champion without a grant": {
         "change": {"granted/decision": "deny"}, "remove": ["why"],
         "decision": "deny", "codes": ["never-granted"]}}}}
 
 The input of a case is the base with changes; "change" names places by their path, "remove" takes them out.
-`NAME_test.rego` reads the same file by `data.NAME`, so that `opa test FOLDER` runs the same cases.
+`NAME_test.rego` reads the same file as `data.NAME_cases`, so that `opa test FOLDER` runs the same cases.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def read_cases(path: Path) -> list[Case]:
     Raises:
         Misuse: It cannot be read, or is no file of cases.
     """
-    name = path.name.removesuffix(ENDING)
+    name = path.stem
     form = f'{{"{name}": {{"base": {{…}}, "cases": {{"all is well": {{"decision": "allow"}}}}}}}}'
     try:
         told = json.loads(path.read_text("utf-8"))[name]
@@ -101,7 +101,7 @@ def changed(document: Mapping[str, Any], change: Mapping[str, Any], remove: Sequ
         holder[last] = value
     for path in remove:
         holder, last = _place(copy, path)
-        holder.pop(last, None)
+        del holder[last]
     return copy
 
 
@@ -109,7 +109,7 @@ def _place(document: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
     *way, last = path.split("/")
     holder = document
     for name in way:
-        holder = holder.setdefault(name, {})
+        holder = holder[name]
     return holder, last
 
 
@@ -120,5 +120,8 @@ def _case(base: Mapping[str, Any], name: str, told: Mapping[str, Any]) -> Case:
     if told.get("decision") not in get_args(Outcome):
         raise Misuse(f"the case {name!r} expects {told.get('decision')!r}", hint="allow, deny or needs-people")
     codes = told.get("codes")
-    document = changed(base, told.get("change", {}), told.get("remove", ()))
+    try:
+        document = changed(base, told.get("change", {}), told.get("remove", ()))
+    except (LookupError, TypeError) as error:
+        raise Misuse(f"the case {name!r} changes a place that the base does not have: {error}") from error
     return Case(name, document, told["decision"], None if codes is None else tuple(sorted(set(codes))))

@@ -22,6 +22,10 @@ PLAIN = re.compile(
 )  # no default beside it: Rego takes two values for an error
 DENIES = re.compile(r"^[ \t]*deny\b", re.MULTILINE)
 ASKS = re.compile(r"\bnot[ \t]+(?:input\b|\w+\(|some\b|is_\w+\()")
+FIELD = r"input(?:[.\[][\w.\[\]\"]*)+"
+NEGATED = re.compile(  # not f(input.x), not input.x > 1, not input.x in {…}
+    rf"\bnot[ \t]+(?:(?!object\.get\b)[\w.]+\([ \t]*({FIELD})|({FIELD})[ \t]*(?:<|>|in\b))"
+)
 COMPARED = re.compile(r"\b(input(?:\.\w+)+)\s*(?:<=|<|>=|>)")
 
 
@@ -41,5 +45,11 @@ def lint(policy: Policy) -> tuple[str, ...]:
         field = compared.group(1) if compared else "what they test"
         advice.append(
             f"no rule asks for evidence that is missing: where {field} is not there, its rule is silent and allow holds"
+        )
+    for negated in NEGATED.finditer(code):
+        field, line = negated[1] or negated[2], code.count("\n", 0, negated.start()) + 1
+        advice.append(
+            f"line {line}: to OPA, this negation is silent where {field} is not there: "
+            f"take it by object.get(input, …, null), or ask in a rule of its own"
         )
     return tuple(advice)

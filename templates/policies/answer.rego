@@ -1,0 +1,70 @@
+# Which answer of a model is given at once, and which is held until people looked at it. As shipped, all are
+# given at once: `held` names what is not.
+package answer
+
+# {"model": "lending", "low": 0.45, "high": 0.55} holds answers whose score lies there, ends included;
+# {"model": "lending", "feature": "amount", "above": 100000} or {…, "feature": "state", "among": ["CA"]} a segment
+held := []
+
+people_needed := {"approvals": 1, "roles": ["reviewer"], "hours": 24}
+
+default allow := false
+
+allow if {
+	count(deny) == 0
+	input.action == "answer"
+	count(why_held) == 0
+}
+
+people := {
+	"approvals": people_needed.approvals,
+	"roles": people_needed.roles,
+	"hours": people_needed.hours,
+	"message": sprintf("a person looks at this answer first: %s", [concat("; ", why_held)]),
+} if {
+	count(deny) == 0
+	input.action == "answer"
+	count(why_held) > 0
+}
+
+concerned contains rule if {
+	some rule in held
+	rule.model == input.model
+}
+
+why_held contains sprintf("its score %v lies between %v and %v", [input.score, rule.low, rule.high]) if {
+	some rule in concerned
+	is_number(input.score)
+	input.score >= rule.low
+	input.score <= rule.high
+}
+
+why_held contains "it has no score, and answers of some scores are held" if {
+	some rule in concerned
+	is_number(rule.low)
+	not is_number(object.get(input, "score", null))
+}
+
+why_held contains sprintf("its %s is above %v", [rule.feature, rule.above]) if {
+	some rule in concerned
+	is_number(rule.above)
+	not at_most(object.get(input, ["features", rule.feature], null), rule.above)
+}
+
+why_held contains sprintf("its %s is one of those that people look at", [rule.feature]) if {
+	some rule in concerned
+	some value in rule.among
+	object.get(input, ["features", rule.feature], null) == value
+}
+
+# what is no number is not known to be small
+at_most(got, limit) if {
+	is_number(got)
+	got <= limit
+}
+
+deny contains {
+	"code": "wrong-action",
+	"message": "this policy judges answers only",
+	"metric": "action",
+} if not input.action == "answer"

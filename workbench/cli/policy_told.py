@@ -1,0 +1,45 @@
+"""How a policy's answer and its explanation are told on a terminal, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from workbench.cli.options import print_table
+
+if TYPE_CHECKING:
+    from workbench.policy import Decision
+    from workbench.policy.explaining import Explanation
+
+WIDEST = 60  # characters of a value in a table
+
+
+def plain(decision: Decision) -> dict[str, Any]:
+    """A decision as plain JSON."""
+    body = decision.as_body()
+    return {name: body[name] for name in body if name != "policy"}
+
+
+def tell(decision: Decision) -> None:
+    """Print a decision with its reasons, and what would turn them."""
+    click.echo(f"{decision.decision} (policy {decision.policy}, digest {decision.policy_digest[:12]})")
+    for reason in decision.reasons:
+        click.echo(f"  - {reason.message}" + (f"\n    would pass: {reason.flip}" if reason.flip else ""))
+
+
+def tell_rules(found: Explanation) -> None:
+    """Print what an answer rests on."""
+    if found.conditions:
+        held = [("holds" if one.holds else "FAILS", one.line, one.text) for one in found.conditions]
+        print_table(["", "line", "condition of allow"], held)
+    rows = [(rule.line, rule.name, _brief(rule.value) if rule.defined else "undefined") for rule in found.rules]
+    print_table(["line", "rule", "value"], rows)
+    read = [(f"input.{path}", _brief(value)) for path, value in found.read.items()]
+    print_table(["read", "value"], [*read, *((f"input.{path}", "not there") for path in found.missing)])
+
+
+def _brief(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
