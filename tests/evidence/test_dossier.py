@@ -216,6 +216,7 @@ def test_a_policy_is_told_each_finding_with_its_age_and_digest():
         "performance": {
             "verdict": "pass",
             "sentence": "the performance is good",
+            "subject": "lending/2",
             "digest": found.digest,
             "at": "2026-01-01T00:00:00+00:00",
             "age_days": 2.5,

@@ -3,9 +3,9 @@
     python farm.py FOLDER RUNS SEED
 
 Two of three runs go through the steps of every act in turn, the recovery killed at a step of its own; the
-others kill traffic at random moments. A seed that is odd takes the odd steps, an even one the even. After each the ledger is asked whether it holds, and the last
-line of the output is a JSON object: runs, kills by kind, and what was violated. A run is forked from this
-process, which has imported everything and holds no connection.
+others kill traffic at random moments. A seed that is odd takes the odd steps, an even one the even. After
+each the ledger is asked whether it holds, and the last line of the output is a JSON object: runs, kills
+by kind, and what was violated. A run is forked from this process, which holds no connection.
 """
 
 import collections

@@ -119,7 +119,7 @@ def test_two_are_never_in_one_slot(house, act):
     act("stage", 2, "canary", weight=0.1)
     with pytest.raises(Misuse, match="lending 2 is in canary; two cannot be"):
         act("stage", 3, "canary", weight=0.1)
-    with pytest.raises(Misuse, match="is in canary at 0.1 of the traffic already"):
+    with pytest.raises(Misuse, match=r"is in canary at 0\.1 of the traffic already"):
         act("stage", 2, "canary", weight=0.1)
     with pytest.raises(Misuse, match="does not go back to shadow"):
         act("stage", 2, "shadow")
