@@ -45,7 +45,7 @@ def install(why: str, dry_run: bool, workspace: Path | None, as_json: bool) -> N
             _, missing = bench.guard.status()
             _say({"would_make": missing, "found": held}, f"would make: {', '.join(missing) or 'nothing'}", as_json)
             return
-        _ = bench.store.exists("", 0)  # a guard stands in a database that is there
+        bench.store.prepare()  # a guard stands in a database that is there
         entry = guarding.install(bench.ledger, bench.guard, actor=bench.actor, why=why, now=bench.now())
     digest = str(entry.body["digest"])
     _say(entry.as_dict(), f"the guard is installed (digest {digest[:12]}, ledger entry {entry.seq})", as_json)

@@ -51,6 +51,11 @@ class MlflowStore:
         self._experiment_id = ""  # known once it was looked up
         self._begun: dict[str, Any] = {}  # what MLflow said of runs that were begun here, until they end
 
+    def prepare(self) -> None:
+        """Make the store where it is not there yet, and bring its tables up to date."""
+        with self._client():
+            pass
+
     # runs
 
     def start(self, name: str, *, parameters: Mapping[str, Any], tags: Mapping[str, str]) -> str:

@@ -266,8 +266,10 @@ class Gate:
         if known.question.action not in POLICIES:
             return True
         try:
-            judgement = self._judge(self._request(known, known.asked_by, known.requested.why, now))
-        except Misuse:
+            request = self._request(known, known.asked_by, known.requested.why, now)
+            judgement = self._judge(request)
+            check_step(request, judgement)
+        except Misuse:  # there is no such step any more: the version was retired, or another holds the slot
             return False
         return judgement.question is not None and judgement.question.digest == known.question.digest
 

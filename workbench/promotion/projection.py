@@ -83,8 +83,10 @@ def align(ledger: Ledger, aliases: Aliases, head: Head, *, now: datetime) -> str
         found = aliases.alias(head.model, head.slot)
         if not agrees(head, found):
             return stuck(head, found) if ledger.head(head.model, head.slot) == head else None
-    for effect in owed:
-        ledger.settle(effect.id)
+    if owed:
+        with ledger.transaction() as writer:
+            for effect in owed:
+                writer.settle(effect.id)
     return told
 
 
