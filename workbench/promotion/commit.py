@@ -52,13 +52,13 @@ def commit(
                 writer, judgement.question, author=author, actor=request.actor, why=request.why, now=request.now
             )
             return entry, desk.answers(judgement.question, now=request.now)
-        entry = _written(writer, request, judgement)
+        entry = _written(ledger, writer, request, judgement)
         if judgement.question is not None and judgement.decision.allowed:
             desk.close_within(writer, judgement.question, cause=entry, now=request.now)
         return entry, None
 
 
-def _written(writer: Writer, request: Request, judgement: Judgement) -> Entry:
+def _written(ledger: Ledger, writer: Writer, request: Request, judgement: Judgement) -> Entry:
     granted = judgement.decision.allowed
     entry = writer.append(
         GRANTED[request.action] if granted else f"{POLICIES[request.action]}.denied",
@@ -75,14 +75,14 @@ def _written(writer: Writer, request: Request, judgement: Judgement) -> Entry:
         holder = None if request.action == "clear" else request.version
         expected = judgement.generation(request.slot)
         head = writer.move_head(request.model, request.slot, holder, expected_generation=expected, entry=entry)
-        owe(writer, head, entry)
+        owe(ledger, writer, head, entry)
     for slot in leaves(request.action, request.version, request.slot, judgement.held):
         if request.action != "clear":
-            _leave(writer, request, judgement, slot, entry)
+            _leave(ledger, writer, request, judgement, slot, entry)
     return entry
 
 
-def _leave(writer: Writer, request: Request, judgement: Judgement, slot: str, cause: Entry) -> None:
+def _leave(ledger: Ledger, writer: Writer, request: Request, judgement: Judgement, slot: str, cause: Entry) -> None:
     """Empty a slot because its version moved on."""
     entry = writer.append(
         GRANTED["clear"],
@@ -94,7 +94,7 @@ def _leave(writer: Writer, request: Request, judgement: Judgement, slot: str, ca
     )
     expected = judgement.generation(slot)
     head = writer.move_head(request.model, slot, None, expected_generation=expected, entry=entry)
-    owe(writer, head, entry)
+    owe(ledger, writer, head, entry)
 
 
 def _check_unchanged(ledger: Ledger, writer: Writer, request: Request, judgement: Judgement) -> None:

@@ -40,8 +40,10 @@ class Aliases(Protocol):
         ...
 
 
-def owe(writer: Writer, head: Head, entry: Entry) -> None:
-    """Note, in the transaction that moves a head, that the registry is owed its alias."""
+def owe(ledger: Ledger, writer: Writer, head: Head, entry: Entry) -> None:
+    """Note, in the transaction that moves a head, that the registry is owed its alias, and no older one any more."""
+    for superseded in owed_for(ledger, head):
+        writer.settle(superseded.id)
     payload = {"model": head.model, "alias": head.slot, "version": head.version, "generation": head.generation}
     writer.owe(ALIAS, payload, entry=entry)
 
@@ -157,5 +159,5 @@ def _note_repair(ledger: Ledger, head: Head, found: tuple[int, int] | None, now:
             },
             now=now,
         )
-        owe(writer, head, entry)
+        owe(ledger, writer, head, entry)
     return owed_for(ledger, head)
