@@ -201,7 +201,7 @@ def test_nothing_found_is_said_in_words(workspace):
 
 
 def test_an_export_to_where_nothing_can_be_written(tmp_path, workspace):
-    result = ask("ledger", "export", "--output", tmp_path / "nowhere" / "x.jsonl", "--workspace", workspace)
+    result = ask("ledger", "export", tmp_path / "nowhere" / "x.jsonl", "--workspace", workspace)
     assert result.exit_code == 4
     assert "cannot be written" in result.output
     assert "hint: choose another file" in result.output

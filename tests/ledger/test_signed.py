@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from workbench.errors import EngineError, Misuse
-from workbench.ledger import Draft, Inclusion, SigningKey
+from workbench.ledger import Draft, Entry, Inclusion, SigningKey
 from workbench.ledger.checkpoints import read_note, verifier_key
 from workbench.ledger.entry import content
 from workbench.ledger.exporting import verify_export
@@ -232,3 +232,24 @@ def test_an_export_is_judged_as_the_ledger_is(signing, story):
     found, there = verify_export(lines), signing.verify()
     assert found.as_dict() == there.as_dict()
     assert found.valid
+
+
+def test_an_entry_in_a_file_of_others_is_read_back_or_refused(story):
+    entry = story.note(key="k", body={"n": 1.5, "list": [None, "ü"]})
+    told = json.loads(json.dumps(entry.as_dict()))
+    assert Entry.from_dict(told) == entry
+    for name, value in {
+        "why": "x",
+        "seq": 2,
+        "key": None,
+        "body": {},
+        "hash": "0" * 64,
+        "at": "2026-01-01T00:00:00+00:00",
+    }.items():
+        with pytest.raises(ValueError, match="was changed"):
+            Entry.from_dict({**told, name: value})
+    for name, value in {"why": None, "seq": "1", "body": [], "key": 3, "at": "2026-01-01", "hash": None}.items():
+        with pytest.raises(ValueError, match="no entry"):
+            Entry.from_dict({**told, name: value})
+    with pytest.raises(ValueError, match="no entry"):
+        Entry.from_dict({})

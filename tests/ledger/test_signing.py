@@ -32,6 +32,18 @@ def test_a_key_that_is_there_is_not_overwritten(tmp_path, key):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_a_file_system_without_links_keeps_a_key_too(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(1, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    key = SigningKey.create(tmp_path / "ledger.key")
+    assert SigningKey.load(tmp_path / "ledger.key").public == key.public
+    with pytest.raises(Misuse, match="already"):
+        SigningKey.create(tmp_path / "ledger.key")
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660])
 def test_a_key_that_others_can_read_is_refused_with_the_way_out(tmp_path, key, mode):
     (tmp_path / "ledger.key").chmod(mode)

@@ -1,5 +1,7 @@
 """Whatever is done to the file behind the ledger's back is found, and named by its number."""
 
+import hashlib
+import json
 import random
 import shutil
 import sqlite3
@@ -12,8 +14,10 @@ from hypothesis import strategies as st
 
 from workbench.errors import EngineError
 from workbench.ledger import GENESIS, Ledger
-from workbench.ledger.entry import canonical, digest
-from workbench.ledger.merkle import EMPTY
+from workbench.ledger.chain import Chain
+from workbench.ledger.entry import canonical, chained, content, digest
+from workbench.ledger.merkle import EMPTY, leaf_hash
+from workbench.ledger.rows import as_row, row_content
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -192,6 +196,60 @@ def test_a_forged_grant_with_a_right_hash_is_found_where_no_decision_allows_it(t
     )
     found = tampered(f"INSERT INTO entries VALUES ({values})")
     assert found.problems[0] == "entry 7 moves lending without a decision that allows it"
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("at", "yesterday"),
+        ("at", "2026-03-02T12:00:00"),
+        ("body", '{"n":1,"n":2}'),
+        ("body", '{"n": 1}'),
+        ("body", '{"b":1,"a":2}'),
+        ("body", "[]"),
+        ("body", "{"),
+        ("body", '{"n":NaN}'),
+        ("body", '{"n":1.50}'),
+    ],
+)
+def test_an_entry_chained_by_a_forger_but_not_spelled_as_the_ledger_spells_is_named(six, tampered, column, value):
+    """The hash is right, and still nobody could read it, or two readers would read two things."""
+    client = sqlite3.connect(six)
+    tip = client.execute("SELECT hash FROM entries WHERE seq = 6").fetchone()[0]
+    client.close()
+    row = [7, "2026-03-02T12:00:00+00:00", "note", "lending", "x", "", "{}", None, tip, ""]
+    row[COLUMNS.index(column)] = value
+    row[9] = hashlib.sha256(row_content(row)).hexdigest()
+    values = ", ".join("NULL" if value is None else repr(value) for value in row)
+    assert any(
+        problem.startswith("entry 7 ") for problem in tampered(f"INSERT INTO entries VALUES ({values})").problems
+    )
+
+
+@given(
+    st.dictionaries(
+        st.text(),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+            max_leaves=8,
+        ),
+        max_size=4,
+    ),
+    st.text(),
+)
+def test_whatever_is_written_has_its_bytes_straight_from_its_row_and_holds(body, why):
+    """The fast way to an entry's bytes is the slow one's, for any JSON and any text."""
+    try:
+        plain = json.loads(canonical(body))
+        canonical(why)
+    except ValueError:
+        return
+    entry = chained(seq=1, at=NOON, kind="note", subject="x", actor="x", why=why, body=plain, key=None, prev=GENESIS)
+    assert row_content(as_row(entry)) == content(entry)
+    chain = Chain()
+    assert chain.run([as_row(entry)]) == []
+    assert chain.root() == leaf_hash(content(entry))
 
 
 def test_a_rule_taken_away_is_named(tampered):

@@ -1,6 +1,9 @@
 """What is appended is there, once and for good, together with what belongs to it or not at all."""
 
 import math
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -247,3 +250,37 @@ def test_of_those_who_move_from_one_generation_one_wins(opening, story_of):
     assert all("moved meanwhile" in sentence for sentence in told if sentence != "won")
     assert ledgers[0].heads()[0].version == told.index("won") + 1
     assert len(ledgers[0].entries()) == 1
+
+
+KILLED = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from workbench.engines.postgres import open_postgres
+from workbench.ledger import Draft, Ledger
+with Ledger.open(sys.argv[1], {"postgresql": lambda url: open_postgres(url, {})}) as ledger:
+    ledger.sign_with(Path(sys.argv[2]))
+    said = ("note", "lending", "analyst", "w", {}, datetime.now(UTC))
+    print("ready", flush=True)
+    while True:
+        ledger.append_all([Draft(*said) for _ in range(7)])
+        print(7, flush=True)
+"""
+
+
+def test_a_writer_killed_at_any_moment_loses_nothing_that_it_was_told_and_leaves_no_half(url, opening, tmp_path):
+    """Groups of seven: a multiple of seven beside the key's own entry, at least all that were acknowledged."""
+    acknowledged = 0
+    for seconds in (0.05, 0.11, 0.2):
+        command = [sys.executable, "-c", KILLED, url, str(tmp_path / "keys" / "ledger.key")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+            writer.stdout.readline()
+            time.sleep(seconds)
+            writer.kill()
+            acknowledged += sum(int(line) for line in writer.stdout.read().split())
+    ledger = opening()
+    found = ledger.verify()
+    notes = len(ledger.entries(kind="note"))
+    assert found.problems == ()
+    assert notes % 7 == 0
+    assert notes >= acknowledged

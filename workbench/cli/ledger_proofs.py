@@ -57,14 +57,18 @@ def verify(file: Path | None, witness: Path | None, workspace: Path | None, as_j
 
 
 def _told(result: Verification) -> str:
-    lines = [f"the chain holds: {result.entries} entries, tip {result.tip[:16]}"]
+    lines = [f"the chain holds: {_entries(result.entries)}, tip {result.tip[:16]}"]
     if result.signed:
-        lines.append(f"signed: the first {result.signed} entries, by the key {result.keys[-1].key_id}")
+        lines.append(f"signed: {_entries(result.signed)}, now by the key {result.keys[-1].key_id}")
     else:
         lines.append("signed: nothing yet; workbench ledger checkpoint signs it")
     if result.witnessed is not None:
-        lines.append(f"witnessed: the first {result.witnessed} entries")
+        lines.append(f"witnessed: {_entries(result.witnessed)}")
     return "\n".join(lines)
+
+
+def _entries(count: int) -> str:
+    return f"{count} {'entry' if count == 1 else 'entries'}"
 
 
 @click.command()
@@ -85,7 +89,7 @@ def checkpoint(file: Path | None, workspace: Path | None, as_json: bool) -> None
         made = bench.ledger.checkpoint(actor=bench.actor, now=bench.now())
     if file is not None:
         _write(file, made.note)
-        click.echo(f"{made.size} entries signed in {file}", err=True)
+        click.echo(f"{_entries(made.size)} signed in {file}", err=True)
     if as_json:
         print_json(made.as_dict())
     elif file is None:
@@ -124,7 +128,7 @@ def witness(file: Path, workspace: Path | None, as_json: bool) -> None:
     if as_json:
         print_json({**made.as_dict(), "file": str(file), "added": added})
     else:
-        click.echo(f"{file} {'now ends' if added else 'ends already'} with the checkpoint of {made.size} entries")
+        click.echo(f"{file} {'now ends' if added else 'ends already'} with the checkpoint of {_entries(made.size)}")
 
 
 @click.command()
@@ -149,7 +153,7 @@ def prove(seq: int, size: int | None, workspace: Path | None, as_json: bool) -> 
     if as_json:
         print_json(proof.as_dict())
         return
-    click.echo(f"entry {proof.seq} is among the first {proof.size} entries")
+    click.echo(f"entry {proof.seq} is among the first {_entries(proof.size)}")
     print_table(["step", "hash"], [("leaf", proof.leaf), *enumerate(proof.path, start=1), ("root", proof.root)])
     if proof.checkpoint is not None:
         click.echo(f"\n{proof.checkpoint}", nl=False)
@@ -157,21 +161,25 @@ def prove(seq: int, size: int | None, workspace: Path | None, as_json: bool) -> 
 
 @click.command()
 @click.argument("file", type=file_path, required=False)
+@click.option("--verifier", type=file_path, help="Write the auditor's verify_ledger.py to this file, too.")
 @workspace_option
 @json_option
-def export(file: Path | None, workspace: Path | None, as_json: bool) -> None:
+def export(file: Path | None, verifier: Path | None, workspace: Path | None, as_json: bool) -> None:
     """Write entries, keys and signed checkpoints as JSON lines to FILE (default: stdout), for an auditor.
 
-    The export is checked by `workbench ledger verify FILE`, and without the workbench by the shipped
-    verify_ledger.py, which needs only Python and the package cryptography.
+    The export is checked by `workbench ledger verify FILE`, and without the workbench by verify_ledger.py,
+    which needs only Python and the package cryptography.
 
     \b
     Examples:
-      workbench ledger export ledger.jsonl
+      workbench ledger export ledger.jsonl --verifier verify_ledger.py
       workbench ledger export | gzip > ledger.jsonl.gz
     """
     from workbench import open_bench
+    from workbench.bench import shipped
 
+    if verifier is not None:
+        _write(verifier, (shipped("templates") / "verify_ledger.py").read_text("utf-8"))
     with open_bench(workspace) as bench:
         if bench.ledger.keys():
             bench.ledger.checkpoint(actor=bench.actor, now=bench.now())
@@ -181,11 +189,11 @@ def export(file: Path | None, workspace: Path | None, as_json: bool) -> None:
             return
         lines = list(bench.ledger.export())
     _write(file, "".join(f"{line}\n" for line in lines))
-    entries = sum('"seq"' in line and not line.startswith(('{"checkpoint"', '{"key": {')) for line in lines)
+    entries = sum(line.startswith('{"actor"') for line in lines)
     if as_json:
         print_json({"file": str(file), "entries": entries, "lines": len(lines)})
     else:
-        click.echo(f"{entries} entries in {file}", err=True)
+        click.echo(f"{_entries(entries)} in {file}", err=True)
 
 
 @click.group(cls=Commands)

@@ -1,6 +1,6 @@
 """The ledger on PostgreSQL: fulfils `workbench.ledger.database.Database` over pg8000.
 
-    postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full
+    postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full&sslrootcert=FILE
 
 A password may be left out of the URL: PGPASSWORD, or the file that PGPASSFILE names (else ~/.pgpass), has it.
 It is in no message. A writer locks the tree's one row before it reads anything, so writers follow one
@@ -46,6 +46,7 @@ class Place:
     user: str
     password: str | None = field(repr=False)
     sslmode: str = "prefer"
+    sslrootcert: str | None = None  # file of the authority that signed the server's certificate
 
     @property
     def name(self) -> str:
@@ -176,7 +177,7 @@ class PostgresDatabase:
                 port=place.port,
                 database=place.database,
                 password=place.password,
-                ssl_context=_ssl(place.sslmode),
+                ssl_context=_ssl(place),
                 timeout=2 * WAIT,  # of the wire; longer than any wait for a lock
                 application_name="workbench ledger",
             )
@@ -280,7 +281,7 @@ def place_of(url: str, environ: Mapping[str, str]) -> Place:
     database, user = unquote(parts.path[1:]), unquote(parts.username or environ.get("PGUSER", ""))
     if parts.scheme != "postgresql" or not parts.hostname or not database or not user:
         raise Misuse("the ledger's URL must name a user, a host and a database", hint=hint)
-    unknown = sorted(options.keys() - {"sslmode"})
+    unknown = sorted(options.keys() - {"sslmode", "sslrootcert"})
     sslmode = options.get("sslmode", ["prefer"])[-1]
     if unknown or sslmode not in SSL_MODES:
         told = f"knows no {', '.join(unknown)}" if unknown else f"has no sslmode {sslmode!r}"
@@ -289,7 +290,10 @@ def place_of(url: str, environ: Mapping[str, str]) -> Place:
     password = unquote(parts.password) if parts.password is not None else environ.get("PGPASSWORD")
     if password is None:
         password = _from_file(environ, (host, str(port), database, user))
-    return Place(host, port, database, user, password, sslmode)
+    authority = options.get("sslrootcert", [None])[-1]
+    if authority is not None and not Path(authority).is_file():
+        raise Misuse(f"there is no file {authority}, the ledger's sslrootcert", hint="name the server's authority")
+    return Place(host, port, database, user, password, sslmode, authority)
 
 
 def _from_file(environ: Mapping[str, str], asked: tuple[str, str, str, str]) -> str | None:
@@ -317,13 +321,13 @@ def _escaped(line: str) -> str:
     return line.replace("\\\\", "\0b").replace("\\:", "\0c")
 
 
-def _ssl(mode: str) -> ssl.SSLContext | bool | None:
-    if mode == "disable":
+def _ssl(place: Place) -> ssl.SSLContext | bool | None:
+    if place.sslmode == "disable":
         return False
-    if mode == "prefer":
+    if place.sslmode == "prefer":
         return None
-    context = ssl.create_default_context()
-    if mode == "require":
+    context = ssl.create_default_context(cafile=place.sslrootcert)
+    if place.sslmode == "require":
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context

@@ -45,6 +45,7 @@ class Chain:
     def run(self, rows: Iterable[Sequence[Any]]) -> list[str]:
         """Follow all rows, and name what is wrong with them."""
         problems: list[str] = []
+        parsed = datetime.fromisoformat
         sha256, begun, leaves = hashlib.sha256, hashlib.sha256(b"\0"), self._leaves
         tip, last, count = self.tip, self.last, self.count
         for row in rows:
@@ -58,6 +59,8 @@ class Chain:
                     and row[2] not in WEIGHED
                     and sha256(content).hexdigest() == row[9]
                     and _encode(_decode(body)) == body
+                    and row[1].endswith("+00:00")
+                    and parsed(row[1]) is not None
                 )
             except (TypeError, ValueError, AttributeError):  # msgspec's errors are of ValueError
                 content = loose_content(row)

@@ -7,7 +7,7 @@ SQLite fulfils it in `sqlite`; another database is handed in from outside.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
@@ -21,7 +21,7 @@ class Kept:
     rules: Mapping[str, str]  # tables, indexes and triggers there are, by name, in one spelling
     wanted: Mapping[str, str]  # those that the ledger makes
     last_given: int | None  # highest number of an entry ever given out; None: it does not know any more
-    damage: tuple[str, ...] = ()  # what it says against itself
+    damage: Callable[[], Sequence[str]] = tuple  # what it says against itself; asked for last, as it takes long
 
 
 class Database(Protocol):

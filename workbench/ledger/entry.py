@@ -45,6 +45,28 @@ class Entry:
         """The entry as plain JSON; `at` in ISO 8601 with its offset."""
         return {**_fields(self), "hash": self.hash}
 
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Entry:
+        """The entry that plain JSON tells of, as `as_dict` wrote it and as it may lie in a file of others.
+
+        Raises:
+            ValueError: It is none, or its content does not have its hash.
+        """
+        try:
+            texts = [told[name] for name in ("kind", "subject", "actor", "why", "prev", "hash")]
+            seq, body, key, at = told["seq"], told["body"], told["key"], datetime.fromisoformat(told["at"])
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"no entry: {error}") from error
+        if type(seq) is not int or not isinstance(body, Mapping) or not (key is None or isinstance(key, str)):
+            raise ValueError("no entry: a field is of another type")
+        if any(not isinstance(text, str) for text in texts) or at.utcoffset() is None:
+            raise ValueError("no entry: a field is of another type")
+        kind, subject, actor, why, prev, stored = texts
+        found = cls(seq, at, kind, subject, actor, why, dict(body), key, prev, stored)
+        if hashlib.sha256(content(found)).hexdigest() != stored:
+            raise ValueError(f"entry {seq} was changed: its content does not have its hash")
+        return found
+
 
 @dataclass(frozen=True)
 class Head:

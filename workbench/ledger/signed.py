@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from workbench.errors import EngineError, Misuse
+from workbench.errors import EngineError, Misuse, WorkbenchError
 from workbench.ledger.checkpoints import Checkpoint, read_note, signed
 from workbench.ledger.keys import CREATED, KEY_KINDS, ROTATED, LedgerKey, created_body, known_keys, rotated_body
 from workbench.ledger.merkle import Subtree, consistency_path, inclusion_path, leaf_hash
@@ -76,7 +76,8 @@ class Signed(Reading):
             body = rotated_body(before, old, new)
             entry = writer.append(ROTATED, subject=f"key/{new.key_id}", actor=actor, why=why, body=body, now=now)
             writer.checkpoint(lambda tree: signed(before.origin, tree.size, tree.root(), new))
-        beside.replace(self._file)  # a kill before this is mended when the key is next read
+        with suppress(FileNotFoundError):  # whoever read the key meanwhile has done it, as after a kill
+            beside.replace(self._file)
         return LedgerKey(new.key_id, new.public, before.origin, entry.seq)
 
     def checkpoint(self, *, actor: str = ACTOR, now: datetime) -> Checkpoint:
@@ -191,7 +192,7 @@ class Signed(Reading):
         before, after = writer.grown
         if after // EVERY == before // EVERY or self._key_file is None or writer.last is None:
             return
-        with suppress(EngineError):  # without its key the ledger goes on; `verify` tells how far signatures reach
+        with suppress(WorkbenchError):  # without its key the ledger goes on; `verify` tells how far signatures reach
             key, known = self._key(writer, ACTOR, writer.last.at)
             if self.newest_checkpoint(writer.size) is None:
                 writer.checkpoint(lambda tree: signed(known.origin, tree.size, tree.root(), key))
@@ -229,8 +230,9 @@ class Signed(Reading):
         Raises:
             EngineError: The file is missing, open to others, or holds another key.
         """
-        if self._next.exists() and SigningKey.load(self._next).key_id == known.key_id:
-            self._next.replace(path)
+        with suppress(EngineError, FileNotFoundError):  # whoever rotates may be doing it at this moment
+            if self._next.exists() and SigningKey.load(self._next).key_id == known.key_id:
+                self._next.replace(path)
         key = SigningKey.load(path)
         if key.key_id != known.key_id:
             raise EngineError(

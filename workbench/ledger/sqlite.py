@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
 
 from workbench.ledger.database import Kept, Row
-from workbench.ledger.opening import BROKEN, connect, refuse
+from workbench.ledger.opening import BROKEN, WAIT, connect, refuse
 from workbench.ledger.schema import schema, spelled
 
 
@@ -51,12 +52,14 @@ class SqliteDatabase:
         """What the file says of itself."""
         last = self.execute("SELECT seq FROM sqlite_sequence WHERE name = 'entries'")
         rules = self.execute("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
-        checked = self.execute("PRAGMA integrity_check")
+        pool = ThreadPoolExecutor(1, thread_name_prefix="ledger-integrity")
+        checked = pool.submit(_damage, self._path)  # SQLite reads every page while we follow the chain
+        pool.shutdown(wait=False)
         return Kept(
             rules={name: spelled(sql or "") for name, sql in rules},
             wanted=schema(),
             last_given=last[0][0] if last else None,
-            damage=tuple(row[0] for row in checked if row[0] != "ok"),
+            damage=checked.result,
         )
 
     def refuse(self, error: Exception, done: str) -> NoReturn:
@@ -66,3 +69,11 @@ class SqliteDatabase:
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()
+
+
+def _damage(path: Path) -> list[str]:
+    connection = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
+    try:
+        return [row[0] for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
+    finally:
+        connection.close()

@@ -106,8 +106,9 @@ class Ledger(Signed):
     def export(self) -> Iterator[str]:
         """Everything an auditor needs, as JSON lines: the entries, then the keys and the checkpoints."""
         with self._moment():
-            yield from lines(self._database.stream(f"SELECT {COLUMNS} FROM entries ORDER BY seq"),  # noqa: S608
-                             self.keys(), self.checkpoints())  # fmt: skip
+            rows = self._rows(f"SELECT {COLUMNS} FROM entries ORDER BY seq")  # noqa: S608
+            keys, checkpoints = self.keys(), self.checkpoints()
+        return lines(rows, keys, checkpoints)
 
     # life
 

@@ -73,8 +73,7 @@ def verified(
         kept: What the database says of itself; None for an export.
         owed_for: Numbers of the entries that effects were owed for.
     """
-    problems = [f"the file is damaged: {told}" for told in kept.damage] if kept else []
-    problems += _rules(kept.rules, kept.wanted) if kept else ()
+    problems = list(_rules(kept.rules, kept.wanted)) if kept else []
     notes = [_Note(size, note) for size, note in signs.checkpoints]
     sizes = {note.read.size for note in notes if note.read} | {seen.size for seen in signs.witness or ()}
     chain = Chain(sizes)
@@ -87,6 +86,7 @@ def verified(
     problems += [told for told, _ in found if told]
     witnessed = list(_witness(chain, signs.witness or ()))
     problems += [told for told, _ in witnessed if told]
+    problems = [*(f"the file is damaged: {told}" for told in kept.damage()), *problems] if kept else problems
     if len(problems) > MOST_PROBLEMS:
         problems = [*problems[:MOST_PROBLEMS], f"and {len(problems) - MOST_PROBLEMS} more"]
     return Verification(

@@ -1,0 +1,407 @@
+"""Whoever can write every byte of a ledger is found out, and told in words what was done.
+
+Each attack is what somebody with the file and a debugger does: the triggers put aside and put back after,
+the hashes chained anew where that hides more. What only a witness can find is found by the witness.
+"""
+
+import base64
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from workbench.bench.workspace import shipped
+from workbench.errors import EngineError, Misuse
+from workbench.ledger import Draft, Head, Ledger, SigningKey
+from workbench.ledger.checkpoints import signed
+from workbench.ledger.copies import verify_file
+from workbench.ledger.database import Kept
+from workbench.ledger.entry import chained, content
+from workbench.ledger.exporting import verify_export
+from workbench.ledger.keys import created_body
+from workbench.ledger.merkle import Range, leaf_hash
+from workbench.ledger.rows import COLUMNS, as_row, from_row
+from workbench.ledger.tree import spelled_roots
+from workbench.ledger.verification import Signs, verified
+from workbench.ledger.witness import attest, read_witness
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+VERIFIER = shipped("templates") / "verify_ledger.py"
+POLICY = "package promotion\ndefault allow := false\nallow if input.f1 >= 0.8"
+
+
+def write(path, key_file, *, why="it is better", policy=POLICY):
+    """A small ledger with a key, moves of three slots, a policy's text, two checkpoints."""
+    with Ledger.open(f"sqlite:///{path}") as ledger:
+        ledger.sign_with(key_file)
+        ledger.checkpoint(actor="admin", now=NOON)
+        ledger.append("note", subject="lending", actor="analyst", why="a look", body={"n": 1.5}, now=NOON, key="k")
+        with ledger.transaction() as writer:
+            for generation, (kind, slot, version, more) in enumerate(
+                [("promotion.granted", "champion", 1, {}), ("rollback.granted", "champion", 2, {})], start=1
+            ):
+                body = {"slot": slot, "generation": generation, "decision": {"decision": "allow", "policy": policy}}
+                entry = writer.append(
+                    kind, subject=f"lending/{version}", actor="risk-officer", why=why, body=body | more, now=NOON
+                )
+                writer.move_head("lending", slot, version, expected_generation=generation - 1, entry=entry)
+                writer.owe("mlflow-alias", {"version": version}, entry=entry)
+        made = ledger.checkpoint(now=NOON)
+        ledger.append("note", subject="lending", actor="analyst", why="after", body={}, now=NOON)
+    return made
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """The ledger, its key, a witness that saw it twice, and an export."""
+    folder = tmp_path_factory.mktemp("original")
+    key = folder / "ledger.key"
+    made = write(folder / "ledger.db", key)
+    with Ledger.open(f"sqlite:///{folder / 'ledger.db'}") as ledger:
+        for seen in ledger.checkpoints():
+            attest(folder / "witness.txt", seen)
+        (folder / "ledger.jsonl").write_text("".join(f"{line}\n" for line in ledger.export()), "utf-8")
+        assert ledger.verify(witness=read_witness(folder / "witness.txt")).valid
+    assert made.size == 4
+    return folder
+
+
+@pytest.fixture
+def copy(original, tmp_path):
+    shutil.copytree(original, tmp_path / "w")
+    return tmp_path / "w"
+
+
+class Hands:
+    """Somebody who writes the file behind the ledger's back and leaves its rules as they were."""
+
+    def __init__(self, folder):
+        self.folder, self.path = folder, folder / "ledger.db"
+
+    def __enter__(self):
+        self.client = sqlite3.connect(self.path)
+        self.rules = self.client.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in self.rules:
+            self.client.execute(f"DROP TRIGGER {name}")
+        return self
+
+    def __exit__(self, *_):
+        for _, sql in self.rules:
+            self.client.execute(sql)
+        self.client.commit()
+        self.client.close()
+
+    def run(self, sql, values=()):
+        return self.client.execute(sql, values).fetchall()
+
+    def entries(self):
+        return [from_row(row) for row in self.run(f"SELECT {COLUMNS} FROM entries ORDER BY seq")]
+
+    def anew(self, entries, key=None):
+        """These entries chained anew with a tree of their own; checkpoints signed by a key, where there is one."""
+        tip, tree = "0" * 64, Range()
+        self.run("DELETE FROM entries")
+        self.run("DELETE FROM checkpoints WHERE ?", (key is not None,))
+        for seq, entry in enumerate(entries, start=1):
+            made = chained(seq=seq, at=entry.at, kind=entry.kind, subject=entry.subject, actor=entry.actor,
+                           why=entry.why, body=entry.body, key=entry.key, prev=tip)  # fmt: skip
+            tip = made.hash
+            tree.append(leaf_hash(content(made)))
+            self.run(f"INSERT INTO entries ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)", as_row(made))
+        self.run("UPDATE tree SET size = ?, roots = ?", (tree.size, spelled_roots(tree.roots)))
+        self.run("UPDATE sqlite_sequence SET seq = ? WHERE name = 'entries'", (tree.size,))
+        if key is not None:
+            origin = f"workbench-ledger/{key.key_id}"
+            note = signed(origin, tree.size, tree.root(), key).note
+            self.run("INSERT INTO checkpoints VALUES (?, ?)", (tree.size, note))
+
+
+def judged(folder, *, witness=True):
+    seen = read_witness(folder / "witness.txt") if witness else None
+    return verify_file(folder / "ledger.db", witness=seen)
+
+
+def test_what_nobody_touched_holds_in_every_form(original):
+    assert judged(original).valid
+    assert verify_file(original / "ledger.jsonl", witness=read_witness(original / "witness.txt")).valid
+
+
+def test_the_evidence_is_only_read(copy):
+    before = {file.name: file.read_bytes() for file in copy.iterdir()}
+    judged(copy)
+    assert {file.name: file.read_bytes() for file in copy.iterdir()} == before
+
+
+def test_a_flipped_bit_of_any_stored_byte_is_found_and_named(original, tmp_path):
+    """Every byte of every text of every entry, head, tree and checkpoint; a bit of each."""
+    with sqlite3.connect(original / "ledger.db") as client:
+        tables = {
+            "entries": client.execute(f"SELECT {COLUMNS} FROM entries ORDER BY seq").fetchall(),
+            "heads": client.execute("SELECT model, slot, version, generation, seq, weight FROM heads").fetchall(),
+            "tree": client.execute("SELECT size, roots FROM tree").fetchall(),
+            "checkpoints": client.execute("SELECT size, note FROM checkpoints ORDER BY size").fetchall(),
+        }
+    client.close()
+
+    def judge(rows):
+        signs = Signs(tree=rows["tree"][0], tiles=[], checkpoints=rows["checkpoints"],
+                      heads=[Head(*row) for row in rows["heads"]])  # fmt: skip
+        return verified(rows["entries"], signs, kept=Kept({}, {}, len(rows["entries"])))
+
+    assert judge(tables).valid
+    flipped = 0
+    for table, rows in tables.items():
+        for at, row in enumerate(rows):
+            for column, value in enumerate(row):
+                if not isinstance(value, str):
+                    continue
+                raw = value.encode()
+                for place in range(len(raw)):
+                    changed = bytearray(raw)
+                    changed[place] ^= 1 << (place % 7)
+                    spelled = bytes(changed).decode("utf-8", "surrogateescape")
+                    new = (*row[:column], spelled, *row[column + 1 :])
+                    found = judge({**tables, table: [*rows[:at], new, *rows[at + 1 :]]})
+                    assert not found.valid, (table, row, column, place)
+                    assert all(problem.strip() for problem in found.problems)
+                    flipped += 1
+    assert flipped > 2000
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("UPDATE entries SET why = 'nothing' WHERE seq = 3", "entry 3 was changed"),
+        ("UPDATE entries SET seq = 99 WHERE seq = 3", "entry 3 is missing"),
+        ("DELETE FROM entries WHERE seq = 2", "entry 2 is missing"),
+        ("DELETE FROM entries WHERE seq > 2", "the tail was cut"),
+        ("DELETE FROM entries WHERE seq > 2", "a checkpoint covers 4 entries, there are 2"),
+        ("INSERT INTO entries SELECT 6, at, kind, subject, actor, why, body, NULL, hash, 'h' FROM entries LIMIT 1",
+         "entry 6 was changed"),
+        ("UPDATE heads SET version = 1", "the champion of lending is version 1"),
+        ("UPDATE tree SET roots = '00' || substr(roots, 3)", "the tree was changed"),
+        ("UPDATE tree SET size = 4", "the tree covers 4 entries, but there are 5"),
+        ("UPDATE tree SET roots = 'x'", "the tree was changed"),
+        ("DELETE FROM tree", "the tree covers 0 entries"),
+        ("INSERT INTO tiles VALUES (0, '00')", "a tile of the tree was changed"),
+        ("UPDATE checkpoints SET note = replace(note, substr(note, -6, 1), 'A') WHERE size = 4", "of 4 entries"),
+        ("UPDATE checkpoints SET note = 'x' WHERE size = 4", "the checkpoint of 4 entries cannot be read"),
+        ("UPDATE checkpoints SET size = 3 WHERE size = 4", "the checkpoint of 3 entries cannot be read"),
+        ("UPDATE checkpoints SET note = (SELECT note FROM checkpoints WHERE size = 1) WHERE size = 4",
+         "the checkpoint of 4 entries cannot be read"),
+    ],
+)  # fmt: skip
+def test_what_was_done_with_sql_is_named(copy, sql, told):
+    with Hands(copy) as hands:
+        hands.run(sql)
+    found = judged(copy, witness=False)
+    assert any(told in problem for problem in found.problems), found.problems
+
+
+@pytest.mark.parametrize("order", [(1, 2, 4, 3, 5), (2, 1, 3, 4, 5), (1, 2, 3, 3, 4, 5), (1, 2, 4, 5), (1, 2, 3, 5, 4)])
+def test_entries_put_in_another_order_doubled_or_dropped_and_chained_anew_betray_the_signature(copy, order):
+    """The chain holds again, the heads are mended; the signed root is not that of these entries."""
+    with Hands(copy) as hands:
+        entries = hands.entries()
+        hands.run("DELETE FROM heads")
+        hands.run("DELETE FROM outbox")
+        hands.anew([entries[at - 1] for at in order if at < 6] if len(set(order)) == len(order) else
+                   [entries[0], entries[1], *[replace(entries[2], key=None)] * 2, *entries[3:]])  # fmt: skip
+    found = judged(copy, witness=False)
+    assert any("not those that the checkpoint was signed over" in p or "is of workbench" in p or "cut" in p
+               for p in found.problems), found.problems  # fmt: skip
+
+
+def test_a_replaced_policy_text_in_a_decision_is_found(copy):
+    with Hands(copy) as hands:
+        hands.run("UPDATE entries SET body = replace(body, '0.8', '0.1') WHERE seq = 3")
+    assert any(problem.startswith("entry 3 was changed") for problem in judged(copy).problems)
+    with Hands(copy) as hands:
+        entries = hands.entries()
+        hands.anew(entries)
+    found = judged(copy, witness=False)
+    assert found.problems == ("the first 4 entries are not those that the checkpoint was signed over",)
+
+
+def test_a_signature_by_another_key_is_found(copy, tmp_path):
+    """The root is right, the name is right; whoever signed it is not whom the ledger names."""
+    other = SigningKey.create(tmp_path / "other.key")
+    with Ledger.open(f"sqlite:///{copy / 'ledger.db'}") as ledger:
+        seen = ledger.newest_checkpoint()
+    with Hands(copy) as hands:
+        hands.run("UPDATE checkpoints SET note = ? WHERE size = 4",
+                  (signed(seen.origin, seen.size, seen.root, other).note,))  # fmt: skip
+    (problem,) = judged(copy, witness=False).problems
+    assert problem.startswith("the signature of the checkpoint of 4 entries is not by the key ")
+
+
+def test_a_replaced_key_is_found(copy, tmp_path):
+    """In the entry alone it breaks the chain; with the chain made anew, the checkpoints are another ledger's."""
+    other = SigningKey.create(tmp_path / "other.key")
+    with Hands(copy) as hands:
+        first, *rest = hands.entries()
+        fake = chained(seq=1, at=first.at, kind=first.kind, subject=first.subject, actor=first.actor, why=first.why,
+                       body=created_body(other), key=None, prev=first.prev)  # fmt: skip
+        hands.anew([fake, *rest])
+    found = judged(copy, witness=False)
+    assert any("which is not this ledger" in problem for problem in found.problems), found.problems
+
+
+def test_a_key_without_its_own_signature_or_that_of_the_one_before_is_found(copy, tmp_path):
+    other = SigningKey.create(tmp_path / "other.key")
+    with Hands(copy) as hands:
+        entries = hands.entries()
+        body = {**created_body(other), "follows": entries[0].body["key_id"], "origin": entries[0].body["origin"]}
+        stolen = chained(seq=6, at=NOON, kind="key.rotated", subject=f"key/{other.key_id}", actor="x", why="",
+                         body=body, key=None, prev="")  # fmt: skip
+        hands.anew([*entries, stolen])
+    assert any("brings a key that" in problem and "did not sign" in problem for problem in judged(copy).problems)
+
+
+def test_a_ledger_made_anew_with_a_key_of_its_own_is_found_by_the_witness_alone(copy, tmp_path):
+    """Nothing in the file itself is wrong: this is what checkpoints kept elsewhere are for."""
+    (copy / "ledger.db").unlink()
+    write(copy / "ledger.db", tmp_path / "new.key", why="nothing to see")
+    assert judged(copy, witness=False).valid
+    found = judged(copy)
+    assert all(problem.startswith("the ledger was made anew: the witness saw") for problem in found.problems)
+    assert len(found.problems) == 2
+
+
+def test_a_ledger_forked_by_whoever_has_the_key_is_found_by_the_witness_alone(copy):
+    with Hands(copy) as hands:
+        entries = hands.entries()
+        forged = [*entries[:3], replace(entries[3], why="because"), *entries[4:]]
+        hands.anew(forged, SigningKey.load(copy / "ledger.key"))
+    assert judged(copy, witness=False).valid
+    found = judged(copy)
+    assert found.problems == ("the ledger was forked: its first 4 entries are not those that the witness saw",)
+    assert found.witnessed == 1
+
+
+def test_a_ledger_cut_by_whoever_has_the_key_is_found_by_the_witness_alone(copy):
+    with Hands(copy) as hands:
+        entries = hands.entries()
+        hands.run("DELETE FROM heads")
+        hands.run("DELETE FROM outbox")
+        hands.anew(entries[:2], SigningKey.load(copy / "ledger.key"))
+    assert judged(copy, witness=False).valid
+    assert judged(copy).problems == ("the ledger was cut: the witness saw 4 entries, there are 2",)
+
+
+def test_the_witness_itself_cannot_be_forged_without_the_key(copy, tmp_path):
+    other = SigningKey.create(tmp_path / "other.key")
+    seen = read_witness(copy / "witness.txt")[-1]
+    (copy / "witness.txt").write_text(signed(seen.origin, seen.size, b"\1" * 32, other).note, "utf-8")
+    assert judged(copy).problems == ("the witness's checkpoint of 4 entries is not signed by this ledger's key",)
+
+
+# the export, by our own reader and by the auditor's file, which knows nothing of ours
+
+
+def auditor(folder, *options):
+    command = [sys.executable, "-I", str(VERIFIER), "ledger.jsonl", *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+
+
+def test_the_auditors_file_holds_without_the_workbench(copy):
+    source = Path(VERIFIER).read_text("utf-8")
+    assert "workbench import" not in source and "import workbench" not in source
+    with Ledger.open(f"sqlite:///{copy / 'ledger.db'}") as ledger:
+        (copy / "proof.json").write_text(json.dumps(ledger.prove(3).as_dict()), "utf-8")
+        key = ledger.keys()[0].key_id
+    done = auditor(copy, "--witness", "witness.txt", "--proof", "proof.json", "--key", key)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("5 entries hold, the first 4 are signed; root ")
+
+
+def change(lines, name):
+    """One attack on an export, by name."""
+    entries = [json.loads(line) for line in lines]
+    if name == "a changed reason":
+        entries[2]["why"] = "nothing"
+    elif name == "a replaced policy":
+        entries[2]["body"]["decision"]["policy"] = "package promotion\nallow := true"
+    elif name == "a dropped entry":
+        del entries[1]
+    elif name == "two swapped":
+        entries[1], entries[2] = entries[2], entries[1]
+    elif name == "a doubled entry":
+        entries.insert(2, entries[2])
+    elif name == "a cut tail":
+        del entries[2:5]
+    elif name == "a replaced signature":
+        note = entries[-1]["checkpoint"]
+        start = note.rindex(" ") + 1
+        raw = bytearray(base64.b64decode(note[start:]))
+        raw[20] ^= 1
+        entries[-1]["checkpoint"] = note[:start] + base64.b64encode(raw).decode() + "\n"
+    elif name == "a replaced root":
+        parts = entries[-1]["checkpoint"].split("\n")
+        entries[-1]["checkpoint"] = "\n".join([*parts[:2], base64.b64encode(b"\1" * 32).decode(), *parts[3:]])
+    elif name == "a replaced key":
+        entries[0]["body"]["public"] = base64.b64encode(b"\1" * 32).decode()
+    return [json.dumps(entry, ensure_ascii=False) for entry in entries]
+
+
+ATTACKS = ["a changed reason", "a replaced policy", "a dropped entry", "two swapped", "a doubled entry", "a cut tail",
+           "a replaced signature", "a replaced root", "a replaced key"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_a_tampered_export_is_found_by_both_readers(copy, name):
+    lines = change((copy / "ledger.jsonl").read_text("utf-8").splitlines(), name)
+    (copy / "ledger.jsonl").write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    assert not verify_export(lines).valid
+    done = auditor(copy)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+def test_an_export_of_another_ledger_is_found_by_the_auditors_witness_and_key(copy, tmp_path):
+    (copy / "ledger.db").unlink()
+    write(copy / "ledger.db", tmp_path / "new.key")
+    with Ledger.open(f"sqlite:///{copy / 'ledger.db'}") as ledger:
+        (copy / "ledger.jsonl").write_text("".join(f"{line}\n" for line in ledger.export()), "utf-8")
+    assert auditor(copy).returncode == 0
+    done = auditor(copy, "--witness", "witness.txt")
+    assert done.returncode == 1 and "another ledger or one made anew" in done.stderr
+    done = auditor(copy, "--key", "0" * 32)
+    assert done.returncode == 1 and "first key of this ledger is not" in done.stderr
+
+
+@pytest.mark.parametrize("changed", [{"leaf": "00" * 32}, {"seq": 2}, {"index": 1}, {"size": 5}, {"root": "00" * 32},
+                                     {"path": []}, {"checkpoint": None}])  # fmt: skip
+def test_a_forged_proof_is_refused_by_the_auditors_file(copy, changed):
+    with Ledger.open(f"sqlite:///{copy / 'ledger.db'}") as ledger:
+        (copy / "proof.json").write_text(json.dumps({**ledger.prove(3).as_dict(), **changed}), "utf-8")
+    done = auditor(copy, "--proof", "proof.json")
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+
+
+def test_a_file_that_is_no_ledger_is_refused_in_words(tmp_path):
+    (tmp_path / "x").write_text("hello\n")
+    with pytest.raises(Misuse, match="line 1 is none of an export"):
+        verify_file(tmp_path / "x")
+    with pytest.raises(EngineError, match="cannot be read"):
+        verify_file(tmp_path / "none")
+    (tmp_path / "b").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(EngineError, match="cannot be read"):
+        verify_file(tmp_path / "b")
+
+
+def test_a_group_that_spans_tiles_is_followed_to_every_checkpoint(tmp_path):
+    with Ledger.open(f"sqlite:///{tmp_path / 'l.db'}") as ledger:
+        ledger.sign_with(tmp_path / "k")
+        for size in (100, 300, 512, 700):
+            ledger.append_all([Draft("note", "x", "a", "w", {}, NOON) for _ in range(size // 2)])
+            ledger.checkpoint(now=NOON)
+        found = ledger.verify(witness=ledger.checkpoints())
+    assert (found.valid, found.signed, found.witnessed) == (True, found.entries, found.entries)
