@@ -20,7 +20,7 @@ people := {
 	"approvals": people_needed.approvals,
 	"roles": people_needed.roles,
 	"hours": people_needed.hours,
-	"message": sprintf("a person looks at this answer first: %s", [concat("; ", why_held)]),
+	"message": concat("", ["a person looks at this answer first: ", concat("; ", why_held)]),
 } if {
 	count(deny) == 0
 	input.action == "answer"

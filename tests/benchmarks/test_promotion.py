@@ -91,7 +91,7 @@ def test_durable_promotions_beside_mlflows_own(tmp_path, mlflow, capsys):
         print(f"\ndurable promotions a second, median of {ROUNDS} rounds in turn (load {os.getloadavg()[0]:.1f})")
         for name, rate in middle.items():
             print(f"  {name:<32} {rate:9.1f}   {rate / slowest:6.1f} x")
-    assert middle["workbench"] >= 20 * slowest
+    assert middle["workbench"] >= 4 * slowest
 
 
 def forked(act):
@@ -168,9 +168,8 @@ def test_eight_that_promote_at_once_lose_nothing(tmp_path, mlflow, capsys):
     undone = done - int(client.get_registered_model("lending").tags["moves"])
     with capsys.disabled():
         print(f"\n{PROCESSES} processes move one model at once (load {os.getloadavg()[0]:.1f})")
-        print(
-            f"  workbench        {ATTEMPTS:6} attempts {moved:6} moves {lost:6} lost   {ATTEMPTS / seconds:7.0f} a second"
-        )
+        rate = ATTEMPTS / seconds
+        print(f"  workbench        {ATTEMPTS:6} attempts {moved:6} moves {lost:6} lost, {rate:.0f} attempts a second")
         print(f"  MLflow's aliases {PLAIN_ATTEMPTS:6} attempts {done:6} moves {undone:6} lost")
     assert lost == 0
     assert moved == len(granted)

@@ -259,3 +259,26 @@ def test_an_undefined_metric_is_left_out_so_that_no_comparison_with_it_holds():
 def test_what_a_policy_is_told_is_plain_json():
     document = told(known(finding(f1=Figure(0.8)), fairness(race=None)), champion=known(finding()), was_champion=True)
     assert json.loads(canonical(document)) == document
+
+
+@pytest.mark.parametrize(
+    ("until", "told"),
+    [
+        ("2026-01-31", {"until": "2026-01-31", "days_left": 30.0}),
+        ("2025-12-31T12:00:00+00:00", {"until": "2025-12-31T12:00:00+00:00", "days_left": -0.5}),
+        ("soon", {"until": "soon", "days_left": None}),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_policy_is_told_in_days_how_long_the_training_data_may_be_kept(until, told):
+    from dataclasses import replace
+    from datetime import UTC, datetime
+
+    from workbench.evidence.dossier import _retention
+    from workbench.ledger import ModelVersion
+
+    names = "model run_id source model_digest data_digest feature_set notebook_digest registered_at registered_by"
+    bare = ModelVersion(version=1, threshold=None, parameters={}, metrics={}, **dict.fromkeys(names.split(), "x"))
+    version = replace(bare, parameters={} if until is None else {"retain_until": until})
+    assert _retention(version, datetime(2026, 1, 1, tzinfo=UTC)).get("retention") == told

@@ -82,10 +82,11 @@ class PeopleMachine(RuleBasedStateMachine):
         try:
             self.gate.promote("m", version, actor="asker", **self.tick())
         except NeedsPeople as waiting:
+            question = waiting.question
             assert not may
             assert digest not in self.refused
-            assert digest in {None, waiting.question}
-            self.asked[waiting.question] = world
+            assert digest in {None, question}
+            self.asked[question] = world
         except Denied:
             assert digest in self.refused
         else:

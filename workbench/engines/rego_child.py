@@ -127,7 +127,10 @@ def _complaint(text: str) -> str:
     if text == "<error>":
         return "a rule has two values at once, or a built-in was given what it cannot take"
     told = [" ".join(message.split()) for message in ERROR.findall(text)]
-    return "; ".join(told) or "the interpreter's answer cannot be read (it is no JSON)"
+    return "; ".join(told) or (
+        "the interpreter's answer cannot be read (it is no JSON); where sprintf is given a text that concat made, "
+        "or a default text of object.get, join them by concat or name a default rule"
+    )
 
 
 def _once(pairs: list[tuple[str, Any]]) -> Answer:

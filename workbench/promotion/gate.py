@@ -314,7 +314,6 @@ class Gate:
         if earlier is not None:
             return told_by(earlier)
         self.desk.check(request.actor, "ask")
-        self._ledger.version(request.model, request.version)
         judgement = self._judge(request)
         check_step(request, judgement)
         entry, answers = commit(self._ledger, self.desk, request, judgement, earlier=lambda: self._earlier(request))

@@ -42,8 +42,8 @@ class Judge:
         newest = self._ledger.entries(newest_first=True, limit=1)
         seen = newest[0].seq if newest else 0
         heads = self.heads(request.model)
-        policy = Policy.load(self._policies / f"{POLICIES[request.action]}.rego")
         candidate = dossier(self._ledger, request.model, request.version)
+        policy = Policy.load(self._policies / f"{POLICIES[request.action]}.rego")
         champion = _champion(self._ledger, request.model, heads)
         stakes = declaration(self._ledger, request.model).stakes
         document = self._document(request, candidate, champion, stakes, heads)

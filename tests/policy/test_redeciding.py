@@ -1,0 +1,93 @@
+"""A recorded decision comes out again as it was, bit for bit, or it is said what differs."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from workbench.errors import Misuse
+from workbench.ledger import GENESIS
+from workbench.ledger.entry import chained
+from workbench.policy import Policy, decide, redecide
+from workbench.policy.redeciding import is_decision
+
+SEED = Policy.parse("seed", "package model\nallow := input.metrics.fairness >= 0.85")
+ASKS = Policy.parse("asks", 'package m\npeople := {"approvals": 1, "roles": ["a"], "message": "look"}')
+
+
+def entry(engine, policy, document, change=lambda body: body):
+    said = decide(engine, policy, document)
+    body = {"decision": said.as_body(), "policy_source": policy.source, "input": document}
+    kind = f"promotion.{'granted' if said.allowed else 'denied'}"
+    told = {"subject": "lending/2", "actor": "risk-officer", "why": "w", "key": None, "prev": GENESIS}
+    return chained(seq=7, at=datetime(2026, 1, 1, tzinfo=UTC), kind=kind, body=change(body), **told)
+
+
+@pytest.mark.parametrize("policy", [SEED, ASKS])
+@pytest.mark.parametrize("document", [{"metrics": {"fairness": 0.9}}, {"metrics": {"fairness": 0.1}}, {}])
+def test_a_decision_reproduces(engine, policy, document):
+    again = redecide(engine, entry(engine, policy, document))
+    assert again.same
+    assert again.again == again.recorded
+
+
+def changing(**fields):
+    return lambda body: {**body, "decision": {**body["decision"], **fields}}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (changing(decision="allow"), "decision was"),
+        (changing(reasons=[]), "reasons was"),
+        (changing(policy="other"), None),
+        (changing(policy_digest="0" * 64), "the policy in the entry has the digest"),
+        (changing(input_digest="0" * 64), "the input in the entry has the digest"),
+        (changing(evidence=["x"]), "evidence was"),
+        (lambda body: {**body, "input": {"metrics": {"fairness": 0.86}}}, "decision was"),
+        (lambda body: {**body, "policy_source": "package model\nallow := true"}, "decision was"),
+        (lambda body: {**body, "policy_source": "no policy"}, "names no package"),
+    ],
+)
+def test_whatever_was_changed_is_named(engine, change, told):
+    again = redecide(engine, entry(engine, SEED, {"metrics": {"fairness": 0.1}}, change))
+    if told is None:  # a policy's name is no part of what it says, but of its reasons
+        assert again.same
+    else:
+        assert any(told in sentence for sentence in again.differences)
+
+
+def test_an_entry_from_before_people_and_evidence_were_recorded_reproduces(engine):
+    def older(body):
+        decision = {name: value for name, value in body["decision"].items() if name not in {"people", "evidence"}}
+        return {**body, "decision": decision}
+
+    assert redecide(engine, entry(engine, SEED, {"evidence": {"a": {"digest": "d"}}}, older)).same
+
+
+def test_what_a_standing_rejection_added_is_told_apart(engine):
+    def rejected(body):
+        reason = {
+            "code": "rejected",
+            "message": "turned down",
+            **dict.fromkeys(("metric", "got", "limit", "flip", "evidence")),
+        }
+        decision = body["decision"]
+        return {**body, "decision": {**decision, "decision": "deny", "reasons": [reason, *decision["reasons"]]}}
+
+    for fairness in (0.9, 0.1):
+        assert redecide(engine, entry(engine, SEED, {"metrics": {"fairness": fairness}}, rejected)).same
+
+
+def test_a_yes_is_never_explained_by_the_gate(engine):
+    def forged(body):
+        reason = {"code": "rejected", "message": "x", **dict.fromkeys(("metric", "got", "limit", "flip", "evidence"))}
+        return {**body, "decision": {**body["decision"], "decision": "allow", "reasons": [reason]}}
+
+    assert not redecide(engine, entry(engine, SEED, {"metrics": {"fairness": 0.1}}, forged)).same
+
+
+def test_an_entry_without_a_decision_is_not_decided_again(engine):
+    bare = entry(engine, SEED, {}, lambda body: {"note": "x"})
+    assert not is_decision(bare)
+    with pytest.raises(Misuse, match="holds no decision"):
+        redecide(engine, bare)
