@@ -215,3 +215,16 @@ def test_the_guard_comes_and_goes_by_commands(tmp_path):
         client.set_registered_model_alias("lending", "champion", "1")
     assert run("guard", "remove", *WHY, "--json")["kind"] == "guard.removed"
     client.set_registered_model_alias("lending", "champion", "1")
+
+
+def test_what_a_cut_off_move_owes_is_paid_before_the_next(run, registry, workspace, monkeypatch):
+    run("promote", "lending", "1", *WHY)
+    with monkeypatch.context() as patch:
+        patch.setattr(Registry, "set_alias", lambda *_: None)  # as if it had been killed before the alias
+        run("stage", "lending", "2", "--shadow", *WHY)
+    with open_bench(workspace) as bench:
+        assert [effect.payload["alias"] for effect in bench.ledger.owed()] == ["shadow"]
+    run("retire", "lending", "3", *WHY)
+    assert registry.aliases["lending", "shadow"] == (2, 1)
+    with open_bench(workspace) as bench:
+        assert bench.ledger.owed() == []

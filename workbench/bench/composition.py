@@ -8,6 +8,7 @@ bench.promote("lending", 3, why="fairer, and hardly less accurate")
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from workbench.experiments.archive import Archive, Past
     from workbench.experiments.opened import Opened
     from workbench.monitoring import AuditedVersion, DriftedModel, ServedModel
-    from workbench.promotion import Candidate, Move, Open
+    from workbench.promotion import Candidate, Gate, Move, Open
     from workbench.promotion.reconciling import Found
 
 
@@ -51,11 +52,11 @@ class Bench(Notebooks):
 
     def promote(self, model: str, version: int, why: str, *, key: str | None = None) -> Move:
         """Make a version champion if the policy allows it."""
-        return self.gate.promote(model, version, actor=self.actor, why=why, now=self.now(), key=key)
+        return self._moving.promote(model, version, actor=self.actor, why=why, now=self.now(), key=key)
 
     def rollback(self, model: str, why: str, *, key: str | None = None) -> Move:
         """Bring back the champion before the present one if the policy allows it."""
-        return self.gate.rollback(model, actor=self.actor, why=why, now=self.now(), key=key)
+        return self._moving.rollback(model, actor=self.actor, why=why, now=self.now(), key=key)
 
     def reject(self, model: str, version: int, why: str) -> Entry:
         """Turn a candidate down; newer evidence may bring it back."""
@@ -63,19 +64,19 @@ class Bench(Notebooks):
 
     def stage(self, model: str, version: int, slot: str, why: str, *, weight: float | None = None) -> Move:
         """Put a version into shadow or canary, or give a canary another share of the traffic."""
-        return self.gate.stage(model, version, slot, actor=self.actor, why=why, now=self.now(), weight=weight)
+        return self._moving.stage(model, version, slot, actor=self.actor, why=why, now=self.now(), weight=weight)
 
     def clear(self, model: str, slot: str, why: str) -> Move:
         """Take out whoever is in shadow or canary."""
-        return self.gate.clear(model, slot, actor=self.actor, why=why, now=self.now())
+        return self._moving.clear(model, slot, actor=self.actor, why=why, now=self.now())
 
     def retire(self, model: str, version: int, why: str) -> Move:
         """Take a version out of use for good."""
-        return self.gate.retire(model, version, actor=self.actor, why=why, now=self.now())
+        return self._moving.retire(model, version, actor=self.actor, why=why, now=self.now())
 
     def say_yes(self, question: str, why: str, *, then: bool = False) -> tuple[Entry, Move | None]:
         """Approve a question in the name of whoever acts; on request the move is asked for again."""
-        return self.gate.approve(question, by=self.identity, why=why, now=self.now(), then=then)
+        return self._moving.approve(question, by=self.identity, why=why, now=self.now(), then=then)
 
     def say_no(self, question: str, why: str) -> Entry:
         """Refuse a question in the name of whoever acts; it has ended."""
@@ -161,6 +162,14 @@ class Bench(Notebooks):
         from workbench.monitoring import drifts
 
         return drifts(self.ledger)
+
+    @property
+    def _moving(self) -> Gate:
+        """The gate, after what a move that was cut off still owes the registry was paid, if it can be."""
+        if self.ledger.owed():
+            with suppress(EngineError):  # it stays owed, and `reconcile` says so
+                self.notices += self.gate.reconcile(now=self.now())
+        return self.gate
 
     def _kept(self, run_id: str, name: str) -> str | None:
         """A text that a run kept among its files; None where it kept none of that name.
