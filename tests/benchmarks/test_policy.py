@@ -1,7 +1,7 @@
 """Decisions a second: a process a question, the embedded engine that keeps its children, and a real OPA.
 
 All are asked the same, one after the other and round about; medians are printed. And how long it takes to weigh
-a change of policy over a registry of 10,000 versions.
+a change of policy over a registry of 10,000 versions: 20,000 decisions, a matter of what the policy costs.
 """
 
 import importlib.util

@@ -78,6 +78,11 @@ def test_what_a_standing_rejection_added_is_told_apart(engine):
         assert redecide(engine, entry(engine, SEED, {"metrics": {"fairness": fairness}}, rejected)).same
 
 
+def test_a_policy_may_use_the_codes_of_the_gate_itself(engine):
+    own = Policy.parse("own", 'package m\ndeny contains {"code": "rejected", "message": "not today"}')
+    assert redecide(engine, entry(engine, own, {})).same
+
+
 def test_a_yes_is_never_explained_by_the_gate(engine):
     def forged(body):
         reason = {"code": "rejected", "message": "x", **dict.fromkeys(("metric", "got", "limit", "flip", "evidence"))}

@@ -18,6 +18,7 @@ import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -100,7 +101,7 @@ class OpaEngine:
 
     def _asked(self, source: str, package: str, rules: Sequence[str], document: Any) -> Any:
         """What the rules of a policy hold, or the ruling where that is not known."""
-        name = "p" + hashlib.sha256(json.dumps([package, source, rules]).encode()).hexdigest()
+        name = _name(package, source, tuple(rules))
         question = json.dumps({"input": document}, ensure_ascii=False, allow_nan=False).encode()
         try:
             for _ in range(2):
@@ -148,6 +149,11 @@ class OpaEngine:
         # a program of our own that died or hangs is replaced before the next question
         if self._program is not None:
             self.close()
+
+
+@lru_cache(maxsize=64)
+def _name(package: str, source: str, rules: tuple[str, ...]) -> str:
+    return "p" + hashlib.sha256(json.dumps([package, source, rules]).encode()).hexdigest()
 
 
 def own_package(source: str, package: str, name: str) -> str:

@@ -13,6 +13,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from workbench.engines.rego_builtins import refusal
@@ -56,7 +57,7 @@ class RegoEngine:
             return {"error": ruling.error}
         question = json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
         try:
-            found = json.loads(self._children.ask(_policy(source, package, rules) + question + b"\n"))
+            found = json.loads(self._children.ask(_policy(source, package, tuple(rules)) + question + b"\n"))
         except (NoAnswer, ValueError) as error:
             return {"error": str(error)}
         return {"error": _parse_error(str(found["error"]), source)} if "error" in found else dict(found)
@@ -96,7 +97,8 @@ def read_answer(text: str | bytes, source: str) -> Ruling:
     return Ruling(answer.get("allow"), tuple(deny), people=answer.get("people"))
 
 
-def _policy(source: str, package: str, rules: Sequence[str] = RULES) -> bytes:
+@lru_cache(maxsize=64)
+def _policy(source: str, package: str, rules: tuple[str, ...] = RULES) -> bytes:
     return json.dumps([source, package, rules]).encode() + b"\n"
 
 

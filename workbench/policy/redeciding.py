@@ -17,8 +17,7 @@ from workbench.policy.deciding import Engine, decide
 from workbench.policy.decision import Decision
 from workbench.policy.source import Policy
 
-BY_THE_GATE = {"rejected", "people-rejected", "people-not-counted"}  # reasons that no policy states
-NEWER = ("people", "evidence")  # fields that older entries do not have
+BY_THE_GATE = {"rejected", "refused", "people-not-counted"}  # what the gate may put before the policy's reasons
 
 
 @dataclass(frozen=True)
@@ -69,25 +68,23 @@ def redecide(engine: Engine, entry: Entry) -> Redecided:
     if digest(document) != recorded.input_digest:
         found.append(f"the input in the entry has the digest {digest(document)[:12]}, not {recorded.input_digest[:12]}")
     again = decide(engine, policy, document)
-    told, said = _without_gate(entry.body["decision"]), again.as_body()
+    told, said = entry.body["decision"], again.as_body()
+    by_gate = _by_gate(told, said)
     for name in sorted(set(told) | set(said)):
-        if name in NEWER and name not in told and not (name == "people" and name in said):
+        was, now = told.get(name), said.get(name)
+        if was == now or (name == "evidence" and name not in told):
             continue
-        if told.get(name) != said.get(name) and not _overruled(name, entry.body["decision"], said):
-            found.append(f"{name} was {_short(told.get(name))}; it is {_short(said.get(name))}")
+        if by_gate and name in {"decision", "reasons", "people"}:
+            continue
+        found.append(f"{name} was {_short(was)}; it is {_short(now)}")
     return Redecided(entry.seq, entry.kind, entry.subject, recorded, again, tuple(found))
 
 
-def _without_gate(body: Mapping[str, Any]) -> dict[str, Any]:
-    # the recorded decision without the reasons that the gate put before the policy's
-    reasons = [reason for reason in body["reasons"] if reason["code"] not in BY_THE_GATE]
-    return {**body, "reasons": reasons}
-
-
-def _overruled(name: str, body: Mapping[str, Any], said: Mapping[str, Any]) -> bool:
-    # a refusal by the gate stands over whatever the policy says; it never turns a no into a yes
-    by_gate = any(reason["code"] in BY_THE_GATE for reason in body["reasons"])
-    return by_gate and name in {"decision", "people"} and body["decision"] == "deny" and said["decision"] != "deny"
+def _by_gate(told: Mapping[str, Any], said: Mapping[str, Any]) -> bool:
+    """Whether the gate refused what the policy said: one reason before the policy's own, and never a yes for a no."""
+    reasons = told["reasons"]
+    first = bool(reasons) and reasons[0]["code"] in BY_THE_GATE
+    return first and told["decision"] == "deny" and reasons[1:] == said["reasons"]
 
 
 def _short(value: Any) -> str:

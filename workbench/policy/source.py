@@ -16,6 +16,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -93,21 +94,26 @@ class Policy:
             ) from error
         return cls.parse(path.stem, source)
 
-    def comparisons(self) -> list[Comparison]:
+    def comparisons(self) -> tuple[Comparison, ...]:
         """The plain tests of its `allow` rules, so that a denial can name the number.
 
         Taken are `input.a.b >= 0.85` and `0.85 <= input.a.b` that stand alone: the whole of
         `allow := …` or `allow if …`, or a line of a body in braces. Anything else is left to the engine.
         """
-        found = []
-        for body, line in ALLOW.findall(without_comments(self.source)):
-            for statement in re.split(r"[;\n]", body or line):
-                match = COMPARISON.fullmatch(statement.strip())
-                if match and match[1]:
-                    found.append(Comparison(tuple(match[1].split(".")[1:]), match[2], float(match[3])))
-                elif match:
-                    found.append(Comparison(tuple(match[6].split(".")[1:]), TURNED[match[5]], float(match[4])))
-        return found
+        return _comparisons(self.source)
+
+
+@lru_cache(maxsize=64)
+def _comparisons(source: str) -> tuple[Comparison, ...]:
+    found = []
+    for body, line in ALLOW.findall(without_comments(source)):
+        for statement in re.split(r"[;\n]", body or line):
+            match = COMPARISON.fullmatch(statement.strip())
+            if match and match[1]:
+                found.append(Comparison(tuple(match[1].split(".")[1:]), match[2], float(match[3])))
+            elif match:
+                found.append(Comparison(tuple(match[6].split(".")[1:]), TURNED[match[5]], float(match[4])))
+    return tuple(found)
 
 
 def without_comments(source: str) -> str:
