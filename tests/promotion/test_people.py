@@ -8,7 +8,7 @@ import pytest
 
 from workbench.errors import Denied, EngineError, Misuse, NeedsPeople
 from workbench.ledger.signing import SigningKey
-from workbench.promotion import Declaration, Identity, queue
+from workbench.promotion import Declaration, Identity, Question, Requirement, queue
 from workbench.promotion.approvals import GIVEN, Approval
 
 
@@ -461,3 +461,26 @@ def test_a_question_that_would_be_another_now_is_stale(bank):
     assert [one.state for one in bank.gate.waiting(now=bank.now)] == ["stale"]
     with pytest.raises(Misuse, match="changed since it was asked"):
         bank.approve(question, "first-officer")
+
+
+def test_anything_can_wait_for_people(bank):
+    """A prediction is asked about as a move is; whoever asked acts, and closes the question in the same commit."""
+    needed = Requirement(1, ("approver",), hours=2, why="a large loan")
+    question = Question("answer", "prediction/p-1", {"input": "i" * 64, "answer": "no"}, "p" * 64, (), needed)
+    said = {"author": "lending/2", "actor": "workbench", "why": "held", "now": bank.later()}
+    bank.desk.ask(question, **said)
+    assert bank.desk.answers(question, now=bank.now).missing == 1
+    assert [one.in_words for one in bank.gate.waiting(now=bank.now)] == ["answer prediction p-1"]
+    with pytest.raises(Misuse, match="is no move of a model"):
+        bank.approve(question.digest, "first-officer", then=True)
+    assert bank.desk.answers(question, now=bank.now).missing == 1
+    bank.approve(question.digest, "first-officer")
+    assert bank.desk.answers(question, now=bank.now).enough
+    with bank.ledger.transaction() as writer:
+        done = writer.append(
+            "prediction.released", subject="prediction/p-1", actor="workbench", why="approved", body={}, now=bank.now
+        )
+        bank.desk.close_within(writer, question, cause=done, now=bank.now)
+    assert bank.gate.waiting(now=bank.now) == []
+    assert not bank.desk.answers(question, now=bank.now).enough
+    assert bank.desk.answers(question, now=bank.now).closed is not None

@@ -242,6 +242,8 @@ class Gate:
         """
         why = told(by.name, why)
         asked, _ = self.desk.find(question)
+        if then and asked.action not in POLICIES:
+            raise Misuse(f"{asked.in_words()} is no move of a model", hint="approve it without asking for a move")
         known = self.desk.answers(asked, now=now)
         if known is not None and not known.ended and not self.is_current(known, now=now):
             raise Misuse(
