@@ -106,15 +106,15 @@ def _check_unchanged(ledger: Ledger, writer: Writer, request: Request, judgement
             raise Misuse(f"{request.model} moved meanwhile: {held}; nothing was done", hint=hint)
     champion = judgement.held.get("champion")
     weighed = {request.subject} | ({f"{request.model}/{champion}"} if champion else set())
-    for entry in ledger.entries(prefix=f"{request.model}/", kind=tuple(NEWS | ANSWERS), since=judgement.seen):
+    for entry in ledger.entries(since=judgement.seen):  # few: what came while the policy was asked
         answered = judgement.question is not None and entry.body.get("digest") == judgement.question.digest
+        answered = answered and entry.kind in ANSWERS
         if entry.subject in weighed and (entry.kind in NEWS or answered):
             raise Misuse(
                 f"something new about {entry.subject} came meanwhile (entry {entry.seq}, {entry.kind}); "
                 "nothing was done",
                 hint=hint,
             )
-    for entry in ledger.entries(kind=(CHANGED, DELEGATED, DECLARED), since=judgement.seen):
-        people = entry.kind != DECLARED and judgement.question is not None
+        people = entry.kind in {CHANGED, DELEGATED} and judgement.question is not None
         if people or (entry.kind == DECLARED and entry.subject == request.model):
             raise Misuse(f"{entry.kind} came meanwhile (entry {entry.seq}); nothing was done", hint=hint)

@@ -70,15 +70,18 @@ class Judge:
 
     def stage(self, model: str, version: int, heads: dict[str, Head | None]) -> Stage:
         """Where a version stands; reads no more of its past than that takes."""
-        held = {slot: head.version if head else None for slot, head in heads.items()}
         about = f"{model}/{version}"
+        return self._stage(version, heads, about, self._newest(about, "promotion.granted"))
+
+    def _stage(self, version: int, heads: dict[str, Head | None], about: str, granted: Entry | None) -> Stage:
+        held = {slot: head.version if head else None for slot, head in heads.items()}
         newest = self._newest(about, "evidence.recorded", "candidate.rejected")
         evidence = newest is not None and (
             newest.kind == "evidence.recorded" or self._newest(about, "evidence.recorded") is not None
         )
         past = Past(
             evidence=evidence,
-            was_champion=self._newest(about, "promotion.granted", "rollback.granted") is not None,
+            was_champion=granted is not None,  # whoever was brought back had been promoted before
             rejected=newest is not None and newest.kind == "candidate.rejected",
             retired=self._newest(about, "version.retired") is not None,
         )
@@ -111,7 +114,7 @@ class Judge:
             stakes=stakes,
         )
         document["granted"] = _grant_told(granted)
-        document["stage"] = self.stage(request.model, request.version, heads)
+        document["stage"] = self._stage(request.version, heads, request.subject, granted)
         document["slots"] = {slot: _slot_told(head) for slot, head in heads.items()}
         return document
 
