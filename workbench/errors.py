@@ -3,6 +3,7 @@
     WorkbenchError            message, and a hint that names the way out
     ├── Misuse (ValueError)   the caller's: a wrong name, value, file or order
     ├── Denied                nobody's: the gate refused; carries the decision
+    ├── NeedsPeople           nobody's: the gate waits until people have approved; carries the question
     └── EngineError           the outside world's: a store, a kernel, a server
 
 Every message says what was got and what is needed; the hint is a command or an edit that helps.
@@ -45,6 +46,18 @@ class Denied(WorkbenchError):
     def __init__(self, message: str, *, decision: Any = None, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.decision = decision
+
+
+class NeedsPeople(WorkbenchError):
+    """Nothing moved yet: people have to approve first; the question is asked and waits for them."""
+
+    def __init__(
+        self, message: str, *, decision: Any = None, question: str = "", missing: int = 0, hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.decision = decision  # a `workbench.policy.Decision` with what it asks of people
+        self.question = question  # the question's digest, by which it is answered
+        self.missing = missing  # how many approvals are still needed
 
 
 class EngineError(WorkbenchError):

@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from workbench.errors import EngineError
+from workbench.errors import EngineError, NeedsPeople
 from workbench.evidence import Figure, Finding
 from workbench.ledger import Ledger, ModelVersion
 from workbench.policy import Ruling
-from workbench.promotion import Gate
+from workbench.promotion import Gate, Identity
 
 START = datetime(2026, 1, 1, 9, 0, tzinfo=UTC)
 
@@ -40,6 +40,7 @@ class Registry:
     def __init__(self):
         self.aliases = {}
         self.deleted = set()
+        self.damaged = {}
         self.reachable = True
         self.opened = 0
 
@@ -56,8 +57,16 @@ class Registry:
         if now is None or now[1] <= generation:
             self.aliases[model, alias] = (version, generation)
 
+    def clear_alias(self, model, alias, generation):
+        now = self.aliases.get((model, alias))
+        if now is not None and now[1] <= generation:
+            del self.aliases[model, alias]
+
     def alias(self, model, alias):
         return self.aliases.get((model, alias))
+
+    def damage(self, version):
+        return self.damaged.get((version.model, version.version))
 
     def exists(self, model, version):
         return (model, version) not in self.deleted
@@ -149,8 +158,8 @@ class House:
 def policies(tmp_path):
     folder = tmp_path / "policies"
     folder.mkdir()
-    (folder / "promotion.rego").write_text("package promotion\n")
-    (folder / "rollback.rego").write_text("package rollback\n")
+    for name in ("promotion", "rollback", "stage"):
+        (folder / f"{name}.rego").write_text(f"package {name}\n")
     return folder
 
 
@@ -177,3 +186,75 @@ def house(ledger, policies):
 def make_house():
     """A house from a ledger and a folder of policies, for tests that need many."""
     return built
+
+
+class Asking(Judge):
+    """An engine whose policy wants people: it says yes once there are as many approvals as it asks for."""
+
+    def __init__(self, approvals=2, roles=("approver",), hours=72):
+        super().__init__()
+        self.asks = {"approvals": approvals, "roles": list(roles), "hours": hours, "message": "it decides about people"}
+
+    def evaluate(self, source, package, document):
+        ruling = super().evaluate(source, package, document)
+        if ruling.allow is True and len(document["approvals"]) < self.asks["approvals"]:
+            return Ruling(False, people=self.asks)
+        return ruling
+
+
+PEOPLE = {
+    "lead": ("admin",),
+    "analyst": ("analyst",),
+    "asker": ("analyst", "approver"),
+    "first-officer": ("approver",),
+    "second-officer": ("approver",),
+    "visitor": ("viewer",),
+}
+
+
+class Bank(House):
+    """A house whose policy wants people, with the people in it."""
+
+    def __init__(self, ledger, policies, judge):
+        registry = Registry()
+        super().__init__(ledger, Gate(ledger, judge, policies, registry.open), judge, registry)
+        self.policies = policies
+        ledger.sign_with(policies.parent / "ledger.key")
+        self.register(1, 2, 3)
+
+    @property
+    def desk(self):
+        return self.gate.desk
+
+    def name_people(self, **people):
+        for name, roles in (people or PEOPLE).items():
+            self.desk.change_roles(
+                name.replace("_", "-"), list(roles), by=Identity("lead", "os"), why="so it is", now=self.later()
+            )
+
+    def ask(self, version=2, actor="asker"):
+        """Ask for a promotion that has to wait; the question's digest."""
+        with pytest.raises(NeedsPeople) as waiting:
+            self.promote(version, actor=actor)
+        return waiting.value.question
+
+    def approve(self, question, name, **more):
+        return self.gate.approve(question, by=Identity(name, "os"), why="it convinces me", now=self.later(), **more)
+
+    def state(self, question):
+        asked, _ = self.desk.find(question)
+        return self.desk.answers(asked, now=self.now)
+
+
+@pytest.fixture
+def bank(ledger, policies):
+    """A bank with named people; its policy wants two approvals."""
+    made = Bank(ledger, policies, Asking())
+    made.name_people()
+    return made
+
+
+@pytest.fixture
+def alone(ledger, policies):
+    """A bank in which nobody was ever named; its policy wants one approval."""
+    return Bank(ledger, policies, Asking(1))

@@ -17,7 +17,9 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
+from workbench.evidence import Figure, Finding
 from workbench.ledger import Ledger, ModelVersion
+from workbench.ledger.sqlite import SqliteDatabase
 from workbench.policy import Ruling
 from workbench.promotion import Gate
 
@@ -74,8 +76,16 @@ class FileRegistry:
         )
         return found.fetchone()
 
+    def clear_alias(self, model, alias, generation):
+        name, fence = f"{model}/{alias}", "WHERE name = ? AND generation <= ?"
+        self._connection.execute(f"UPDATE aliases SET version = NULL {fence}", (name, generation))
+        self._connection.execute(f"UPDATE aliases SET generation = ? {fence}", (generation, name, generation))
+
     def exists(self, model, version):
         return True
+
+    def damage(self, version):
+        return None
 
     def close(self):
         self._connection.close()
@@ -94,9 +104,9 @@ class Place:
     def __init__(self, folder, last=0):
         self.steps = Steps(last)
         self.registry = FileRegistry(folder / "registry.db", self.steps)
-        self.ledger = Ledger.open(f"sqlite:///{folder / 'ledger.db'}")
-        database = self.ledger._database
+        database = SqliteDatabase(folder / "ledger.db")
         database.connection = Stepping(database.connection, self.steps)
+        self.ledger = Ledger(database)
         self.gate = Gate(self.ledger, Yes(), folder, lambda: self.registry)
 
     def register(self, *numbers):
@@ -121,8 +131,21 @@ class Place:
                 now=NOW,
             )
 
+            self.audit(number)
+
+    def audit(self, number):
+        subject, figures = f"lending/{number}", {"disparate_impact.race": Figure(0.9, probability=0.99)}
+        found = Finding("fairness", subject, "pass", "good", figures, "d", f"r{number}", NOW.isoformat())
+        self.ledger.append(
+            "evidence.recorded", subject=subject, actor="analyst", why="audited", body=found.as_body(), now=NOW
+        )
+
     def promote(self, version, key=None):
         return self.gate.promote("lending", version, actor="risk-officer", why="it is better", now=NOW, key=key)
+
+    def stage(self, version, slot, weight=None):
+        said = {"actor": "risk-officer", "why": "step by step", "now": NOW, "key": "act"}
+        return self.gate.stage("lending", version, slot, weight=weight, **said)
 
     def act(self, name):
         if name == "promote":
@@ -131,6 +154,14 @@ class Place:
             self.gate.rollback("lending", actor="risk-officer", why="alarms since noon", now=NOW, key="act")
         elif name == "reject":
             self.gate.reject("lending", 3, actor="risk-officer", why="nobody can explain it", now=NOW)
+        elif name == "canary":
+            self.stage(3, "canary", 0.1)
+        elif name == "step":
+            self.stage(3, "canary", 0.3)
+        elif name == "clear":
+            self.gate.clear("lending", "canary", actor="risk-officer", why="twice the errors", now=NOW, key="act")
+        elif name == "retire":
+            self.gate.retire("lending", 3, actor="risk-officer", why="out of date", now=NOW, key="act")
         elif name == "reconcile":
             self.gate.reconcile(now=NOW)
 

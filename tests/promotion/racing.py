@@ -1,6 +1,6 @@
-"""Promotes versions of one model over and over while others do the same; run as a script.
+"""Tries to promote versions of one model over and over while others do the same; run as a script.
 
-python racing.py FOLDER SEED MOVES
+python racing.py FOLDER SEED ATTEMPTS
 """
 
 import importlib.util
@@ -15,21 +15,22 @@ crashing = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(crashing)
 
 
-def main(folder, seed, moves):
-    """Move so often; what another did meanwhile is looked at, and decided again."""
+def main(folder, seed, attempts):
+    """Try so often; print how many moved the model. What another did meanwhile is refused, never undone."""
     chance = random.Random(seed)
     place = crashing.Place(folder)
-    done = 0
+    moved = 0
     sys.stdin.read()  # all begin at once
-    while done < moves:
+    for n in range(attempts):
         try:
-            place.promote(chance.choice([1, 2, 3]), key=f"{seed}/{done}")
+            place.promote(chance.choice([1, 2, 3]), key=f"{seed}/{n}")
         except Misuse as error:
             if "meanwhile" not in error.message and "already" not in error.message:
                 raise
             continue
-        done += 1
+        moved += 1
     place.close()
+    print(moved)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def test_the_champion_comes_first_then_candidates_the_newest_first(house, shown)
     house.reject(4)
     assert places(shown()) == [
         ("lending", 2, "champion"),
-        ("lending", 3, "candidate"),
+        ("lending", 3, "registered"),
         ("lending", 1, "former champion"),
         ("lending", 4, "rejected"),
     ]
@@ -71,4 +71,4 @@ def test_one_models_board_shows_no_other(house, shown):
 def test_a_name_on_the_board_is_the_name_that_was_given(house, shown, model):
     house.register(1, 2, model=model)
     house.promote(1, model=model)
-    assert places(shown(model)) == [(model, 1, "champion"), (model, 2, "candidate")]
+    assert places(shown(model)) == [(model, 1, "champion"), (model, 2, "registered")]

@@ -60,7 +60,7 @@ def test_another_models_past_is_its_own():
     )
     assert champions("lending", entries) == [1, 2]
     assert champions("lending/eu", entries) == [7]
-    assert stage("lending", 7, entries) == "candidate"
+    assert stage("lending", 7, entries) == "registered"
 
 
 @given(st.lists(st.integers(1, 5), min_size=2).filter(lambda v: all(a != b for a, b in pairwise(v))))
@@ -76,17 +76,17 @@ def test_rolling_back_as_often_as_was_promoted_walks_the_same_way_backwards(vers
 @pytest.mark.parametrize(
     ("steps", "one", "two"),
     [
-        ((), "candidate", "candidate"),
-        (("promote 1",), "champion", "candidate"),
+        ((), "registered", "registered"),
+        (("promote 1",), "champion", "registered"),
         (("promote 1", "promote 2"), "former champion", "champion"),
         (("promote 1", "promote 2", "rollback 1"), "champion", "former champion"),
-        (("promote 1", "deny 2"), "champion", "candidate"),
+        (("promote 1", "deny 2"), "champion", "registered"),
         (("promote 1", "reject 2"), "champion", "rejected"),
         (("promote 1", "reject 2", "evidence 1"), "champion", "rejected"),
         (("promote 1", "reject 2", "evidence 2"), "champion", "candidate"),
         (("promote 1", "promote 2", "reject 1"), "rejected", "champion"),
         (("promote 1", "promote 2", "reject 1", "evidence 1"), "former champion", "champion"),
-        (("reject 2", "evidence 2", "reject 2"), "candidate", "rejected"),
+        (("reject 2", "evidence 2", "reject 2"), "registered", "rejected"),
     ],
 )
 def test_a_version_stands_where_its_entries_put_it(steps, one, two):

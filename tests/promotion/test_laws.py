@@ -36,8 +36,14 @@ class Registry:
     def alias(self, model, alias):
         return self.aliases.get((model, alias))
 
+    def clear_alias(self, model, alias, generation):
+        self.aliases.pop((model, alias), None)
+
     def exists(self, model, version):
         return True
+
+    def damage(self, version):
+        return None
 
 
 class GateMachine(RuleBasedStateMachine):
@@ -46,7 +52,7 @@ class GateMachine(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        for name in ("promotion", "rollback"):
+        for name in ("promotion", "rollback", "stage"):
             (self.folder / f"{name}.rego").write_text(f"package {name}\n")
         self.ledger = Ledger.open(f"sqlite:///{self.folder / 'ledger.db'}")
         self.ruling, self.registry = Ruling(True), Registry()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import cached_property, partial
 from pathlib import Path
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from workbench.experiments.opened import Opened
     from workbench.ledger.lineage import Lineage
     from workbench.monitoring import AuditedVersion, DriftedModel, ServedModel
-    from workbench.promotion import Candidate, Move
+    from workbench.promotion import Candidate, Gate, Move, Open
+    from workbench.promotion.reconciling import Found
     from workbench.serving import Prediction
     from workbench.views.lineage import Traced
 
@@ -81,19 +83,48 @@ class Bench(Notebooks):
 
     def promote(self, model: str, version: int, why: str, *, key: str | None = None) -> Move:
         """Make a version champion if the policy allows it."""
-        return self.gate.promote(model, version, actor=self.actor, why=why, now=self.now(), key=key)
+        return self._moving.promote(model, version, actor=self.actor, why=why, now=self.now(), key=key)
 
     def rollback(self, model: str, why: str, *, key: str | None = None) -> Move:
         """Bring back the champion before the present one if the policy allows it."""
-        return self.gate.rollback(model, actor=self.actor, why=why, now=self.now(), key=key)
+        return self._moving.rollback(model, actor=self.actor, why=why, now=self.now(), key=key)
 
     def reject(self, model: str, version: int, why: str) -> Entry:
         """Turn a candidate down; newer evidence may bring it back."""
         return self.gate.reject(model, version, actor=self.actor, why=why, now=self.now())
 
-    def reconcile(self) -> list[str]:
-        """Bring MLflow's aliases in line with the ledger; says what was mended."""
-        return self.gate.reconcile(now=self.now())
+    def stage(self, model: str, version: int, slot: str, why: str, *, weight: float | None = None) -> Move:
+        """Put a version into shadow or canary, or give a canary another share of the traffic."""
+        return self._moving.stage(model, version, slot, actor=self.actor, why=why, now=self.now(), weight=weight)
+
+    def clear(self, model: str, slot: str, why: str) -> Move:
+        """Take out whoever is in shadow or canary."""
+        return self._moving.clear(model, slot, actor=self.actor, why=why, now=self.now())
+
+    def retire(self, model: str, version: int, why: str) -> Move:
+        """Take a version out of use for good."""
+        return self._moving.retire(model, version, actor=self.actor, why=why, now=self.now())
+
+    def say_yes(self, question: str, why: str, *, then: bool = False) -> tuple[Entry, Move | None]:
+        """Approve a question in the name of whoever acts; on request the move is asked for again."""
+        return self._moving.approve(question, by=self.identity, why=why, now=self.now(), then=then)
+
+    def say_no(self, question: str, why: str) -> Entry:
+        """Refuse a question in the name of whoever acts; it has ended."""
+        return self.gate.desk.refuse(question, by=self.identity, why=why, now=self.now())
+
+    def waiting(self, *, ended: bool = False) -> list[Open]:
+        """The questions that wait for people, oldest first."""
+        return self.gate.waiting(now=self.now(), ended=ended)
+
+    def reconcile(self, *, dry_run: bool = False) -> list[str]:
+        """Bring MLflow's aliases in line with the ledger; says what was mended or cannot be."""
+        found = self.inspect(dry_run=dry_run)
+        return [*self.notices, *(one.sentence for one in found)]
+
+    def inspect(self, *, dry_run: bool = False) -> list[Found]:
+        """As `reconcile`, each with its kind and what it is about."""
+        return self.gate.inspect(now=self.now(), dry_run=dry_run)
 
     # what leaves the workspace, and how long things stay
 
@@ -232,6 +263,14 @@ class Bench(Notebooks):
         from workbench.monitoring import drifts
 
         return drifts(self.ledger)
+
+    @property
+    def _moving(self) -> Gate:
+        """The gate, after what a move that was cut off still owes the registry was paid, if it can be."""
+        if self.ledger.owed():
+            with suppress(EngineError):  # it stays owed, and `reconcile` says so
+                self.notices += self.gate.reconcile(now=self.now())
+        return self.gate
 
     def _kept(self, run_id: str, name: str) -> str | None:
         """A text that a run kept among its files; None where it kept none of that name.

@@ -6,7 +6,6 @@ run is not used again as if nothing had changed.
 
 from __future__ import annotations
 
-import getpass
 import os
 import secrets
 import sys
@@ -24,13 +23,14 @@ from workbench.ledger import Ledger
 if TYPE_CHECKING:
     from workbench.engines.lanes import Lanes
     from workbench.engines.mlflow import MlflowStore
+    from workbench.engines.mlflow_guard import Guard
     from workbench.engines.opa import OpaEngine
     from workbench.engines.rego import RegoEngine
     from workbench.ledger import ModelVersion
     from workbench.ledger.database import Database
     from workbench.ledger.signing import SigningKey
     from workbench.monitoring.summary_store import SummaryStore
-    from workbench.promotion import Gate
+    from workbench.promotion import Desk, Gate, Identity
     from workbench.serving import Keys, LogPolicy, PredictionLog
     from workbench.serving.events import Database as EventTables
     from workbench.serving.events import Stream, TableDesk
@@ -43,14 +43,23 @@ class Engines:
         self.root = root
         self.settings = read_settings(root)
         self._environ = environ
+        self.notices: list[str] = []  # what opening an engine had to mend, in words
         self._opening = Lock()  # several threads of a sweep ask for the same at once
 
     # who, when and where
 
     @property
     def actor(self) -> str:
-        """Who acts: the JupyterHub user where there is one, else the user of the machine."""
-        return self._environ.get("JUPYTERHUB_USER") or getpass.getuser()
+        """The name of whoever acts."""
+        return self.identity.name
+
+    @cached_property
+    def identity(self) -> Identity:
+        """Who acts, as the machine, the JupyterHub or a trusted proxy tells; see `bench.identity`."""
+        from workbench.bench.identity import identify
+        from workbench.engines.jupyterhub import user_of
+
+        return identify(self.settings.identity, self._environ, self.root, user_of)
 
     def now(self) -> datetime:
         """The time, in UTC."""
@@ -89,7 +98,15 @@ class Engines:
         """The one way by which a model moves."""
         from workbench.promotion import Gate
 
-        return Gate(self.ledger, self.policy_engine, self.root / self.settings.policies, lambda: self.store)
+        folder = self.root / self.settings.policies
+        return Gate(self.ledger, self.policy_engine, folder, lambda: self.store, self.desk)
+
+    @cached_property
+    def desk(self) -> Desk:
+        """Where people are asked, and answer."""
+        from workbench.promotion import Desk
+
+        return Desk(self.ledger)
 
     @cached_property
     def policy_engine(self) -> RegoEngine | OpaEngine:
@@ -130,10 +147,10 @@ class Engines:
         return self._log
 
     @property
-    def desk(self) -> TableDesk:
+    def events(self) -> TableDesk:
         """Subscriptions, what came of their events, and their dead letters."""
         self._reads("the events")
-        return self._desk
+        return self._events
 
     def stream(self, url: str | None = None) -> Stream:
         """Topics of events: the workspace's own, or those at a URL (sqlite, postgresql, kafka); the caller closes it.
@@ -175,7 +192,7 @@ class Engines:
 
     def close(self) -> None:
         """Close what was opened."""
-        for name in ("_ledger", "_log", "_desk", "_summaries", "policy_engine"):
+        for name in ("_ledger", "_log", "_events", "_summaries", "policy_engine"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
 
@@ -204,7 +221,22 @@ class Engines:
     def _store(self) -> MlflowStore:
         from workbench.engines.mlflow import MlflowStore
 
-        return MlflowStore(*self.tracking, trusted=self.keys_for)
+        return MlflowStore(*self.tracking, trusted=self.keys_for, opened=self._look_after_guard)
+
+    @cached_property
+    def guard(self) -> Guard:
+        """The triggers in MLflow's own database, installed or not."""
+        from workbench.engines.mlflow_guard import Guard
+
+        return Guard(self.tracking[0])
+
+    def _look_after_guard(self) -> None:
+        """Put back what MLflow's database has lost of the guard, and note it."""
+        from workbench.promotion.guarding import look_after
+
+        told = look_after(self._ledger, self.guard, now=self.now())
+        if told:
+            self.notices.append(told)
 
     @cached_property
     def _log(self) -> PredictionLog:
@@ -213,7 +245,7 @@ class Engines:
         return PredictionLog.open(self._url(self.settings.predictions), self.log_policy)
 
     @cached_property
-    def _desk(self) -> TableDesk:
+    def _events(self) -> TableDesk:
         from workbench.serving.events import TableDesk
 
         return TableDesk(self._event_tables(self.settings.events))

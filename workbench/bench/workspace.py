@@ -9,6 +9,7 @@
     policies/           the policies in force, copied from the shipped ones
     notebooks/          the notebooks to begin from, copied from the shipped ones
     schedules/          what was given to cron, systemd or Kubernetes to run
+    proxy.secret        by which a proxy before the pages proves itself, where there is one
     reports/runs/       one folder a run: the executed notebook and its report
     reports/sweeps/     one folder a sweep: its plan, its table and its page
     .forms/             what was filled in last in the form of a notebook

@@ -1,8 +1,8 @@
 """The command line: commands of a few lines, each a call into a room.
 
 Data goes to stdout, words about it to stderr. Exit codes: 0 done, 1 a run failed, 2 misuse, 3 the
-gate refused, 4 something outside failed. Heavy imports stand inside the commands, so that `--help`
-answers at once.
+gate refused, 4 something outside failed, 5 people have to approve first. Heavy imports stand inside the
+commands, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import click
 
 from workbench import __version__
 from workbench.cli.ab import ab
+from workbench.cli.approvals import approvals, approve, delegate, refuse, withdraw
 from workbench.cli.archive import archive
 from workbench.cli.audit import audit
 from workbench.cli.bandit import bandit, off_policy
@@ -19,15 +20,18 @@ from workbench.cli.compile import compile_version
 from workbench.cli.consume import consume
 from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
+from workbench.cli.guard import guard, reconcile
 from workbench.cli.incidents import incidents, replay
 from workbench.cli.kernel import kernel
 from workbench.cli.key import key
 from workbench.cli.ledger import ledger
 from workbench.cli.lineage import lineage
-from workbench.cli.models import models, promote, reconcile, reject, rollback
+from workbench.cli.models import declare, models
 from workbench.cli.monitor import monitor
+from workbench.cli.moves import promote, reject, retire, rollback, stage
 from workbench.cli.new import new
 from workbench.cli.options import Commands
+from workbench.cli.people import people
 from workbench.cli.policy import policy
 from workbench.cli.power import power
 from workbench.cli.predictions import labels, log
@@ -76,10 +80,20 @@ for command in (
     price,
     audit,
     models,
+    declare,
     promote,
+    stage,
+    retire,
     reject,
     rollback,
+    approvals,
+    approve,
+    refuse,
+    withdraw,
+    delegate,
+    people,
     reconcile,
+    guard,
     policy,
     ledger,
     lineage,

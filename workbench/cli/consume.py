@@ -124,7 +124,7 @@ def _consume(
     with closing(bench.stream(source)) as stream, _stopping() as stop:
         consumer = Consumer(
             stream,
-            bench.desk,
+            bench.events,
             champion,
             wanted,
             now=bench.now,
@@ -136,7 +136,7 @@ def _consume(
         _told(f"{wanted.model} {version} scores {wanted.topic} ({wanted.stream}) into {wanted.target}")
         tally = consumer.run(stop, once=once)
     if as_json:
-        standing = bench.desk.standing(wanted.name)
+        standing = bench.events.standing(wanted.name)
         return print_json({"subscription": wanted.name, **asdict(tally), "lag": standing.lag if standing else None})
     rate = f", {tally.scored / tally.seconds:,.0f} a second" if tally.seconds else ""
     more = [
@@ -152,7 +152,7 @@ def _try(bench: Bench, wanted: Subscription, source: str | None, batch: int, *, 
     from workbench.serving.events.batches import judge
 
     scorer = Champion(bench.ledger, bench.lanes, wanted.model).now()
-    standing = bench.desk.standing(wanted.name)
+    standing = bench.events.standing(wanted.name)
     with closing(bench.stream(source)) as stream:
         position = {part: offset for part, offset in standing.position.items() if offset} if standing else {}
         records = stream.read(wanted.topic, position, most=batch, wait=2.0)
@@ -174,7 +174,7 @@ def _try(bench: Bench, wanted: Subscription, source: str | None, batch: int, *, 
 
 
 def _show_lag(bench: Bench, topic: str | None, *, as_json: bool) -> None:
-    standings = [s for s in bench.desk.standings() if topic is None or s.subscription.topic == topic]
+    standings = [s for s in bench.events.standings() if topic is None or s.subscription.topic == topic]
     if as_json:
         return print_json([{**asdict(standing), "lag": standing.lag} for standing in standings])
     if not standings:
@@ -197,7 +197,7 @@ def _line(s: Standing) -> Sequence[Any]:
 
 
 def _show_dead(bench: Bench, wanted: Subscription, *, as_json: bool) -> None:
-    letters = bench.desk.dead_letters(wanted.name, limit=None if as_json else SHOWN)
+    letters = bench.events.dead_letters(wanted.name, limit=None if as_json else SHOWN)
     if as_json:
         return print_json([{**asdict(one), "body": one.body.decode("utf-8", "replace")} for one in letters])
     if not letters:
@@ -221,8 +221,8 @@ def _print_letters(letters: Sequence[DeadLetter]) -> None:
 def _redrive(bench: Bench, wanted: Subscription, which: str, *, log: bool, dry: bool, as_json: bool) -> None:
     from workbench.serving.events import Champion, redrive
 
-    standing = bench.desk.standing(wanted.name)
-    letters = bench.desk.dead_letters(wanted.name)
+    standing = bench.events.standing(wanted.name)
+    letters = bench.events.dead_letters(wanted.name)
     if which != "all":
         letters = [one for one in letters if f"{one.partition}:{one.offset}" == which]
     if standing is None or not letters:
@@ -233,7 +233,7 @@ def _redrive(bench: Bench, wanted: Subscription, which: str, *, log: bool, dry: 
     scorer = Champion(bench.ledger, bench.lanes, wanted.model).now()
     kept, now = (bench.log if log else None), bench.now()
     sample = bench.log_policy.takes
-    done = redrive(bench.desk, scorer, standing, letters, now=now, log=kept, sample=sample, dry=dry)
+    done = redrive(bench.events, scorer, standing, letters, now=now, log=kept, sample=sample, dry=dry)
     if as_json:
         return print_json(
             {

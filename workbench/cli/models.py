@@ -1,19 +1,15 @@
-"""`models`, `promote`, `reject`, `rollback`, `reconcile`: see versions, and move them through the gate."""
+"""`models` and `declare`: see the versions with their stages, and say what a model is."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
-from workbench.cli.options import json_option, print_json, print_table, workspace_option
-from workbench.errors import Denied, Misuse
+from workbench.cli.options import json_option, pairs, print_json, print_table, workspace_option
+from workbench.errors import Misuse
 from workbench.policy import Decision
-from workbench.promotion import Move
-
-why_option = click.option("--why", required=True, help="The reason, in a sentence; it is kept in the ledger.")
-dry_run_option = click.option("--dry-run", is_flag=True, help="Ask the policy, change nothing.")
 
 
 @click.command()
@@ -42,6 +38,7 @@ def models(model: str | None, workspace: Path | None, as_json: bool) -> None:
                     "model": c.version.model,
                     "version": c.version.version,
                     "stage": c.stage,
+                    "weight": c.weight,
                     "threshold": c.version.threshold,
                     "metrics": dict(c.version.metrics),
                     "evidence": {kind: finding.verdict for kind, finding in c.findings.items()},
@@ -60,7 +57,7 @@ def models(model: str | None, workspace: Path | None, as_json: bool) -> None:
             (
                 c.version.model,
                 c.version.version,
-                c.stage,
+                c.stage if c.weight is None else f"{c.stage} at {c.weight:.4g}",
                 ", ".join(f"{kind}: {finding.verdict}" for kind, finding in c.findings.items()) or "none",
                 _in_words(c.decision),
             )
@@ -71,143 +68,75 @@ def models(model: str | None, workspace: Path | None, as_json: bool) -> None:
 
 @click.command()
 @click.argument("model")
-@click.argument("version", type=click.IntRange(min=1))
-@why_option
-@dry_run_option
+@click.option("--stakes", type=click.Choice(["high", "normal"]), help="What is at stake; policies read it.")
+@click.option("--owner", help="Who answers for the model.")
+@click.option("--kpi", "kpis", multiple=True, metavar="NAME=MEANING", help="A key figure; may be repeated.")
+@click.option(
+    "--objective", "objectives", multiple=True, metavar="NAME=NUMBER", help="What serving must keep to; repeatable."
+)
+@click.option("--why", help="The reason, in a sentence; needed where anything is declared.")
 @workspace_option
 @json_option
-def promote(model: str, version: int, why: str, dry_run: bool, workspace: Path | None, as_json: bool) -> None:
-    """Make VERSION the champion of MODEL, if the policy allows it on the evidence there is.
+def declare(
+    model: str,
+    stakes: str | None,
+    owner: str | None,
+    kpis: tuple[str, ...],
+    objectives: tuple[str, ...],
+    why: str | None,
+    workspace: Path | None,
+    as_json: bool,
+) -> None:
+    """Say what MODEL is: its stakes, owner, key figures and objectives; without options, show it.
+
+    What is not given stays as it was declared before.
 
     \b
     Examples:
-      workbench promote lending 3 --why "fairer, and hardly less accurate"
-      workbench promote lending 3 --why "…" --dry-run
+      workbench declare lending --stakes high --owner risk-officer --why "it decides on credit"
+      workbench declare lending --objective p99_ms=50 --kpi approvals="share approved" --why "agreed"
+      workbench declare lending --json
     """
     from workbench import open_bench
+    from workbench.promotion import Declaration, declaration
+    from workbench.promotion.declarations import told_by
 
     with open_bench(workspace) as bench:
-        if dry_run:
-            head = bench.ledger.head(model)
-            if head is not None and head.version == version:
-                raise Misuse(f"{model} {version} is champion already", hint=f"workbench models {model}")
-            decision = bench.gate.judge(model, version, now=bench.now(), actor=bench.actor, why=why)
-            _tell(decision, f"{model} {version} would be promoted", as_json)
-            return
-        try:
-            move = bench.promote(model, version, why)
-        except Denied as denied:
-            if as_json and denied.decision is not None:
-                print_json({"model": model, "version": version, **denied.decision.as_body()})
-            raise
+        known = declaration(bench.ledger, model)
+        if stakes or owner or kpis or objectives:
+            if not why:
+                raise Misuse("the reason is missing; every declaration needs one", hint='--why "…", in a sentence')
+            made = Declaration(
+                model,
+                "high" if (stakes or known.stakes) == "high" else "normal",
+                owner or known.owner,
+                {**known.kpis, **pairs(kpis, "--kpi")},
+                {**known.objectives, **_numbers(pairs(objectives, "--objective"))},
+            )
+            known = told_by(bench.gate.declare(made, actor=bench.actor, why=why, now=bench.now()))
+    told = {"model": known.model, **known.as_body()}
     if as_json:
-        print_json(_as_json(move))
+        print_json(told)
     else:
-        before = f"; before it was version {move.previous}" if move.previous else ""
-        click.echo(
-            f"{model} {version} is champion (generation {move.generation}, ledger entry {move.entry_seq}{before})"
-        )
+        print_table(["of", "is"], [(name, _shown(value)) for name, value in told.items()])
 
 
-@click.command()
-@click.argument("model")
-@click.argument("version", type=click.IntRange(min=1))
-@why_option
-@workspace_option
-@json_option
-def reject(model: str, version: int, why: str, workspace: Path | None, as_json: bool) -> None:
-    """Turn a candidate down; only newer evidence brings it back.
-
-    \b
-    Example:
-      workbench reject lending 2 --why "too far apart by race"
-    """
-    from workbench import open_bench
-
-    with open_bench(workspace) as bench:
-        entry = bench.reject(model, version, why)
-    if as_json:
-        print_json(entry.as_dict())
-    else:
-        click.echo(f"{model} {version} was turned down (ledger entry {entry.seq})")
+def _numbers(given: Mapping[str, str]) -> dict[str, float]:
+    try:
+        return {name: float(text) for name, text in given.items()}
+    except ValueError as error:
+        raise Misuse(f"an objective is no number: {error}", hint="--objective p99_ms=50") from error
 
 
-@click.command()
-@click.argument("model")
-@why_option
-@workspace_option
-@json_option
-def rollback(model: str, why: str, workspace: Path | None, as_json: bool) -> None:
-    """Bring back the champion of MODEL before the present one, through the gate.
-
-    \b
-    Example:
-      workbench rollback lending --why "approvals fell by a third since noon"
-    """
-    from workbench import open_bench
-
-    with open_bench(workspace) as bench:
-        move = bench.rollback(model, why)
-    if as_json:
-        print_json(_as_json(move))
-    else:
-        click.echo(
-            f"{model} is back on version {move.version} "
-            f"(generation {move.generation}, ledger entry {move.entry_seq}; version {move.previous} was taken out)"
-        )
-        _warn(move)
-
-
-@click.command()
-@workspace_option
-@json_option
-def reconcile(workspace: Path | None, as_json: bool) -> None:
-    """Bring MLflow's aliases in line with the ledger, and say what was mended.
-
-    \b
-    Example:
-      workbench reconcile
-    """
-    from workbench import open_bench
-
-    with open_bench(workspace) as bench:
-        mended = bench.reconcile()
-    if as_json:
-        print_json({"mended": mended})
-    else:
-        click.echo("\n".join(mended) or "MLflow agrees with the ledger; nothing to mend")
-
-
-def _tell(decision: Decision, granted: str, as_json: bool) -> None:
-    if as_json:
-        print_json(decision.as_body())
-    elif decision.allowed:
-        click.echo(f"{granted}: policy {decision.policy!r} allows it")
-    else:
-        click.echo(f"policy {decision.policy!r} denies it:")
-        for reason in decision.reasons:
-            click.echo(f"  - {reason.message}" + (f"\n    would pass: {reason.flip}" if reason.flip else ""))
-
-
-def _as_json(move: Move) -> dict[str, Any]:
-    return {
-        "model": move.model,
-        "version": move.version,
-        "previous": move.previous,
-        "generation": move.generation,
-        "entry": move.entry_seq,
-        "pending": list(move.pending),
-        **move.decision.as_body(),
-    }
-
-
-def _warn(move: Move) -> None:
-    """Say what MLflow is still owed; the move itself stands."""
-    for owed in move.pending:
-        click.echo(f"still owed: {owed} (workbench reconcile)", err=True)
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {told}" for name, told in value.items()) or "none"
+    return str(value) or "nobody"
 
 
 def _in_words(decision: Decision | None) -> str:
     if decision is None:
         return ""
+    if decision.people is not None:
+        return f"waits for people: {decision.people.asked}"
     return "allows" if decision.allowed else "denies: " + "; ".join(r.message for r in decision.reasons)

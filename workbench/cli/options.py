@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 import click
 
-from workbench.errors import Denied, EngineError, Misuse, WorkbenchError
+from workbench.errors import Denied, EngineError, Misuse, NeedsPeople, WorkbenchError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 GIGABYTE = 1 << 30
 INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
-EXIT_CODES: dict[type[WorkbenchError], int] = {Misuse: 2, Denied: 3, EngineError: 4}
+EXIT_CODES: dict[type[WorkbenchError], int] = {Misuse: 2, Denied: 3, EngineError: 4, NeedsPeople: 5}
 
 
 class Told(click.ClickException):

@@ -157,7 +157,7 @@ def _reconcile(bench: Bench) -> None:
 def _monitored(bench: Bench) -> str:
     from workbench.serving.events import events_exposition
 
-    return bench.watch.exposition() + events_exposition(bench.desk.standings())
+    return bench.watch.exposition() + events_exposition(bench.events.standings())
 
 
 def _opened(path: Path) -> IO[bytes]:

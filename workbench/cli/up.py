@@ -98,6 +98,7 @@ def _plan(
 ) -> tuple[list[Server], list[Address]]:
     """The servers to run, and where each is to be found."""
     from workbench.bench import shipped
+    from workbench.bench.identity import page_headers
     from workbench.engines import jupyter, mlflow_ui
     from workbench.engines.servers import Server
 
@@ -122,6 +123,7 @@ def _plan(
             root,
             apps=apps,
             template=shipped("templates"),
+            headers=page_headers(bench.settings.identity),
             kernels=kernels,
             places=jupyter.Places(
                 most=bench.settings.page_kernels,

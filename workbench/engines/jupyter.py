@@ -132,6 +132,7 @@ def pages(
     log: Path,
     places: Places,
     kernels: Path | None = None,
+    headers: Sequence[str] = (),
 ) -> Server:
     """Voila on the app notebooks; writes its settings, with the token, for this user alone.
 
@@ -146,12 +147,14 @@ def pages(
         log: Where its output goes.
         places: How many pages may be open, and what each may take.
         kernels: Folder that holds `kernels/workbench`, then the kernel of every page; None: as Jupyter has it.
+        headers: Headers of a page's request that its kernel is told.
     """
     from jupyter_core.paths import jupyter_path
 
     settings = run / "voila.json"
     settings.touch(mode=0o600)
-    settings.write_text(json.dumps(_voila_settings(apps, port, token, places, kernels is not None), indent=2), "utf-8")
+    told = _voila_settings(apps, port, token, places, kernels is not None, headers)
+    settings.write_text(json.dumps(told, indent=2), "utf-8")
     seen = {name: environ[name] for name in (*INHERITED, "WORKBENCH_MLFLOW") if name in environ}
     return Server(
         name="Pages",
@@ -176,7 +179,9 @@ def _searched(*folders: str | Path) -> str:
     return os.pathsep.join(str(folder) for folder in folders if folder)
 
 
-def _voila_settings(apps: Path, port: int, token: str, places: Places, warm: bool) -> dict[str, Any]:
+def _voila_settings(
+    apps: Path, port: int, token: str, places: Places, warm: bool, headers: Sequence[str]
+) -> dict[str, Any]:
     return {
         "Voila": {"ip": "127.0.0.1", "port": port, "root_dir": str(apps), "token": token},
         "VoilaConfiguration": {
@@ -188,6 +193,7 @@ def _voila_settings(apps: Path, port: int, token: str, places: Places, warm: boo
             "file_allowlist": [],
             "extension_allowlist": LABEXTENSIONS,
             "resources": {"pages": sorted(path.stem for path in apps.glob("*.ipynb"))},
+            "http_header_envs": list(headers),
             "multi_kernel_manager_class": "workbench.engines.page_kernels.PageKernels",
         },
         # a page for which its notebook's kernel is not allowed gets one of the same language

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
-import json
 import logging
 import shutil
 import sqlite3
@@ -26,8 +25,11 @@ from filelock import FileLock
 
 from workbench.batch.model_signatures import SUFFIX, check_model, signature_of, swapped
 from workbench.batch.models import PROFILE
-from workbench.batch.tracking import DATA, KEY, Registered, Status
+from workbench.batch.tracking import Registered, Status
 from workbench.data.digests import digest_folder
+from workbench.engines.mlflow_guard import DATABASES, Guard
+from workbench.engines.mlflow_names import KEY_DIGEST as KEY_DIGEST
+from workbench.engines.mlflow_names import MOST_NAME, MOST_VALUE, batches, datasets, digest_of, safe, tags_of
 from workbench.engines.model_files import load_predictor
 from workbench.errors import EngineError, Misuse
 from workbench.ledger import ModelVersion
@@ -35,26 +37,35 @@ from workbench.serving import Predictor
 
 EXPERIMENT = "workbench"
 MISSING = "RESOURCE_DOES_NOT_EXIST"  # MLflow's error code
-KEY_DIGEST = "workbench.key_digest"  # tag beside the key: MLflow's filters cannot quote every text
 GENERATION = "workbench.generation."  # tag of a registered model, one an alias
-MOST_VALUE = 5000  # characters MLflow keeps of a parameter or a tag
-MOST_NAME = 250  # characters of a name
 Trusted = Callable[[ModelVersion], Sequence[str]]  # keys of which one must have signed its files; empty: none must
-MOST_DIGEST = 36  # characters of a dataset's digest
-BATCH = 90  # metrics, parameters or tags in one call
 
 
 class MlflowStore:
     """One MLflow tracking store and registry, with its folder of artifacts."""
 
-    def __init__(self, uri: str, artifacts: Path, *, trusted: Trusted = lambda _: ()) -> None:
+    def __init__(
+        self,
+        uri: str,
+        artifacts: Path,
+        *,
+        trusted: Trusted = lambda _: (),
+        opened: Callable[[], None] | None = None,
+    ) -> None:
         self._uri = uri
         self._trusted = trusted
+        self._guard = Guard(uri) if uri.startswith(DATABASES) else None
+        self._on_open = opened  # called once, when the store is there and before it is used
         self._artifacts = artifacts
         self._lock = threading.RLock()
         self._opened: Any = None
         self._experiment_id = ""  # known once it was looked up
         self._begun: dict[str, Any] = {}  # what MLflow said of runs that were begun here, until they end
+
+    def prepare(self) -> None:
+        """Make the store where it is not there yet, and bring its tables up to date."""
+        with self._client():
+            pass
 
     # runs
 
@@ -63,11 +74,11 @@ class MlflowStore:
         from mlflow.entities import Param
 
         with self._client() as client:
-            run = client.create_run(self._experiment(client), tags=_tags(tags), run_name=name[:MOST_NAME])
+            run = client.create_run(self._experiment(client), tags=tags_of(tags), run_name=name[:MOST_NAME])
             run_id: str = run.info.run_id
             self._begun[run_id] = run.info
-            named = [Param(_safe(key), str(value)[:MOST_VALUE]) for key, value in parameters.items()]
-            for part in _batches(named):
+            named = [Param(safe(key), str(value)[:MOST_VALUE]) for key, value in parameters.items()]
+            for part in batches(named):
                 client.log_batch(run_id, params=part)
             return run_id
 
@@ -78,11 +89,11 @@ class MlflowStore:
         with self._client() as client:
             info = self._begun.get(run_id) or client.get_run(run_id).info
             stamp = info.start_time  # the same at every attempt: logged once
-            numbers = list(_batches([Metric(_safe(name), value, stamp, 0) for name, value in metrics.items()]))
-            words = list(_batches([RunTag(name, value) for name, value in _tags(tags).items()]))
+            numbers = list(batches([Metric(safe(name), value, stamp, 0) for name, value in metrics.items()]))
+            words = list(batches([RunTag(name, value) for name, value in tags_of(tags).items()]))
             for some, others in itertools.zip_longest(numbers, words, fillvalue=()):
                 client.log_batch(run_id, metrics=some, tags=others)
-            read = _datasets(tags)
+            read = datasets(tags)
             if read:
                 client.log_inputs(run_id, read)
             if info.artifact_uri.startswith("file:"):  # a local folder is written to at once, without asking again
@@ -99,12 +110,12 @@ class MlflowStore:
     def attempts(self, key: str) -> list[str]:
         """The ids of all runs that were begun under a key, oldest first."""
         with self._client() as client:
-            return self._runs(client, f"tags.`{KEY_DIGEST}` = '{_digest(key)}'")
+            return self._runs(client, f"tags.`{KEY_DIGEST}` = '{digest_of(key)}'")
 
     def abandon(self, key: str) -> list[str]:
         """Mark runs of a key that were left running as failed; their ids."""
         with self._client() as client:
-            condition = f"tags.`{KEY_DIGEST}` = '{_digest(key)}' AND attributes.status = 'RUNNING'"
+            condition = f"tags.`{KEY_DIGEST}` = '{digest_of(key)}' AND attributes.status = 'RUNNING'"
             found = self._runs(client, condition)
             for run_id in found:
                 client.set_terminated(run_id, "FAILED")
@@ -122,19 +133,19 @@ class MlflowStore:
         with self._client() as client:
             _unless("RESOURCE_ALREADY_EXISTS", lambda: client.create_registered_model(model))
             source = f"{client.get_run(run_id).info.artifact_uri}/{path}"
-            version = client.create_model_version(model, source, run_id=run_id, tags=_tags(tags))
+            version = client.create_model_version(model, source, run_id=run_id, tags=tags_of(tags))
             return int(version.version)
 
     def registered_under(self, key: str) -> Registered | None:
         """The newest version that was registered with this key as its tag."""
         with self._client() as client:
-            found = client.search_model_versions(f"tag.`{KEY_DIGEST}` = '{_digest(key)}'")
+            found = client.search_model_versions(f"tag.`{KEY_DIGEST}` = '{digest_of(key)}'")
             return max((_registered(version) for version in found), key=lambda v: v.version, default=None)
 
     def registered(self, model: str) -> list[Registered]:
         """All versions of a model in the registry, by number."""
         with self._client() as client:
-            found = client.search_model_versions(f"name = '{_safe(model)}'")
+            found = client.search_model_versions(f"name = '{safe(model)}'")
             return sorted((_registered(version) for version in found), key=lambda v: v.version)
 
     # aliases: the projection of the ledger's heads
@@ -150,6 +161,7 @@ class MlflowStore:
             if known is not None and _generation(known, alias) > generation:
                 return
             client.get_model_version(model, str(version))  # an alias of what is not there is refused
+            self._grant(model, alias, version, generation)
             client.set_registered_model_tag(model, f"{GENERATION}{alias}", str(generation))
             client.set_registered_model_alias(model, alias, str(version))
 
@@ -160,6 +172,17 @@ class MlflowStore:
             if known is None or alias not in known.aliases:
                 return None
             return int(known.aliases[alias]), _generation(known, alias)
+
+    def clear_alias(self, model: str, alias: str, generation: int) -> None:
+        """Take an alias away; repeatable, and never one that a newer generation has set."""
+        with self._client() as client, self._alone():
+            known = _unless(MISSING, lambda: client.get_registered_model(model))
+            if known is None or _generation(known, alias) > generation:
+                return
+            self._grant(model, alias, None, generation)
+            client.set_registered_model_tag(model, f"{GENERATION}{alias}", str(generation))
+            if alias in known.aliases:
+                client.delete_registered_model_alias(model, alias)
 
     def exists(self, model: str, version: int) -> bool:
         """Whether the registry still has a version."""
@@ -198,6 +221,14 @@ class MlflowStore:
             check_model(signature, version, keys)
         return folder
 
+    def damage(self, version: ModelVersion) -> str | None:
+        """What is wrong with a version's files, in words; None where they are those that were registered."""
+        try:
+            self.folder(version)
+        except EngineError as error:
+            return error.message
+        return None
+
     def profile(self, version: ModelVersion) -> str | None:
         """The profile of a version's training data as JSON, where it has one."""
         path = self.folder(version) / PROFILE
@@ -229,10 +260,18 @@ class MlflowStore:
                 if self._opened is None:
                     _make_once(self._uri, self._artifacts)
                     self._opened = mlflow.MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+                    self._opened.search_registered_models(max_results=1)  # migrates the tables where they are older
+                    if self._on_open is not None:
+                        self._on_open()
                 yield self._opened
             except (mlflow.exceptions.MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
                 said = str(error).partition("\n")[0]
                 raise EngineError(f"MLflow at {self._uri}: {said}", hint="workbench doctor") from error
+
+    def _grant(self, model: str, alias: str, version: int | None, generation: int) -> None:
+        """Tell the guard, where there is one, what the ledger granted; before the alias moves."""
+        if self._guard is not None:
+            self._guard.granted(model, alias, version, generation)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -340,41 +379,3 @@ def _local(uri: str) -> Path:
     if uri.startswith("file:") or "://" not in uri:
         return Path(local_file_uri_to_path(uri))  # type: ignore[no-untyped-call]
     return Path(download_artifacts(artifact_uri=uri))
-
-
-def _tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """Tags as MLflow takes them; a key gets its digest beside it, to be found by."""
-    found = {_safe(name): str(value)[:MOST_VALUE] for name, value in tags.items()}
-    return {**found, KEY_DIGEST: _digest(tags[KEY])} if KEY in tags else found
-
-
-def _datasets(tags: Mapping[str, str]) -> list[Any]:
-    """The data that a run read, as MLflow's own dataset inputs; it keeps 36 characters of a digest, the source all."""
-    from mlflow.entities import Dataset, DatasetInput
-
-    read = {name.removeprefix(DATA): value for name, value in tags.items() if name.startswith(DATA)}
-    return [
-        DatasetInput(Dataset(_safe(name), value[:MOST_DIGEST], "workbench", json.dumps({"sha256": value})))
-        for name, value in read.items()
-        if value
-    ]
-
-
-def _digest(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
-
-
-def _batches(items: list[Any]) -> Iterator[list[Any]]:
-    for start in range(0, len(items), BATCH):
-        yield items[start : start + BATCH]
-
-
-def _safe(name: str) -> str:
-    """A name in the letters that MLflow takes, and no path that leads elsewhere.
-
-    >>> _safe("disparate_impact.race*sex"), _safe("../loss (train)")
-    ('disparate_impact.race_sex', 'loss _train_')
-    """
-    kept = "".join(c if c.isalnum() or c in "_-. /" else "_" for c in name)
-    parts = [part for part in kept.split("/") if part.strip(". ")]
-    return "/".join(parts)[:MOST_NAME] or "_"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -65,17 +65,25 @@ def as_input(
     now: datetime,
     actor: str,
     why: str,
+    slot: str = "champion",
+    weight: float | None = None,
+    stakes: str = "normal",
+    approvals: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """What a policy is asked about: plain JSON, everything it may know.
 
     Args:
         candidate: The version to be moved.
-        action: "promote" or "rollback".
+        action: "promote", "rollback", "stage", "clear" or "retire".
         champion: Who holds the place now.
         was_champion: Whether the candidate held it before.
         now: The time of the question, aware.
         actor: Who asks.
         why: The reason given.
+        slot: Where the version is to go, or what it is to leave.
+        weight: The share of the traffic that it is to get there, in (0, 1]; None: none is set.
+        stakes: "high" or "normal", as the model was declared.
+        approvals: What people said to this very question, as far as it counts now.
     """
     version = candidate.version
     return {
@@ -84,7 +92,12 @@ def as_input(
         "version": version.version,
         "now": now.isoformat(),
         "actor": actor,
+        "author": version.registered_by,
         "why": why,
+        "slot": slot,
+        "weight": weight,
+        "stakes": stakes,
+        "approvals": [dict(approval) for approval in approvals],
         "candidate": {
             "run_id": version.run_id,
             "model_digest": version.model_digest,

@@ -114,10 +114,11 @@ class Reading:
         Raises:
             Misuse: It is not in the ledger.
         """
-        versions = self.versions(model)
-        for found in versions:
-            if found.version == version:
+        for entry in self.entries(subject=f"{model}/{version}", kind="version.registered", limit=1):
+            found = ModelVersion.from_body(entry.body)
+            if (found.model, found.version) == (model, version):
                 return found
+        versions = self.versions(model)
         if versions:
             hint = f"{model} has the versions {', '.join(str(v.version) for v in versions)}"
         else:

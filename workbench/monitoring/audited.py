@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 from workbench.evidence import Figure, Finding, Verdict
 from workbench.ledger import Ledger, ModelVersion
 from workbench.promotion import DECIDED, Stage, stage
+from workbench.promotion.stages import AHEAD
 
 if TYPE_CHECKING:
     from workbench.audits.lattice import Comparison
 
 IMPACT = "disparate_impact"
-SHOWN: tuple[Stage, ...] = ("champion", "candidate")
+SHOWN: tuple[Stage, ...] = ("champion", *AHEAD)
 GROUP = {"group", "n", "compared", "rates"}
 KNOWN = {field.name for field in fields(Figure)}
 

@@ -1,9 +1,9 @@
 """The gate: the one way by which a model moves.
 
-One transaction of the ledger is the move: the decision, the head and the effect owed to the registry
+One transaction of the ledger is the move: the decision, the heads and the effects owed to the registry
 become true together or not at all. A denial is an entry too. What was judged is compared with what is
-true at the commit: where the model moved or its evidence changed meanwhile, nothing is written and the
-asker is told, so that two people never undo each other unseen.
+true at the commit: where the model moved, its evidence changed or people took something back meanwhile,
+nothing is written and the asker is told, so that two people never undo each other unseen.
 
     gate = Gate(ledger, RegoEngine(), Path("policies"), lambda: store)
     gate.promote("lending", 3, actor="risk-officer", why="fairer, and hardly less accurate", now=now)
@@ -15,53 +15,71 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from workbench.errors import EngineError, Misuse
-from workbench.evidence import as_input, dossier
-from workbench.ledger import Entry, Head, Ledger
-from workbench.policy import Decision, Engine, Policy, decide
-from workbench.promotion.history import DECIDED, champions, grant, rejection
-from workbench.promotion.moves import (
-    KINDS,
-    SLOT,
-    Action,
-    Judgement,
-    Move,
-    Request,
-    body_of,
-    same_request,
-    told_by,
-    turned_down,
-)
-from workbench.promotion.projection import ALIAS, Aliases, align, owe, owed_for
+from workbench.evidence import dossier
+from workbench.ledger import Entry, Ledger
+from workbench.policy import Decision, Engine
+from workbench.promotion.approvals import Answers
+from workbench.promotion.commit import commit
+from workbench.promotion.declarations import Declaration, declare
+from workbench.promotion.desk import Desk
+from workbench.promotion.history import champions
+from workbench.promotion.judging import Judge
+from workbench.promotion.moves import POLICIES, Move, Request, same_request, told_by, wait
+from workbench.promotion.people import Identity
+from workbench.promotion.projection import Aliases, align, owed_for
+from workbench.promotion.queue import Open, queue, who_may
+from workbench.promotion.reconciling import Found, reconcile
+from workbench.promotion.stages import CHAMPION, SLOTS, STAGED, Action, Stage
+from workbench.promotion.steps import check_step, told
 
 
 class Gate:
-    """Promotes, rolls back, rejects and reconciles; every move is judged by a policy first."""
+    """Moves versions from stage to stage, and reconciles; every move is judged by a policy first."""
 
-    def __init__(self, ledger: Ledger, engine: Engine, policies: Path, aliases: Callable[[], Aliases]) -> None:
+    def __init__(
+        self, ledger: Ledger, engine: Engine, policies: Path, aliases: Callable[[], Aliases], desk: Desk | None = None
+    ) -> None:
         self._ledger = ledger
-        self._engine = engine
-        self._policies = policies  # folder with promotion.rego and rollback.rego
         self._aliases = aliases  # opened only when needed
+        self.desk = desk or Desk(ledger)
+        self._judge = Judge(ledger, engine, policies, self.desk)  # promotion.rego, rollback.rego, stage.rego
 
     # asking
 
     def judge(
-        self, model: str, version: int, *, action: Action = "promote", now: datetime, actor: str = "", why: str = ""
+        self,
+        model: str,
+        version: int,
+        *,
+        action: Action = "promote",
+        now: datetime,
+        actor: str = "",
+        why: str = "",
+        slot: str = CHAMPION,
+        weight: float | None = None,
     ) -> Decision:
         """What the policy says now; writes nothing.
 
         Raises:
             Misuse: There is no such version, or the policy cannot be read.
         """
-        return self._judge(Request(action, model, version, actor, why, now)).decision
+        return self._judge(Request(action, model, version, actor, why, now, None, slot, weight)).decision
+
+    def stage_of(self, model: str, version: int) -> Stage:
+        """Where a version stands.
+
+        Raises:
+            Misuse: There is no such version.
+        """
+        self._ledger.version(model, version)
+        return self._judge.stage(model, version, self._judge.heads(model))
 
     # moving
 
     def promote(self, model: str, version: int, *, actor: str, why: str, now: datetime, key: str | None = None) -> Move:
-        """Make a version champion if the promotion policy allows it.
+        """Make a version champion if the promotion policy allows it; from canary or shadow it leaves that slot.
 
         Args:
             model: Its name.
@@ -73,17 +91,80 @@ class Gate:
 
         Raises:
             Denied: The policy refused; the denial is in the ledger.
-            Misuse: No reason, no such version, it is champion already, or the model moved meanwhile.
+            NeedsPeople: People have to approve it first; they are asked.
+            Misuse: No reason, no such version, it is champion or retired, or the model moved meanwhile.
         """
-        why = _told(actor, why)
-        earlier = self._earlier(key, "promote", model, version)
-        if earlier is not None:
-            return told_by(earlier)
-        self._ledger.version(model, version)
-        head = self._ledger.head(model, SLOT)
-        if head is not None and head.version == version:
-            raise Misuse(f"{model} {version} is champion already", hint=f"workbench models {model}")
         return self._move(Request("promote", model, version, actor, why, now, key))
+
+    def stage(
+        self,
+        model: str,
+        version: int,
+        slot: str,
+        *,
+        actor: str,
+        why: str,
+        now: datetime,
+        weight: float | None = None,
+        key: str | None = None,
+    ) -> Move:
+        """Put a version into shadow or canary, or give a canary another share of the traffic.
+
+        Args:
+            model: Its name.
+            version: The version.
+            slot: "shadow" or "canary".
+            actor: Who asks.
+            why: The reason, not empty.
+            now: The time, aware.
+            weight: The canary's share of the traffic, in (0, 1); none in shadow, where nobody gets its answers.
+            key: Idempotency key.
+
+        Raises:
+            Denied: The policy refused; the denial is in the ledger.
+            NeedsPeople: People have to approve it first; they are asked.
+            Misuse: No such slot or share, another version holds the slot, or the model moved meanwhile.
+        """
+        if slot not in STAGED:
+            raise Misuse(f"there is no slot {slot!r} to stage in", hint=f"one of: {', '.join(STAGED)}")
+        if slot == "shadow" and weight is not None:
+            raise Misuse("a version in shadow answers nobody; it has no share of the traffic", hint="leave it out")
+        if slot == "canary" and (weight is None or isinstance(weight, bool) or not 0 < weight < 1):
+            raise Misuse(f"the share of a canary is {weight}; it must lie in (0, 1)", hint="0.05 is one in twenty")
+        given = None if weight is None else float(weight)
+        return self._move(Request("stage", model, version, actor, why, now, key, slot, given))
+
+    def clear(self, model: str, slot: str, *, actor: str, why: str, now: datetime, key: str | None = None) -> Move:
+        """Take out whoever is in shadow or canary.
+
+        Raises:
+            Denied: The policy refused; the denial is in the ledger.
+            NeedsPeople: People have to approve it first; they are asked.
+            Misuse: Nobody holds the slot, or the model moved meanwhile.
+        """
+        if slot not in STAGED:
+            raise Misuse(
+                f"{slot!r} cannot be cleared; {' and '.join(STAGED)} can",
+                hint=f"workbench rollback {model}" if slot == CHAMPION else "",
+            )
+        earlier = self._ledger.find(key) if key is not None else None
+        head = self._ledger.head(model, slot)
+        version = int(earlier.subject.rpartition("/")[2]) if earlier and earlier.kind == "stage.cleared" else None
+        if version is None:
+            version = head.version if head else None
+        if version is None:
+            raise Misuse(f"no version of {model} is in {slot}", hint=f"workbench models {model}")
+        return self._move(Request("clear", model, version, actor, why, now, key, slot))
+
+    def retire(self, model: str, version: int, *, actor: str, why: str, now: datetime, key: str | None = None) -> Move:
+        """Take a version out of use for good; from shadow or canary it leaves that slot.
+
+        Raises:
+            Denied: The policy refused; the denial is in the ledger.
+            NeedsPeople: People have to approve it first; they are asked.
+            Misuse: It is champion, or retired already.
+        """
+        return self._move(Request("retire", model, version, actor, why, now, key, ""))
 
     def rollback(self, model: str, *, actor: str, why: str, now: datetime, key: str | None = None) -> Move:
         """Bring back the champion before the present one if the rollback policy allows it.
@@ -97,13 +178,13 @@ class Gate:
 
         Raises:
             Denied: The policy refused; the denial is in the ledger.
+            NeedsPeople: People have to approve it first; they are asked.
             Misuse: No reason, no champion to go back to, or the model moved meanwhile.
         """
-        why = _told(actor, why)
-        earlier = self._earlier(key, "rollback", model, None)
-        if earlier is not None:
-            return told_by(earlier)
-        return self._move(Request("rollback", model, self._before(model), actor, why, now, key))
+        told(actor, why)
+        asked = Request("rollback", model, 0, actor, why, now, key)
+        earlier = self._earlier(asked)
+        return told_by(earlier) if earlier else self._move(replace(asked, version=self.before(model)))
 
     def reject(self, model: str, version: int, *, actor: str, why: str, now: datetime) -> Entry:
         """Turn a version down; it may be promoted again only on newer evidence.
@@ -111,13 +192,14 @@ class Gate:
         Raises:
             Misuse: No reason, no such version, it is champion, or it was turned down already.
         """
-        why = _told(actor, why)
+        why = told(actor, why)
+        self.desk.check(actor, "approve")
         with self._ledger.transaction() as writer:
             known = dossier(self._ledger, model, version)
-            head = writer.head(model, SLOT)
+            head = writer.head(model, CHAMPION)
             if head is not None and head.version == version:
                 raise Misuse(f"{model} {version} is champion", hint=f"workbench rollback {model} --why …")
-            standing = rejection(model, version, self._entries(model))
+            standing = self._judge.rejection(known.version.subject)
             if standing is not None:
                 raise Misuse(f"{model} {version} was turned down already, in entry {standing.seq}: {standing.why}")
             return writer.append(
@@ -129,114 +211,151 @@ class Gate:
                 now=now,
             )
 
+    def declare(self, made: Declaration, *, actor: str, why: str, now: datetime) -> Entry:
+        """Record what a model is: its stakes, its owner, its key figures and objectives.
+
+        Raises:
+            Misuse: They may not, or it cannot be kept.
+        """
+        why = told(actor, why)
+        self.desk.check(actor, "ask")
+        return declare(self._ledger, made, actor=actor, why=why, now=now)
+
+    # people
+
+    def approve(
+        self, question: str, *, by: Identity, why: str, now: datetime, then: bool = False
+    ) -> tuple[Entry, Move | None]:
+        """Approve a question; on request the move is asked for again when it was the last approval missing.
+
+        Args:
+            question: Its digest, or the beginning of it.
+            by: Who approves, as something trusted told.
+            why: Why, in a sentence.
+            now: The time.
+            then: Ask for the move again once there are enough.
+
+        Raises:
+            Denied: The policy refused the move.
+            NeedsPeople: It asks for more.
+            Misuse: They may not approve it, or the question has ended.
+        """
+        why = told(by.name, why)
+        asked, _ = self.desk.find(question)
+        if then and asked.action not in POLICIES:
+            raise Misuse(f"{asked.in_words()} is no move of a model", hint="approve it without asking for a move")
+        known = self.desk.answers(asked, now=now)
+        if known is not None and not known.ended and not self.is_current(known, now=now):
+            raise Misuse(
+                f"{asked.in_words()}: policy, evidence, candidate or champion changed since it was asked",
+                hint="ask for the move again; that makes the question anew",
+            )
+        entry = self.desk.approve(question, by=by, why=why, now=now)
+        asked, requested = self.desk.find(str(entry.body["digest"]))
+        known = self.desk.answers(asked, now=now)
+        if not then or known is None or not known.enough:
+            return entry, None
+        return entry, self.ask_again(known, actor=by.name, why=requested.why, now=now)
+
+    def waiting(self, *, now: datetime, subject: str | None = None, ended: bool = False) -> list[Open]:
+        """The questions about models that wait for people, oldest first; what would be asked otherwise now is stale."""
+        return queue(
+            self.desk, now=now, subject=subject, ended=ended, current=lambda known: self.is_current(known, now=now)
+        )
+
+    def is_current(self, known: Answers, *, now: datetime) -> bool:
+        """Whether a question would be asked so now; one that is not about a model is for others to say."""
+        if known.question.action not in POLICIES:
+            return True
+        try:
+            request = self._request(known, known.asked_by, known.requested.why, now)
+            judgement = self._judge(request)
+            check_step(request, judgement)
+        except Misuse:  # there is no such step any more: the version was retired, or another holds the slot
+            return False
+        return judgement.question is not None and judgement.question.digest == known.question.digest
+
+    def _request(self, known: Answers, actor: str, why: str, now: datetime) -> Request:
+        question = known.question
+        model, _, number = question.subject.rpartition("/")
+        slot, weight = str(question.particulars.get("slot", CHAMPION)), question.particulars.get("weight")
+        action: Action = question.action  # type: ignore[assignment]
+        return Request(action, model, int(number), actor, why, now, None, slot, weight)
+
+    def ask_again(self, known: Answers, *, actor: str, why: str, now: datetime) -> Move:
+        """Ask for the move that a question is about once more; the policy judges it afresh.
+
+        Raises:
+            Denied: The policy refused.
+            NeedsPeople: It asks for more.
+            Misuse: The question is not about a model.
+        """
+        if known.question.action not in POLICIES:
+            raise Misuse(f"{known.question.in_words()} is no move of a model", hint="act on it where it was asked")
+        return self._move(self._request(known, actor, why, now))
+
     # following up
 
-    def reconcile(self, *, now: datetime) -> list[str]:
-        """Settle what the registry is owed and bring its aliases in line with the heads.
+    def reconcile(self, *, now: datetime, dry_run: bool = False) -> list[str]:
+        """Settle what the registry is owed, bring its aliases in line with the heads, and look for damage.
 
         Returns:
             A sentence for everything that was mended or that cannot be.
         """
-        heads = self._ledger.heads()
-        if not heads:
+        return [found.sentence for found in self.inspect(now=now, dry_run=dry_run)]
+
+    def inspect(self, *, now: datetime, dry_run: bool = False) -> list[Found]:
+        """As `reconcile`, each with its kind and what it is about."""
+        if not self._ledger.heads(cleared=True):
             return []
-        aliases = self._aliases()
-        told = [align(self._ledger, aliases, head, now=now) for head in heads]
-        told += [
-            f"effect {effect.id} of entry {effect.seq} is owed to {effect.target!r}, which nothing here settles"
-            for effect in self._ledger.owed()
-            if effect.target != ALIAS
-        ]
-        return [sentence for sentence in told if sentence]
+        return reconcile(self._ledger, self._aliases(), now=now, dry_run=dry_run)
 
     def _move(self, request: Request) -> Move:
-        move = told_by(self._commit(request, self._judge(request)))
+        request = replace(request, why=told(request.actor, request.why))
+        earlier = self._earlier(request)
+        if earlier is not None:
+            return told_by(earlier)
+        self.desk.check(request.actor, "ask")
+        judgement = self._judge(request)
+        check_step(request, judgement)
+        entry, answers = commit(self._ledger, self.desk, request, judgement, earlier=lambda: self._earlier(request))
+        if answers is not None:
+            wait(
+                request, judgement, answers, who_may(answers, self.desk.roster(), self.desk.delegations(), request.now)
+            )
+        move = told_by(entry)
         return replace(move, pending=self._follow(request))
-
-    def _judge(self, request: Request) -> Judgement:
-        newest = self._ledger.entries(newest_first=True, limit=1)
-        head = self._ledger.head(request.model, SLOT)
-        entries = self._entries(request.model)
-        granted = grant(request.model, request.version, entries)
-        document: dict[str, Any] = as_input(
-            dossier(self._ledger, request.model, request.version),
-            action=request.action,
-            champion=dossier(self._ledger, request.model, head.version) if head and head.version else None,
-            was_champion=granted is not None,
-            now=request.now,
-            actor=request.actor,
-            why=request.why,
-        )
-        document["granted"] = _grant_told(granted)
-        policy = Policy.load(self._policies / f"{KINDS[request.action]}.rego")
-        decision = decide(self._engine, policy, document)
-        standing = rejection(request.model, request.version, entries)
-        if standing is not None:
-            decision = turned_down(decision, standing)
-        return Judgement(decision, document, policy, head, newest[0].seq if newest else 0)
-
-    def _commit(self, request: Request, judgement: Judgement) -> Entry:
-        """The entry that the judgement left, or the one that had the key before; all of it or nothing."""
-        with self._ledger.transaction() as writer:
-            asked = None if request.action == "rollback" else request.version  # whoever rolls back names no version
-            earlier = self._earlier(request.key, request.action, request.model, asked)
-            if earlier is not None:
-                return earlier
-            self._check_unchanged(request, judgement, writer.head(request.model, SLOT))
-            granted = judgement.decision.allowed
-            entry = writer.append(
-                f"{KINDS[request.action]}.{'granted' if granted else 'denied'}",
-                subject=request.subject,
-                actor=request.actor,
-                why=request.why,
-                body=body_of(judgement, request.version),
-                now=request.now,
-                key=request.key,
-            )
-            if granted:
-                generation = judgement.head.generation if judgement.head else 0
-                head = writer.move_head(
-                    request.model, SLOT, request.version, expected_generation=generation, entry=entry
-                )
-                owe(writer, head, entry)
-            return entry
-
-    def _check_unchanged(self, request: Request, judgement: Judgement, head: Head | None) -> None:
-        if head != judgement.head:
-            now = f"version {head.version} is champion" if head and head.version else "it has no champion"
-            raise Misuse(
-                f"{request.model} moved meanwhile: {now}; nothing was done",
-                hint=f"workbench models {request.model}, then decide again",
-            )
-        if head is not None and head.version == request.version:  # it became champion before it was judged
-            raise Misuse(
-                f"{request.model} {request.version} became champion meanwhile; nothing was done",
-                hint=f"workbench models {request.model}, then decide again",
-            )
-        weighed = {request.subject} | ({f"{head.model}/{head.version}"} if head else set())
-        for entry in self._entries(request.model, since=judgement.seen):
-            if entry.subject in weighed and entry.kind in {"evidence.recorded", "candidate.rejected"}:
-                raise Misuse(
-                    f"something new about {entry.subject} came meanwhile (entry {entry.seq}, {entry.kind}); "
-                    "nothing was done",
-                    hint=f"workbench models {request.model}, then decide again",
-                )
 
     def _follow(self, request: Request) -> tuple[str, ...]:
         """Let the registry follow; what cannot be done now stays owed, and the move stays true."""
-        head = self._ledger.head(request.model, SLOT)
-        if head is None or head.version is None:
-            return ()
-        try:
-            told = align(self._ledger, self._aliases(), head, now=request.now)
-        except EngineError as error:
-            told = f"the alias {SLOT} of {head.model} is still owed to the registry: {error.message}"
-        return (told,) if told and owed_for(self._ledger, head) else ()
+        pending = []
+        owed = {
+            effect.payload.get("alias")
+            for effect in self._ledger.owed()
+            if effect.payload.get("model") == request.model
+        }
+        for slot in SLOTS:
+            head = self._ledger.head(request.model, slot) if slot in owed else None
+            if head is None:
+                continue
+            try:
+                said = align(self._ledger, self._aliases(), head, now=request.now)
+            except EngineError as error:
+                said = f"the alias {slot} of {head.model} is still owed to the registry: {error.message}"
+            if said and owed_for(self._ledger, head):
+                pending.append(said)
+        return tuple(pending)
 
-    def _before(self, model: str) -> int:
-        line = champions(model, self._entries(model))
+    def before(self, model: str) -> int:
+        """The version that a rollback brings back.
+
+        Raises:
+            Misuse: There is no champion, or none before it.
+        """
+        kinds = ("promotion.granted", "rollback.granted", "version.retired")
+        line = champions(model, self._ledger.entries(prefix=f"{model}/", kind=kinds))
         if not line:
-            known = sorted({head.model for head in self._ledger.heads()})
+            known = sorted({head.model for head in self._ledger.heads() if head.slot == CHAMPION})
             hint = f"models with a champion: {', '.join(known)}" if known else "nothing was promoted yet"
             raise Misuse(f"{model} has no champion to roll back", hint=hint)
         if len(line) == 1:
@@ -246,34 +365,6 @@ class Gate:
             )
         return line[-2]
 
-    def _entries(self, model: str, since: int = 0) -> list[Entry]:
-        return self._ledger.entries(prefix=f"{model}/", kind=(*DECIDED, "evidence.recorded"), since=since)
-
-    def _earlier(self, key: str | None, action: Action, model: str, version: int | None) -> Entry | None:
-        found = self._ledger.find(key) if key is not None else None
-        return None if found is None or key is None else same_request(found, key, action, model, version)
-
-
-def _told(actor: str, why: str) -> str:
-    # the reason without blanks around it, when there is one and somebody gives it
-    if not actor.strip():
-        raise Misuse("nobody is named as the one who decides; every decision has a person's name")
-    if not why.strip():
-        raise Misuse("the reason is empty; every decision needs one", hint='--why "…", in a sentence')
-    for name, text in (("name", actor), ("reason", why)):
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise Misuse(f"the {name} {text!r} is no text of Unicode", hint="is the terminal set to UTF-8?") from error
-    return why.strip()
-
-
-def _grant_told(entry: Entry | None) -> dict[str, Any] | None:
-    if entry is None:
-        return None
-    return {
-        "entry": entry.seq,
-        "at": entry.at.isoformat(),
-        "actor": entry.actor,
-        "decision": entry.body["decision"]["decision"],
-    }
+    def _earlier(self, request: Request) -> Entry | None:
+        found = self._ledger.find(request.key) if request.key is not None else None
+        return None if found is None or request.key is None else same_request(found, request.key, request)

@@ -7,21 +7,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
 
 from workbench.ledger import Entry
-from workbench.ledger.heads import PROMOTIONS
+from workbench.ledger.heads import CLEARED, MOVES, PROMOTIONS, place
+from workbench.promotion.stages import Stage, past_of, stage_of
 
-Stage = Literal["champion", "candidate", "rejected", "former champion"]
-
-MOVES = PROMOTIONS  # of a champion
 DECIDED = (
     "promotion.granted",
     "promotion.denied",
     "rollback.granted",
     "rollback.denied",
+    "stage.granted",
+    "stage.cleared",
+    "stage.denied",
+    "version.retired",
     "candidate.rejected",
+    "approval.requested",
+    "approval.given",
+    "approval.refused",
+    "approval.withdrawn",
+    "approval.closed",
     "projection.repaired",
+    "projection.broken",
 )
 
 
@@ -29,12 +36,14 @@ def champions(model: str, entries: Iterable[Entry]) -> list[int]:
     """The versions that were champion and may be gone back to, oldest first, the present one last.
 
     A rollback takes the version it leaves out of the line, so that rolling back twice goes two steps
-    back and does not come again to what was just left.
+    back and does not come again to what was just left. What was retired is not gone back to.
     """
     line: list[int] = []
     for entry in entries:
         version = _version(model, entry)
-        if version is None or entry.kind not in MOVES:
+        if version is not None and entry.kind == "version.retired":
+            line = [other for other in line if other != version]
+        if version is None or entry.kind not in PROMOTIONS:
             continue
         if entry.kind == "rollback.granted" and version in line:
             while line[-1] != version:
@@ -46,21 +55,15 @@ def champions(model: str, entries: Iterable[Entry]) -> list[int]:
 
 def stage(model: str, version: int, entries: Iterable[Entry]) -> Stage:
     """Where a version stands, by the entries in their order."""
-    champion: int | None = None
-    was_champion = False
-    turned_down = False
+    held: dict[str, int | None] = {}
+    about = []
     for entry in entries:
-        about = _version(model, entry)
-        if about is not None and entry.kind in MOVES:
-            champion = about
-            was_champion = was_champion or about == version
-        if about == version and entry.kind in {"candidate.rejected", "evidence.recorded"}:
-            turned_down = entry.kind == "candidate.rejected"
-    if champion == version:
-        return "champion"
-    if turned_down:
-        return "rejected"
-    return "former champion" if was_champion else "candidate"
+        number = _version(model, entry)
+        if number is not None and entry.kind in MOVES:
+            held[place(entry)[1]] = None if entry.kind == CLEARED else number
+        if number == version:
+            about.append(entry)
+    return stage_of(version, held, past_of(about))
 
 
 def rejection(model: str, version: int, entries: Iterable[Entry]) -> Entry | None:

@@ -5,17 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
-from workbench.errors import Denied, Misuse
+from workbench.errors import Denied, Misuse, NeedsPeople
 from workbench.ledger import Entry, Head
+from workbench.ledger.heads import MOVES
 from workbench.policy import Decision, Policy, Reason
-from workbench.promotion.history import MOVES
+from workbench.promotion.approvals import Answers
+from workbench.promotion.questions import Question
+from workbench.promotion.stages import CHAMPION, Action
 
-Action = Literal["promote", "rollback"]
-
-SLOT = "champion"
-KINDS: Mapping[Action, str] = {"promote": "promotion", "rollback": "rollback"}  # and .granted or .denied
+POLICIES: Mapping[Action, str] = {  # which policy judges it
+    "promote": "promotion",
+    "rollback": "rollback",
+    "stage": "stage",
+    "clear": "stage",
+    "retire": "stage",
+}
+GRANTED: Mapping[Action, str] = {
+    "promote": "promotion.granted",
+    "rollback": "rollback.granted",
+    "stage": "stage.granted",
+    "clear": "stage.cleared",
+    "retire": "version.retired",
+}
+DONE: Mapping[Action, str] = {
+    "promote": "promoted",
+    "rollback": "brought back",
+    "stage": "moved",
+    "clear": "taken out",
+    "retire": "retired",
+}
 
 
 @dataclass(frozen=True)
@@ -29,6 +49,8 @@ class Request:
     why: str
     now: datetime
     key: str | None = None
+    slot: str = CHAMPION  # where to, or out of which
+    weight: float | None = None  # share of the traffic there, in (0, 1]
 
     @property
     def subject(self) -> str:
@@ -43,8 +65,20 @@ class Judgement:
     decision: Decision
     document: Mapping[str, Any]  # all that the policy was told
     policy: Policy
-    head: Head | None  # who was champion
+    heads: Mapping[str, Head | None]  # the model's slots, by name
     seen: int  # number of the ledger's last entry before anything was read
+    question: Question | None = None  # what people are or were asked, where the policy wants them
+    answers: Answers | None = None  # what they said to it so far
+
+    @property
+    def held(self) -> dict[str, int | None]:
+        """Who holds which slot."""
+        return {slot: head.version if head else None for slot, head in self.heads.items()}
+
+    def generation(self, slot: str) -> int:
+        """How often a slot was moved."""
+        head = self.heads.get(slot)
+        return head.generation if head else 0
 
 
 @dataclass(frozen=True)
@@ -53,25 +87,45 @@ class Move:
 
     model: str
     version: int
-    previous: int | None  # who was champion before
+    previous: int | None  # who held the slot before
     generation: int
     decision: Decision
     entry_seq: int
     pending: tuple[str, ...] = ()  # what the registry is still owed, in words; `reconcile` settles it
+    slot: str = CHAMPION
+    weight: float | None = None
 
 
-def body_of(judgement: Judgement, version: int) -> dict[str, Any]:
+def body_of(judgement: Judgement, request: Request) -> dict[str, Any]:
     """The body of the entry that a judgement leaves, granted or denied."""
-    head, granted = judgement.head, judgement.decision.allowed
+    granted = judgement.decision.allowed
+    answers = judgement.answers
     return {
-        "slot": SLOT,
+        "action": request.action,
+        "slot": request.slot,
+        "weight": request.weight,
         "decision": judgement.decision.as_body(),
         "policy_source": judgement.policy.source,
         "input": judgement.document,
-        "from": head.version if head else None,
-        "to": version,
-        "generation": (head.generation if head else 0) + 1 if granted else None,
+        "from": judgement.held.get(request.slot),
+        "to": request.version,
+        "generation": judgement.generation(request.slot) + 1 if granted and request.action != "retire" else None,
         "evidence": sorted(found["digest"] for found in judgement.document["evidence"].values()),
+        "question": judgement.question.digest if judgement.question else None,
+        "approvals": [approval.entry for approval in answers.approvals] if answers else [],
+    }
+
+
+def cleared_body(judgement: Judgement, slot: str, version: int, cause: Entry) -> dict[str, Any]:
+    """The body of the entry that empties a slot because its version moved on; the move's decision is its own."""
+    return {
+        "action": "clear",
+        "slot": slot,
+        "decision": judgement.decision.as_body(),
+        "from": version,
+        "to": None,
+        "generation": judgement.generation(slot) + 1,
+        "cause": cause.seq,
     }
 
 
@@ -82,22 +136,42 @@ def told_by(entry: Entry) -> Move:
         Denied: It tells of a refusal.
     """
     model, _, version = entry.subject.rpartition("/")
-    decision = Decision.from_body(entry.body["decision"])
-    if entry.kind not in MOVES:
-        refuse(entry.subject, decision)
-    return Move(model, int(version), entry.body["from"], entry.body["generation"], decision, entry.seq)
+    body = entry.body
+    decision = Decision.from_body(body["decision"])
+    action = action_of(entry)
+    if entry.kind not in (*MOVES, GRANTED["retire"]):
+        refuse(entry.subject, decision, action)
+    slot, weight = body.get("slot", CHAMPION), body.get("weight")
+    return Move(model, int(version), body["from"], body["generation"] or 0, decision, entry.seq, (), slot, weight)
 
 
-def same_request(entry: Entry, key: str, action: Action, model: str, version: int | None) -> Entry:
+def action_of(entry: Entry) -> Action:
+    """What was asked for in an entry that decides; older entries tell it by their kind alone."""
+    given = entry.body.get("action")
+    known: Action | None = next((action for action in POLICIES if action == given), None)
+    return known or ("rollback" if entry.kind.startswith("rollback") else "promote")
+
+
+def same_request(entry: Entry, key: str, request: Request) -> Entry:
     """The entry that has a key, if it answers this very request; a key names one act and no other.
+
+    Whoever rolls back names no version, so any version brought back is an answer.
 
     Raises:
         Misuse: It answers another one.
     """
     name, _, number = entry.subject.rpartition("/")
-    asked = f"{model} {version}" if version is not None else model
-    same_version = version is None or number == str(version)
-    if not entry.kind.startswith(f"{KINDS[action]}.") or name != model or not same_version:
+    model, action, version = request.model, request.action, request.version
+    about = entry.kind == GRANTED[action] or entry.kind == f"{POLICIES[action]}.denied"
+    same = about and name == model and action_of(entry) == action
+    if action != "rollback":
+        same = same and number == str(version)
+    if action in {"stage", "clear"}:
+        same = same and entry.body.get("slot") == request.slot
+    if action == "stage":
+        same = same and entry.body.get("weight") == request.weight
+    if not same:
+        asked = f"{model} {version}" if action != "rollback" else model
         raise Misuse(
             f"the key {key!r} belongs to entry {entry.seq} ({entry.kind} {entry.subject}); "
             f"it cannot also {action} {asked}",
@@ -108,25 +182,69 @@ def same_request(entry: Entry, key: str, action: Action, model: str, version: in
 
 def turned_down(decision: Decision, rejection: Entry) -> Decision:
     """The decision with a standing rejection: whatever the policy says, it is a denial."""
-    reason = Reason(
-        "rejected",
-        f"{rejection.actor} turned it down on {rejection.at:%Y-%m-%d} ({rejection.why}), and no evidence came since",
-        flip="new evidence about it: run an audit again",
+    message = (
+        f"{rejection.actor} turned it down on {rejection.at:%Y-%m-%d} ({rejection.why}), and no evidence came since"
     )
-    reasons = (reason, *decision.reasons)
-    return Decision("deny", reasons, decision.policy, decision.policy_digest, decision.input_digest)
+    return denied(decision, Reason("rejected", message, flip="new evidence about it: run an audit again"))
 
 
-def refuse(subject: str, decision: Decision) -> NoReturn:
+def refused_by_people(decision: Decision, refusal: Entry) -> Decision:
+    """The decision where people said no to the very question that the policy asks them."""
+    message = f"{refusal.actor} refused it on {refusal.at:%Y-%m-%d} ({refusal.why}), and nothing changed since"
+    flip = "other evidence, another candidate or another policy: then it is another question"
+    return denied(decision, Reason("refused", message, flip=flip))
+
+
+def denied(decision: Decision, reason: Reason) -> Decision:
+    """A denial for one more reason than the policy's own."""
+    known = tuple(found for found in decision.reasons if found.code != "needs-people")
+    return Decision(
+        "deny",
+        (reason, *known),
+        decision.policy,
+        decision.policy_digest,
+        decision.input_digest,
+        evidence=decision.evidence,
+    )
+
+
+def refuse(subject: str, decision: Decision, action: Action = "promote") -> NoReturn:
     """Raise a denial as a person should read it: each reason, and what would turn it.
 
     Raises:
         Denied: Always.
     """
     model, _, version = subject.rpartition("/")
-    lines = [f"{model} {version} was not moved; policy {decision.policy!r} denies it:"]
+    done = "moved" if action in {"promote", "rollback"} else DONE[action]
+    lines = [f"{model} {version} was not {done}; policy {decision.policy!r} denies it:"]
     for reason in decision.reasons:
         lines.append(f"  - {reason.message}")
         if reason.flip:
             lines.append(f"    would pass: {reason.flip}")
     raise Denied("\n".join(lines), decision=decision, hint=f"workbench models {model} shows the evidence")
+
+
+def wait(request: Request, judgement: Judgement, answers: Answers, may: list[str]) -> NoReturn:
+    """Raise that people have to say yes first, with who may and how.
+
+    Raises:
+        NeedsPeople: Always.
+    """
+    question = answers.question
+    asked = judgement.decision.people
+    lines = [
+        (
+            f"{request.model} {request.version} was not {DONE[request.action]}: "
+            f"{asked.why if asked else 'people have to approve it'}"
+        ),
+        f"  - needed: {asked.asked if asked else question.requirement.approvals}",
+        f"  - given: {', '.join(a.by for a in answers.approvals) or 'none yet'}",
+        f"  - who may: {', '.join(may) or 'nobody yet: an admin gives the role (workbench people add)'}",
+    ]
+    raise NeedsPeople(
+        "\n".join(lines),
+        decision=judgement.decision,
+        question=question.digest,
+        missing=answers.missing,
+        hint=f'workbench approve {question.digest[:12]} --why "…"',
+    )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from workbench.ledger import Effect, Entry, Head, Ledger, Writer
+from workbench.ledger import Effect, Entry, Head, Ledger, ModelVersion, Writer
 
 ALIAS = "mlflow-alias"  # target of the effect that a move owes
 
@@ -27,13 +27,23 @@ class Aliases(Protocol):
         """The version an alias points at and the generation that set it (0: unknown)."""
         ...
 
+    def clear_alias(self, model: str, alias: str, generation: int) -> None:
+        """Take an alias away; repeatable, and never one that a newer generation has set."""
+        ...
+
     def exists(self, model: str, version: int) -> bool:
         """Whether the registry still has a version."""
         ...
 
+    def damage(self, version: ModelVersion) -> str | None:
+        """What is wrong with a version's files, in words; None where they are those that were registered."""
+        ...
 
-def owe(writer: Writer, head: Head, entry: Entry) -> None:
-    """Note, in the transaction that moves a head, that the registry is owed its alias."""
+
+def owe(ledger: Ledger, writer: Writer, head: Head, entry: Entry) -> None:
+    """Note, in the transaction that moves a head, that the registry is owed its alias, and no older one any more."""
+    for superseded in owed_for(ledger, head):
+        writer.settle(superseded.id)
     payload = {"model": head.model, "alias": head.slot, "version": head.version, "generation": head.generation}
     writer.owe(ALIAS, payload, entry=entry)
 
@@ -54,37 +64,85 @@ def align(ledger: Ledger, aliases: Aliases, head: Head, *, now: datetime) -> str
     Args:
         ledger: The truth.
         aliases: The registry.
-        head: Who holds the slot, as just read.
+        head: Who holds the slot, or that nobody does, as just read.
         now: The time, for the entry that a repair leaves.
 
     Returns:
         A sentence for what was mended, or for what cannot be; None where all was well.
     """
     owed = owed_for(ledger, head)  # read before the alias: whoever has settled it by now had set it before
-    if not aliases.exists(head.model, head.holder):
-        return (
-            f"{head.model} {head.version} is {head.slot} in the ledger (entry {head.seq}), but the registry has "
-            f"that version no more: restore it, promote another, or roll back"
-        )
-    wanted, found = (head.version, head.generation), aliases.alias(head.model, head.slot)
-    told = _paid(head) if owed else None
-    if found != wanted and not owed:
+    if head.version is not None and not aliases.exists(head.model, head.version):
+        return gone(head)
+    found = aliases.alias(head.model, head.slot)
+    told = paid(head) if owed else None
+    if not agrees(head, found) and not owed:
         owed = _note_repair(ledger, head, found, now)
         if not owed:
             return None  # another process moved the head, or repairs it, at this moment
-        told = _mended(head, found)
-    if found != wanted:
-        aliases.set_alias(head.model, head.slot, head.holder, head.generation)
+        told = mended(head, found)
+    if not agrees(head, found) or (owed and head.version is None):
+        _set(aliases, head)
         found = aliases.alias(head.model, head.slot)
-        if found != wanted:
-            return _stuck(head, found) if ledger.head(head.model, head.slot) == head else None
-    for effect in owed:
-        ledger.settle(effect.id)
+        if not agrees(head, found):
+            return stuck(head, found) if ledger.head(head.model, head.slot) == head else None
+    if owed:
+        with ledger.transaction() as writer:
+            for effect in owed:
+                writer.settle(effect.id)
     return told
+
+
+def agrees(head: Head, found: tuple[int, int] | None) -> bool:
+    """Whether what the registry says of an alias is what the ledger says of its slot."""
+    return found is None if head.version is None else found == (head.version, head.generation)
+
+
+def gone(head: Head) -> str:
+    """That the registry has lost the version which holds a slot."""
+    return (
+        f"{head.model} {head.version} is {head.slot} in the ledger (entry {head.seq}), but the registry has "
+        f"that version no more: restore it, promote another, or roll back"
+    )
+
+
+def pointed_at(found: tuple[int, int] | None) -> str:
+    """What an alias points at, in words."""
+    return f"version {found[0]} (generation {found[1]})" if found else "nothing"
+
+
+def mended(head: Head, found: tuple[int, int] | None) -> str:
+    """That an alias was moved behind the ledger's back, and is right again."""
+    pointed = f"the alias {head.slot} of {head.model} pointed at {pointed_at(found)}; it "
+    if head.version is None:
+        return f"{pointed}was taken away: nobody holds the {head.slot}"
+    return f"{pointed}is version {head.version} (generation {head.generation}) again"
+
+
+def paid(head: Head) -> str:
+    """That an owed alias was set."""
+    done = "gone" if head.version is None else f"version {head.version}"
+    return f"the alias {head.slot} of {head.model} was owed since entry {head.seq}; it is {done} now"
+
+
+def stuck(head: Head, found: tuple[int, int] | None) -> str:
+    """That an alias cannot be set."""
+    held = "nobody" if head.version is None else f"version {head.version}"
+    return (
+        f"the alias {head.slot} of {head.model} stays at {pointed_at(found)}; the ledger says {held} "
+        f"(generation {head.generation}): remove the registry's mark of a generation that never was"
+    )
+
+
+def _set(aliases: Aliases, head: Head) -> None:
+    if head.version is None:
+        aliases.clear_alias(head.model, head.slot, head.generation)
+    else:
+        aliases.set_alias(head.model, head.slot, head.version, head.generation)
 
 
 def _note_repair(ledger: Ledger, head: Head, found: tuple[int, int] | None, now: datetime) -> list[Effect]:
     # entry and effect in one transaction: the repair is neither lost nor told twice
+    held = "nobody" if head.version is None else f"version {head.version}"
     with ledger.transaction() as writer:
         if writer.head(head.model, head.slot) != head or owed_for(ledger, head):
             return []
@@ -92,7 +150,7 @@ def _note_repair(ledger: Ledger, head: Head, found: tuple[int, int] | None, now:
             "projection.repaired",
             subject=head.model,
             actor="workbench",
-            why=f"the alias {head.slot} pointed at {_pointed_at(found)}, not at version {head.version}",
+            why=f"the alias {head.slot} pointed at {pointed_at(found)}, not at {held}",
             body={
                 "alias": head.slot,
                 "found": list(found) if found else None,
@@ -101,27 +159,5 @@ def _note_repair(ledger: Ledger, head: Head, found: tuple[int, int] | None, now:
             },
             now=now,
         )
-        owe(writer, head, entry)
+        owe(ledger, writer, head, entry)
     return owed_for(ledger, head)
-
-
-def _pointed_at(found: tuple[int, int] | None) -> str:
-    return f"version {found[0]} (generation {found[1]})" if found else "nothing"
-
-
-def _mended(head: Head, found: tuple[int, int] | None) -> str:
-    return (
-        f"the alias {head.slot} of {head.model} pointed at {_pointed_at(found)}; "
-        f"it is version {head.version} (generation {head.generation}) again"
-    )
-
-
-def _paid(head: Head) -> str:
-    return f"the alias {head.slot} of {head.model} was owed since entry {head.seq}; it is version {head.version} now"
-
-
-def _stuck(head: Head, found: tuple[int, int] | None) -> str:
-    return (
-        f"the alias {head.slot} of {head.model} stays at {_pointed_at(found)}; the ledger says version "
-        f"{head.version} (generation {head.generation}): remove the registry's mark of a generation that never was"
-    )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from workbench.errors import WorkbenchError
 from workbench.ledger import Entry
 from workbench.promotion import Candidate
+from workbench.promotion.stages import AHEAD
 from workbench.views.acting import confirmed, failed
 from workbench.views.parts import Parts, place, show, working
 from workbench.views.trail import timeline
@@ -171,14 +172,14 @@ class Board:
 
 def _urgency(candidates: Sequence[Candidate]) -> int:
     """Models that wait for a yes first, then those that wait at all, then the rest."""
-    waiting = [c for c in candidates if c.stage == "candidate"]
+    waiting = [c for c in candidates if c.stage in AHEAD]
     if any(c.decision is not None and c.decision.allowed for c in waiting):
         return 0
     return 1 if waiting else 2
 
 
 def _lead(candidates: Sequence[Candidate]) -> str:
-    waiting = [c for c in candidates if c.stage == "candidate"]
+    waiting = [c for c in candidates if c.stage in AHEAD]
     if not candidates:
         return "No model is registered yet. <code>workbench demo</code> trains the first ones."
     if not waiting:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from workbench.ledger import Entry
+from workbench.ledger.heads import PROMOTIONS
 from workbench.promotion import Candidate, champions
-from workbench.promotion.history import MOVES
+from workbench.promotion.stages import AHEAD
 from workbench.views.acting import Act, Form
 from workbench.views.evidence import comparison, findings_told, folded, headline, particulars, verdict
 from workbench.views.parts import Parts, place, show
@@ -59,13 +60,13 @@ class Section:
         line = _line(self._model, trail)
         self.head.value = _head(self._model, champion, line, trail)
         self._offer_way_back(champion, line)
-        waiting = [c for c in candidates if c.stage == "candidate"]
+        waiting = [c for c in candidates if c.stage in AHEAD]
         for candidate in candidates:
             number = candidate.version.version
-            if candidate.stage == "candidate" or number in self._cards:
+            if candidate.stage in AHEAD or number in self._cards:
                 self._card(number).show(candidate, champion)
         place(self._waiting, [self._card(c.version.version).widget for c in waiting])
-        earlier = [c for c in candidates if c.stage not in {"champion", "candidate"}]
+        earlier = [c for c in candidates if c.stage not in {"champion", *AHEAD}]
         for candidate in earlier:
             number = candidate.version.version
             if number not in self._rows:
@@ -199,7 +200,7 @@ def _acts(candidate: Candidate, champion: Candidate | None, doing: Doing) -> lis
             look="wb-first",
         )
     ]
-    if candidate.stage == "candidate":
+    if candidate.stage in AHEAD:
         acts.append(Act(f"Reject version {number}", lambda why: doing.reject(model, number, why), look="wb-grave"))
     return acts
 
@@ -209,7 +210,7 @@ def _head(model: str, champion: Candidate | None, line: Sequence[int], trail: Se
     if champion is None:
         return f'{title}<p class="wb-quiet">No version is champion yet; nothing is served.</p>'
     number = champion.version.version
-    placed = next((e for e in trail if e.kind in MOVES and e.subject == champion.version.subject), None)
+    placed = next((e for e in trail if e.kind in PROMOTIONS and e.subject == champion.version.subject), None)
     since = f", since {moment(placed.at)}, by {placed.actor}" if placed else ""
     only = " There is no earlier champion to go back to." if len(line) == 1 else ""
     figures = headline(champion.findings)
@@ -248,7 +249,7 @@ def _left(candidate: Candidate, trail: Sequence[Entry]) -> str:
     if candidate.stage == "rejected":
         entry = next((e for e in trail if e.kind == "candidate.rejected" and e.subject == version.subject), None)
         return f"turned down by {entry.actor} on {moment(entry.at)}: “{entry.why}”" if entry else "turned down"
-    entry = next((e for e in trail if e.kind in MOVES and e.body.get("from") == version.version), None)
+    entry = next((e for e in trail if e.kind in PROMOTIONS and e.body.get("from") == version.version), None)
     words = "former champion"
     if entry is not None and entry.kind == "rollback.granted":
         words += f", rolled back by {entry.actor} on {moment(entry.at)}: “{entry.why}”"
@@ -259,6 +260,6 @@ def _left(candidate: Candidate, trail: Sequence[Entry]) -> str:
 
 def _line(model: str, trail: Sequence[Entry]) -> list[int]:
     """The champions that may be gone back to; empty where the trail does not reach back to the first."""
-    moves = sorted((entry for entry in trail if entry.kind in MOVES), key=lambda entry: entry.seq)
+    moves = sorted((entry for entry in trail if entry.kind in PROMOTIONS), key=lambda entry: entry.seq)
     begun = any(entry.body.get("from") is None for entry in moves)
     return champions(model, moves) if begun else []

@@ -1,0 +1,90 @@
+"""What was changed behind the ledger's back is found, mended where it can be, and said once where it cannot."""
+
+import pytest
+
+
+@pytest.fixture
+def served(house):
+    """Version 2 is champion, version 3 the canary."""
+    house.promote(1)
+    house.promote(2)
+    house.gate.stage("lending", 3, "canary", weight=0.1, actor="risk-officer", why="careful", now=house.later())
+    return house
+
+
+def found(house, **more):
+    return house.gate.inspect(now=house.later(), **more)
+
+
+def test_all_is_well_after_a_move(served):
+    assert found(served) == []
+    assert found(served, dry_run=True) == []
+
+
+@pytest.mark.parametrize("slot", ["champion", "canary"])
+@pytest.mark.parametrize("moved", [(1, 0), (1, 9), None, "generation"])
+def test_an_alias_or_its_generation_moved_by_hand_is_mended(served, slot, moved):
+    right = served.registry.alias("lending", slot)
+    served.registry.aliases["lending", slot] = (right[0], 0) if moved == "generation" else moved
+    if moved is None:
+        del served.registry.aliases["lending", slot]
+    (seen,) = found(served, dry_run=True)
+    assert (seen.kind, seen.slot) == ("moved", slot)
+    assert served.kinds()[-1] != "projection.repaired"
+    (mended,) = found(served)
+    if moved == (1, 9):
+        assert "remove the registry's mark of a generation that never was" in mended.sentence
+        return
+    assert (mended.kind, mended.slot, served.registry.alias("lending", slot)) == ("moved", slot, right)
+    assert served.kinds()[-1] == "projection.repaired"
+    assert found(served) == []
+
+
+def test_what_is_owed_is_told_and_paid(served):
+    served.registry.reachable = False
+    move = served.promote(1)
+    assert "still owed" in move.pending[0]
+    served.registry.reachable = True
+    assert [one.kind for one in found(served, dry_run=True)] == ["owed"]
+    assert [one.kind for one in found(served)] == ["owed"]
+    assert served.champion() == (1, 3)
+
+
+def test_of_one_slot_the_newest_alias_alone_is_owed(served):
+    served.registry.reachable = False
+    for version in (1, 2, 1, 2):
+        served.promote(version)
+    assert [effect.payload["generation"] for effect in served.ledger.owed()] == [6]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_version_in_use_that_was_deleted_is_said_once_and_its_return_too(served, version):
+    served.registry.deleted.add(("lending", version))
+    for _ in range(2):
+        (lost,) = found(served)
+        assert (lost.kind, lost.version) == ("deleted", version)
+    assert served.kinds().count("projection.broken") == 1
+    served.registry.deleted.clear()
+    assert [one.kind for one in found(served)] == ["whole"]
+    assert found(served) == []
+    assert served.kinds()[-2:] == ["projection.broken", "projection.repaired"]
+
+
+def test_changed_model_files_are_said_once(served):
+    served.registry.damaged["lending", 2] = "the files of lending/2 are not those that were registered"
+    for _ in range(2):
+        (broken,) = found(served)
+        assert broken.kind == "changed"
+        assert broken.sentence.startswith("lending 2 is champion, but the files of lending/2 are not those")
+    assert served.kinds().count("projection.broken") == 1
+    served.registry.deleted.add(("lending", 2))
+    assert [one.kind for one in found(served)] == ["deleted"]
+    assert served.kinds().count("projection.broken") == 2
+
+
+def test_looking_writes_nothing(served):
+    served.registry.damaged["lending", 2] = "changed"
+    served.registry.deleted.add(("lending", 3))
+    before = len(served.ledger.entries())
+    assert [one.kind for one in found(served, dry_run=True)] == ["deleted", "changed"]
+    assert len(served.ledger.entries()) == before

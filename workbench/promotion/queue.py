@@ -1,0 +1,90 @@
+"""The queue: every question that waits for people, with what was answered and who is missing; plain objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from workbench.promotion.approvals import Answers, Delegation, barred_from, standing_for
+from workbench.promotion.desk import Desk
+from workbench.promotion.people import Roster, normal
+
+State = Literal["waiting", "enough", "stale", "refused", "done"]
+ANYBODY = "anybody but its author and whoever asked"  # where nobody was named
+
+
+@dataclass(frozen=True)
+class Open:
+    """One question as a reviewer should see it."""
+
+    answers: Answers
+    state: State
+    may: tuple[str, ...]  # who could give what is missing, by name
+
+    @property
+    def digest(self) -> str:
+        """The question's name."""
+        return self.answers.question.digest
+
+    @property
+    def in_words(self) -> str:
+        """What is asked, in a few words."""
+        return self.answers.question.in_words()
+
+
+def queue(
+    desk: Desk,
+    *,
+    now: datetime,
+    subject: str | None = None,
+    ended: bool = False,
+    current: Callable[[Answers], bool] = lambda _: True,
+) -> list[Open]:
+    """The questions that wait, oldest first.
+
+    Args:
+        desk: Where they were asked.
+        now: The time.
+        subject: Only those about this, e.g. "lending/3".
+        ended: Those that were refused or done, too.
+        current: Whether a question would still be asked so; what would not is stale.
+    """
+    roster, delegations = desk.roster(), desk.delegations()
+    found = []
+    for question, _ in desk.asked():
+        if subject is not None and question.subject != subject:
+            continue
+        known = desk.answers(question, now=now)
+        if known is None or (known.ended and not ended):
+            continue
+        state = _state(known, current)
+        found.append(Open(known, state, tuple(who_may(known, roster, delegations, now))))
+    return found
+
+
+def _state(known: Answers, current: Callable[[Answers], bool]) -> State:
+    if known.ended:
+        return "done" if known.closed else "refused"
+    if not current(known):
+        return "stale"
+    return "enough" if known.enough else "waiting"
+
+
+def who_may(known: Answers, roster: Roster, delegations: Sequence[Delegation], now: datetime) -> list[str]:
+    """Who could approve a question and has not, by name."""
+    question = known.question
+    if not roster.named:
+        return [ANYBODY if question.high_stakes else "whoever uses this workspace"]
+    barred = barred_from(question, known.author, known.asked_by, roster)
+    used = frozenset[str]().union(*(approval.persons for approval in known.approvals))
+    names = {normal(name): name for name in (*roster.people, *(d.to for d in delegations))}
+    may = []
+    for name in sorted(names):
+        if name in barred or name in used:
+            continue
+        places = standing_for(name, question, roster, delegations, now)
+        if any(place is None or normal(place) not in used | set(barred) for place, _ in places):
+            may.append(names[name])
+    return may

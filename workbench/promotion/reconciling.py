@@ -1,0 +1,130 @@
+"""Reconciling: what the registry is owed is settled, what was changed behind the ledger's back is found and said.
+
+Found are an effect still owed, an alias or its generation moved by hand, a version in use that was
+deleted from the registry, and model files that are not those which were registered. The first two are
+mended; the others only people can mend, and an entry `projection.broken` says so, once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from workbench.ledger import Entry, Head, Ledger
+from workbench.promotion.projection import ALIAS, Aliases, agrees, align, gone, owed_for, pointed_at
+
+Kind = Literal["owed", "moved", "deleted", "changed", "unsettled", "whole"]
+
+BROKEN, REPAIRED = "projection.broken", "projection.repaired"
+
+
+@dataclass(frozen=True)
+class Found:
+    """One difference between the ledger and the registry, and what became of it."""
+
+    kind: Kind
+    model: str
+    slot: str
+    version: int | None  # that holds the slot
+    sentence: str
+
+
+def reconcile(ledger: Ledger, aliases: Aliases, *, now: datetime, dry_run: bool = False) -> list[Found]:
+    """Bring the registry in line with the ledger.
+
+    Args:
+        ledger: The truth.
+        aliases: The registry.
+        now: The time, for the entries that it leaves.
+        dry_run: Only look; nothing is written, here or there.
+
+    Returns:
+        What was found, by model and slot; nothing where all was well.
+    """
+    found: list[Found | None] = []
+    for head in ledger.heads(cleared=True):
+        found.append(_looked(ledger, aliases, head) if dry_run else _aligned(ledger, aliases, head, now))
+        if head.version is not None:
+            found.append(_examined(ledger, aliases, head, now, dry_run=dry_run))
+    found += [
+        Found(
+            "unsettled",
+            str(effect.payload.get("model", "")),
+            str(effect.payload.get("alias", "")),
+            None,
+            f"effect {effect.id} of entry {effect.seq} is owed to {effect.target!r}, which nothing here settles",
+        )
+        for effect in ledger.owed()
+        if effect.target != ALIAS
+    ]
+    return [one for one in found if one is not None]
+
+
+def _aligned(ledger: Ledger, aliases: Aliases, head: Head, now: datetime) -> Found | None:
+    owed = bool(owed_for(ledger, head))
+    sentence = align(ledger, aliases, head, now=now)
+    if sentence is None or sentence == gone(head):  # a lost version is told once, by `_examined`
+        return None
+    return Found("owed" if owed else "moved", head.model, head.slot, head.version, sentence)
+
+
+def _looked(ledger: Ledger, aliases: Aliases, head: Head) -> Found | None:
+    if head.version is not None and not aliases.exists(head.model, head.version):
+        return None  # told by `_examined`
+    found, due = aliases.alias(head.model, head.slot), "nothing"
+    if head.version is not None:
+        due = f"version {head.version} (generation {head.generation})"
+    if owed_for(ledger, head):
+        sentence = f"the alias {head.slot} of {head.model} is owed since entry {head.seq}: it is to point at {due}"
+        return Found("owed", head.model, head.slot, head.version, sentence)
+    if agrees(head, found):
+        return None
+    sentence = f"the alias {head.slot} of {head.model} points at {pointed_at(found)}; it is to point at {due}"
+    return Found("moved", head.model, head.slot, head.version, sentence)
+
+
+def _examined(ledger: Ledger, aliases: Aliases, head: Head, now: datetime, *, dry_run: bool) -> Found | None:
+    """Whether the version that holds a slot is there and whole; what is not so is noted once."""
+    last = _last(ledger, head)
+    if not aliases.exists(head.model, head.holder):
+        kind: Kind = "deleted"
+        sentence = gone(head)
+    else:
+        kind, wrong = "changed", aliases.damage(ledger.version(head.model, head.holder))
+        if wrong is None:
+            return _whole(ledger, head, last, now, dry_run=dry_run)
+        sentence = f"{head.model} {head.version} is {head.slot}, but {wrong}"
+    if not dry_run and (last is None or last.kind != BROKEN or last.body.get("found") != kind):
+        _note(ledger, BROKEN, head, kind, sentence, now)
+    return Found(kind, head.model, head.slot, head.version, sentence)
+
+
+def _whole(ledger: Ledger, head: Head, last: Entry | None, now: datetime, *, dry_run: bool) -> Found | None:
+    if last is None or last.kind != BROKEN:
+        return None
+    sentence = f"{head.model} {head.version}, which is {head.slot}, is there and whole again"
+    if not dry_run:
+        _note(ledger, REPAIRED, head, "whole", sentence, now)
+    return Found("whole", head.model, head.slot, head.version, sentence)
+
+
+def _last(ledger: Ledger, head: Head) -> Entry | None:
+    subject = f"{head.model}/{head.version}"
+    entries = ledger.entries(subject=subject, kind=(BROKEN, REPAIRED), newest_first=True)
+    return next((entry for entry in entries if entry.body.get("slot") == head.slot), None)
+
+
+def _note(ledger: Ledger, entry_kind: str, head: Head, kind: Kind, sentence: str, now: datetime) -> None:
+    with ledger.transaction() as writer:
+        last = _last(ledger, head)
+        if last is not None and last.kind == entry_kind and last.body.get("found") == kind:
+            return  # another process has noted it at this moment
+        writer.append(
+            entry_kind,
+            subject=f"{head.model}/{head.version}",
+            actor="workbench",
+            why=sentence,
+            body={"slot": head.slot, "found": kind, "generation": head.generation},
+            now=now,
+        )
