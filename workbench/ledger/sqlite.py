@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -52,6 +51,8 @@ class SqliteDatabase:
         """What the file says of itself."""
         last = self.execute("SELECT seq FROM sqlite_sequence WHERE name = 'entries'")
         rules = self.execute("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
+        from concurrent.futures import ThreadPoolExecutor  # and its logging; only who verifies pays for it
+
         pool = ThreadPoolExecutor(1, thread_name_prefix="ledger-integrity")
         checked = pool.submit(_damage, self._path)  # SQLite reads every page while we follow the chain
         pool.shutdown(wait=False)
