@@ -283,16 +283,18 @@ class Gate:
         return Request(action, model, int(number), actor, why, now, None, slot, weight)
 
     def ask_again(self, known: Answers, *, actor: str, why: str, now: datetime) -> Move:
-        """Ask for the move that a question is about once more; the policy judges it afresh.
+        """Carry out the move that a question is about, whose asker may still ask for it; it is judged afresh.
 
         Raises:
             Denied: The policy refused.
             NeedsPeople: It asks for more.
-            Misuse: The question is not about a model.
+            Misuse: The question is not about a model, or one of the two may not.
         """
         if known.question.action not in POLICIES:
             raise Misuse(f"{known.question.in_words()} is no move of a model", hint="act on it where it was asked")
-        return self._move(self._request(known, actor, why, now))
+        if not self.desk.roster().may(actor, "approve"):
+            self.desk.check(actor, "ask")
+        return self._move(self._request(known, actor, why, now), asked_by=known.asked_by)
 
     # following up
 
@@ -310,12 +312,12 @@ class Gate:
             return []
         return reconcile(self._ledger, self._aliases(), now=now, dry_run=dry_run)
 
-    def _move(self, request: Request) -> Move:
+    def _move(self, request: Request, *, asked_by: str | None = None) -> Move:
         request = replace(request, why=told(request.actor, request.why))
         earlier = self._earlier(request)
         if earlier is not None:
             return told_by(earlier)
-        self.desk.check(request.actor, "ask")
+        self.desk.check(asked_by or request.actor, "ask")
         judgement = self._judge(request)
         check_step(request, judgement)
         entry, answers = commit(self._ledger, self.desk, request, judgement, earlier=lambda: self._earlier(request))
