@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -282,7 +282,11 @@ def test_nobody_can_be_asked_under_a_key_that_something_else_was_given(bank, led
 def test_a_delegation_ends_at_a_time_of_one_place(bank):
     with pytest.raises(Misuse, match="no time zone"):
         bank.desk.delegate(
-            "visitor", by=Identity("first-officer", "os"), until=datetime(2026, 1, 9), why="away", now=bank.later()
+            "visitor",
+            by=Identity("first-officer", "os"),
+            until=bank.now.replace(tzinfo=None),
+            why="away",
+            now=bank.later(),
         )
 
 

@@ -1,9 +1,9 @@
 """What people answered to a question, and whether that is enough: signed statements, folded; pure, no IO.
 
 An approval counts while it is signed by the key that the workspace had when it was given, is about this
-very question, has not expired or been withdrawn, and comes from somebody who has the role now. The author of what is judged and whoever
-asked never count, nor does anybody who stands in for them. Two approvals are two persons: whoever stands
-in for another uses up both names. A single refusal ends the question.
+very question, has not expired or been withdrawn, and comes from somebody who has the role now. The author
+of what is judged and whoever asked never count, nor does anybody who stands in for them. Two approvals are
+two persons: whoever stands in for another uses up both names. A single refusal ends the question.
 """
 
 from __future__ import annotations

@@ -120,10 +120,10 @@ def person_named(name: str) -> str:
     if not kept or len(kept) > MOST_NAME or not kept.isprintable():
         raise Misuse(f"{name[:MOST_NAME]!r} is no name; it needs 1 to {MOST_NAME} printable characters")
     if unseen := sorted({character for character in kept if _leaves_no_ink(character)}):
-        raise Misuse(f"{ascii(kept)} is no name: nobody sees {', '.join(map(ascii, unseen))} in it")
+        raise Misuse(f"{kept!a} is no name: nobody sees {', '.join(map(ascii, unseen))} in it")
     if len(mixed := _alphabets(kept)) > 1:
         raise Misuse(
-            f"{ascii(kept)} is no name: it mixes letters that look alike, {' and '.join(mixed)}",
+            f"{kept!a} is no name: it mixes letters that look alike, {' and '.join(mixed)}",
             hint="write it in one alphabet",
         )
     if normal(kept) == MACHINE:
