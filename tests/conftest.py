@@ -145,7 +145,7 @@ def as_postgres(command):
     return ["runuser", "-u", "postgres", "--", *command] if os.geteuid() == 0 else command
 
 
-MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory
+MEMORY = Path("/dev/shm")  # a file system in memory
 
 
 @pytest.fixture
