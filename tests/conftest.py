@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -142,6 +143,19 @@ SETTINGS = {
 def as_postgres(command):
     """PostgreSQL refuses root; Debian's package brings a user for it."""
     return ["runuser", "-u", "postgres", "--", *command] if os.geteuid() == 0 else command
+
+
+MEMORY = Path("/dev/shm")  # a file system in memory
+
+
+@pytest.fixture
+def in_memory(tmp_path_factory):
+    """A folder that costs no disk its commits, where there is room for one: a killed process loses nothing of it."""
+    if not MEMORY.is_dir() or not os.access(MEMORY, os.W_OK) or shutil.disk_usage(MEMORY).free < 1 << 30:
+        yield tmp_path_factory.mktemp("ledger")
+        return
+    with tempfile.TemporaryDirectory(dir=MEMORY, prefix="workbench-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,17 @@ def test_one_that_was_begun_is_completed(tmp_path):
     assert (tmp_path / "policies" / "rollback.rego").is_file()
 
 
+def test_a_policy_of_ones_own_is_given_no_cases_of_the_shipped_one(tmp_path):
+    """Nor is one of an earlier release, which its later cases would fail."""
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    (folder / "promotion.rego").write_text("package promotion\n\nallow := false\n")
+    create(tmp_path)
+    names = {path.name for path in folder.iterdir()}
+    assert not {"promotion_cases.json", "promotion_test.rego"} & names
+    assert {"stage.rego", "stage_cases.json", "stage_test.rego"} <= names
+
+
 def test_it_is_found_from_a_folder_inside(tmp_path):
     create(tmp_path)
     assert find(tmp_path / "reports" / "runs") == tmp_path.resolve()

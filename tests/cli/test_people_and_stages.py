@@ -204,9 +204,9 @@ def test_the_guard_comes_and_goes_by_commands(tmp_path):
         return json.loads(done.stdout)
 
     assert len(run("guard", "install", *WHY, "--dry-run", "--json")["would_make"]) == 8
-    assert run("guard", "status", "--json") == {"wanted": False, "installed": False, "missing": []}
+    assert run("guard", "status", "--json") == {"wanted": False, "installed": False, "missing": [], "untrue": []}
     assert run("guard", "install", *WHY, "--json")["kind"] == "guard.installed"
-    assert run("guard", "status", "--json") == {"wanted": True, "installed": True, "missing": []}
+    assert run("guard", "status", "--json") == {"wanted": True, "installed": True, "missing": [], "untrue": []}
     uri = f"sqlite:///{root / 'mlflow.db'}"
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
     client.create_registered_model("lending")

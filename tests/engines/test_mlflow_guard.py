@@ -194,10 +194,10 @@ def test_the_same_rules_stand_in_postgresql(postgres):
         )
         connection.exec_driver_sql(
             "CREATE TABLE model_versions (name VARCHAR(256), version INTEGER, current_stage VARCHAR(20), "
-            "source VARCHAR(500), run_id VARCHAR(32))"
+            "source VARCHAR(500), run_id VARCHAR(32), storage_location VARCHAR(500))"
         )
         connection.exec_driver_sql("INSERT INTO registered_models VALUES ('lending')")
-        connection.exec_driver_sql("INSERT INTO model_versions VALUES ('lending', 1, 'None', 's', 'r')")
+        connection.exec_driver_sql("INSERT INTO model_versions VALUES ('lending', 1, 'None', 's', 'r', 's')")
     assert guard.status()[0] is False
     assert guard.install([("lending", "champion", 1, 1)]) == digest("postgresql") != digest("sqlite")
     assert guard.status() == (True, [])
@@ -226,3 +226,40 @@ def test_the_same_rules_stand_in_postgresql(postgres):
     assert guard.status()[0] is False
     run("INSERT INTO registered_model_aliases VALUES ('lending', 'canary', 1)")
     engine.dispose()
+
+
+def test_a_grant_that_the_ledger_never_gave_is_found_and_taken_out(place, tmp_path):
+    """Whoever writes the guard's own table moves an alias once; the next opening puts both back."""
+    from datetime import UTC, datetime
+
+    path, guard, client = place
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    with Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+        with ledger.transaction() as writer:
+            body = {"slot": "champion", "generation": 1, "decision": {"decision": "allow"}}
+            entry = writer.append(
+                "promotion.granted", subject="lending/2", actor="risk-officer", why="w", body=body, now=now
+            )
+            writer.move_head("lending", "champion", 2, expected_generation=0, entry=entry)
+        guarding.install(ledger, guard, actor="admin", why="no shortcuts", now=now)
+        guard.granted("elsewhere", "champion", 1, 7)  # of another workspace with the same MLflow
+        with contextlib.closing(sqlite3.connect(path)) as raw:
+            raw.execute("UPDATE workbench_granted SET version = 3, generation = 999 WHERE model = 'lending'")
+            raw.execute("INSERT INTO workbench_granted VALUES ('lending', 'canary', 1, 1)")
+            raw.commit()
+        client.set_registered_model_alias("lending", "champion", "3")
+        told = guarding.look_after(ledger, guard, now=now)
+        assert "never did (lending 3 as champion, lending 1 as canary); it is whole again" in told
+        assert sorted(guard.noted()) == [("elsewhere", "champion", 1, 7), ("lending", "champion", 2, 1)]
+        assert guarding.look_after(ledger, guard, now=now) is None
+    refused(lambda: client.set_registered_model_alias("lending", "canary", "1"), DENIED)
+    client.set_registered_model_alias("lending", "champion", "2")
+
+
+def test_a_version_in_use_stays_where_it_is_stored(place):
+    path, guard, _ = place
+    guard.install([("lending", "champion", 2, 1)])
+    with contextlib.closing(sqlite3.connect(path)) as raw:
+        raw.execute("UPDATE model_versions SET storage_location = '/elsewhere' WHERE version = 1")
+        with pytest.raises(sqlite3.IntegrityError, match=IN_USE):
+            raw.execute("UPDATE model_versions SET storage_location = '/elsewhere' WHERE version = 2")

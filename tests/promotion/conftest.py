@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from workbench.engines.postgres import open_postgres
 from workbench.errors import EngineError, NeedsPeople
 from workbench.evidence import Figure, Finding
 from workbench.ledger import Ledger, ModelVersion
@@ -155,6 +156,12 @@ class House:
 
 
 @pytest.fixture
+def tmp_path(in_memory):
+    """Every ledger of these tests lies in memory."""
+    return in_memory
+
+
+@pytest.fixture
 def policies(tmp_path):
     folder = tmp_path / "policies"
     folder.mkdir()
@@ -163,9 +170,32 @@ def policies(tmp_path):
     return folder
 
 
+CONTRACT = {"test_gate", "test_people"}  # run over every engine of the ledger
+
+
+def pytest_generate_tests(metafunc):
+    """The gate and its people do the same over SQLite and over a real PostgreSQL."""
+    if "ledger" in metafunc.fixturenames and metafunc.module.__name__.rpartition(".")[2] in CONTRACT:
+        metafunc.parametrize("database", ["sqlite", pytest.param("postgres", marks=pytest.mark.slow)], indirect=True)
+
+
 @pytest.fixture
-def ledger(tmp_path):
-    with Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}") as opened:
+def database(request, tmp_path):
+    """The URL of the test's ledger; in PostgreSQL, emptied before."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    import pg8000.native
+
+    place = request.getfixturevalue("postgres")
+    with pg8000.native.Connection(**place) as connection:
+        connection.run("SET client_min_messages = warning")
+        connection.run("DROP SCHEMA IF EXISTS workbench_ledger CASCADE")
+    return "postgresql://{user}@{host}:{port}/{database}?sslmode=disable".format(**place)
+
+
+@pytest.fixture
+def ledger(database):
+    with Ledger.open(database, {"postgresql": lambda url: open_postgres(url, {})}) as opened:
         yield opened
 
 

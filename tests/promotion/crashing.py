@@ -101,11 +101,12 @@ class Yes:
 class Place:
     """A ledger, a registry and a gate in a folder."""
 
-    def __init__(self, folder, last=0):
+    def __init__(self, folder, last=0, database=None):
         self.steps = Steps(last)
         self.registry = FileRegistry(folder / "registry.db", self.steps)
-        database = SqliteDatabase(folder / "ledger.db")
-        database.connection = Stepping(database.connection, self.steps)
+        if database is None:
+            database = SqliteDatabase(folder / "ledger.db")
+            database.connection = Stepping(database.connection, self.steps)
         self.ledger = Ledger(database)
         self.gate = Gate(self.ledger, Yes(), folder, lambda: self.registry)
 

@@ -1,6 +1,6 @@
 """Tries to promote versions of one model over and over while others do the same; run as a script.
 
-python racing.py FOLDER SEED ATTEMPTS
+python racing.py FOLDER SEED ATTEMPTS [URL of a ledger in PostgreSQL]
 """
 
 import importlib.util
@@ -8,6 +8,7 @@ import random
 import sys
 from pathlib import Path
 
+from workbench.engines.postgres import open_postgres
 from workbench.errors import Misuse
 
 spec = importlib.util.spec_from_file_location("crashing", Path(__file__).with_name("crashing.py"))
@@ -15,10 +16,10 @@ crashing = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(crashing)
 
 
-def main(folder, seed, attempts):
+def main(folder, seed, attempts, url=None):
     """Try so often; print how many moved the model. What another did meanwhile is refused, never undone."""
     chance = random.Random(seed)
-    place = crashing.Place(folder)
+    place = crashing.Place(folder, database=url and open_postgres(url, {}))
     moved = 0
     sys.stdin.read()  # all begin at once
     for n in range(attempts):
@@ -34,4 +35,4 @@ def main(folder, seed, attempts):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), *sys.argv[4:])

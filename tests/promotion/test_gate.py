@@ -600,3 +600,24 @@ def test_a_naive_time_is_refused_and_moves_nothing(house):
         house.gate.promote("lending", 1, actor="risk-officer", why="w", now=datetime(2026, 1, 1))  # noqa: DTZ001
     assert house.kinds() == []
     assert house.gate.promote("lending", 1, actor="risk-officer", why="w", now=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_a_rehearsal_refuses_what_the_move_would_refuse_and_writes_nothing(house):
+    house.promote(1)
+    before = house.kinds()
+    said = {"actor": "risk-officer", "why": "it is better", "now": house.now}
+    for version, act, words in (
+        (1, {"action": "retire", "slot": ""}, "is champion; promote another first"),
+        (1, {}, "is champion already"),
+        (1, {"action": "stage", "slot": "canary", "weight": 0.1}, "is champion already"),
+        (2, {"action": "stage", "slot": "canary", "weight": 1.5}, r"must lie in \(0, 1\)"),
+        (2, {"action": "stage", "slot": "elsewhere"}, "no slot 'elsewhere'"),
+    ):
+        with pytest.raises(Misuse, match=words):
+            house.gate.rehearse("lending", version, **act, **said)
+    with pytest.raises(Misuse, match="reason is empty"):
+        house.gate.rehearse("lending", 2, **{**said, "why": " "})
+    assert house.gate.rehearse("lending", 2, **said).allowed
+    house.judge.deny()
+    assert not house.gate.rehearse("lending", 2, **said).allowed
+    assert house.kinds() == before

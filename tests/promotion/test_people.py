@@ -203,13 +203,91 @@ def test_a_key_that_others_can_read_signs_nothing(bank, policies):
         bank.approve(question, "first-officer")
 
 
-def test_a_rotated_key_voids_what_was_not_acted_on(bank):
+def test_an_approval_outlives_the_rotation_of_the_key_that_signed_it(bank):
     question = bank.ask()
     bank.approve(question, "first-officer")
     bank.ledger.rotate_key(actor="lead", why="yearly", now=bank.later())
+    assert [approval.by for approval in bank.state(question).approvals] == ["first-officer"]
+    bank.approve(question, "second-officer")
+    assert bank.promote(2, actor="asker").version == 2
+
+
+def test_a_key_that_was_rotated_out_signs_nothing_later(bank, policies):
+    question = bank.ask()
+    bank.ledger.signing_key(now=bank.now)
+    old = SigningKey.load(policies.parent / "ledger.key")
+    bank.ledger.rotate_key(actor="lead", why="it was copied", now=bank.later())
+    forged = Approval(question, "first-officer", None, "approver", "os", bank.later().isoformat(), None)
+    signature = {"public": old.public, "signature": old.sign(forged.message)}
+    body = {"digest": question, "approval": forged.as_body(), "signature": signature}
+    bank.ledger.append(GIVEN, subject="lending/2", actor="first-officer", why="w", body=body, now=bank.now)
+    ((_, why),) = bank.state(question).void
+    assert why == "its signature is not this workspace's"
+
+
+def test_an_approval_that_was_taken_back_is_worth_nothing_when_it_is_copied(bank):
+    question = bank.ask()
+    given, _ = bank.approve(question, "first-officer")
+    bank.desk.withdraw(question, by=Identity("first-officer", "os"), why="too early", now=bank.later())
+    bank.ledger.append(
+        GIVEN, subject=given.subject, actor=given.actor, why=given.why, body=given.body, now=bank.later()
+    )
     assert bank.state(question).approvals == ()
     bank.approve(question, "first-officer")
     assert bank.state(question).missing == 1
+
+
+def test_who_may_only_approve_carries_out_what_another_asked_for(bank):
+    bank.judge.asks.update(approvals=1, roles=["risk-officer"])
+    bank.name_people(boss=("risk-officer",))
+    question = bank.ask()
+    _, move = bank.approve(question, "boss", then=True)
+    assert move.version == 2
+
+
+def test_what_an_asker_may_ask_no_more_is_not_carried_out(bank):
+    bank.judge.asks["approvals"] = 1
+    question = bank.ask()
+    bank.name_people(asker=("viewer",))
+    with pytest.raises(Misuse, match="asker may not move a model"):
+        bank.approve(question, "first-officer", then=True)
+    assert bank.ledger.head("lending") is None
+
+
+@pytest.mark.parametrize(
+    "name", ["asker\ufe0f", "ask\u034fer", "asker\u3164", "\u0430sker", "as\u03bder", "asker\u200b", "a\u2800"]
+)
+def test_a_name_that_looks_like_another_is_none(bank, name):
+    with pytest.raises(Misuse, match="no name"):
+        bank.desk.change_roles(name, ["approver"], by=Identity("lead", "os"), why="new", now=bank.later())
+
+
+@pytest.mark.parametrize("name", ["Zoë", "Łukasz", "анна", "李", "O'Neil", "risk-officer@bank"])
+def test_a_name_in_any_one_alphabet_is_a_name(bank, name):
+    bank.desk.change_roles(name, ["approver"], by=Identity("lead", "os"), why="new", now=bank.later())
+    assert bank.desk.roster().may(name, "approve")
+
+
+def test_nobody_can_be_asked_under_a_key_that_something_else_was_given(bank, ledger):
+    question = bank.ask()
+    (asked,) = [found for found, _ in bank.desk.asked() if found.digest == question]
+    other = dataclasses.replace(asked, subject="lending/3")
+    ledger.append(
+        "note", subject="x", actor="asker", why="w", body={}, now=bank.later(), key=f"question/{other.digest}"
+    )
+    with pytest.raises(Misuse, match="has the key of promote lending 3"):
+        bank.desk.ask(other, author="analyst", actor="asker", why="w", now=bank.later())
+
+
+def test_a_delegation_ends_at_a_time_of_one_place(bank):
+    with pytest.raises(Misuse, match="no time zone"):
+        bank.desk.delegate(
+            "visitor",
+            by=Identity("first-officer", "os"),
+            until=bank.now.replace(tzinfo=None),
+            why="away",
+            now=bank.later(),
+        )
 
 
 def test_an_approval_of_somebody_whose_role_was_taken_counts_no_more(bank):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from workbench.engines.postgres import open_postgres
+
 SCRIPT = Path(__file__).with_name("racing.py")
 spec = importlib.util.spec_from_file_location("racing", SCRIPT)
 racing = importlib.util.module_from_spec(spec)
@@ -17,14 +19,16 @@ PROCESSES, ATTEMPTS = 8, 25  # the benchmark makes 10,000 attempts
 
 
 @pytest.mark.slow
-def test_processes_that_promote_at_once_lose_no_move(tmp_path):
+@pytest.mark.parametrize("database", ["sqlite", "postgres"], indirect=True)
+def test_processes_that_promote_at_once_lose_no_move(tmp_path, database):
     (tmp_path / "promotion.rego").write_text("package promotion\n")
-    place = racing.crashing.Place(tmp_path)
+    url = [database] if database.startswith("postgresql") else []
+    place = racing.crashing.Place(tmp_path, database=open_postgres(database, {}) if url else None)
     place.register(1, 2, 3)
     command = [sys.executable, str(SCRIPT), str(tmp_path)]
     running = [
         subprocess.Popen(
-            [*command, str(seed), str(ATTEMPTS)],
+            [*command, str(seed), str(ATTEMPTS), *url],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

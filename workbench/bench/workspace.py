@@ -59,7 +59,8 @@ def create(root: Path, settings: Settings | None = None) -> bool:
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(root / ".lock", mode=0o600):
             (root / "reports" / "runs").mkdir(parents=True, exist_ok=True)
-            _copy(sorted((shipped("templates") / "policies").iterdir()), root / (settings or Settings()).policies)
+            policies = root / (settings or Settings()).policies
+            _copy(_fitting(sorted((shipped("templates") / "policies").iterdir()), policies), policies)
             _copy(sorted(shipped("notebooks").glob("*.ipynb")), root / "notebooks")
             new = not (root / FILE).exists()
             if new:
@@ -129,6 +130,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def _notebook_folders(root: Path | None) -> list[Path]:
     return [*([root / "notebooks"] if root else []), shipped("notebooks")]
+
+
+def _fitting(shipped_files: list[Path], policies: Path) -> list[Path]:
+    """The shipped policies, and cases and tests only of those that are not another policy in the workspace."""
+    own = {
+        path.stem
+        for path in shipped_files
+        if (there := policies / path.name).is_file() and there.read_bytes() != path.read_bytes()
+    }
+    return [path for path in shipped_files if path.stem.removesuffix("_cases").removesuffix("_test") not in own]
 
 
 def _copy(files: list[Path], folder: Path) -> None:

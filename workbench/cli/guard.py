@@ -67,11 +67,16 @@ def status(workspace: Path | None, as_json: bool) -> None:
     with open_bench(workspace) as bench:
         wanted = guarding.wanted(bench.ledger)
         installed, missing = bench.guard.status()
+        untrue = guarding.never_given(bench.ledger, bench.guard) if installed else []
     told = {"wanted": wanted is not None, "installed": installed, "missing": missing if installed else []}
+    told["untrue"] = [list(grant) for grant in untrue]
     if wanted is None and not installed:
         words = "no guard is installed"
     elif not installed or missing:
         words = f"the guard lacks {', '.join(missing)}; the next opening of MLflow puts it back"
+    elif untrue:
+        grants = ", ".join(f"{model} {version} as {slot}" for model, slot, version, _ in untrue)
+        words = f"the guard grants what the ledger never did ({grants}); the next opening of MLflow mends it"
     else:
         words = f"the guard stands whole{f', since ledger entry {wanted.seq}' if wanted else ''}"
     _say(told, words, as_json)

@@ -43,10 +43,7 @@ def promote(model: str, version: int, why: str, dry_run: bool, workspace: Path |
 
     with open_bench(workspace) as bench:
         if dry_run:
-            head = bench.ledger.head(model)
-            if head is not None and head.version == version:
-                raise Misuse(f"{model} {version} is champion already", hint=f"workbench models {model}")
-            decision = bench.gate.judge(model, version, now=bench.now(), actor=bench.actor, why=why)
+            decision = bench.gate.rehearse(model, version, now=bench.now(), actor=bench.actor, why=why)
             tell(decision, f"{model} {version} would be promoted", as_json)
             return
         with refusals(model, version, as_json):
@@ -99,7 +96,7 @@ def stage(
         action: Action = "clear" if out else "stage"
         slot = "shadow" if shadow else "canary" if canary is not None else _slot_of(bench, model, version)
         if dry_run:
-            decision = bench.gate.judge(
+            decision = bench.gate.rehearse(
                 model, version, action=action, now=bench.now(), actor=bench.actor, why=why, slot=slot, weight=canary
             )
             tell(decision, f"{model} {version} would {'leave' if out else 'go into'} {slot}", as_json)
@@ -136,7 +133,7 @@ def retire(model: str, version: int, why: str, dry_run: bool, workspace: Path | 
 
     with open_bench(workspace) as bench:
         if dry_run:
-            decision = bench.gate.judge(
+            decision = bench.gate.rehearse(
                 model, version, action="retire", now=bench.now(), actor=bench.actor, why=why, slot=""
             )
             tell(decision, f"{model} {version} would be retired", as_json)
@@ -192,7 +189,9 @@ def rollback(model: str, why: str, dry_run: bool, workspace: Path | None, as_jso
     with open_bench(workspace) as bench:
         if dry_run:
             version = bench.gate.before(model)
-            decision = bench.gate.judge(model, version, action="rollback", now=bench.now(), actor=bench.actor, why=why)
+            decision = bench.gate.rehearse(
+                model, version, action="rollback", now=bench.now(), actor=bench.actor, why=why
+            )
             tell(decision, f"{model} would go back to version {version}", as_json)
             return
         with refusals(model, None, as_json):

@@ -46,7 +46,8 @@ _NOT_GRANTED = (
 _TAKEN = f"OLD.alias IN {GOVERNED} AND {_HELD} AND g.alias = OLD.alias AND g.version = OLD.version)"
 _REWRITTEN = (
     f"{_THIS} AND (NEW.current_stage = 'Deleted_Internal' OR NEW.name <> OLD.name OR NEW.version <> OLD.version "
-    "OR coalesce(NEW.source, '') <> coalesce(OLD.source, '') OR coalesce(NEW.run_id, '') <> coalesce(OLD.run_id, ''))"
+    "OR coalesce(NEW.source, '') <> coalesce(OLD.source, '') OR coalesce(NEW.run_id, '') <> coalesce(OLD.run_id, '') "
+    "OR coalesce(NEW.storage_location, '') <> coalesce(OLD.storage_location, ''))"
 )
 RULES: tuple[tuple[str, str, str, str, str], ...] = (
     ("alias_set", ALIASES, "INSERT", _NOT_GRANTED, ELSEWHERE),
@@ -106,6 +107,22 @@ class Guard:
         with self._connection() as connection:
             if self._installed(connection):
                 _note(connection, model, alias, version, generation)
+
+    def noted(self) -> list[tuple[str, str, int | None, int]]:
+        """What the table says was granted: model, slot, version (None: nobody), generation."""
+        with self._connection() as connection:
+            if not self._installed(connection):
+                return []
+            rows = connection.exec_driver_sql(f"SELECT model, alias, version, generation FROM {TABLE}")  # noqa: S608
+            return [(str(model), str(alias), version, int(generation)) for model, alias, version, generation in rows]
+
+    def forget(self, model: str, alias: str, generation: int) -> None:
+        """Take out one grant that nobody gave, unless another was noted meanwhile."""
+        from sqlalchemy import text
+
+        statement = text(f"DELETE FROM {TABLE} WHERE model = :m AND alias = :a AND generation = :g")  # noqa: S608
+        with self._connection() as connection:
+            connection.execute(statement, {"m": model, "a": alias, "g": generation})
 
     # inside
 

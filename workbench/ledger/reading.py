@@ -81,10 +81,12 @@ class Reading:
         rows = self._rows(f"SELECT {HEADS} FROM heads WHERE model = ? AND slot = ?", (model, slot))  # noqa: S608
         return Head(*rows[0]) if rows else None
 
-    def heads(self, *, cleared: bool = False) -> list[Head]:
+    def heads(self, *, model: str | None = None, cleared: bool = False) -> list[Head]:
         """The heads by model and slot: those that a version holds, and on request the cleared ones too."""
-        which = "" if cleared else "WHERE version IS NOT NULL "
-        return [Head(*row) for row in self._rows(f"SELECT {HEADS} FROM heads {which}ORDER BY model, slot")]  # noqa: S608
+        clauses = ["1 = 1" if cleared else "version IS NOT NULL", *(["model = ?"] if model is not None else [])]
+        which = f"WHERE {' AND '.join(clauses)} ORDER BY model, slot"
+        values = [] if model is None else [model]
+        return [Head(*row) for row in self._rows(f"SELECT {HEADS} FROM heads {which}", values)]  # noqa: S608
 
     def owed(self) -> list[Effect]:
         """Effects not settled yet, oldest first.

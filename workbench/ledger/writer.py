@@ -6,18 +6,19 @@ cost one durable commit.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from workbench.errors import EngineError, Misuse
 from workbench.ledger.checkpoints import Checkpoint
 from workbench.ledger.database import Database
 from workbench.ledger.drafts import Draft
-from workbench.ledger.entry import GENESIS, Entry, Head, canonical, chained
+from workbench.ledger.entry import GENESIS, Entry, Head, canonical
 from workbench.ledger.heads import MOVES, moved, place
 from workbench.ledger.merkle import leaf_hash
-from workbench.ledger.rows import COLUMNS, HEADS, as_row, from_row, row_content
+from workbench.ledger.rows import COLUMNS, HEADS, from_row, row_content
 from workbench.ledger.tree import Tree, store_tree, stored_tree
 
 _INSERT = f"INSERT INTO entries ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
@@ -71,22 +72,17 @@ class Writer:
         if earlier is not None:
             return earlier
         tree = self._end()
-        entry = chained(
-            seq=tree.size + 1,
-            at=draft.now,
-            kind=draft.kind,
-            subject=draft.subject,
-            actor=draft.actor,
-            why=draft.why,
-            body=plain,
-            key=draft.key,
-            prev=self._tip,
+        seq, at, text = tree.size + 1, draft.now.astimezone(UTC), canonical(plain).decode()
+        named = (seq, at.isoformat(), draft.kind, draft.subject, draft.actor, draft.why, text, draft.key, self._tip)
+        content = row_content((*named, ""))
+        hashed = hashlib.sha256(content).hexdigest()
+        self._database.execute(_INSERT, (*named, hashed))
+        tree.append(leaf_hash(content))
+        self.last = Entry(
+            seq, at, draft.kind, draft.subject, draft.actor, draft.why, plain, draft.key, self._tip, hashed
         )
-        row = as_row(entry)
-        self._database.execute(_INSERT, row)
-        tree.append(leaf_hash(row_content(row)))
-        self._tip, self.last = entry.hash, entry
-        return entry
+        self._tip = hashed
+        return self.last
 
     def find(self, key: str) -> Entry | None:
         """The entry with an idempotency key."""

@@ -1,9 +1,9 @@
 """What people answered to a question, and whether that is enough: signed statements, folded; pure, no IO.
 
-An approval counts while it is signed by the workspace, is about this very question, has not expired or
-been withdrawn, and comes from somebody who has the role now. The author of what is judged and whoever
-asked never count, nor does anybody who stands in for them. Two approvals are two persons: whoever stands
-in for another uses up both names. A single refusal ends the question.
+An approval counts while it is signed by the key that the workspace had when it was given, is about this
+very question, has not expired or been withdrawn, and comes from somebody who has the role now. The author
+of what is judged and whoever asked never count, nor does anybody who stands in for them. Two approvals are
+two persons: whoever stands in for another uses up both names. A single refusal ends the question.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ WITHDRAWN, CLOSED, DELEGATED = "approval.withdrawn", "approval.closed", "approva
 ABOUT_A_QUESTION = (REQUESTED, GIVEN, REFUSED, WITHDRAWN, CLOSED)
 PURPOSE = "approval"  # so that a signature of an approval is one of nothing else
 
-Verifies = Callable[[bytes, Mapping[str, Any]], bool]  # of a message and the signature beside it
+Verifies = Callable[[bytes, Mapping[str, Any], int], bool]  # of a message, the signature beside it, its entry's number
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def answers(
         entries: Those about its subject, in their order; of other questions too.
         roster: The people and their roles now.
         delegations: Who stands in for whom.
-        verifies: Whether a signature is the workspace's.
+        verifies: Whether a signature is by the key that the workspace had at an entry.
         now: The time.
     """
     wanted = question.digest
@@ -134,10 +134,12 @@ def answers(
         return None
     author, asker = str(requested.body["author"]), requested.actor
     given: dict[str, tuple[Approval, str]] = {}
+    seen = set[bytes]()
     for entry in about:
         if entry.kind == GIVEN:
             approval, flaw = _read(entry, verifies)
-            if approval is not None:
+            if approval is not None and approval.message not in seen:  # a copy of an earlier one says nothing
+                seen.add(approval.message)
                 given[normal(approval.by)] = (approval, flaw)
         elif entry.kind == WITHDRAWN:
             given.pop(normal(entry.actor), None)
@@ -212,7 +214,7 @@ def _read(entry: Entry, verifies: Verifies) -> tuple[Approval | None, str]:
     if approval.question != entry.body["digest"] or normal(approval.by) != normal(entry.actor):
         return approval, "it is about another question, or by somebody else"
     signature = entry.body.get("signature")
-    if not isinstance(signature, Mapping) or not verifies(approval.message, signature):
+    if not isinstance(signature, Mapping) or not verifies(approval.message, signature, entry.seq):
         return approval, "its signature is not this workspace's"
     return approval, ""
 

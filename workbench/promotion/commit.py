@@ -45,7 +45,7 @@ def commit(
         found = earlier()
         if found is not None:
             return found, None
-        _check_unchanged(ledger, writer, request, judgement)
+        _check_unchanged(ledger, request, judgement)
         if judgement.decision.decision == "needs-people" and judgement.question is not None:
             author = str(judgement.document["author"])
             entry = desk.ask_within(
@@ -97,10 +97,11 @@ def _leave(ledger: Ledger, writer: Writer, request: Request, judgement: Judgemen
     owe(ledger, writer, head, entry)
 
 
-def _check_unchanged(ledger: Ledger, writer: Writer, request: Request, judgement: Judgement) -> None:
+def _check_unchanged(ledger: Ledger, request: Request, judgement: Judgement) -> None:
     hint = f"workbench models {request.model}, then decide again"
+    there = {head.slot: head for head in ledger.heads(model=request.model, cleared=True)}
     for slot in SLOTS:
-        head = writer.head(request.model, slot)
+        head = there.get(slot)
         if head != judgement.heads.get(slot):
             held = f"version {head.version} is {slot}" if head and head.version else f"it has no {slot}"
             raise Misuse(f"{request.model} moved meanwhile: {held}; nothing was done", hint=hint)

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from workbench.errors import Misuse
 from workbench.ledger import Entry, Ledger, Writer
+from workbench.ledger.keys import held_at
 from workbench.ledger.signing import verify_signature
 from workbench.promotion.approvals import (
     ABOUT_A_QUESTION,
@@ -104,6 +105,8 @@ class Desk:
             Misuse: The one who gives has no role to give, it is themselves, or the time is too far away.
         """
         to = person_named(to)
+        if until.tzinfo is None:
+            raise Misuse("the end of a delegation has no time zone", hint="give it with an offset, e.g. +00:00")
         if normal(to) == normal(by.name):
             raise Misuse(f"{by.name} cannot stand in for themselves")
         if until > now + LONGEST:
@@ -134,8 +137,12 @@ class Desk:
     def ask_within(
         self, writer: Writer, question: Question, *, author: str, actor: str, why: str, now: datetime
     ) -> Entry:
-        """As `ask`, in a transaction that is open already."""
-        return writer.append(
+        """As `ask`, in a transaction that is open already.
+
+        Raises:
+            Misuse: Something else was given the key that the question goes by.
+        """
+        asked = writer.append(
             REQUESTED,
             subject=question.subject,
             actor=actor,
@@ -144,6 +151,9 @@ class Desk:
             now=now,
             key=f"question/{question.digest}",
         )
+        if asked.kind != REQUESTED or asked.body.get("digest") != question.digest:
+            raise Misuse(f"entry {asked.seq} ({asked.kind}) has the key of {question.in_words()}; nobody can be asked")
+        return asked
 
     def close_within(self, writer: Writer, question: Question, *, cause: Entry, now: datetime) -> Entry:
         """Note, in the transaction that acts on a question, that its approvals are used up.
@@ -212,6 +222,8 @@ class Desk:
         self.find(name)
         key = self._ledger.signing_key(now=now)
         with self._ledger.transaction() as writer:
+            if self._ledger.keys()[-1].public != key.public:
+                raise Misuse("the ledger's key was rotated at this moment; nothing was done", hint="approve again")
             question, _ = self.find(name)
             known = self._open(question, now)
             place, role = self._place(question, known, by, now)
@@ -290,11 +302,11 @@ class Desk:
             _refuse(question, by.name)
         return could[0]
 
-    def _verifies(self, message: bytes, signature: Mapping[str, Any]) -> bool:
-        """Whether the key that holds now has signed; a rotation voids what was not acted on yet."""
+    def _verifies(self, message: bytes, signature: Mapping[str, Any], seq: int) -> bool:
+        """Whether the key that held at an entry has signed it; one that was rotated out signs nothing later."""
         public, signed = signature.get("public"), signature.get("signature")
-        keys = self._ledger.keys()
-        if not isinstance(public, str) or not isinstance(signed, str) or not keys or public != keys[-1].public:
+        key = held_at(self._ledger.keys(), seq)
+        if not isinstance(public, str) or not isinstance(signed, str) or key is None or public != key.public:
             return False
         return verify_signature(public, message, signed)
 

@@ -32,7 +32,7 @@ from workbench.promotion.projection import Aliases, align, owed_for
 from workbench.promotion.queue import Open, queue, who_may
 from workbench.promotion.reconciling import Found, reconcile
 from workbench.promotion.stages import CHAMPION, SLOTS, STAGED, Action, Stage
-from workbench.promotion.steps import check_step, told
+from workbench.promotion.steps import check_share, check_step, told
 
 
 class Gate:
@@ -66,6 +66,31 @@ class Gate:
             Misuse: There is no such version, or the policy cannot be read.
         """
         return self._judge(Request(action, model, version, actor, why, now, None, slot, weight)).decision
+
+    def rehearse(
+        self,
+        model: str,
+        version: int,
+        *,
+        action: Action = "promote",
+        now: datetime,
+        actor: str,
+        why: str,
+        slot: str = CHAMPION,
+        weight: float | None = None,
+    ) -> Decision:
+        """What would become of a move that is asked for now, up to the commit; writes nothing.
+
+        Raises:
+            Misuse: As the move itself: they may not ask, there is no reason, or no such step.
+        """
+        if action == "stage":
+            check_share(slot, weight)
+        request = Request(action, model, version, actor, told(actor, why), now, None, slot, weight)
+        self.desk.check(actor, "ask")
+        judgement = self._judge(request)
+        check_step(request, judgement)
+        return judgement.decision
 
     def stage_of(self, model: str, version: int) -> Stage:
         """Where a version stands.
@@ -125,12 +150,7 @@ class Gate:
             NeedsPeople: People have to approve it first; they are asked.
             Misuse: No such slot or share, another version holds the slot, or the model moved meanwhile.
         """
-        if slot not in STAGED:
-            raise Misuse(f"there is no slot {slot!r} to stage in", hint=f"one of: {', '.join(STAGED)}")
-        if slot == "shadow" and weight is not None:
-            raise Misuse("a version in shadow answers nobody; it has no share of the traffic", hint="leave it out")
-        if slot == "canary" and (weight is None or isinstance(weight, bool) or not 0 < weight < 1):
-            raise Misuse(f"the share of a canary is {weight}; it must lie in (0, 1)", hint="0.05 is one in twenty")
+        check_share(slot, weight)
         given = None if weight is None else float(weight)
         return self._move(Request("stage", model, version, actor, why, now, key, slot, given))
 
@@ -283,16 +303,18 @@ class Gate:
         return Request(action, model, int(number), actor, why, now, None, slot, weight)
 
     def ask_again(self, known: Answers, *, actor: str, why: str, now: datetime) -> Move:
-        """Ask for the move that a question is about once more; the policy judges it afresh.
+        """Carry out the move that a question is about, whose asker may still ask for it; it is judged afresh.
 
         Raises:
             Denied: The policy refused.
             NeedsPeople: It asks for more.
-            Misuse: The question is not about a model.
+            Misuse: The question is not about a model, or one of the two may not.
         """
         if known.question.action not in POLICIES:
             raise Misuse(f"{known.question.in_words()} is no move of a model", hint="act on it where it was asked")
-        return self._move(self._request(known, actor, why, now))
+        if not self.desk.roster().may(actor, "approve"):
+            self.desk.check(actor, "ask")
+        return self._move(self._request(known, actor, why, now), asked_by=known.asked_by)
 
     # following up
 
@@ -310,12 +332,12 @@ class Gate:
             return []
         return reconcile(self._ledger, self._aliases(), now=now, dry_run=dry_run)
 
-    def _move(self, request: Request) -> Move:
+    def _move(self, request: Request, *, asked_by: str | None = None) -> Move:
         request = replace(request, why=told(request.actor, request.why))
         earlier = self._earlier(request)
         if earlier is not None:
             return told_by(earlier)
-        self.desk.check(request.actor, "ask")
+        self.desk.check(asked_by or request.actor, "ask")
         judgement = self._judge(request)
         check_step(request, judgement)
         entry, answers = commit(self._ledger, self.desk, request, judgement, earlier=lambda: self._earlier(request))

@@ -30,6 +30,14 @@ class RegistryGuard(Protocol):
         """Make it, or put back what is missing; the digest of what it says."""
         ...
 
+    def noted(self) -> Sequence[Granted]:
+        """What it takes for granted."""
+        ...
+
+    def forget(self, model: str, alias: str, generation: int) -> None:
+        """Take one grant out of it."""
+        ...
+
     def remove(self) -> bool:
         """Take it away; whether there was any."""
         ...
@@ -68,15 +76,35 @@ def look_after(ledger: Ledger, guard: RegistryGuard, *, now: datetime) -> str | 
     if wanted(ledger) is None:
         return None
     installed, missing = guard.status()
-    if installed and not missing:
+    untrue = never_given(ledger, guard) if installed else []
+    if installed and not missing and not untrue:
         return None
+    for model, slot, _, generation in untrue:
+        guard.forget(model, slot, generation)
     digest = guard.install(granted(ledger))
-    lost = ", ".join(missing) if installed else "all of it"
-    sentence = f"the guard in MLflow's database had lost {lost}; it is whole again"
-    ledger.append(
-        RESTORED, subject=SUBJECT, actor="workbench", why=sentence, body={"missing": missing, "digest": digest}, now=now
-    )
+    lost = [f"had lost {', '.join(missing)}" if installed else "had lost all of it"] if missing or not installed else []
+    sentence = f"the guard in MLflow's database {' and '.join(lost + _told(untrue))}; it is whole again"
+    body = {"missing": missing, "untrue": [list(grant) for grant in untrue], "digest": digest}
+    ledger.append(RESTORED, subject=SUBJECT, actor="workbench", why=sentence, body=body, now=now)
     return sentence
+
+
+def never_given(ledger: Ledger, guard: RegistryGuard) -> list[Granted]:
+    """What the guard takes for granted that the ledger never did, of the models that the ledger moves."""
+    noted = guard.noted()  # read before the ledger: whatever was noted by then is in the ledger by now
+    held = {(model, slot): (version, generation) for model, slot, version, generation in granted(ledger)}
+    models = {model for model, _ in held}
+    untrue = []
+    for model, slot, version, generation in noted:
+        holder, newest = held.get((model, slot), (None, 0))
+        if model in models and (generation > newest or (generation == newest and version != holder)):
+            untrue.append((model, slot, version, generation))
+    return untrue
+
+
+def _told(untrue: Sequence[Granted]) -> list[str]:
+    told = ", ".join(f"{model} {version} as {slot}" for model, slot, version, _ in untrue)
+    return [f"granted what the ledger never did ({told})"] if untrue else []
 
 
 def granted(ledger: Ledger) -> list[Granted]:

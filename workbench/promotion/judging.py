@@ -66,7 +66,8 @@ class Judge:
 
     def heads(self, model: str) -> dict[str, Head | None]:
         """A model's slots."""
-        return {slot: self._ledger.head(model, slot) for slot in SLOTS}
+        held = {head.slot: head for head in self._ledger.heads(model=model, cleared=True)}
+        return {slot: held.get(slot) for slot in SLOTS}
 
     def stage(self, model: str, version: int, heads: dict[str, Head | None]) -> Stage:
         """Where a version stands; reads no more of its past than that takes."""

@@ -39,6 +39,7 @@ TOLD: Mapping[Right, str] = {
     "approve": "decide on what waits for people",
     "administer": "change people, the guard or the policies",
 }
+LOOK_ALIKE = {"LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"}
 MOST_NAME = 120  # characters
 
 
@@ -110,15 +111,35 @@ def normal(name: str) -> str:
 def person_named(name: str) -> str:
     """A name that can be a person's, as it was given but for the blanks around it.
 
+    Letters of two alphabets in one name, and characters that leave no ink, make two persons look like one.
+
     Raises:
-        Misuse: It is empty, too long, not printable, or the machine's own.
+        Misuse: It is empty, too long, not printable, of two alphabets, or the machine's own.
     """
     kept = name.strip()
     if not kept or len(kept) > MOST_NAME or not kept.isprintable():
         raise Misuse(f"{name[:MOST_NAME]!r} is no name; it needs 1 to {MOST_NAME} printable characters")
+    if unseen := sorted({character for character in kept if _leaves_no_ink(character)}):
+        raise Misuse(f"{kept!a} is no name: nobody sees {', '.join(map(ascii, unseen))} in it")
+    if len(mixed := _alphabets(kept)) > 1:
+        raise Misuse(
+            f"{kept!a} is no name: it mixes letters that look alike, {' and '.join(mixed)}",
+            hint="write it in one alphabet",
+        )
     if normal(kept) == MACHINE:
         raise Misuse(f"{kept!r} is what the machine calls itself", hint="act as a person: another user name")
     return kept
+
+
+def _leaves_no_ink(character: str) -> bool:
+    name = unicodedata.name(character, "")
+    return any(word in name for word in ("VARIATION SELECTOR", "FILLER", "GRAPHEME JOINER", "BLANK", "INVISIBLE"))
+
+
+def _alphabets(name: str) -> list[str]:
+    """The alphabets, of those whose letters look alike, in which a name is written."""
+    words = {unicodedata.name(letter, "").partition(" ")[0] for letter in unicodedata.normalize("NFKC", name)}
+    return sorted(words & LOOK_ALIKE)
 
 
 def roles_named(roles: Iterable[str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workbench.errors import Misuse
 from workbench.promotion.moves import Judgement, Request
-from workbench.promotion.stages import CHAMPION, Stage, why_not
+from workbench.promotion.stages import CHAMPION, STAGED, Stage, why_not
 
 
 def check_step(request: Request, judgement: Judgement) -> None:
@@ -39,6 +39,20 @@ def check_step(request: Request, judgement: Judgement) -> None:
             f"{model} {version} is the canary; it does not go back to shadow",
             hint=f"workbench stage {model} {version} --out --why … first",
         )
+
+
+def check_share(slot: str, weight: float | None) -> None:
+    """Refuse a slot that nobody is staged in, and a share of the traffic that it cannot have.
+
+    Raises:
+        Misuse: It cannot be so.
+    """
+    if slot not in STAGED:
+        raise Misuse(f"there is no slot {slot!r} to stage in", hint=f"one of: {', '.join(STAGED)}")
+    if slot == "shadow" and weight is not None:
+        raise Misuse("a version in shadow answers nobody; it has no share of the traffic", hint="leave it out")
+    if slot == "canary" and (weight is None or isinstance(weight, bool) or not 0 < weight < 1):
+        raise Misuse(f"the share of a canary is {weight}; it must lie in (0, 1)", hint="0.05 is one in twenty")
 
 
 def told(actor: str, why: str) -> str:
