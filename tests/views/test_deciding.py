@@ -109,7 +109,7 @@ def test_a_question_says_who_approved_who_is_missing_and_what_it_does(waiting, r
     assert "auditor , approver 2 Mar 2026, 09:30 UTC, holds until 5 Mar 2026, 09:30 UTC" in text
     assert "1 approval missing, who may: risk-officer." in text
     assert "Version 3 of lending then answers every request; now version 1 does." in text
-    assert "Stage lending 2 into canary at 0.05 · 2 approvals missing, who may: risk-officer and auditor" in text
+    assert "Stage lending 2 into canary at 5 % · 2 approvals missing, who may: risk-officer and auditor" in text
 
 
 def test_the_last_approval_can_make_the_move_and_says_so_first(waiting, reader):
@@ -233,7 +233,7 @@ def test_the_queue_shows_each_question_with_its_evidence_and_the_viewers_first(w
     waiting.waiting.reverse()
     page = reader(approvals_page(waiting.read, waiting.acts))
     assert page.text.startswith("2 questions wait for people, 1 of them for you.")
-    assert page.text.index("Promote lending 3?") < page.text.index("Stage lending 2 into canary at 0.05?")
+    assert page.text.index("Promote lending 3?") < page.text.index("Stage lending 2 into canary at 5 %?")
     assert "Champion, version 1" in page.text
     assert "Your yes would not count: Risk-officer asked for it." in page.text
 

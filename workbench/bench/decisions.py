@@ -147,7 +147,8 @@ class Decisions:
     def _looked(self) -> Roster:
         bench = self._bench
         roster = bench.desk.roster()
-        roster.check(bench.actor, "look")
+        if not roster.may(bench.actor, "look"):  # and who may is not for a stranger to read
+            raise Misuse(f"{bench.actor} may not look: no role was given", hint="an admin of the workspace gives roles")
         return roster
 
     def _you(self, roster: Roster) -> You:

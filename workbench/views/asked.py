@@ -150,7 +150,7 @@ def approvals(waiting: Waiting) -> str:
     return (
         f'<p class="wb-quiet">Asked by {safe(asked)}</p>'
         f'<ul class="wb-approvals" aria-label="Approvals">{given}{void}{missing}</ul>'
-        + (f'<p class="wb-quiet">{safe(sentence(needed.why))}</p>' if needed.why else "")
+        + (f'<p class="wb-quiet">The policy, when it was asked: “{safe(needed.why)}”</p>' if needed.why else "")
     )
 
 

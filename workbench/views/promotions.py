@@ -68,7 +68,9 @@ class Board:
         self.find.observe(lambda _: self._place(), "value")
         self.models = parts.column()
         self.more = parts.button("", click=self._show_more)
+        show(self.more, shown=False)
         self.trail = parts.html()
+        self.past = parts.column(parts.html("<h2>Past decisions</h2>"), self.trail, look="wb-section")
         self.widget = parts.page(
             parts.row(self.lead, parts.row(self.you, self.again, look="wb-acts"), look="wb-bar-top"),
             self.said,
@@ -79,10 +81,11 @@ class Board:
             self.find,
             self.models,
             parts.row(self.more, look="wb-acts"),
-            parts.column(parts.html("<h2>Past decisions</h2>"), self.trail, look="wb-section"),
+            self.past,
             self.toast,
         )
-        show(self.said, shown=False)
+        for part in (self.said, self.yours, self.others, self.wrong, self.stages, self.find, self.past):
+            show(part, shown=False)
 
     def begin(self, reading: Reading) -> Widget:
         """The page with its first reading."""
@@ -111,6 +114,7 @@ class Board:
         self.trail.value = timeline(reading.trail)
         for part in (self.wrong, self.stages):
             show(part, shown=bool(part.value))
+        show(self.past, shown=True)
         self._place()
 
     def _ask(self, reading: Reading) -> None:

@@ -86,7 +86,7 @@ STYLE = """
 /* the frame of a page */
 .wb-page { gap:20px; }
 .wb-page .wb-bar-top { justify-content:space-between; align-items:center; gap:12px 20px; flex-wrap:wrap; }
-.wb-page .wb-bar-top > .widget-html { flex:1 1 340px; }
+.wb-page .wb-bar-top > .widget-html { flex:1 1 520px; }
 .wb-lead { font-size:17px; font-weight:600; }
 .wb-you { display:inline-block; font-size:14px; color:var(--quiet); }
 .wb-you b { color:var(--ink); }
@@ -213,10 +213,14 @@ rect.wb-theirs { fill:#fff; stroke:var(--theirs); stroke-width:1.5; }
 .wb-approvals li { margin:4px 0; }
 .wb-approvals .wb-sign { width:14px; height:14px; color:var(--open); }
 .wb-asked { border-left:4px solid var(--limit); padding:2px 0 2px 14px; margin:0 0 16px; }
-.wb-page .wb-papers { gap:2px; margin:-8px 0 0 -10px; }
-.wb-page .wb-share { max-width:320px; }
+.wb-page .wb-papers { gap:2px; margin:-8px 0 6px -10px; }
+.wb-page .wb-share { max-width:340px; }
+.wb-page .wb-share input[type="text"] { max-width:120px; }
 .wb-download { font-weight:600; }
-.wb-report { width:100%; height:480px; border:1px solid var(--line); border-radius:9px; background:#fff; }
+.wb-report {
+  width:100%; height:min(720px,80vh); border:1px solid var(--line); border-radius:10px; background:#fff; display:block;
+  box-sizing:border-box;
+}
 
 /* the trail */
 .wb-page ol.wb-trail { list-style:none; margin:4px 0 0; padding:0; }

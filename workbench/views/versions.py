@@ -158,11 +158,11 @@ class Card:
         self._papers: Papers | None = None
         self.told = parts.html()
         self._form: Form | None = None
-        self._share = parts.line("Share of the traffic as a canary, in percent", FIRST_SHARE)
+        self._share = parts.line("A canary’s share of the traffic, in percent", FIRST_SHARE)
         self._share.add_class("wb-share")
         self._share.value = FIRST_SHARE
         self._share.observe(lambda _: self._offer(), "value")
-        self._box = parts.column()
+        self._box = parts.column(look="wb-form")
         self.widget = parts.column(self.told, self._box, look="wb-card")
 
     def show(self, candidate: Candidate, known: Known) -> None:
