@@ -186,12 +186,12 @@ class Board:
 
 def you_told(you: You) -> str:
     """Who looks, in which role, and who vouches for it."""
-    roles = f"({safe(listed(list(you.roles)))}), " if you.roles else ""
+    roles = f" ({safe(listed(list(you.roles)))})" if you.roles else ""
     look = "" if "ask" in you.may or "approve" in you.may else " You may look; deciding is for others."
     source = safe(SOURCES.get(you.source, you.source))
     return (
-        f'<span class="wb-you">You act as <b>{safe(you.name)}</b> '
-        f'<span class="wb-quiet">{roles}told by {source}.{look}</span></span>'
+        f'<span class="wb-you">You act as <b>{safe(you.name)}</b>'
+        f'<span class="wb-quiet">{roles}, told by {source}.{look}</span></span>'
     )
 
 
