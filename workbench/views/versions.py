@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from workbench.ledger.heads import MOVES
 from workbench.promotion import Candidate
 from workbench.promotion.stages import AHEAD
 from workbench.views.acting import Act, Form
@@ -18,6 +19,7 @@ from workbench.views.words import safe
 
 FIRST_SHARE = "5"  # percent; what the field for a canary's share begins with
 MOST_ACTS = 6
+CERTIFIED = {"champion", "former champion", "shadow", "canary"}  # a certificate says why it is there, or was
 
 
 @dataclass(frozen=True)
@@ -171,11 +173,8 @@ class Card:
         self.told.value = told(candidate, known)
         if self._papers is None:
             self._papers = Papers(self._parts, self._doing.acts, candidate.version.model, candidate.version.version)
-        was = candidate.stage in {"champion", "former champion"}
-        self._papers.offer(
-            certificate=was
-            or any(e.kind == "promotion.granted" and e.subject == candidate.version.subject for e in known.trail)
-        )
+        granted = any(e.kind in MOVES and e.subject == candidate.version.subject for e in known.trail)
+        self._papers.offer(certificate=granted or candidate.stage in CERTIFIED)
         self._offer()
 
     def _offer(self) -> None:
