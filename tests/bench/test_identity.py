@@ -50,6 +50,13 @@ def test_a_header_counts_beside_the_proxys_secret_alone(root):
         identify("proxy:X-Remote-User", {**environ, "HTTP_X_REMOTE_USER": "Workbench"}, root, nobody)
 
 
+def test_two_names_are_nobody(root):
+    """The viewer's own header came through beside the proxy's, which then only added to it."""
+    environ = {**PAGE, "HTTP_X_REMOTE_USER": "risk-officer,visitor", "HTTP_X_WORKBENCH_PROXY": SECRET}
+    with pytest.raises(Misuse, match="names more than one person"):
+        identify("proxy:X-Remote-User", environ, root, nobody)
+
+
 def test_what_is_no_page_is_told_by_the_machine(root):
     environ = {"HTTP_X_REMOTE_USER": "risk-officer", "HTTP_X_WORKBENCH_PROXY": SECRET}
     assert identify("proxy:X-Remote-User", environ, root, nobody) == Identity(ME, "os")

@@ -18,8 +18,9 @@ from workbench.evidence import Figure, Finding
 from workbench.ledger import GENESIS, Entry, ModelVersion
 from workbench.monitoring import Latency, ServedModel
 from workbench.policy import Decision, Reason
-from workbench.promotion import Candidate
+from workbench.promotion import Answers, Approval, Candidate, Open, Question, Requirement, champions
 from workbench.views import promotion_board
+from workbench.views.deciding import Acts, Reading, Trouble, Waiting, Wish, You
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 YES = Decision("allow", (), "promotion", "5b2f" * 16, "1c9a" * 16)
@@ -140,6 +141,29 @@ def entry(seq: int, kind: str, subject: str, why: str, *, actor="analyst", decis
     return Entry(seq, at, kind, subject, actor, why, body, None, GENESIS, f"{seq:064x}")
 
 
+def question(
+    number: int = 2,
+    *,
+    action="promote",
+    given=(),
+    state="waiting",
+    may=("risk-officer", "auditor"),
+    model="lending",
+    why="fairer, and hardly less accurate",
+    **more,
+):
+    """A question about a version as it waits for two approvals."""
+    slot = {"slot": "champion", "weight": None, "stakes": "high", **more}
+    needed = Requirement(2, ("approver",), 72, "it decides about people")
+    asked = Question(action, f"{model}/{number}", slot, "5b2f" * 16, (), needed)
+    requested = entry(12, "approval.requested", asked.subject, why)
+    approvals = tuple(
+        Approval(asked.digest, name, None, "approver", "os", NOW.isoformat(), "2026-03-05T09:30:00+00:00", 13)
+        for name in given
+    )
+    return Open(Answers(asked, requested, "analyst", "analyst", approvals, (), None), state, may)
+
+
 class World:
     """The story after `workbench demo`: 1 is champion, 2 was refused, 3 was champion for a while."""
 
@@ -160,41 +184,79 @@ class World:
                   actor="risk-officer", decision=YES, before=3, generation=3),
         ]  # fmt: skip
         self.asked: list[tuple] = []
+        self.you = {"name": "risk-officer", "roles": ("approver",)}
+        self.waiting: list[Waiting] = []
+        self.wrong: list[Trouble] = []
+        self.steps: list = []
+        self.judged = YES
+
+    @property
+    def acts(self):
+        def no(*_):
+            raise Misuse("there is none")
+
+        return Acts(self.judge, self.do, self.approve, self.refuse, no, no, lambda *_: self.steps, no)
 
     def read(self):
+        return Reading(You(**self.you), *self.board(), self.waiting, self.wrong, self.ways_back())
+
+    def ways_back(self):
+        line = champions("lending", self.trail)
+        return {"lending": line[-2]} if len(line) > 1 else {}
+
+    def board(self):
         decisions = {1: None, 2: NO, 3: YES}
-        order = {"champion": 0, "candidate": 1, "former champion": 2, "rejected": 3}
+        order = ["champion", "canary", "shadow", "candidate", "former champion", "rejected", "retired"]
+        shares = {"canary": 0.05}
         board = [
             Candidate(
-                self.versions[n][0], stage, self.versions[n][1], None if stage == "champion" else decisions.get(n, YES)
+                *self.versions[n][:1],
+                stage,
+                self.versions[n][1],
+                None if stage in {"champion", "retired"} else decisions.get(n, YES),
+                shares.get(stage),
             )
             for n, stage in self.stages.items()
         ]
-        return sorted(board, key=lambda c: (order[c.stage], -c.version.version)), list(reversed(self.trail))
+        return sorted(board, key=lambda c: (order.index(c.stage), -c.version.version)), list(reversed(self.trail))
 
-    def approve(self, model, number, why):
-        self.asked.append(("approve", model, number, why))
-        if number == 2:
+    def judge(self, wish, why):
+        if wish.action == "rollback" and len(why) < 10:
+            return NO_WAY_BACK
+        return self.judged
+
+    def do(self, wish, why):
+        more = () if wish.action in {"promote", "reject", "retire"} else (wish.slot, wish.weight)
+        self.asked.append((wish.action, wish.model, wish.version, *more, why))
+        number = wish.version
+        if wish.action == "promote" and number == 2:
             self._note("promotion.denied", number, why, NO)
             raise Denied("lending 2 was not moved", decision=NO)
-        return self._move("promotion.granted", number, why, "lending {} is champion, generation {}. Ledger entry {}.")
+        if wish.action == "promote":
+            said = "lending {} is champion, generation {}. Ledger entry {}."
+            return self._move("promotion.granted", number, why, said)
+        if wish.action == "rollback":
+            said = "lending is back on version {}, generation {}. Ledger entry {}."
+            return self._move("rollback.granted", number, why, said)
+        if wish.action == "reject":
+            self._note("candidate.rejected", number, why, None)
+            self.stages[number] = "rejected"
+            return f"lending {number} was turned down. Ledger entry {self.trail[-1].seq}."
+        self.stages[number] = {"clear": "candidate", "retire": "retired"}.get(wish.action, wish.slot)
+        return f"lending {number} was moved."
 
-    def reject(self, model, number, why):
-        self.asked.append(("reject", model, number, why))
-        self._note("candidate.rejected", number, why, None)
-        self.stages[number] = "rejected"
-        return f"lending {number} was turned down. Ledger entry {self.trail[-1].seq}."
+    def approve(self, question, why, then):
+        self.asked.append(("approve", question, why, then))
+        self.waiting = [one for one in self.waiting if one.open.digest != question]
+        return "You approved."
 
-    def roll_back(self, model, why):
-        self.asked.append(("roll back", model, why))
-        if self.champion == 1:
-            raise Misuse(
-                "lending 1 is the first champion; there is none to go back to", hint="workbench models lending"
-            )
-        if len(why) < 10:
-            self._note("rollback.denied", 1, why, NO_WAY_BACK)
-            raise Denied("lending was not moved", decision=NO_WAY_BACK)
-        return self._move("rollback.granted", 1, why, "lending is back on version {}, generation {}. Ledger entry {}.")
+    def promote(self, number, why):
+        return self.do(Wish("promote", "lending", number), why)
+
+    def refuse(self, question, why):
+        self.asked.append(("refuse", question, why))
+        self.waiting = [one for one in self.waiting if one.open.digest != question]
+        return "You refused."
 
     def _note(self, kind, number, why, decision, **more):
         self.trail.append(
@@ -315,7 +377,13 @@ class Reader:
         self.button(words).click()
 
     def fields(self) -> list:
-        return [w for w in self.shown() if type(w).__name__ in {"Text", "Textarea"}]
+        """What a person may write in, but for the share of a canary."""
+        found = [w for w in self.shown() if type(w).__name__ in {"Text", "Textarea"}]
+        return [w for w in found if "wb-share" not in w._dom_classes]
+
+    @property
+    def share(self):
+        return next(w for w in self.shown() if "wb-share" in w._dom_classes)
 
     def write(self, words: str, place: int = 0) -> None:
         self.fields()[place].value = words
@@ -330,14 +398,19 @@ def reader():
 @pytest.fixture
 def board(world):
     """The promotions page over the story's world, as a reader sees it."""
-    acts = {"approve": world.approve, "reject": world.reject, "roll_back": world.roll_back}
-    return Reader(promotion_board(*world.read(), **acts, refresh=world.read, actor="risk-officer"))
+    return Reader(promotion_board(world.read(), world.acts, world.read))
 
 
 @pytest.fixture
 def estate():
     """Three served models, worst first."""
     return three_served()
+
+
+@pytest.fixture(name="question")
+def question_fixture():
+    """Makes a question that waits."""
+    return question
 
 
 @pytest.fixture(name="served")

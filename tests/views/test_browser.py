@@ -32,19 +32,17 @@ story = runpy.run_path({str(Path(__file__).with_name("conftest.py"))!r})
 world = story["World"]()
 """
 PROMOTIONS = """
+from dataclasses import replace
 from workbench.views import promotions_page
 done = Path("done.json")
-def reject(model, version, why):
-    said = world.reject(model, version, why)
+def do(wish, why):
+    if wish.action == "rollback":
+        raise RuntimeError("secret internals")
+    said = world.do(wish, why)
     done.write_text(json.dumps(world.asked))
     return said
-def approve(model, version, why):
-    said = world.approve(model, version, why)
-    done.write_text(json.dumps(world.asked))
-    return said
-def break_off(model, why):
-    raise RuntimeError("secret internals")
-promotions_page(world.read, approve=approve, reject=reject, roll_back=break_off, actor="risk-officer")
+world.waiting = [story["Waiting"](story["question"](2, given=("auditor",), may=("risk-officer",)))]
+promotions_page(world.read, replace(world.acts, do=do))
 """
 MONITORING = """
 from workbench.views import monitoring_page
@@ -211,8 +209,11 @@ STOCK = "/@fortawesome/fontawesome-free@"
 
 def test_a_person_decides_on_the_promotions_page(app):
     page = app("promotions")
-    assert "1 version waits for a decision. The policy does not allow it." in page.read()
-    assert page.page.get_by_role("button", name="Approve version 2").is_disabled()
+    assert "1 question waits for your answer. 1 version waits for a decision." in page.read()
+    assert page.page.get_by_role("button", name="Promote version 2").is_disabled()
+    page.page.get_by_label("Your reason to promote lending 2, or not to (required)").fill("too uneven")
+    page.press("Refuse")
+    page.wait_for("You refused.")
 
     page.press("Look at version 3")
     assert [page.cut_off(width) for width in (820, 1280)] == [[], []]
@@ -221,7 +222,7 @@ def test_a_person_decides_on_the_promotions_page(app):
     page.wait_for("This moves lending from version 1 to version 3.")
     page.page.keyboard.press("Enter")  # the second button has the focus
     page.wait_for("Version 3 is champion")
-    assert json.loads((page.folder / "done.json").read_text()) == [["approve", "lending", 3, "it was <b>fair</b>"]]
+    assert json.loads((page.folder / "done.json").read_text())[1:] == [["promote", "lending", 3, "it was <b>fair</b>"]]
     assert "it was <b>fair</b>" in page.read()
 
     page.press("Roll back …")
@@ -235,7 +236,7 @@ def test_a_person_decides_on_the_promotions_page(app):
     page.page.get_by_label("Your reason (required)").first.fill("it lends too unevenly")
     page.press("Reject version 2")
     page.wait_for("No version waits for a decision.")
-    assert [act[0] for act in json.loads((page.folder / "done.json").read_text())] == ["approve", "reject"]
+    assert [act[0] for act in json.loads((page.folder / "done.json").read_text())] == ["refuse", "promote", "reject"]
     assert [address for address in page.left if STOCK not in address] == []
     assert page.errors == []
 

@@ -16,7 +16,7 @@ def test_figures_stand_beside_the_champions(world):
 
 
 def test_what_the_policy_spoke_of_is_among_the_first(world):
-    candidate = world.read()[0][1]
+    candidate = world.board()[0][1]
     shown, _, folded = comparison(candidate.findings, {}, champion=None, decision=candidate.decision).partition(
         "<details"
     )
@@ -53,7 +53,7 @@ def test_the_headline_is_one_line_of_leading_figures(world):
 
 
 def test_a_yes_still_leaves_it_to_a_person(world):
-    candidate = world.read()[0][2]
+    candidate = world.board()[0][2]
     assert "A person decides." in verdict(candidate.decision, "lending 3")
 
 

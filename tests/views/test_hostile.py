@@ -1,6 +1,7 @@
 """Whatever a name, a reason or a message holds is shown as text."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,8 +13,9 @@ from workbench.batch.kinds import Kind
 from workbench.errors import Misuse
 from workbench.evidence import Figure
 from workbench.policy import Decision, Reason
-from workbench.promotion import Candidate
-from workbench.views import monitoring_board, promotion_board, run_form
+from workbench.promotion import Candidate, Step
+from workbench.views import approvals_page, monitoring_board, promotion_board, run_form
+from workbench.views.deciding import Acts, Reading, Trouble, Waiting, You
 from workbench.views.form import Doing, Filling
 from workbench.views.outcome import Change, Place
 
@@ -62,9 +64,9 @@ def whole(page) -> str:
 
 
 @pytest.mark.parametrize("words", HOSTILE)
-def test_the_promotions_page_shows_them_as_text(world, reader, words):
+def test_the_promotions_page_shows_them_as_text(world, question, reader, words):
     no = Decision("deny", (Reason("x", words, metric=words, flip=words),), words, words, words)
-    candidates, trail = world.read()
+    candidates, trail = world.board()
     poisoned = []
     for candidate in candidates:
         found = {
@@ -83,22 +85,24 @@ def test_the_promotions_page_shows_them_as_text(world, reader, words):
         for e in trail
     ]
 
-    def approve(model, version, why):
+    def refuse(*_):
         raise Misuse(words, hint=words)
 
-    page = reader(
-        promotion_board(
-            poisoned,
-            told,
-            approve=approve,
-            reject=approve,
-            roll_back=approve,
-            refresh=lambda: (poisoned, told),
-            actor=words,
-        )
+    asked = Waiting(question(model=words, why=words, given=(words,), may=(words,)))
+    reading = Reading(You(words, words, (words,)), poisoned, told, [asked], [Trouble(words, words, words)], {words: 3})
+    acts = Acts(
+        *[refuse] * 6, lambda *_: [Step(datetime(2026, 3, 2, tzinfo=UTC), words, words, words, words, 1)], refuse
     )
+    queue = reader(approvals_page(lambda: reading, acts))
+    queue.write(words)
+    queue.press("Refuse")
+    harmless(whole(queue.page))
+    page = reader(promotion_board(reading, acts, lambda: reading))
+    page.press("Its story")
     page.press("Look at version 3")
-    page.write(words)
+    page.write(words, place=0)
+    page.press("Refuse")
+    page.write(words, place=1)
     page.press("Reject version 2")
     harmless(whole(page.page))
     assert " ".join(words.split()) in " ".join(unescape(page.html).split())
@@ -106,16 +110,7 @@ def test_the_promotions_page_shows_them_as_text(world, reader, words):
 
 @pytest.mark.parametrize("words", HOSTILE)
 def test_the_confirmation_shows_them_as_text(world, reader, words):
-    page = reader(
-        promotion_board(
-            *world.read(),
-            approve=None,
-            reject=lambda *_: words,
-            roll_back=None,
-            refresh=world.read,
-            actor="risk-officer",
-        )
-    )
+    page = reader(promotion_board(world.read(), replace(world.acts, do=lambda *_: words), world.read))
     page.write("because")
     page.press("Reject version 2")
     harmless(whole(page.page))

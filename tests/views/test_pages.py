@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,18 +26,14 @@ class Flaky:
 
 
 def test_the_promotions_page_is_the_board_over_a_reading(world, reader):
-    page = reader(
-        promotions_page(
-            world.read, approve=world.approve, reject=world.reject, roll_back=world.roll_back, actor="risk-officer"
-        )
-    )
+    page = reader(promotions_page(world.read, world.acts))
     page.write("it lends too unevenly")
     page.press("Reject version 2")
     assert "lending 2 was turned down" in page.text
 
 
 def test_a_first_reading_that_fails_says_what_helps_and_can_be_tried_again(world, reader):
-    page = reader(promotions_page(Flaky(world.read()), approve=None, reject=None, roll_back=None, actor="risk-officer"))
+    page = reader(promotions_page(Flaky(world.read()), world.acts))
     assert "Nothing can be shown yet." in page.text
     assert "The ledger is no database. What helps: workbench doctor" in page.text
     page.press("Refresh")
@@ -52,18 +49,16 @@ def test_the_monitoring_page_opens_too(estate, reader):
 
 
 def test_a_misuse_is_told_with_its_way_out(world, reader):
-    def roll_back(model, why):
+    def do(wish, why):
         raise Misuse("lending keeps being moved by others", hint="workbench ledger show lending")
 
-    page = reader(
-        promotions_page(world.read, approve=None, reject=lambda *_: roll_back("", ""), roll_back=None, actor="x")
-    )
+    page = reader(promotions_page(world.read, replace(world.acts, do=do)))
     page.write("because")
     page.press("Reject version 2")
     assert "Lending keeps being moved by others. What helps: workbench ledger show lending" in page.text
 
 
-@pytest.mark.parametrize("name", ["promotions", "monitoring"])
+@pytest.mark.parametrize("name", ["promotions", "approvals", "deciding", "monitoring"])
 def test_the_views_import_no_engine(name):
     """They may be imported where MLflow is not."""
     module = importlib.import_module(f"workbench.views.{name}")

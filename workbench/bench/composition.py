@@ -22,6 +22,7 @@ from workbench.ledger import Entry, ModelVersion
 
 if TYPE_CHECKING:
     from workbench.audits.thresholds import ThresholdCounts
+    from workbench.bench.decisions import Decisions
     from workbench.bench.papers import Papers
     from workbench.bench.retention import Retention
     from workbench.bench.watch import Watch
@@ -214,22 +215,12 @@ class Bench(Notebooks):
 
         return board(self.ledger, judge), self.ledger.entries(kind=DECIDED, newest_first=True, limit=50)
 
-    def approve(self, model: str, version: int, why: str) -> str:
-        """Promote from a page; the sentence that confirms it."""
-        move = self.promote(model, version, why)
-        return f"{model} {version} is champion, generation {move.generation}. Ledger entry {move.entry_seq}."
+    @property
+    def decisions(self) -> Decisions:
+        """What the pages of decisions show and do, for whoever acts."""
+        from workbench.bench.decisions import Decisions
 
-    def turn_down(self, model: str, version: int, why: str) -> str:
-        """Reject from a page; the sentence that confirms it."""
-        entry = self.reject(model, version, why)
-        return f"{model} {version} was turned down. Ledger entry {entry.seq}."
-
-    def roll_back(self, model: str, why: str) -> str:
-        """Roll back from a page; the sentence that confirms it."""
-        move = self.rollback(model, why)
-        return (
-            f"{model} is back on version {move.version}, generation {move.generation}. Ledger entry {move.entry_seq}."
-        )
+        return Decisions(self)
 
     def served(self) -> Sequence[ServedModel]:
         """Each served model with its traffic, latency, errors and drift, worst first."""

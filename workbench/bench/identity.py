@@ -91,7 +91,13 @@ def _of_the_proxy(header: str, environ: Mapping[str, str], root: Path) -> Identi
             "nobody vouches for you: this page was not opened through the proxy",
             hint="open it at the proxy's address",
         )
-    return Identity(person_named(environ.get(_variable(header), "")), "proxy")
+    named = environ.get(_variable(header), "")
+    if "," in named:  # the viewer's own header came through beside the proxy's
+        raise Misuse(
+            f"the proxy names more than one person: {named!r}",
+            hint=f"let the proxy replace {header}, not add to it",
+        )
+    return Identity(person_named(named), "proxy")
 
 
 def _secret(path: Path) -> str:

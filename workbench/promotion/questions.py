@@ -91,5 +91,5 @@ class Question:
         told = f"{self.action} {name} {number}" if name else f"{self.action} {self.subject}"
         slot, weight = self.particulars.get("slot"), self.particulars.get("weight")
         if self.action == "stage" and slot:
-            told += f" into {slot}" + (f" at {weight:.4g}" if isinstance(weight, int | float) else "")
+            told += f" into {slot}" + (f" at {100 * weight:.4g} %" if isinstance(weight, int | float) else "")
         return told

@@ -88,3 +88,25 @@ def who_may(known: Answers, roster: Roster, delegations: Sequence[Delegation], n
         if any(place is None or normal(place) not in used | set(barred) for place, _ in places):
             may.append(names[name])
     return may
+
+
+def why_not(known: Answers, name: str, roster: Roster, delegations: Sequence[Delegation], now: datetime) -> str:
+    """Why a person's yes to a question would not count now; empty where it would."""
+    question = known.question
+    barred = barred_from(question, known.author, known.asked_by, roster)
+    if normal(name) in barred:
+        return f"{name} {barred[normal(name)]}"
+    if any(normal(approval.by) == normal(name) for approval in known.approvals):
+        return f"{name} has approved it"
+    places = standing_for(name, question, roster, delegations, now)
+    if not places:
+        return f"it needs the role {' or '.join(question.requirement.roles)}"
+    taken = frozenset[str]().union(*(approval.persons for approval in known.approvals)) | set(barred)
+    if not any({normal(one) for one in (name, place) if one}.isdisjoint(taken) for place, _ in places):
+        return "another approval speaks for the same person"
+    return ""
+
+
+def may_refuse(known: Answers, name: str, roster: Roster, delegations: Sequence[Delegation], now: datetime) -> bool:
+    """Whether a person may end a question by a no."""
+    return bool(standing_for(name, known.question, roster, delegations, now))

@@ -11,10 +11,18 @@ from workbench.views.experiments import experiment_board
 from workbench.views.form import run_form
 from workbench.views.lineage import lineage_page
 from workbench.views.monitoring import monitoring_board
-from workbench.views.pages import drift_page, experiments_page, fairness_page, monitoring_page, promotions_page
+from workbench.views.pages import (
+    approvals_page,
+    drift_page,
+    experiments_page,
+    fairness_page,
+    monitoring_page,
+    promotions_page,
+)
 from workbench.views.promotions import promotion_board
 
 __all__ = [
+    "approvals_page",
     "drift_page",
     "experiment_board",
     "experiments_page",

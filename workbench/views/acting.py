@@ -1,7 +1,7 @@
 """The form in which a person decides: a reason, the acts that are open, and a second click where it counts.
 
-A form knows no model and no policy. It is given acts, says what an act would do before it is done, looks
-again at the world before it acts, and shows a refusal in words where the person is looking.
+A form knows no model and no policy. It is given acts, says what an act would do and what the policy says to it
+before it is done, looks again at the world before it acts, and shows a refusal in words where the person is looking.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from workbench.errors import Denied, WorkbenchError
 from workbench.policy import Decision
-from workbench.views.evidence import mark, reasons
+from workbench.views.evidence import mark, reasons, verdict
 from workbench.views.parts import Parts, show
 from workbench.views.words import safe, sentence, told
 
@@ -30,6 +30,7 @@ class Act:
     do: Callable[[str], str]  # takes the reason, gives back the sentence that confirms it
     effect: str = ""  # what it would do, shown before the second click; empty: one click is enough
     sure: str = ""  # on the second button: "Yes, make version 3 champion"
+    judge: Callable[[str], Decision] | None = None  # what the policy says to it now, given the reason
     closed: str = ""  # why it cannot be done now; empty: it can
     look: str = ""  # how its button looks
 
@@ -38,7 +39,14 @@ class Form:
     """A reason and up to a few acts; `offer` changes them in place."""
 
     def __init__(
-        self, parts: Parts, label: str, *, look_again: Callable[[], None], done: Callable[[str], None], count: int
+        self,
+        parts: Parts,
+        label: str,
+        *,
+        look_again: Callable[[], None],
+        done: Callable[[str], None],
+        count: int,
+        above: Sequence[Any] = (),
     ) -> None:
         self._look_again = look_again
         self._done = done
@@ -53,7 +61,7 @@ class Form:
         self.cancel = parts.button("Cancel", click=self._cancelled)
         self._row = parts.row(*self.buttons, self.closed, look="wb-acts")
         self._second = parts.column(self.effect, parts.row(self.sure, self.cancel, look="wb-acts"), look="wb-sure")
-        self.widget = parts.column(self.reason, self._row, self._second, self.said, look="wb-form")
+        self.widget = parts.column(self.reason, *above, self._row, self._second, self.said, look="wb-form")
         self._ask(None)
 
     def offer(self, acts: Sequence[Act]) -> None:
@@ -67,7 +75,7 @@ class Form:
                 button._dom_classes = looks
         for place, button in enumerate(self.buttons):
             show(button, shown=place < len(acts))
-        closed = " ".join(act.closed for act in acts if act.closed)
+        closed = " ".join(dict.fromkeys(act.closed for act in acts if act.closed))
         self.closed.value = f'<span class="wb-quiet">{safe(closed)}</span>' if closed else ""
         show(self.closed, shown=bool(closed))
 
@@ -92,7 +100,32 @@ class Form:
         if act is None or act.closed:
             self.say(refused(act.closed if act else MOVED))
             return
-        self._ask(act)
+        self._ask_first(act)
+
+    def _ask_first(self, act: Act) -> None:
+        """Show what it would do and what the policy says; a no ends here, before anything is asked for."""
+        if act.judge is None:
+            self._ask(act)
+            self.sure.focus()
+            return
+        self._work()
+        try:
+            decision = act.judge(self.reason.value.strip())
+        except WorkbenchError as error:
+            self.say(failed(error))
+            return
+        finally:
+            self.offer(self._acts)
+        self.say("")
+        if decision.decision == "deny":
+            self.say(
+                refused(
+                    "The policy says no to this now. Nothing was asked for, and nothing moved.",
+                    reasons(decision.reasons),
+                )
+            )
+            return
+        self._ask(act, decision)
         self.sure.focus()
 
     def _confirmed(self) -> None:
@@ -111,11 +144,14 @@ class Form:
         self._ask(None)
         self.reason.focus()
 
-    def _ask(self, act: Act | None) -> None:
+    def _ask(self, act: Act | None, decision: Decision | None = None) -> None:
         self._asked = act
         if act is not None:
-            self.effect.value = f"<p>{safe(act.effect)}</p>"
-            self.sure.description = self.sure.tooltip = act.sure
+            people = decision is not None and not decision.allowed
+            sure = "Yes, ask people" if people else act.sure
+            effect = f"{act.effect} That waits for people: nothing moves yet." if people else act.effect
+            self.effect.value = (verdict(decision, act.words) if decision else "") + f"<p>{safe(effect)}</p>"
+            self.sure.description = self.sure.tooltip = sure
         show(self._second, shown=act is not None)
         show(self._row, shown=act is None)
         self.reason.disabled = act is not None

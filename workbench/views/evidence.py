@@ -13,8 +13,9 @@ from itertools import groupby
 from workbench.evidence import Figure, Finding
 from workbench.ledger import ModelVersion
 from workbench.policy import Decision, Reason
+from workbench.promotion import side_by_side
 from workbench.views.drawing import Scale, certainty, interval, scale_over
-from workbench.views.words import GLOSSES, counted, difference, figure_name, moment, number, safe, sentence
+from workbench.views.words import GLOSSES, counted, difference, figure_name, listed, moment, number, safe, sentence
 
 FIRST = 6  # figures shown before the rest is folded away
 LEADING = {"f1": 1, "disparate_impact": 2, "auc": 3, "accuracy": 4}  # what the policy named stands before them
@@ -22,6 +23,7 @@ REST = 5
 MARKS = {  # a shape beside each word: nothing rests on colour alone
     "pass": '<path d="M3 8.5l3.2 3.2L13 4.8"/>',
     "fail": '<path d="M4 4l8 8M12 4l-8 8"/>',
+    "people": '<path d="M8 8a2.6 2.6 0 1 0 0-5.2A2.6 2.6 0 0 0 8 8zM3 13.6c.4-2.6 2.3-3.8 5-3.8s4.6 1.2 5 3.8"/>',
     "not enough evidence": '<path d="M6 6.2a2 2 0 1 1 2.6 1.9c-.4.2-.6.5-.6 1M8 11.6v.2"/>',
 }
 
@@ -40,6 +42,11 @@ def verdict(decision: Decision | None, name: str) -> str:
         return (
             f'<div class="wb-verdict wb-yes"><p class="wb-says">{mark("pass")}The policy says yes</p>'
             f"<p>{safe(name)} meets every condition. A person decides.</p></div>"
+        )
+    if decision.people is not None:
+        return (
+            f'<div class="wb-verdict wb-open"><p class="wb-says">{mark("people")}The policy wants people first</p>'
+            f"<p>{safe(sentence(decision.people.why))}</p><p>Needed: {safe(decision.people.asked)}.</p></div>"
         )
     return (
         f'<div class="wb-verdict wb-no"><p class="wb-says">{mark("fail")}The policy says no</p>'
@@ -71,10 +78,19 @@ def comparison(
         return '<p class="wb-empty">No evidence has been recorded about this version yet.</p>'
     named = {reason.metric for reason in decision.reasons} if decision else set()
     first, rest = _told_apart(figures, named)
-    table = _table(first, theirs, champion)
+    table = _table(first, theirs, champion) + _only_theirs(findings, against)
     if not rest:
         return table
     return table + folded(counted(len(rest), "more figure"), _table(rest, theirs, champion))
+
+
+def _only_theirs(findings: Mapping[str, Finding], against: Mapping[str, Finding]) -> str:
+    """What was measured of the champion alone, so that no gap goes unseen."""
+    names = [figure_name(row.name) for row in side_by_side(findings, against) if row.candidate is None]
+    if not names:
+        return ""
+    told = listed(names[:FIRST]) if len(names) <= FIRST else f"{', '.join(names[:FIRST])} and {len(names) - FIRST} more"
+    return f'<p class="wb-quiet">Measured of the champion, not of this version: {safe(told)}.</p>'
 
 
 def findings_told(findings: Mapping[str, Finding]) -> str:

@@ -81,9 +81,6 @@ FORM_STYLE = """
 .wb-page table.wb-numbers { max-width:640px; }
 .wb-page table.wb-numbers :is(td,thead th + th) { text-align:right; }
 .wb-page table.wb-numbers tbody th { font-weight:500; }
-.wb-report {
-  width:100%; height:min(720px,80vh); border:1px solid var(--line); border-radius:10px; background:#fff; display:block;
-}
 [data-jp-theme-light="false"] .wb-page {
   background:#fff; color-scheme:light; padding:12px 16px 24px; border-radius:8px;
 }

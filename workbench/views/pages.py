@@ -1,8 +1,8 @@
 """The pages, each joined to what it shows: a reading and the acts, given as callables.
 
     bench = workbench.open_bench()
-    promotions_page(bench.board, approve=bench.approve, reject=bench.turn_down, roll_back=bench.roll_back,
-                    actor=bench.actor)
+    promotions_page(bench.decisions.read, bench.decisions.acts)
+    approvals_page(bench.decisions.read, bench.decisions.acts)
     monitoring_page(bench.served)
     experiments_page(lambda: bench.archive().pasts, open_one=bench.open_experiment)
     fairness_page(bench.fairness, thresholds_of=bench.thresholds)
@@ -18,9 +18,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from workbench.errors import WorkbenchError
-from workbench.ledger import Entry
-from workbench.promotion import Candidate
-from workbench.views import experiments, monitoring, promotions
+from workbench.views import approvals, experiments, monitoring, promotions
+from workbench.views.deciding import Acts, Reading
 from workbench.views.drift import drift_listing
 from workbench.views.fairness import fairness_listing
 
@@ -33,31 +32,34 @@ if TYPE_CHECKING:
     from workbench.monitoring import AuditedVersion, DriftedModel, ServedModel
 
 
-def promotions_page(
-    read: Callable[[], tuple[Sequence[Candidate], Sequence[Entry]]],
-    *,
-    approve: Callable[[str, int, str], str],
-    reject: Callable[[str, int, str], str],
-    roll_back: Callable[[str, str], str],
-    actor: str,
-) -> Widget:
-    """The page on which a named person decides.
+def promotions_page(read: Callable[[], Reading], acts: Acts) -> Widget:
+    """The page on which people see where versions stand, and decide.
 
     Args:
-        read: Candidates and trail, as they are now.
-        approve: Promotes (model, version, reason); returns the sentence that confirms it.
-        reject: Turns down (model, version, reason); as `approve`.
-        roll_back: Takes back (model, reason); as `approve`.
-        actor: Who acts.
+        read: All that is shown, as it is now.
+        acts: What can be set in motion.
     """
-    board = promotions.Board(approve, reject, roll_back, read, actor)
+    return _opened(promotions.Board(acts, read), read)
+
+
+def approvals_page(read: Callable[[], Reading], acts: Acts) -> Widget:
+    """The queue of those who approve.
+
+    Args:
+        read: All that is shown, as it is now.
+        acts: What can be set in motion.
+    """
+    return _opened(approvals.Queue(acts, read), read)
+
+
+def _opened(page: promotions.Board | approvals.Queue, read: Callable[[], Reading]) -> Widget:
     try:
-        candidates, trail = read()
+        reading = read()
     except WorkbenchError as error:
-        board.fail(error)
+        page.fail(error)
     else:
-        board.begin(candidates, trail)
-    return board.widget
+        page.begin(reading)
+    return page.widget
 
 
 def monitoring_page(read: Callable[[], Sequence[ServedModel]], *, every: int = monitoring.EVERY) -> Widget:

@@ -86,7 +86,7 @@ STYLE = """
 /* the frame of a page */
 .wb-page { gap:20px; }
 .wb-page .wb-bar-top { justify-content:space-between; align-items:center; gap:12px 20px; flex-wrap:wrap; }
-.wb-page .wb-bar-top > .widget-html { flex:1 1 340px; }
+.wb-page .wb-bar-top > .widget-html { flex:1 1 520px; }
 .wb-lead { font-size:17px; font-weight:600; }
 .wb-you { display:inline-block; font-size:14px; color:var(--quiet); }
 .wb-you b { color:var(--ink); }
@@ -194,6 +194,34 @@ rect.wb-theirs { fill:#fff; stroke:var(--theirs); stroke-width:1.5; }
 .wb-particulars dt { color:var(--quiet); font-weight:400; }
 .wb-particulars dd { margin:0; overflow-wrap:anywhere; }
 
+/* where versions stand, and what waits for people */
+.wb-stages { display:grid; grid-template-columns:repeat(6,minmax(0,1fr)); gap:10px; }
+.wb-stage { background:var(--soft); border:1px solid var(--line); border-radius:9px; padding:10px 12px; min-width:0; }
+.wb-stage h3 { font-size:14px; }
+.wb-page .wb-stage ul { list-style:none; margin:6px 0 0; }
+.wb-stage li { margin:6px 0 0; line-height:1.3; }
+.wb-policy .wb-sign { width:13px; height:13px; }
+.wb-policy.wb-yes { color:var(--yes); }
+.wb-policy.wb-no { color:var(--no); }
+.wb-policy.wb-open { color:var(--open); }
+.wb-page .wb-wrong { margin:0; }
+.wb-page .wb-wrong ul { list-style:none; margin:4px 0 0; }
+.wb-wrong li { margin:6px 0 0; }
+.wb-wrong li .wb-sign { color:var(--no); width:13px; height:13px; }
+.wb-page ul.wb-asks { margin:6px 0 0; padding-left:20px; list-style:disc; }
+.wb-page ul.wb-approvals { list-style:none; margin:8px 0; }
+.wb-approvals li { margin:4px 0; }
+.wb-approvals .wb-sign { width:14px; height:14px; color:var(--open); }
+.wb-asked { border-left:4px solid var(--limit); padding:2px 0 2px 14px; margin:0 0 16px; }
+.wb-page .wb-papers { gap:2px; margin:-8px 0 6px -10px; }
+.wb-page .wb-share { max-width:340px; }
+.wb-page .wb-share input[type="text"] { max-width:120px; }
+.wb-download { font-weight:600; }
+.wb-report {
+  width:100%; height:min(720px,80vh); border:1px solid var(--line); border-radius:10px; background:#fff; display:block;
+  box-sizing:border-box;
+}
+
 /* the trail */
 .wb-page ol.wb-trail { list-style:none; margin:4px 0 0; padding:0; }
 .wb-step {
@@ -251,12 +279,14 @@ rect.wb-theirs { fill:#fff; stroke:var(--theirs); stroke-width:1.5; }
   .wb-page .wb-card { padding:16px; }
   .wb-page .wb-figures .wb-plot { width:28%; min-width:120px; padding-right:16px; }
   .wb-parts { grid-template-columns:repeat(4,1fr); }
+  .wb-stages { grid-template-columns:repeat(3,minmax(0,1fr)); }
   .wb-line { grid-template-columns:minmax(0,1fr) 84px 62px 52px 74px; gap:4px 12px; }
   .wb-line .wb-spark { width:84px; }
 }
 @media (max-width:620px) {
   .wb-page .wb-figures :is(thead,.wb-plot) { display:none; }
   .wb-parts { grid-template-columns:repeat(2,1fr); }
+  .wb-stages { grid-template-columns:repeat(2,minmax(0,1fr)); }
   .wb-line { grid-template-columns:repeat(3,1fr); }
   .wb-line > div:first-child { grid-column:1 / -1; }
   .wb-line .wb-spark { display:none; }

@@ -11,8 +11,9 @@ from typing import Any
 
 from workbench.ledger import Entry
 from workbench.policy import Decision
+from workbench.promotion import Question, Step
 from workbench.views.evidence import folded, reasons
-from workbench.views.words import counted, moment, safe
+from workbench.views.words import counted, moment, safe, sentence
 
 FIRST = 10  # decisions shown before the rest is folded away
 LOOKS = {
@@ -21,6 +22,11 @@ LOOKS = {
     "promotion.denied": "no",
     "rollback.denied": "no",
     "candidate.rejected": "no",
+    "stage.granted": "yes",
+    "stage.denied": "no",
+    "approval.given": "yes",
+    "approval.refused": "no",
+    "projection.broken": "no",
 }
 
 
@@ -47,15 +53,49 @@ def act(entry: Entry) -> str:
     model, version = _subject(entry)
     before, generation = entry.body.get("from"), entry.body.get("generation")
     moved = f" in place of version {before}" if before is not None else ", its first champion"
+    slot, asked = entry.body.get("slot", "champion"), entry.body.get("action", "stage")
+    weight = entry.body.get("weight")
+    share = f" at {100 * weight:.4g} % of the traffic" if isinstance(weight, int | float) else ""
+    question = _question(entry)
     told = {
         "promotion.granted": f"Made {model} version {version} champion{moved}",
         "rollback.granted": f"Brought {model} back from version {before} to version {version}",
         "promotion.denied": f"Asked to promote {model} version {version}; the policy said no",
+        "stage.granted": f"Put {model} version {version} into {slot}{share}",
+        "stage.cleared": f"Took {model} version {version} out of {slot}",
+        "stage.denied": f"Asked to {asked} {model} version {version}; the policy said no",
+        "version.retired": f"Retired {model} version {version}",
+        "approval.requested": f"Asked people to {question}",
+        "approval.given": f"Approved {model} version {version}",
+        "approval.refused": f"Refused {model} version {version}",
+        "approval.withdrawn": f"Took back the approval of {model} version {version}",
+        "approval.closed": f"Used the approvals of {model} version {version}",
+        "projection.broken": f"MLflow’s record of {model} is damaged",
         "rollback.denied": f"Asked to bring {model} back to version {version}; the policy said no",
         "candidate.rejected": f"Turned down {model} version {version}",
         "projection.repaired": f"Set MLflow’s record of {model} right (generation {generation})",
     }
     return told.get(entry.kind, f"{entry.kind} on {entry.subject}")
+
+
+def story(steps: Sequence[Step]) -> str:
+    """All that happened to one version, the oldest first."""
+    items = [
+        f'<li class="wb-step wb-step-{LOOKS.get(step.kind, "plain")}">'
+        f'<p class="wb-what">{safe(sentence(step.what))}</p>'
+        + (f"<blockquote>{safe(step.why)}</blockquote>" if step.why else "")
+        + f'<p class="wb-quiet"><b>{safe(step.actor)}</b> · {safe(moment(step.at))} · entry {step.entry}</p></li>'
+        for step in steps
+    ]
+    return f'<ol class="wb-trail">{"".join(items)}</ol>' if items else '<p class="wb-empty">Nothing happened yet.</p>'
+
+
+def _question(entry: Entry) -> str:
+    """What people are asked in an entry that asks them."""
+    try:
+        return Question.from_body(entry.body["question"]).in_words()
+    except (KeyError, TypeError):
+        return f"decide on {entry.subject}"
 
 
 def _items(entries: Sequence[Entry]) -> str:

@@ -1,0 +1,252 @@
+"""What the pages of decisions show and do, in the name of whoever `bench.identity` says acts.
+
+Nothing is shown to those who may not look. Every act goes through the gate, which judges it and checks the
+person's role once more, whatever the page offered.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, assert_never
+
+from workbench.errors import Misuse, NeedsPeople
+from workbench.ledger import Entry
+from workbench.promotion import Roster, Step, trail
+from workbench.promotion.people import RIGHTS, Right
+from workbench.promotion.queue import may_refuse, why_not
+from workbench.promotion.stages import CHAMPION
+from workbench.views.deciding import Acts, Paper, Reading, Trouble, Waiting, Wish, You
+
+if TYPE_CHECKING:
+    from workbench.bench.composition import Bench
+    from workbench.ledger.lineage import Lineage
+    from workbench.policy import Decision
+    from workbench.promotion import Candidate, Move
+
+EVERY: tuple[Right, ...] = ("look", "ask", "approve", "administer")
+
+
+class Decisions:
+    """One workspace's decisions, as the person who acts may see and make them."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    @property
+    def acts(self) -> Acts:
+        """The callbacks of the pages."""
+        return Acts(self.judge, self.do, self.approve, self.refuse, self.certificate, self.card, self.story, self.trace)
+
+    # looking
+
+    def read(self) -> Reading:
+        """Everything as it is now.
+
+        Raises:
+            Misuse: Nobody vouches for whoever looks, or they may not look.
+        """
+        bench, roster = self._bench, self._looked()
+        you = self._you(roster)
+        candidates, past = bench.board()
+        waiting = self._waiting(roster)
+        wrong = [*self._served(candidates), *self._incidents(), *self._stuck(waiting), *self._owed()]
+        return Reading(you, candidates, past, waiting, wrong, dict(self._ways_back(candidates)))
+
+    def story(self, model: str, version: int) -> Sequence[Step]:
+        """All that happened to a version, the oldest first."""
+        self._looked()
+        return trail(self._bench.ledger, model, version)
+
+    def trace(self, model: str, version: int) -> Lineage:
+        """Where a version comes from, and what it led to; answers are left out."""
+        self._looked()
+        return self._bench.lineage().part(f"version:{model}/{version}")
+
+    def certificate(self, model: str, version: int) -> Paper:
+        """The signed certificate of a version's promotion, as a file.
+
+        Raises:
+            Misuse: It was never promoted.
+            EngineError: Its files are not those that were registered.
+        """
+        self._looked()
+        made = self._bench.papers.certificate(model, version)
+        return Paper(f"{_plain(model)}-{version}.certificate.json", json.dumps(made, indent=1), "application/json")
+
+    def card(self, model: str, version: int) -> Paper:
+        """The model card, as a page of its own."""
+        self._looked()
+        return Paper(
+            f"{_plain(model)}-{version}.card.html", self._bench.papers.card(model, version).as_html(), "text/html"
+        )
+
+    def judge(self, wish: Wish, why: str) -> Decision:
+        """What the policy says to a wish now; nothing is written.
+
+        Raises:
+            Misuse: They may not ask for it, or it has no meaning.
+        """
+        bench = self._bench
+        if wish.action == "reject":
+            raise Misuse("no policy judges a rejection", hint="turn the version down")
+        bench.desk.check(bench.actor, "ask")
+        return bench.gate.judge(
+            wish.model, wish.version, action=wish.action, now=bench.now(), actor=bench.actor, why=why,
+            slot=wish.slot, weight=wish.weight,
+        )  # fmt: skip
+
+    # acting
+
+    def do(self, wish: Wish, why: str) -> str:
+        """Do it through the gate; says what came of it, also where people have to say yes first.
+
+        Raises:
+            Denied: The policy refused; the ledger keeps the refusal.
+            Misuse: They may not, or it has no meaning any more.
+        """
+        try:
+            return self._done(wish, why)
+        except NeedsPeople as asked:
+            (one,) = [w.open for w in self._waiting(self._bench.desk.roster()) if w.open.digest == asked.question]
+            many = "1 approval is" if asked.missing == 1 else f"{asked.missing} approvals are"
+            who = ", ".join(one.may) or "nobody yet: an admin gives the role"
+            return f"People are asked to {wish.in_words}: {many} missing. Who may: {who}. Nothing moved yet."
+
+    def approve(self, question: str, why: str, then: bool) -> str:
+        """Say yes to a question; on request the move is made at once where it was the last yes missing.
+
+        Raises:
+            Denied: The policy refused the move.
+            Misuse: They may not approve it, or the question has ended.
+        """
+        bench = self._bench
+        asked, _ = bench.desk.find(question)
+        entry, move = bench.say_yes(question, why, then=then)
+        said = f"You approved: {asked.in_words()}. Ledger entry {entry.seq}."
+        if move is not None:
+            return f"{said} {_moved(asked.action, move)}"
+        known = bench.desk.answers(asked, now=bench.now())
+        left = known.missing if known is not None else 0
+        rest = "Nobody else is missing; the move can be asked for." if left == 0 else f"{left} more needed."
+        return f"{said} {rest}"
+
+    def refuse(self, question: str, why: str) -> str:
+        """Say no to a question; it has ended.
+
+        Raises:
+            Misuse: They may not, or it has ended already.
+        """
+        entry = self._bench.say_no(question, why)
+        asked, _ = self._bench.desk.find(question)
+        return f"You refused: {asked.in_words()}. Ledger entry {entry.seq}."
+
+    # inside
+
+    def _looked(self) -> Roster:
+        bench = self._bench
+        roster = bench.desk.roster()
+        if not roster.may(bench.actor, "look"):  # and who may is not for a stranger to read
+            raise Misuse(f"{bench.actor} may not look: no role was given", hint="an admin of the workspace gives roles")
+        return roster
+
+    def _you(self, roster: Roster) -> You:
+        identity = self._bench.identity
+        may = frozenset(right for right in EVERY if roster.may(identity.name, right))
+        roles = roster.roles(identity.name) if roster.named else frozenset[str]()
+        return You(identity.name, identity.source, tuple(sorted(roles, key=lambda r: (r not in RIGHTS, r))), may)
+
+    def _waiting(self, roster: Roster) -> list[Waiting]:
+        bench = self._bench
+        name, now, delegations = bench.actor, bench.now(), bench.desk.delegations()
+        return [
+            Waiting(
+                one,
+                why_not(one.answers, name, roster, delegations, now),
+                may_refuse(one.answers, name, roster, delegations, now),
+            )
+            for one in bench.waiting()
+        ]
+
+    def _served(self, candidates: Sequence[Candidate]) -> Iterator[Trouble]:
+        for candidate in candidates:
+            if candidate.stage in {"champion", "canary"}:
+                version = candidate.version
+                failed = [kind for kind, found in candidate.findings.items() if found.verdict == "fail"]
+                if failed:
+                    audits = " and ".join(failed)
+                    said = f"is {candidate.stage}, and its newest {audits} evidence says fail"
+                    yield Trouble(f"{version.model} {version.version}", said)
+
+    def _incidents(self) -> Iterator[Trouble]:
+        for one in self._bench.watch.incidents():
+            yield Trouble(one.model, f"incident {one.id}: {one.sentence}", f"workbench incidents show {one.id}")
+
+    def _stuck(self, waiting: Sequence[Waiting]) -> Iterator[Trouble]:
+        for one in waiting:
+            if one.open.state == "stale":
+                said = "policy, evidence or champion changed since it was asked; its approvals count no more"
+                yield Trouble(one.open.in_words, said, "ask for the move again")
+            elif one.open.state == "waiting" and not one.open.may:
+                yield Trouble(
+                    one.open.in_words, "nobody may approve it", "workbench people add NAME --role approver --why …"
+                )
+
+    def _owed(self) -> Iterator[Trouble]:
+        owed = sorted({str(effect.payload.get("model", effect.target)) for effect in self._bench.ledger.owed()})
+        for model in owed:
+            yield Trouble(model, "MLflow’s alias does not follow the ledger yet", "workbench reconcile")
+
+    def _ways_back(self, candidates: Sequence[Candidate]) -> Iterator[tuple[str, int]]:
+        for model in {c.version.model for c in candidates if c.stage == CHAMPION}:
+            try:
+                yield model, self._bench.gate.before(model)
+            except Misuse:  # it is the first
+                continue
+
+    def _done(self, wish: Wish, why: str) -> str:
+        bench, model, version = self._bench, wish.model, wish.version
+        match wish.action:
+            case "promote":
+                move = bench.promote(model, version, why)
+            case "rollback":
+                if bench.gate.before(model) != version:
+                    raise Misuse(f"{model} would not go back to version {version} any more", hint="read it again")
+                move = bench.rollback(model, why)
+            case "stage":
+                move = bench.stage(model, version, wish.slot, why, weight=wish.weight)
+            case "clear":
+                head = bench.ledger.head(model, wish.slot)
+                if head is None or head.version != version:
+                    raise Misuse(f"{model} {version} is not in {wish.slot} any more", hint="read it again")
+                move = bench.clear(model, wish.slot, why)
+            case "retire":
+                move = bench.retire(model, version, why)
+            case "reject":
+                entry: Entry = bench.reject(model, version, why)
+                return f"{model} {version} was turned down. Ledger entry {entry.seq}."
+            case _:
+                assert_never(wish.action)
+        return _moved(wish.action, move)
+
+
+def _moved(action: str, move: Move) -> str:
+    """The sentence that confirms a move."""
+    name = f"{move.model} {move.version}"
+    share = "" if move.weight is None else f" at {100 * move.weight:.4g} % of the traffic"
+    told = {
+        "promote": f"{name} is champion",
+        "rollback": f"{move.model} is back on version {move.version}",
+        "stage": f"{name} is in {move.slot}{share}",
+        "clear": f"{name} is out of {move.slot}",
+        "retire": f"{name} is retired",
+    }[action]
+    generation = "" if action == "retire" else f", generation {move.generation}"
+    owed = " MLflow’s alias follows with workbench reconcile." if move.pending else ""
+    return f"{told}{generation}. Ledger entry {move.entry_seq}.{owed}"
+
+
+def _plain(name: str) -> str:
+    """A name as a part of a file's."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", name)[:60].strip("-") or "model"
