@@ -9,7 +9,7 @@ Each version is judged by the old policy and by the new one, on the evidence and
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -17,8 +17,8 @@ from typing import Any, Literal
 from workbench.evidence import as_input, dossiers
 from workbench.ledger import Ledger
 from workbench.policy.deciding import Engine
-from workbench.policy.decision import Decision, Outcome
-from workbench.policy.many import decide_many
+from workbench.policy.decision import Outcome
+from workbench.policy.many import decide_each
 from workbench.policy.source import Policy
 
 Kind = Literal["blocks", "lets pass", "asks people about", "other reasons", "same"]
@@ -125,7 +125,8 @@ def differ(
         told: Called with how many versions were judged so far.
     """
     changes = []
-    for number, (question, before, after) in enumerate(_judged(engine, old, new, asked), 1):
+    said = decide_each(engine, (old, new), [question.document for question in asked])
+    for number, (question, (before, after)) in enumerate(zip(asked, said, strict=True), 1):
         if before.decision != after.decision:
             reasons = tuple(reason.message for reason in after.reasons)
             where = question.model, question.version, question.serving
@@ -134,13 +135,3 @@ def differ(
             told(number)
     changes.sort(key=lambda change: (not change.serving, change.kind, change.model, change.version))
     return Difference(len(asked), tuple(changes))
-
-
-def _judged(
-    engine: Engine, old: Policy, new: Policy, asked: Sequence[Question]
-) -> Iterator[tuple[Question, Decision, Decision]]:
-    documents = [question.document for question in asked]
-    for start in range(0, len(asked), STEP):
-        part = documents[start : start + STEP]
-        before, after = decide_many(engine, old, part), decide_many(engine, new, part)
-        yield from zip(asked[start : start + STEP], before, after, strict=True)
