@@ -84,9 +84,24 @@ class Difference:
 
 
 def questions(
-    ledger: Ledger, *, now: datetime, model: str | None = None, actor: str = "", why: str = ""
+    ledger: Ledger,
+    *,
+    now: datetime,
+    model: str | None = None,
+    actor: str = "",
+    why: str = "",
+    stakes: Mapping[str, str] | None = None,
 ) -> list[Question]:
-    """Every version with what the promotion policy would be told of it now; the ledger is read once."""
+    """Every version with what the promotion policy would be told of it now; the ledger is read once.
+
+    Args:
+        ledger: Where the versions, their evidence and their places are read.
+        now: The time of the question, aware.
+        model: Only versions of this model.
+        actor: Who asks.
+        why: The reason given.
+        stakes: "high" or "normal" by model, as declared; a model that is not named has normal ones.
+    """
     known = dossiers(ledger, model)
     holders = {(head.model, head.version) for head in ledger.heads()}
     champions = {head.model: head.version for head in ledger.heads() if head.slot == CHAMPION}
@@ -103,6 +118,7 @@ def questions(
             now=now,
             actor=actor,
             why=why,
+            stakes=(stakes or {}).get(name, "normal"),
         )
         found.append(Question(name, number, (name, number) in holders, document))
     return found
