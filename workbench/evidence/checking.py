@@ -202,7 +202,7 @@ def _files(content: Mapping[str, Any], found: Grounds, files: Mapping[str, str] 
         return
     wrong = [f"{name} was changed" for name, value in signed.items() if name in files and files[name] != value]
     wrong += [f"{name} is missing" for name in signed if name not in files]
-    wrong += [f"{name} was added" for name in files if name not in yes]
+    wrong += [f"{name} was added" for name in files if name not in signed]
     yield Check("model files", not wrong, "; ".join(wrong) or f"all {len(signed)} files are the certified ones")
 
 
