@@ -143,6 +143,10 @@ def checks(envelope, keys, folder):
 
     approvals = [entries[seq] for seq in told["roles"]["approvals"]]
     yield {one["seq"] for one in approvals} == set(body.get("approvals") or ()), "all approvals that counted are here"
+    given_by = [one["body"]["approval"]["by"] for one in approvals]
+    weighed = {one["by"] for one in body["input"].get("approvals") or ()}
+    yield weighed <= set(given_by) and len(given_by) == len(set(given_by)), "each person weighed approved, and once"
+    yield all(one["kind"] == "approval.given" for one in approvals), "each of them says yes"
     for one in approvals:
         given, signature = one["body"]["approval"], one["body"]["signature"]
         message = b"workbench approval\0" + spelled(given)

@@ -70,20 +70,21 @@ required := {"performance", "fairness"}
 # evidence that may be built on; the reasons below look only at the rest
 sound contains kind if {
 	some kind in required
-	found := input.evidence[kind]
-	found.subject == subject
-	is_string(found.data_digest)
-	found.data_digest != ""
-	is_number(found.age_days)
-	found.age_days <= limits.age_days
-	found.age_days >= 0 - limits.ahead_days
+	input.evidence[kind].subject == subject
+	is_string(input.evidence[kind].data_digest)
+	input.evidence[kind].data_digest != ""
+	is_number(input.evidence[kind].age_days)
+	input.evidence[kind].age_days <= limits.age_days
+	input.evidence[kind].age_days >= 0 - limits.ahead_days
 }
 
 unsound := required - sound
 
+looked_at contains kind if some kind, _ in input.evidence
+
 astray contains kind if {
-	some kind, found in input.evidence
-	object.get(found, "subject", null) != subject
+	some kind in looked_at
+	object.get(input.evidence[kind], "subject", null) != subject
 }
 
 default model := "the model"
@@ -98,20 +99,17 @@ subject := sprintf("%v/%v", [model, version])
 
 deny contains {
 	"code": "other-version",
-	"message": sprintf("the %s evidence is about %v, not about %s", [kind, about(found), subject]),
+	"message": sprintf("the %s evidence is about %v, not about %s", [kind, about(kind), subject]),
 	"metric": kind,
-	"got": about(found),
+	"got": about(kind),
 	"limit": subject,
 	"flip": sprintf("audit it: workbench run %s -p model=%v -p version=%v", [object.get(notebook, kind, kind), model, version]),
-	"evidence": found.digest,
-} if {
-	some kind in astray
-	found := input.evidence[kind]
-}
+	"evidence": input.evidence[kind].digest,
+} if some kind in astray
 
-about(found) := found.subject if is_string(found.subject)
+about(kind) := input.evidence[kind].subject if is_string(input.evidence[kind].subject)
 
-about(found) := "nothing that it names" if not is_string(object.get(found, "subject", null))
+about(kind) := "nothing that it names" if not is_string(object.get(input.evidence[kind], "subject", null))
 
 deny contains {
 	"code": "wrong-action",
@@ -126,7 +124,7 @@ deny contains {
 	"flip": sprintf("audit it: workbench run %s -p model=%v -p version=%v", [notebook[kind], model, version]),
 } if {
 	some kind in unsound
-	not input.evidence[kind]
+	not kind in looked_at
 }
 
 deny contains {
@@ -137,7 +135,7 @@ deny contains {
 	"evidence": input.evidence[kind].digest,
 } if {
 	some kind in unsound
-	input.evidence[kind]
+	kind in looked_at
 	not about_data[kind]
 }
 
@@ -156,40 +154,38 @@ deny contains {
 	"flip": "run fairness_audit on the data that the version was judged on",
 	"evidence": input.evidence.fairness.digest,
 } if {
-	count(about_data | sound) == 2
 	input.evidence.fairness.data_digest != input.evidence.performance.data_digest
+	count(about_data | sound) == 2
 }
 
 notebook := {"performance": "train", "fairness": "fairness_audit"}
 
 deny contains {
 	"code": "stale-evidence",
-	"message": sprintf("the %s evidence is %.0f days old; it may be %v days old", [kind, found.age_days, limits.age_days]),
+	"message": sprintf("the %s evidence is %.0f days old; it may be %v days old", [kind, input.evidence[kind].age_days, limits.age_days]),
 	"metric": kind,
-	"got": found.age_days,
+	"got": input.evidence[kind].age_days,
 	"limit": limits.age_days,
 	"flip": sprintf("run %s again", [notebook[kind]]),
-	"evidence": found.digest,
+	"evidence": input.evidence[kind].digest,
 } if {
 	some kind in unsound
-	found := input.evidence[kind]
-	is_number(found.age_days)
-	found.age_days > limits.age_days
+	is_number(input.evidence[kind].age_days)
+	input.evidence[kind].age_days > limits.age_days
 }
 
 deny contains {
 	"code": "future-evidence",
-	"message": sprintf("the %s evidence is dated %.0f days from now", [kind, 0 - found.age_days]),
+	"message": sprintf("the %s evidence is dated %.0f days from now", [kind, 0 - input.evidence[kind].age_days]),
 	"metric": kind,
-	"got": found.age_days,
+	"got": input.evidence[kind].age_days,
 	"limit": 0 - limits.ahead_days,
 	"flip": sprintf("set the clock right and run %s again", [notebook[kind]]),
-	"evidence": found.digest,
+	"evidence": input.evidence[kind].digest,
 } if {
 	some kind in unsound
-	found := input.evidence[kind]
-	is_number(found.age_days)
-	found.age_days < 0 - limits.ahead_days
+	is_number(input.evidence[kind].age_days)
+	input.evidence[kind].age_days < 0 - limits.ahead_days
 }
 
 # performance
@@ -206,19 +202,19 @@ deny contains {
 	"code": "performance",
 	"message": sprintf(
 		"%s is %s, at worst %.3f; the policy needs at least %.2f at worst",
-		[measure(name), shown(figure.value), figure.low, limit],
+		[measure(name), shown(object.get(input.evidence.performance.figures[name], "value", null)), low, limit],
 	),
 	"metric": name,
-	"got": figure.low,
+	"got": low,
 	"limit": limit,
 	"flip": sprintf("a low end of its interval of %.2f or more", [limit]),
 	"evidence": input.evidence.performance.digest,
 } if {
 	some name in missed
 	limit := limits.measures[name]
-	figure := input.evidence.performance.figures[name]
-	is_number(figure.low)
-	figure.low < limit
+	low := input.evidence.performance.figures[name].low
+	is_number(low)
+	low < limit
 }
 
 deny contains {
@@ -230,7 +226,7 @@ deny contains {
 } if {
 	some name in missed
 	limit := limits.measures[name]
-	input.evidence.performance
+	"performance" in looked_at
 	not is_number(object.get(input, ["evidence", "performance", "figures", name, "low"], null))
 }
 
@@ -238,19 +234,21 @@ measure(name) := object.get({"f1": "F1", "auc": "AUC"}, name, name)
 
 # fairness: shown for each attribute on its own; for intersections no breach may be shown
 
-fairness_figures[name] := figure if {
-	some name, figure in input.evidence.fairness.figures
+impacts contains name if {
+	some name, _ in input.evidence.fairness.figures
 	startswith(name, "disparate_impact.")
 }
 
-single contains name if {
-	some name, figure in fairness_figures
-	not contains(name, "*")
+crossed contains name if {
+	some name in impacts
+	contains(name, "*")
 }
+
+single := impacts - crossed
 
 met contains name if {
 	some name in single
-	figure := fairness_figures[name]
+	figure := input.evidence.fairness.figures[name]
 	judged(figure)
 	figure.probability >= limits.certainty
 }
@@ -258,10 +256,9 @@ met contains name if {
 unmet := single - met
 
 breached contains name if {
-	some name, figure in fairness_figures
-	contains(name, "*")
-	is_number(figure.probability)
-	figure.probability <= limits.breach
+	some name in crossed
+	is_number(input.evidence.fairness.figures[name].probability)
+	input.evidence.fairness.figures[name].probability <= limits.breach
 }
 
 named contains name if {
@@ -277,7 +274,7 @@ deny contains {
 	"flip": sprintf("run fairness_audit with %s among its attributes", [name]),
 	"evidence": input.evidence.fairness.digest,
 } if {
-	input.evidence.fairness
+	"fairness" in looked_at
 	some name in (attributes - named)
 }
 
@@ -294,7 +291,7 @@ deny contains {
 	"evidence": input.evidence.fairness.digest,
 } if {
 	some name in unmet
-	figure := fairness_figures[name]
+	figure := input.evidence.fairness.figures[name]
 	judged(figure)
 	figure.probability < limits.certainty
 }
@@ -312,7 +309,7 @@ deny contains {
 	"evidence": input.evidence.fairness.digest,
 } if {
 	some name in breached
-	figure := fairness_figures[name]
+	figure := input.evidence.fairness.figures[name]
 }
 
 # a figure that cannot be computed is no evidence
@@ -324,7 +321,7 @@ deny contains {
 	"evidence": input.evidence.fairness.digest,
 } if {
 	some name in unmet
-	figure := fairness_figures[name]
+	figure := input.evidence.fairness.figures[name]
 	not judged(figure)
 }
 
@@ -355,13 +352,13 @@ shown(number) := "not known" if not is_number(number)
 comparable if object.get(input, "champion", null) == null
 
 comparable if {
-	features(input.candidate) == features(input.champion)
+	features(input.candidate.feature_set) == features(input.champion.feature_set)
 	not limits.same_version
 }
 
 comparable if input.candidate.feature_set == input.champion.feature_set
 
-features(known) := split(known.feature_set, "@")[0]
+features(named) := split(named, "@")[0]
 
 deny contains {
 	"code": "feature-set",

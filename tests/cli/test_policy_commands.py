@@ -68,6 +68,20 @@ def test_a_change_of_policy_is_weighed_before_it_is_merged(workspace):
     assert "it blocks" in result.output and "serving" in result.output
 
 
+def test_what_is_at_stake_is_taken_from_the_models_declaration(workspace):
+    with Ledger.open(f"sqlite:///{workspace}/ledger.db") as ledger:
+        body = {"stakes": "high"}
+        ledger.append(
+            "model.declared", subject="model-0000", actor="risk-officer", why="credit", body=body, now=registry.NOW
+        )
+    (workspace / "stakes.rego").write_text('package promotion\nallow := input.stakes == "normal"\n')
+    (workspace / "all.rego").write_text("package promotion\nallow := true\n")
+    told = json.loads(ask("diff", "all.rego", "stakes.rego", "--json").stdout)
+    assert {change["model"] for change in told["changes"]} == {"model-0000"}
+    assert json.loads(ask("explain", "stakes.rego", "model-0000", "1", "--json").stdout)["decision"] == "deny"
+    assert json.loads(ask("explain", "stakes.rego", "model-0001", "1", "--json").stdout)["decision"] == "allow"
+
+
 def test_decisions_are_made_again_from_the_ledger(workspace):
     from workbench.bench import open_bench
     from workbench.errors import Denied

@@ -56,3 +56,20 @@ def test_nobody_looks_above_the_workspace(tmp_path):
 def test_what_is_no_file_of_dvc_says_nothing(text, tmp_path):
     assert read_dvc_file(text) == {}
     assert read_lock(text) == {}
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "a: &a {x: 1}\n"
+        + "".join(f"k{i}: &k{i} {{<<: [{', '.join([f'*k{i - 1}' if i else '*a'] * 9)}]}}\n" for i in range(9)),
+        "a: &a [x]\n" + "".join(f"k{i}: &k{i} [{', '.join([f'*k{i - 1}' if i else '*a'] * 9)}]\n" for i in range(9)),
+        "outs: &a\n- *a\n",
+        "? [a]\n: b\n",
+        "outs: !!python/object/apply:os.system ['true']\n",
+    ],
+    ids=["merges", "aliases", "a circle", "a list for a key", "a tag"],
+)
+def test_a_hostile_text_says_nothing_and_takes_no_time(hostile):
+    assert read_dvc_file(hostile) == {}
+    assert read_lock(hostile) == {}

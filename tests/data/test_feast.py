@@ -75,3 +75,16 @@ def test_what_is_no_definition_declares_nothing(text):
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"featureViews": 7}', "[" * 9999, '{"featureViews": [{"spec": 7}]}'])
 def test_what_is_no_registry_declares_nothing(text):
     assert read_registry(text) == []
+
+
+def test_a_hostile_neighbour_is_passed_over(tmp_path):
+    """A run is recorded whatever lies beside its data."""
+    deep = "FeatureView(name='a', schema=[Field(name='b', dtype=" + "a." * 900 + "c)])"
+    assert [view.features for view in read_definitions(deep)] == [()]
+    assert [v.name for v in read_registry('{"featureViews":[{"spec":{"name":"a","features":5,"entities":7}}]}')] == [
+        "a"
+    ]
+    assert read_registry('{"featureViews":[{"spec":{"name":"\\ud800","features":[]}}]}') == []
+    (tmp_path / "feature_store.yaml").write_text("a: &a [x]\nb: &b [*a, *a]\nproject: *b\n")
+    (tmp_path / "views.py").write_text("v = FeatureView(name='v', source=FileSource(path='d.parquet'))\n")
+    assert [view.project for view in views_over(tmp_path / "d.parquet", tmp_path)] == [""]

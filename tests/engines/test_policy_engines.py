@@ -300,3 +300,23 @@ def test_the_program_sees_no_environment(request, monkeypatch):
 
 def test_a_question_is_told_in_json_and_nothing_else(engine):
     assert json.dumps(ruled(engine, "allow := input.x", {"x": {"a": [1, None, "b"]}}).allow) == '{"a": [1, null, "b"]}'
+
+
+ALONE = {
+    "yes": "allow := true",
+    "by input": "allow := input.n > 2",
+    "same rules": "allow if good\ngood if input.n > 1\ndeny contains data.m.word if input.n == 4\nword := `no`",
+    "an error on zero": "default allow := false\nallow if 6 / input.n > 2",
+    "no Rego": "allow if {",
+    "refused": "allow := opa.runtime().env.HOME",
+    "people": 'people := {"approvals": input.n, "roles": ["a"]}',
+}
+
+
+def test_policies_side_by_side_say_what_each_says_alone(engine):
+    """An error of one, in loading or on one input, touches neither the others nor the other inputs."""
+    documents = [{"n": n} for n in (1, 2, 0, 3, 4, None)]
+    for names in (tuple(ALONE)[:3], tuple(ALONE)[:4], ("refused", "people"), tuple(ALONE), ("yes",), ()):
+        policies = [(f"package m\n{ALONE[name]}\n", "m") for name in names]
+        alone = [tuple(engine.evaluate(*policy, document) for policy in policies) for document in documents]
+        assert list(engine.side_by_side(policies, documents)) == alone

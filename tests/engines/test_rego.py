@@ -10,7 +10,7 @@ import pytest
 from workbench.engines import rego, rego_children
 from workbench.engines.rego import RegoEngine
 from workbench.engines.rego_builtins import refusal
-from workbench.engines.rego_child import evaluate
+from workbench.engines.rego_child import RULES, evaluate
 from workbench.engines.rego_children import CHILD
 from workbench.policy import Policy, Ruling, decide
 
@@ -374,7 +374,7 @@ def test_the_child_sees_no_environment(monkeypatch):
 def asked_alone(*questions):
     """What a child says to questions put to it by hand."""
     lines = "".join(
-        f"{json.dumps([source, package])}\n{json.dumps(document)}\n" for source, package, document in questions
+        f"{json.dumps([source, package, RULES])}\n{json.dumps(document)}\n" for source, package, document in questions
     )
     done = subprocess.run([sys.executable, "-I", str(CHILD)], input=lines, env={}, capture_output=True, text=True)
     assert done.returncode == 0
@@ -451,3 +451,14 @@ def test_a_child_that_closes_its_ears_is_a_denial(tmp_path, monkeypatch):
     child.write_text("import os; os.close(0)")
     monkeypatch.setattr(rego_children, "CHILD", child)
     assert ruled("allow := true", {"long": "x" * 1_000_000}).code == "policy-crash"
+
+
+@slow
+def test_an_input_that_takes_too_long_delays_no_other_of_many():
+    engine = RegoEngine(seconds=1.0)
+    loop = "package m\nallow if count([1 | input.x[_]; input.x[_]; input.x[_]; input.x[_]]) == 0\nallow if input.y\n"
+    documents = [{"x": [], "y": 1}] * 60 + [{"x": list(range(1000))}] + [{"x": [1]}] * 2
+    rulings = list(engine.evaluate_many(loop, "m", documents))
+    assert [ruling.allow for ruling in rulings] == [True] * 60 + [None] * 3
+    assert [ruling.code for ruling in rulings if ruling.error] == ["policy-timeout"]
+    engine.close()

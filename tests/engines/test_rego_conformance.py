@@ -174,7 +174,7 @@ def test_an_accepted_builtin_gives_opas_answer_to_values_of_every_kind(opa_progr
     for rule, expression in zip(rules, DIFFERENT, strict=True):
         source = f"package m\n{rule} := input.f if {{ input.x }}\n{rule} := {expression} if not input.x\n"
         theirs = opa.values(source, "m", [rule], {"f": 1})
-        ours = Compiled(source, "m", [rule]).ask('{"f": 1}')
+        ours = Compiled([source, "m", [rule]]).ask('{"f": 1}')
         if "error" in theirs and "error" in ours:
             continue
         if in_order(theirs, True) != in_order(ours, True):

@@ -172,6 +172,28 @@ def test_an_approval_that_is_left_out_is_missed(approved):
     assert "approvals" in broken(check(spoiled, keys=[key.public]))
 
 
+@pytest.mark.parametrize("way", ["a person weighed who never signed", "a refusal that is counted"])
+def test_a_ledger_that_tells_of_a_yes_that_was_never_given_is_found(told, tale, tmp_path, way):
+    """Whoever writes into the ledger by its own means makes no approval of it."""
+    with open_bench(tale.copied(told, tmp_path / "w")) as bench:
+        key, numbers = bench.signing_key, []
+        before = bench.ledger.entries(kind="promotion.granted")[0].body
+        document = before["input"]
+        if way == "a refusal that is counted":
+            given = {"question": "9" * 64, "by": "risk-officer"}
+            signature = {"public": key.public, "signature": key.sign(to_sign("approval", given))}
+            body = {"digest": "9" * 64, "approval": given, "signature": signature}
+            refusal = tale.append(bench, "approval.refused", "lending/1", "no", body, actor="risk-officer")
+            numbers = [refusal.seq]
+        else:
+            document = {**document, "approvals": [{"by": "risk-officer", "role": "approver"}]}
+        again = {**before, "generation": 2, "question": "9" * 64, "approvals": numbers, "input": document}
+        tale.append(bench, "promotion.granted", "lending/1", "with approval", again)
+        certificate = bench.papers.certificate("lending", 1)
+    assert "approvals" in broken(check(certificate, keys=[key.public]))
+    assert alone(certificate, tmp_path, "--key", key.public).returncode == 1
+
+
 # what is changed is found
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from workbench.engines.rego import read_answer
-from workbench.engines.rego_child import answered
+from workbench.engines.rego_child import RULES, answered
 from workbench.policy import Policy
 
 POLICIES = Path(__file__).parents[2] / "templates" / "policies"
@@ -19,7 +19,7 @@ class SameProcess:
         self._known = {}
 
     def evaluate(self, source, package, document):
-        policy = json.dumps([source, package]).encode()
+        policy = json.dumps([source, package, RULES]).encode()
         return read_answer(json.dumps(answered(self._known, policy, json.dumps(document, ensure_ascii=False))), source)
 
 

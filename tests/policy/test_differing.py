@@ -72,3 +72,18 @@ def test_the_same_policy_changes_nothing(engine, promotion, ledger):
     found = differ(engine, promotion, promotion, questions(ledger, now=registry.NOW, model="model-0002"))
     assert (found.changes, found.versions) == ((), 5)
     assert found.sentence == "It changes nothing for 5 versions."
+
+
+def test_a_model_of_high_stakes_is_weighed_as_such(engine, promotion, ledger):
+    asked = questions(ledger, now=registry.NOW, stakes={"model-0002": "high"})
+    assert {one.model for one in asked if one.document["stakes"] == "high"} == {"model-0002"}
+    alone = Policy.parse(
+        "promotion",
+        promotion.source.replace('"approvals": 2', '"approvals": 1').replace("limits.age_days", "limits.age_days + 0"),
+    )
+    eased = Policy.parse("promotion", promotion.source + '\nenough_people if input.stakes == "high"\n')
+    assert differ(engine, promotion, alone, asked).changes == ()
+    found = differ(engine, promotion, eased, asked)
+    assert {(change.model, change.before, change.kind) for change in found.changes} == {
+        ("model-0002", "needs-people", "lets pass")
+    }

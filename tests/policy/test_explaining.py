@@ -34,7 +34,7 @@ deny contains {"code": "late", "message": "too old", "flip": "audit again"} if i
 def told(engine):
     class Told(type(engine)):
         def values(self, source, package, rules, document):
-            return Compiled(source, package, rules).ask(json.dumps(document))
+            return Compiled([source, package, rules]).ask(json.dumps(document))
 
     return Told()
 

@@ -149,16 +149,18 @@ class Bench(Notebooks):
         """What came of what, from data to decisions, and with the newest answers of a model or one answer.
 
         Args:
-            model: Whose answers; None for nobody's.
-            prediction: The id of one prediction, or of its request.
+            model: Whose answers and whose versions, with the runs behind them; None for everything but answers.
+            prediction: The id of one prediction, or of its request, with the lineage of the model that gave it.
             most: Answers of a model that are read.
         """
-        from workbench.ledger.lineage import lineage
+        from workbench.ledger.lineage import entries_about, lineage
 
-        found = lineage(self.ledger.entries())
         if prediction is None and model is None:
-            return found
+            return lineage(self.ledger.entries())
         rows = self._predictions(prediction) if prediction is not None else self.log.rows(model, limit=most)
+        models = {row.model for row in rows if row.version is not None} | ({model} if model is not None else set())
+        about = {entry.seq: entry for name in models for entry in entries_about(self.ledger, name)}
+        found = lineage(about[seq] for seq in sorted(about))
         return found.with_predictions(_answer(row) for row in rows if row.version is not None)
 
     def traced(self) -> Sequence[Traced]:

@@ -135,7 +135,7 @@ def diff(model: str, before: int, after: int, workspace: Path | None, as_json: b
     with open_bench(workspace) as bench:
         for number in (before, after):
             bench.ledger.version(model, number)  # refused in words where it is not there
-        found = differences(bench.lineage(), f"{model}/{before}", f"{model}/{after}")
+        found = differences(bench.lineage(model=model, most=1), f"{model}/{before}", f"{model}/{after}")
     if as_json:
         print_json([{"what": one.what, "before": one.before, "after": one.after} for one in found])
     elif not found:

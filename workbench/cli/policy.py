@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from workbench.bench import Bench
     from workbench.engines.opa import OpaEngine
     from workbench.engines.rego import RegoEngine
+    from workbench.policy.differing import Question
 
 SHOWN = 40  # changes shown in a table; --json has all
 
@@ -189,15 +190,13 @@ def diff(old: Path, new: Path, model: str | None, fail: bool, workspace: Path | 
       workbench policy diff promotion stricter.rego --model lending --json
     """
     from workbench.policy import Policy
-    from workbench.policy.differing import differ, questions
+    from workbench.policy.differing import differ
 
     with _opened(workspace) as (bench, engine):
         if bench is None:
             raise Misuse("there is no registry here", hint="--workspace DIR names a workspace")
         before, after = Policy.load(_named(old, bench)), Policy.load(_named(new, bench))
-        asked = questions(
-            bench.ledger, now=bench.now(), model=model, actor=bench.actor, why="a change of policy is weighed"
-        )
+        asked = _questions(bench, model, "a change of policy is weighed")
         if model is not None and not asked:
             raise Misuse(f"there is no version of {model}", hint="workbench models lists them")
         with _progress(len(asked)) as told:
@@ -347,13 +346,19 @@ def _with_cases(bench: Bench | None) -> list[Path]:
 
 
 def _asked_about(bench: Bench | None, model: str, version: int) -> dict[str, Any]:
-    from workbench.policy.differing import questions
-
     if bench is None:
         raise Misuse("there is no registry here", hint="--workspace DIR names a workspace")
     bench.version(model, version)
-    asked = questions(bench.ledger, now=bench.now(), model=model, actor=bench.actor, why="explained")
+    asked = _questions(bench, model, "explained")
     return dict(next(one.document for one in asked if (one.model, one.version) == (model, version)))
+
+
+def _questions(bench: Bench, model: str | None, why: str) -> list[Question]:
+    from workbench.policy.differing import questions
+    from workbench.promotion.declarations import declared_stakes
+
+    stakes = declared_stakes(bench.ledger)
+    return questions(bench.ledger, now=bench.now(), model=model, actor=bench.actor, why=why, stakes=stakes)
 
 
 def _chosen(seq: int, subject: str, which: str | None) -> bool:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workbench.data.plain_yaml import read_yaml
+
 LOCK = "dvc.lock"
 MOST_BYTES = 4_000_000  # of a file that is read; DVC's own are kilobytes
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
@@ -57,12 +59,12 @@ def tracked_by_dvc(path: Path, root: Path) -> Tracked | None:
 
 def read_dvc_file(text: str) -> dict[str, Tracked]:
     """The outputs of a `.dvc` file by path; empty where it is none."""
-    return dict(_outputs(_yaml(text), ""))
+    return dict(_outputs(read_yaml(text), ""))
 
 
 def read_lock(text: str) -> dict[str, Tracked]:
     """The dependencies and outputs of a `dvc.lock` by path; an output knows the stage that makes it."""
-    stages = _mapping(_mapping(_yaml(text)).get("stages"))
+    stages = _mapping(_mapping(read_yaml(text)).get("stages"))
     found: dict[str, Tracked] = {}
     for name, stage in stages.items():
         for path, tracked in _outputs({"outs": _mapping(stage).get("deps")}, ""):
@@ -82,15 +84,6 @@ def _outputs(content: Any, stage: str) -> Iterator[tuple[str, Tracked]]:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _yaml(text: str) -> Any:
-    import yaml
-
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return None
 
 
 def _text(path: Path) -> str | None:

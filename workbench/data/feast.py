@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from workbench.data.plain_yaml import read_yaml
 from workbench.ledger import digest
 
 STORE = "feature_store.yaml"  # a folder with this file is a feature repository
@@ -96,6 +97,7 @@ def read_registry(text: str, project: str = "") -> list[FeatureView]:
     """The feature views of a registry that was exported as JSON; none where it is no such export."""
     try:
         content = json.loads(text)
+        json.dumps(content, ensure_ascii=False).encode()  # half a character is in no digest
     except (ValueError, RecursionError):
         return []
     views = content.get("featureViews") if isinstance(content, dict) else None
@@ -104,17 +106,21 @@ def read_registry(text: str, project: str = "") -> list[FeatureView]:
         spec = _mapping(_mapping(view).get("spec"))
         if isinstance(spec.get("name"), str):
             options = _mapping(_mapping(spec.get("batchSource")).get("fileOptions"))
-            features = [_mapping(one) for one in spec.get("features") or ()]
+            features = [_mapping(one) for one in _listed(spec.get("features"))]
             found.append(
                 FeatureView(
                     name=spec["name"],
-                    entities=tuple(map(str, spec.get("entities") or ())),
+                    entities=tuple(map(str, _listed(spec.get("entities")))),
                     features=tuple((str(one.get("name")), str(one.get("valueType"))) for one in features),
                     path=str(options.get("uri") or options.get("fileUrl") or ""),
                     project=str(spec.get("project") or project),
                 )
             )
     return found
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _views_in(folder: Path, project: str) -> Iterator[FeatureView]:
@@ -150,7 +156,10 @@ def _field(node: ast.expr) -> tuple[str, str]:
     given = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
     name = given.get("name") or (node.args[0] if node.args else None)
     kind = given.get("dtype") or (node.args[1] if len(node.args) > 1 else None)
-    return _literal(name), ast.unparse(kind) if kind is not None else ""
+    try:
+        return _literal(name), ast.unparse(kind) if kind is not None else ""
+    except RecursionError:
+        return "", ""
 
 
 def _called(call: ast.Call) -> str:
@@ -166,13 +175,8 @@ def _literal(node: ast.expr | None) -> str:
 
 
 def _project(store: str) -> str:
-    import yaml
-
-    try:
-        content = yaml.safe_load(store)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return ""
-    return str(_mapping(content).get("project") or "")
+    project = _mapping(read_yaml(store)).get("project")
+    return project if isinstance(project, str) else ""
 
 
 def _same(folder: Path, declared: str, path: Path) -> bool:

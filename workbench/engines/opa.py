@@ -14,24 +14,29 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from workbench.engines.opa_server import PrivateServer, find_program
 from workbench.engines.opa_wire import Answer, Unreached, Wire, parsed
 from workbench.engines.rego import refused
-from workbench.engines.rego_builtins import without_words
+from workbench.engines.rego_builtins import own_package
 from workbench.engines.rego_child import RULES
 from workbench.policy import Ruling
 
 AT_ONCE = 4  # questions of many that are put at the same time
 JSON, TEXT = "application/json", "text/plain"
-DECLARED = re.compile(r"^(\s*package\s+)([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)", re.MULTILINE)
+
+
+class Asked(NamedTuple):
+    """What is pushed for a question: modules by their names, under a name of their own."""
+
+    name: str
+    modules: tuple[tuple[str, str], ...]
 
 
 class OpaEngine:
@@ -78,8 +83,25 @@ class OpaEngine:
 
     def evaluate_many(self, source: str, package: str, documents: Iterable[Mapping[str, Any]]) -> Iterator[Ruling]:
         """The rulings for many inputs, in their order; several at a time."""
+        for (ruling,) in self.side_by_side([(source, package)], documents):
+            yield ruling
+
+    def side_by_side(
+        self, policies: Sequence[tuple[str, str]], documents: Iterable[Mapping[str, Any]]
+    ) -> Iterator[tuple[Ruling, ...]]:
+        """What each of some policies, told by text and package, rules of many inputs, in their order.
+
+        An input is sent once for all of them; where that gives an error, each is asked alone.
+        """
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            yield from pool.map(lambda document: self.evaluate(source, package, document), documents)
+            yield from pool.map(partial(self._together, tuple(policies)), documents)
+
+    def _together(self, policies: tuple[tuple[str, str], ...], document: Mapping[str, Any]) -> tuple[Ruling, ...]:
+        if len(policies) > 1 and not any(refused(*policy, embedded=False) for policy in policies):
+            answers = self._put(_several(policies), document)
+            if isinstance(answers, list) and len(answers) == len(policies):
+                return tuple(_ruling(answer) for answer in answers)
+        return tuple(self.evaluate(source, package, document) for source, package in policies)
 
     def values(self, source: str, package: str, rules: Sequence[str], document: Mapping[str, Any]) -> dict[str, Any]:
         """The values of some rules, for one input; undefined ones are left out, and "error" says why there are none."""
@@ -101,35 +123,37 @@ class OpaEngine:
 
     def _asked(self, source: str, package: str, rules: Sequence[str], document: Any) -> Any:
         """What the rules of a policy hold, or the ruling where that is not known."""
-        name = _name(package, source, tuple(rules))
+        return self._put(_one(source, package, tuple(rules)), document)
+
+    def _put(self, asked: Asked, document: Any) -> Any:
         question = json.dumps({"input": document}, ensure_ascii=False, allow_nan=False).encode()
         try:
             for _ in range(2):
-                wire = self._pushing(name, source, package, rules)
+                wire = self._pushing(asked)
                 if isinstance(wire, Ruling):
                     return wire
-                path = f"/v1/data/workbench/{name}/asked/them?strict-builtin-errors=true"
+                path = f"/v1/data/workbench/{asked.name}/asked/them?strict-builtin-errors=true"
                 answer = wire.send("POST", path, question, JSON)
                 found = _read(answer)
                 if isinstance(found, Ruling) or "result" in found:
                     return found if isinstance(found, Ruling) else found["result"]
-                self._pushed.discard(name)  # a server that was started anew knows nothing
+                self._pushed.discard(asked.name)  # a server that was started anew knows nothing
         except Unreached as error:
             self._restart()
             return Ruling(None, error=f"{self.told}: {error}", code=error.code)
         return Ruling(None, error=f"{self.told}: it does not know the policy that it was given", code="policy-crash")
 
-    def _pushing(self, name: str, source: str, package: str, rules: Sequence[str]) -> Wire | Ruling:
+    def _pushing(self, asked: Asked) -> Wire | Ruling:
         with self._lock:
             wire = self._reached()
-            if name in self._pushed:
+            if asked.name in self._pushed:
                 return wire
-            for part, text in (("rules", own_package(source, package, name)), ("asked", _asking(package, name, rules))):
-                answer = wire.send("PUT", f"/v1/policies/workbench/{name}/{part}", text.encode(), TEXT)
+            for part, text in asked.modules:
+                answer = wire.send("PUT", f"/v1/policies/workbench/{asked.name}/{part}", text.encode(), TEXT)
                 found = _read(answer)
                 if isinstance(found, Ruling):
                     return found
-            self._pushed.add(name)
+            self._pushed.add(asked.name)
             return wire
 
     def _reached(self) -> Wire:
@@ -152,32 +176,32 @@ class OpaEngine:
 
 
 @lru_cache(maxsize=64)
-def _name(package: str, source: str, rules: tuple[str, ...]) -> str:
-    return "p" + hashlib.sha256(json.dumps([package, source, rules]).encode()).hexdigest()
+def _one(source: str, package: str, rules: tuple[str, ...]) -> Asked:
+    name = _name([package, source, rules])
+    asking = f"package workbench.{name}.asked\nthem := {_values_of(name, package, rules)}\n"
+    return Asked(name, (("rules", own_package(source, package, name)), ("asked", asking)))
 
 
-def own_package(source: str, package: str, name: str) -> str:
-    r"""A policy's text in a package of its own; its lines keep their numbers.
-
-    >>> print(own_package("package m\nallow if data.m.good\ngood := \"data.m\"", "m", "p1"))
-    package workbench.p1.rules.m
-    allow if data.workbench.p1.rules.m.good
-    good := "data.m"
-    """
-    code, moved = without_words(source), f"workbench.{name}.rules."
-    declared = DECLARED.search(code)
-    places = [found.end() for found in re.finditer(rf"(?<![\w.])data\.(?={re.escape(package)}\b)", code)]
-    places += [declared.start(2)] if declared else []
-    for place in sorted(places, reverse=True):
-        source = source[:place] + moved + source[place:]
-    return source
+@lru_cache(maxsize=8)
+def _several(policies: tuple[tuple[str, str], ...]) -> Asked:
+    name = _name(["together", policies])
+    own = [f"{name}.of{number}" for number in range(len(policies))]
+    them = ", ".join(_values_of(one, package, RULES) for one, (_, package) in zip(own, policies, strict=True))
+    rules = (
+        (f"rules{number}", own_package(source, package, own[number]))
+        for number, (source, package) in enumerate(policies)
+    )
+    return Asked(name, (*rules, ("asked", f"package workbench.{name}.asked\nthem := [{them}]\n")))
 
 
-def _asking(package: str, name: str, rules: Sequence[str]) -> str:
-    """The rule by which a policy is asked; a comprehension is empty where its rule is undefined."""
+def _name(told: list[Any]) -> str:
+    return "p" + hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def _values_of(name: str, package: str, rules: Sequence[str]) -> str:
+    """The object by which a policy is asked; a comprehension is empty where its rule is undefined."""
     of = f"data.workbench.{name}.rules.{package}"
-    them = ", ".join(f'"{rule}": [value | value := {of}.{rule}]' for rule in rules)
-    return f"package workbench.{name}.asked\nthem := {{{them}}}\n"
+    return "{" + ", ".join(f'"{rule}": [value | value := {of}.{rule}]' for rule in rules) + "}"
 
 
 def _read(answer: Answer) -> dict[str, Any] | Ruling:

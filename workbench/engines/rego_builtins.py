@@ -78,6 +78,7 @@ COMMENT_OR_TEXT = re.compile(r'"(?:\\.|[^"\\\n])*"|`[^`]*`|#[^\n]*')
 FAMILIES = frozenset(name.partition(".")[0] for name in KNOWN if "." in name) | {"internal"}
 NAME = r"[A-Za-z_]\w*"
 PATH = re.compile(rf"(?<![\w.]){NAME}(?:\s*\.\s*{NAME})*(?=\s*([(\[])?)")
+DECLARED = re.compile(r"^(\s*package\s+)([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)", re.MULTILINE)
 LOOK_BACK = 80  # characters before a name in which `as` may stand
 REPLACED = re.compile(r"\bas\s+$")
 
@@ -118,6 +119,23 @@ def without_words(source: str) -> str:
     'x :=           '
     """
     return COMMENT_OR_TEXT.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), source)
+
+
+def own_package(source: str, package: str, name: str) -> str:
+    r"""A policy's text in a package of its own; its lines keep their numbers.
+
+    >>> print(own_package("package m\nallow if data.m.good\ngood := \"data.m\"", "m", "p1"))
+    package workbench.p1.rules.m
+    allow if data.workbench.p1.rules.m.good
+    good := "data.m"
+    """
+    code, moved = without_words(source), f"workbench.{name}.rules."
+    declared = DECLARED.search(code)
+    places = [found.end() for found in re.finditer(rf"(?<![\w.])data\.(?={re.escape(package)}\b)", code)]
+    places += [declared.start(2)] if declared else []
+    for place in sorted(places, reverse=True):
+        source = source[:place] + moved + source[place:]
+    return source
 
 
 def _refused(path: str, follows: str | None, replaces: bool, embedded: bool) -> tuple[str, str] | None:

@@ -17,9 +17,10 @@ import tempfile
 import threading
 import time
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
 
-from workbench.engines.rego_child import MEMORY, TOO_MUCH
+from workbench.engines.rego_child import MEMORY, SAME, TOO_MUCH
 
 CHILD = Path(__file__).with_name("rego_child.py")
 MOST_QUESTIONS = 50_000  # that one child answers; then a fresh one takes its place
@@ -55,25 +56,34 @@ class Children:
         child = self._take()
         kept = child.asked > 0
         try:
-            return self._answer(child, question)
+            return self._answers(child, question)[0]
         except NoAnswer as error:
             if not kept or error.code != "policy-crash":
                 raise
-        return self._answer(_Child(), question)  # it may have died while it waited
+        return self._answers(_Child(), question)[0]  # it may have died while it waited
+
+    def ask_all(self, policy: bytes, documents: Sequence[bytes]) -> list[bytes]:
+        """The lines that one child answers with to several inputs, put in one go; each has the time of a question.
+
+        Raises:
+            NoAnswer: It gave up on one of them; asked one by one, each is told apart.
+        """
+        question = policy + SAME.join(document + b"\n" for document in documents)
+        return self._answers(self._take(), question, len(documents))
 
     def close(self) -> None:
         """End those that wait."""
         _end(self._idle, self._owner)
 
-    def _answer(self, child: _Child, question: bytes) -> bytes:
+    def _answers(self, child: _Child, question: bytes, many: int = 1) -> list[bytes]:
         well = False
         try:
-            answer = child.exchange(question, time.monotonic() + self._seconds)
+            answers = child.exchange(question, many, self._seconds)
             well = child.asked < MOST_QUESTIONS
         except TimeoutError:
             raise NoAnswer(f"it took more than {self._seconds:g} seconds", "policy-timeout") from None
         else:
-            return answer
+            return answers
         finally:
             self._put_back(child) if well else child.end()
 
@@ -123,16 +133,16 @@ class _Child:
         """Whether it can be asked."""
         return self._process.poll() is None
 
-    def exchange(self, question: bytes, until: float) -> bytes:
-        """A question put and answered by a moment of the monotonic clock.
+    def exchange(self, question: bytes, many: int, seconds: float) -> list[bytes]:
+        """A question put, or many in one, and the lines it is answered with, each within some seconds.
 
         Raises:
-            TimeoutError: It was not answered by then.
+            TimeoutError: An answer did not come in time.
             NoAnswer: The child died, or babbles.
         """
-        self.asked += 1
+        self.asked += many
         stdin, stdout = self._process.stdin, self._process.stdout
-        left, got = memoryview(question), bytearray()
+        left, got, lines, until = memoryview(question), bytearray(), list[bytes](), time.monotonic() + seconds
         with selectors.DefaultSelector() as ready:
             ready.register(stdout, selectors.EVENT_READ)  # type: ignore[arg-type]
             ready.register(stdin, selectors.EVENT_WRITE)  # type: ignore[arg-type]
@@ -150,8 +160,14 @@ class _Child:
                     got += piece
                     if not piece or len(got) > MOST_ANSWER:
                         raise self._death(got)
-                    if got.endswith(b"\n"):
-                        return bytes(got)
+                    if b"\n" in piece:
+                        *whole, rest = got.split(b"\n")
+                        lines += map(bytes, whole)
+                        got, until = rest, time.monotonic() + seconds
+                        if len(lines) >= many:
+                            if len(lines) > many or rest:
+                                raise NoAnswer("its answer cannot be read", "policy-crash")
+                            return lines
 
     def _put(self, left: memoryview) -> int:
         # how much was taken; a child that does not listen any more is found out by its silence

@@ -24,6 +24,7 @@ from workbench.ledger.keys import known_keys
 from workbench.ledger.proofs import Inclusion
 from workbench.ledger.signing import key_id, to_sign, verify_signature
 
+GIVEN = "approval.given"  # the kind of an entry by which a person says yes
 Redecide = Callable[[str, str, Mapping[str, Any]], Mapping[str, Any]]  # name, source, input → decision
 
 
@@ -247,10 +248,15 @@ def _evidence(found: Grounds) -> Iterator[Check]:
 
 def _approvals(found: Grounds, trusted: Sequence[str]) -> Iterator[Check]:
     named, question = set(found.decision.body.get("approvals") or ()), found.decision.body.get("question")
-    if not named:
+    weighed = [one.get("by") for one in found.decision.body["input"].get("approvals") or ()]
+    yes = [(entry.body.get("approval") or {}).get("by") for entry in found.approvals]
+    if not named and not weighed:
         yield Check("approvals", True, "the decision asked for no approval of a person")
         return
     wrong = [f"approval {seq} is not in it" for seq in sorted(named - {entry.seq for entry in found.approvals})]
+    wrong += [f"the approval of {name} that was weighed is not in it" for name in weighed if name not in yes]
+    wrong += [f"entry {entry.seq} is no approval: {entry.kind}" for entry in found.approvals if entry.kind != GIVEN]
+    wrong += [f"{name} is counted more than once" for name in sorted({str(n) for n in yes if yes.count(n) > 1})]
     for entry in found.approvals:
         given, signature = entry.body.get("approval"), entry.body.get("signature") or {}
         public, signed = signature.get("public"), signature.get("signature")

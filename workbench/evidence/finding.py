@@ -13,7 +13,8 @@ True
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from workbench.ledger import digest
@@ -51,7 +52,7 @@ class Finding:
     @property
     def digest(self) -> str:
         """SHA-256 of the whole finding, in hex."""
-        return digest(self.as_body())
+        return digest(self._plain())
 
     @property
     def simulated(self) -> bool:
@@ -60,7 +61,7 @@ class Finding:
 
     def as_body(self) -> dict[str, Any]:
         """Plain JSON for the body of an `evidence.recorded` entry."""
-        return asdict(self)
+        return deepcopy(self._plain())
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Finding:
@@ -68,3 +69,6 @@ class Finding:
         named = {k: body[k] for k in ("kind", "subject", "verdict", "sentence", "data_digest", "run_id", "at")}
         figures = {name: Figure(**figure) for name, figure in body["figures"].items()}
         return cls(**named, figures=figures, details=body.get("details", {}))
+
+    def _plain(self) -> dict[str, Any]:
+        return {**vars(self), "figures": {name: vars(figure) for name, figure in self.figures.items()}}

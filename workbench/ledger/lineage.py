@@ -1,4 +1,4 @@
-"""Lineage: what came of what, from data to a single prediction, read from the ledger's entries; pure, no IO.
+"""Lineage: what came of what, from data to a single prediction, read from the ledger's entries.
 
 Rules: an edge leads from what was there before to what was made of it, so "up" is where something comes
 from and "down" is what became of it. Nothing is guessed: an edge stands in one entry, whose number it
@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 from workbench.ledger.entry import Entry, digest
 from workbench.ledger.heads import SLOT
+from workbench.ledger.reading import Reading
 
 Kind = Literal["data", "feature set", "notebook", "environment", "run", "version", "evidence", "approval",
                "decision", "prediction"]  # fmt: skip
@@ -151,6 +152,17 @@ def lineage(entries: Iterable[Entry]) -> Lineage:
     for entry in entries:
         story.tell(entry)
     return Lineage(story.nodes, story.edges)
+
+
+def entries_about(ledger: Reading, model: str) -> list[Entry]:
+    """The entries about a model's versions and the runs that they name, in their order; found by the ledger's indexes.
+
+    What runs for other models told of the same data is left out.
+    """
+    about = ledger.entries(prefix=f"{model}/")
+    runs = dict.fromkeys(str(entry.body["run_id"]) for entry in about if entry.body.get("run_id"))
+    about += [entry for run in runs for entry in ledger.entries(subject=f"run/{run}", kind="run.finished")]
+    return sorted(about, key=lambda entry: entry.seq)
 
 
 def differences(found: Lineage, before: str, after: str) -> list[Difference]:

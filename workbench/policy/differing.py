@@ -9,7 +9,7 @@ Each version is judged by the old policy and by the new one, on the evidence and
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -17,8 +17,8 @@ from typing import Any, Literal
 from workbench.evidence import as_input, dossiers
 from workbench.ledger import Ledger
 from workbench.policy.deciding import Engine
-from workbench.policy.decision import Decision, Outcome
-from workbench.policy.many import decide_many
+from workbench.policy.decision import Outcome
+from workbench.policy.many import decide_each
 from workbench.policy.source import Policy
 
 Kind = Literal["blocks", "lets pass", "asks people about", "other reasons", "same"]
@@ -84,9 +84,24 @@ class Difference:
 
 
 def questions(
-    ledger: Ledger, *, now: datetime, model: str | None = None, actor: str = "", why: str = ""
+    ledger: Ledger,
+    *,
+    now: datetime,
+    model: str | None = None,
+    actor: str = "",
+    why: str = "",
+    stakes: Mapping[str, str] | None = None,
 ) -> list[Question]:
-    """Every version with what the promotion policy would be told of it now; the ledger is read once."""
+    """Every version with what the promotion policy would be told of it now; the ledger is read once.
+
+    Args:
+        ledger: Where the versions, their evidence and their places are read.
+        now: The time of the question, aware.
+        model: Only versions of this model.
+        actor: Who asks.
+        why: The reason given.
+        stakes: "high" or "normal" by model, as declared; a model that is not named has normal ones.
+    """
     known = dossiers(ledger, model)
     holders = {(head.model, head.version) for head in ledger.heads()}
     champions = {head.model: head.version for head in ledger.heads() if head.slot == CHAMPION}
@@ -103,6 +118,7 @@ def questions(
             now=now,
             actor=actor,
             why=why,
+            stakes=(stakes or {}).get(name, "normal"),
         )
         found.append(Question(name, number, (name, number) in holders, document))
     return found
@@ -125,7 +141,8 @@ def differ(
         told: Called with how many versions were judged so far.
     """
     changes = []
-    for number, (question, before, after) in enumerate(_judged(engine, old, new, asked), 1):
+    said = decide_each(engine, (old, new), [question.document for question in asked])
+    for number, (question, (before, after)) in enumerate(zip(asked, said, strict=True), 1):
         if before.decision != after.decision:
             reasons = tuple(reason.message for reason in after.reasons)
             where = question.model, question.version, question.serving
@@ -134,13 +151,3 @@ def differ(
             told(number)
     changes.sort(key=lambda change: (not change.serving, change.kind, change.model, change.version))
     return Difference(len(asked), tuple(changes))
-
-
-def _judged(
-    engine: Engine, old: Policy, new: Policy, asked: Sequence[Question]
-) -> Iterator[tuple[Question, Decision, Decision]]:
-    documents = [question.document for question in asked]
-    for start in range(0, len(asked), STEP):
-        part = documents[start : start + STEP]
-        before, after = decide_many(engine, old, part), decide_many(engine, new, part)
-        yield from zip(asked[start : start + STEP], before, after, strict=True)

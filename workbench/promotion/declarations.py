@@ -48,6 +48,11 @@ def declaration(ledger: Ledger, model: str) -> Declaration:
     return told_by(newest[0]) if newest else Declaration(model)
 
 
+def declared_stakes(ledger: Ledger) -> dict[str, Stakes]:
+    """What is at stake by model, as last declared; a model that nobody declared is not named."""
+    return {entry.subject: told_by(entry).stakes for entry in ledger.entries(kind=DECLARED)}
+
+
 def told_by(entry: Entry) -> Declaration:
     """The declaration that an entry tells of; stakes that are not plainly normal are high."""
     body = entry.body
