@@ -201,7 +201,7 @@ def test_a_replay_tells_which_alarms_limits_would_have_raised_and_when(world):
     strict, loose = tried(errors=0.01), tried(errors=0.2)
     (alarm,) = strict.alarms
     assert (alarm.model, alarm.signal, alarm.last) == ("lending", "errors", NOON)
-    assert NOON - 12 * HOUR < alarm.first <= NOON - 8 * HOUR
+    assert NOON - 12 * HOUR < alarm.first <= NOON - 7 * HOUR
     assert (loose.alarms, loose.looks) == ((), 25)
     assert json.dumps(strict.as_dict(), default=str)
 

@@ -108,3 +108,15 @@ def test_a_cancelled_writer_finishes_the_commit_it_began():
         return [id_ for batch in log.batches for id_ in batch]
 
     assert asyncio.run(story()) == [1, 2]
+
+
+def test_rows_are_what_the_bound_counts_and_not_requests():
+    log = Flaky()
+    log.fails = True
+    writer = LogWriter(log, most=100)
+    for number in range(50):
+        (block,) = rows(number)
+        block.size = 10
+        writer.add([block])
+        assert writer.waiting <= 100
+    assert (writer.waiting, writer.dropped) == (100, 400)

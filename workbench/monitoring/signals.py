@@ -25,7 +25,7 @@ from workbench.audits.verdict import HANDFUL, Verdict
 from workbench.monitoring.declared import Objectives
 from workbench.monitoring.hour import Hour
 from workbench.stats.fairness import rate
-from workbench.stats.proportions import wilson_interval
+from workbench.stats.proportions import exact_interval
 from workbench.stats.unlabelled import estimated
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def performance(
     if n >= HANDFUL:
         scores = (np.arange(now.bins) + 0.5) / now.bins
         expected, yes = float((labels.sum(axis=0) * scores).sum()) / n, int(labels[1].sum())
-        low, high = (end - expected for end in wilson_interval(yes, n, z=z))
+        low, high = (end - expected for end in exact_interval(yes, n, NormalDist().cdf(-z)))
         gap = yes / n - expected
         verdict: Verdict = "fail" if low > HONEST or high < -HONEST else "not enough evidence"
         verdict = "pass" if max(abs(low), abs(high)) < HONEST else verdict
@@ -249,7 +249,7 @@ def failing(signals: Iterable[Signal]) -> list[Signal]:
 
 
 def _share(kind: Kind, bad: int, n: int, target: float, z: float, what: str) -> Signal:
-    low, high = wilson_interval(bad, n, z=z)
+    low, high = exact_interval(bad, n, NormalDist().cdf(-z))  # what is rare is no normal share
     verdict: Verdict = "fail" if low > target else "pass" if high <= target else "not enough evidence"
     words = f"{bad / n:.1%} of {n:,} {what.format(target=target)}."
     return Signal(kind, "", bad / n, low, high, target, verdict, words)

@@ -20,7 +20,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Protocol
-from urllib.parse import unquote
 
 from workbench.errors import EngineError, WorkbenchError
 from workbench.ledger import Ledger
@@ -207,7 +206,7 @@ class Gateway:
             if form in FORMS and model and "/" not in model:
                 if method != "POST":
                     return _not_allowed(method, "POST")
-                return await self._answering.answer(unquote(model), scope, receive, plain=FORMS[form])
+                return await self._answering.answer(model, scope, receive, plain=FORMS[form])
         if path == "/v1/labels":
             return await self._labelling.answer(scope, receive) if method == "POST" else _not_allowed(method, "POST")
         if path == "/invocations":

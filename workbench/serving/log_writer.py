@@ -33,6 +33,7 @@ class LogWriter:
         self._every = every
         self._most = most
         self._waiting: list[Block] = []
+        self._rows = 0  # of the blocks that wait
         self._one = asyncio.Lock()
         self._some = asyncio.Event()
         self.dropped = 0
@@ -41,12 +42,13 @@ class LogWriter:
     @property
     def waiting(self) -> int:
         """Rows that are not written yet."""
-        return sum(block.size for block in self._waiting)
+        return self._rows
 
     def add(self, blocks: Sequence[Block]) -> None:
         """Take rows; they are written soon."""
         self._waiting.extend(blocks)
-        if len(self._waiting) > self._most:
+        self._rows += sum(block.size for block in blocks)
+        if self._rows > self._most:
             self._drop()
         self._some.set()
 
@@ -61,7 +63,7 @@ class LogWriter:
             await self.flush()
         except EngineError:
             withdrawn = set(map(id, blocks))
-            self._waiting = [block for block in self._waiting if id(block) not in withdrawn]
+            self._wait([block for block in self._waiting if id(block) not in withdrawn])
             raise
 
     async def flush(self) -> None:
@@ -71,7 +73,8 @@ class LogWriter:
             EngineError: The log cannot be written; the rows go on waiting.
         """
         async with self._one:
-            blocks, self._waiting = self._waiting, []
+            blocks = self._waiting
+            self._wait([])
             self._some.clear()
             if not blocks:
                 return
@@ -80,7 +83,7 @@ class LogWriter:
                 self.problem = ""
             except EngineError as error:
                 self.problem = error.message
-                self._waiting = [*blocks, *self._waiting]
+                self._wait([*blocks, *self._waiting])
                 self._drop()
                 self._some.set()
                 raise
@@ -91,12 +94,15 @@ class LogWriter:
 
     def _drop(self) -> None:
         """Let the oldest go, past the bound."""
-        over, at = self.waiting - self._most, 0
-        while over > 0:
-            over -= self._waiting[at].size
+        at = 0
+        while self._rows > self._most:
+            self._rows -= self._waiting[at].size
             self.dropped += self._waiting[at].size
             at += 1
         del self._waiting[:at]
+
+    def _wait(self, blocks: list[Block]) -> None:
+        self._waiting, self._rows = blocks, sum(block.size for block in blocks)
 
     async def run(self) -> None:
         """Write what comes, again and again; ends when it is cancelled."""

@@ -262,6 +262,15 @@ class PredictionLog:
             if id_ in truths
         ]
 
+    def models_of(self, ids: Sequence[str]) -> dict[str, str]:
+        """The model of each of these predictions that was scored, by id."""
+        found: dict[str, str] = {}
+        for start in range(0, len(ids), 5000):
+            some = list(ids[start : start + 5000])
+            where = f"WHERE id IN ({', '.join('?' * len(some))}) AND score IS NOT NULL"
+            found.update(self._reading.both("id, model", where, some))
+        return found
+
     def known(self, ids: Sequence[str], model: str) -> set[str]:
         """Those of these ids that are predictions of a model."""
         found: set[str] = set()
