@@ -124,6 +124,7 @@ def _app(
             environ=bench.environ,
             first=dies_with_its_parent(),
             rotate=bench.rotate_aside,
+            more_metrics=lambda: _monitored(bench),
         )
     app = create_app(
         bench.ledger,

@@ -29,7 +29,9 @@ from workbench.serving.typed import Reader, Record
 
 SHOWN = 20  # problems told at once
 NAME = 100  # characters of a field's name that is told
-FIRST_TIME, LAST_TIME = datetime(1678, 1, 1), datetime(2262, 1, 1)  # what nanoseconds in 64 bits hold
+FIRST_TIME, LAST_TIME = (  # UTC; what nanoseconds in 64 bits hold
+    datetime(year, 1, 1, tzinfo=UTC).replace(tzinfo=None) for year in (1678, 2262)
+)
 Row = dict[str, Any]
 
 
