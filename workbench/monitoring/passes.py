@@ -8,7 +8,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -119,6 +119,8 @@ def one_pass(
     """
     kept = keeping or Keeping()
     declared = objectives(ledger)
+    now = now.astimezone(UTC)
+    labels = log.label_hours(now - kept.hours) if summarise else {}
     entries: list[Entry] | None = None
     looked: list[Looked] = []
     opened: list[Incident] = []
@@ -133,8 +135,8 @@ def one_pass(
         problems += [f"{head.model}: {problem}"] if problem else []
         if summarise:
             reading = Reading(head.model, profiles, wants)
-            late = max(now - kept.hours, now - DAY * HISTORY_DAYS - window)
-            made += bring_up_to_date(log, store, reading, now=now, since=now - kept.hours, labels_since=late)
+            known = labels.get(head.model, {})
+            made += bring_up_to_date(log, store, reading, now=now, since=now - kept.hours, labels=known)
         watched = _watched(store, head, version, wants, profiles, ledger, now, window)
         failing = watched.failing
         if failing and entries is None:
