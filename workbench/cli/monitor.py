@@ -121,6 +121,24 @@ def rules(
 
 
 @monitor.command()
+@workspace_option
+def metrics(workspace: Path | None) -> None:
+    """Look at every served model once and print Prometheus's text; opens and resolves no incident.
+
+    The gateway tells the same under /metrics; this is for a collector of text files, or to have a look.
+
+    \b
+    Examples:
+      workbench monitor metrics
+      workbench monitor metrics > /var/lib/node_exporter/workbench.prom
+    """
+    from workbench import open_bench
+
+    with open_bench(workspace) as bench:
+        click.echo(bench.watch.exposition(), nl=False)
+
+
+@monitor.command()
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),

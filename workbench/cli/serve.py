@@ -158,7 +158,7 @@ def _reconcile(bench: Bench) -> None:
 def _monitored(bench: Bench) -> str:
     from workbench.serving.events import events_exposition
 
-    return bench.watch.exposition() + events_exposition(bench.events.standings())
+    return bench.watch.exposition_aside() + events_exposition(bench.events.standings())
 
 
 def _opened(path: Path) -> IO[bytes]:

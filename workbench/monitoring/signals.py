@@ -144,10 +144,26 @@ def inputs(audit: DriftAudit) -> list[Signal]:
 
 
 def performance(
-    now: ScoreCube, before: ScoreCube | None, threshold: float | None, kept: Objectives, *, z: float
+    now: ScoreCube,
+    before: ScoreCube | None,
+    threshold: float | None,
+    kept: Objectives,
+    *,
+    z: float,
+    since: datetime | None = None,
 ) -> list[Signal]:
-    """Accuracy against what it was, and whether scores are honest, of the cases whose labels have come."""
+    """Accuracy against what it was, and whether scores are honest, of the cases whose labels have come.
+
+    Args:
+        now: The newest cases.
+        before: Earlier ones.
+        threshold: Of an answer of yes.
+        kept: What it is to keep to.
+        z: Standard errors that it takes.
+        since: The day from which on the newest cases are; None: they are the window's.
+    """
     found = []
+    of = f" of {since:%d %B} and after" if since is not None else ""
     labels = now.labelled.sum(axis=0)
     n = int(labels.sum())
     if n >= HANDFUL:
@@ -157,14 +173,14 @@ def performance(
         gap = yes / n - expected
         verdict: Verdict = "fail" if low > HONEST or high < -HONEST else "not enough evidence"
         verdict = "pass" if max(abs(low), abs(high)) < HONEST else verdict
-        words = f"Scores promise {expected:.1%} of yes, {yes / n:.1%} of {n:,} labelled cases were."
+        words = f"Scores promise {expected:.1%} of yes, {yes / n:.1%} of {n:,} labelled cases{of} were."
         found.append(Signal("calibration", "", gap, low, high, HONEST, verdict, words))
     if before is not None and threshold is not None:
         (right, n), (right_before, n_before) = _right(now, threshold), _right(before, threshold)
         if min(n, n_before) >= HANDFUL:
             a, b = right_before / n_before, right / n
             error = math.hypot(_error(right_before, n_before), _error(right, n))
-            words = f"Accuracy was {a:.1%} and is {b:.1%} of {n:,} labelled cases."
+            words = f"Accuracy was {a:.1%} and is {b:.1%} of {n:,} labelled cases{of}."
             found.append(_drop("performance", "", a - b, z * error, kept.drop, words))
     return found
 
