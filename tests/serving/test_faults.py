@@ -64,10 +64,18 @@ def test_a_client_that_does_not_take_its_answers_is_let_go(served):
             ask_on(connection, ask)
 
 
+def test_a_head_without_end_is_not_kept_in_memory(served):
+    with socket.create_connection(("127.0.0.1", served), timeout=10) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nX: ")
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            ask_on(connection, b"a" * 100_000)
+    assert b" 422 " in raw(served, HEAD + b"Connection: close\r\nContent-Length: 2\r\n\r\n{}")
+
+
 def ask_on(connection, ask):
     for _ in range(400):
         connection.sendall(ask)
-        time.sleep(0.02)
+        time.sleep(0.005)
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(served):

@@ -120,3 +120,16 @@ def test_rows_are_what_the_bound_counts_and_not_requests():
         writer.add([block])
         assert writer.waiting <= 100
     assert (writer.waiting, writer.dropped) == (100, 400)
+
+
+def test_rows_that_are_being_written_still_wait():
+    async def story():
+        log = Flaky()
+        writer = LogWriter(log)
+        writer.add(rows(1, 2))
+        seen = []
+        log.append = lambda blocks: seen.append(writer.waiting)
+        await writer.flush()
+        return seen, writer.waiting
+
+    assert asyncio.run(story()) == ([2], 0)

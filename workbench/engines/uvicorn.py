@@ -22,6 +22,7 @@ IDLE = 30  # seconds that a connection is kept after an answer
 HEAD = 10.0  # seconds in which the head of a request must come, from connecting or from its first byte
 TAKEN = 30.0  # seconds in which a client must take what its connection holds of an answer
 GENERATIONS = (20_000, 20, 50)  # objects, and younger collections, between two collections of rubbish
+LARGEST = 1 << 20  # bytes that come before a head is whole; what is larger is closed, and not kept in memory
 CONNECTIONS = 4096  # at once; more are answered with 503
 
 
@@ -108,6 +109,15 @@ def _patient(seconds: float, taken: float) -> type[asyncio.Protocol]:
 
         late: asyncio.TimerHandle | None = None
         full: asyncio.TimerHandle | None = None
+        heard = 0  # bytes since the head was begun
+
+        def data_received(self, data: bytes) -> None:
+            if self.late is not None:
+                self.heard += len(data)
+                if self.heard > LARGEST:
+                    self.transport.abort()
+                    return
+            super().data_received(data)
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
@@ -145,6 +155,7 @@ def _patient(seconds: float, taken: float) -> type[asyncio.Protocol]:
             self.late = self.loop.call_later(seconds, self._give_up)
 
         def _came(self) -> None:
+            self.heard = 0
             if self.late is not None:
                 self.late.cancel()
                 self.late = None

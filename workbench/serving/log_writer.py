@@ -34,6 +34,7 @@ class LogWriter:
         self._most = most
         self._waiting: list[Block] = []
         self._rows = 0  # of the blocks that wait
+        self._leaving = 0  # rows of the commit that is going on
         self._one = asyncio.Lock()
         self._some = asyncio.Event()
         self.dropped = 0
@@ -41,8 +42,8 @@ class LogWriter:
 
     @property
     def waiting(self) -> int:
-        """Rows that are not written yet."""
-        return self._rows
+        """Rows that are not written yet, those that are being written too."""
+        return self._rows + self._leaving
 
     def add(self, blocks: Sequence[Block]) -> None:
         """Take rows; they are written soon."""
@@ -73,7 +74,7 @@ class LogWriter:
             EngineError: The log cannot be written; the rows go on waiting.
         """
         async with self._one:
-            blocks = self._waiting
+            blocks, self._leaving = self._waiting, self._rows
             self._wait([])
             self._some.clear()
             if not blocks:
@@ -91,6 +92,8 @@ class LogWriter:
                 self.problem = f"{type(error).__name__}: {error}"
                 self.dropped += sum(block.size for block in blocks)
                 raise EngineError(f"rows cannot be logged: {self.problem}") from error
+            finally:
+                self._leaving = 0
 
     def _drop(self) -> None:
         """Let the oldest go, past the bound."""
