@@ -9,6 +9,7 @@ import pytest
 from workbench.errors import EngineError, Misuse
 from workbench.ledger import Ledger
 from workbench.monitoring.causes import troubles
+from workbench.monitoring.exposition import exposition
 from workbench.monitoring.incidents import acknowledge, incident, incidents, keep, resolve
 from workbench.monitoring.passes import one_pass
 from workbench.monitoring.replay import Limits, replay
@@ -276,3 +277,11 @@ def test_a_replay_says_what_the_passes_of_those_hours_said(world):
     assert any(live.values())
     for at, keys in live.items():
         assert {alarm.signal for alarm in tried.alarms if alarm.first <= at <= alarm.last} == keys, at
+
+
+def test_counts_of_a_sampled_log_are_said_to_be_those_of_a_sample(world):
+    world.champion()
+    world.served(24, n=5)
+    done = world.pass_(share_of=lambda model: {"lending": 0.1}[model])
+    assert (done.standings[0].requests, done.standings[0].share) == (120, 0.1)
+    assert 'workbench_model_logged_ratio{model="lending",version="1"} 0.1' in exposition(done)

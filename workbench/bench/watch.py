@@ -71,6 +71,7 @@ class Watch:
             models=models,
             write=write,
             summarise=summarise,
+            share_of=bench.log_policy.share_of,
             tell=tell,
         )
 

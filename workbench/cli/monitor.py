@@ -166,7 +166,7 @@ def _print(done: Pass) -> None:
                 line.version,
                 line.state,
                 f"{line.since:%Y-%m-%d %H:%M}" if line.since else "",
-                f"{line.requests:,}",
+                f"{line.requests:,}" + (f" ({line.share:.3g} of all)" if line.share < 1 else ""),
                 line.sentence,
                 ", ".join(line.incidents),
             )
@@ -191,6 +191,7 @@ def _as_plain(done: Pass) -> dict[str, object]:
                 "sentence": line.sentence,
                 "since": line.since.isoformat() if line.since else None,
                 "requests": line.requests,
+                "share_logged": line.share,
                 "incidents": list(line.incidents),
                 "signals": [
                     {

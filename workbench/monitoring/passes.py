@@ -51,6 +51,7 @@ class Looked:
     watched: Watched
     troubles: tuple[Trouble, ...]
     incidents: tuple[Incident, ...]  # that are alive
+    share: float = 1.0  # of its requests that is logged, and seen here
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,9 @@ class Standing:
     state: State
     sentence: str  # the cause first
     since: datetime | None  # when it began, where that is known
-    requests: int  # in the window
+    requests: int  # in the window, that were logged
     incidents: tuple[str, ...]  # ids of those that are alive
+    share: float = 1.0  # of the requests that is logged
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ def one_pass(
     models: Sequence[str] = (),
     write: bool = True,
     summarise: bool = True,
+    share_of: Callable[[str], float] = lambda _: 1.0,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Pass:
     """Look at every champion once.
@@ -115,6 +118,7 @@ def one_pass(
         models: Only these; empty: all that have a champion.
         write: Whether incidents are opened and resolved.
         summarise: Whether the summaries are brought up to date first; else what is stored is looked at.
+        share_of: The share of a model's requests that is logged; counts are of these, and it is said.
         tell: Is told what is being done, model by model.
     """
     kept = keeping or Keeping()
@@ -156,7 +160,7 @@ def one_pass(
             opened += more
             resolved += less
             alive = incidents(ledger, head.model, alive=True)
-        looked.append(Looked(watched, tuple(found), tuple(alive)))
+        looked.append(Looked(watched, tuple(found), tuple(alive), share_of(head.model)))
     if summarise:
         store.expire(hours_before=now - kept.hours - DAY, days_before=now - kept.days)
     return Pass(now, tuple(sorted(looked, key=_gravity)), tuple(opened), tuple(resolved), tuple(problems), made)
@@ -282,4 +286,5 @@ def standing(looked: Looked) -> Standing:
         since=first.since if first else None,
         requests=watched.hour.asked,
         incidents=tuple(one.id for one in looked.incidents),
+        share=looked.share,
     )
