@@ -88,7 +88,9 @@ def test_300_models_of_a_day_are_watched_in_five_seconds(tmp_path, capsys):
             rows += [(model, 24, (NOON - (16 - i) * DAY).replace(hour=0), 1, "champion", *day)
                      for i, day in enumerate(days)]  # fmt: skip
             written = [(*row[:2], row[2].isoformat(), *row[3:]) for row in rows]
-            store._connection.executemany("INSERT INTO summaries VALUES (?, ?, ?, ?, ?, ?, ?)", written)
+            store._connection.executemany(
+                "INSERT INTO summaries VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)", written
+            )
             store._connection.execute("INSERT INTO done VALUES (?, ?)", (model, NOON.isoformat()))
             features = [dict(row) for row in frame(rng, 20).to_dict("records")]
             log.write(

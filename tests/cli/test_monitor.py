@@ -119,3 +119,11 @@ def test_a_scrape_is_told_a_pass_that_opens_nothing_and_is_kept_for_a_minute(wor
         assert 'workbench_model_health{model="lending",version="1",health="act"} 1' in first
         assert bench.watch.exposition() == first
         assert bench.ledger.entries(kind="incident.opened") == []
+
+
+@pytest.mark.slow
+def test_a_scrape_of_a_gateway_is_told_what_a_process_of_its_own_saw(workspace):
+    with open_bench(workspace) as bench:
+        told = bench.watch.exposition_aside()
+        assert 'workbench_model_health{model="lending",version="1",health="act"} 1' in told
+        assert bench.watch.exposition_aside() == told

@@ -1,7 +1,7 @@
 """A ledger with champions and a log with traffic, for a window of a day that ends at noon."""
 
+import json
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from workbench.ledger import Ledger, ModelVersion
 from workbench.monitoring import overview
 from workbench.monitoring.passes import one_pass
 from workbench.monitoring.summary_store import SummaryStore
-from workbench.serving import Prediction, PredictionLog
+from workbench.serving import Label, Prediction, PredictionLog
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(hours=24)
@@ -88,56 +88,11 @@ def town(tmp_path):
         yield Town(ledger, log)
 
 
-class Told(NamedTuple):
-    """A prediction whose truth is known, as the prediction log tells of it."""
-
-    id: str
-    at: datetime
-    version: int
-    variant: str | None
-    score: float
-    answer: bool | None
-    label: float
-    labelled_at: datetime
-    features: dict | None
-
-
-class LabelledLog:
-    """A prediction log in memory that knows labels too; is read as monitoring reads."""
-
-    def __init__(self):
-        self.of, self.truths, self.by_hour = {}, {}, {}
-
-    def write(self, predictions):
-        for one in predictions:
-            if one.id not in self.of:
-                self.of[one.id] = one
-                hour = one.at.replace(minute=0, second=0, microsecond=0)
-                self.by_hour.setdefault((one.model, hour), []).append(one.id)
-
-    def rows(self, model, *, since, until):
-        ids = [
-            id_
-            for (name, hour), of in self.by_hour.items()
-            if name == model and since - HOUR < hour < until
-            for id_ in of
-        ]
-        found = [one for id_ in ids if (one := self.of.get(id_)) and since <= one.at < until]
-        return sorted(found, key=lambda one: (one.at, one.id))
-
-    def labelled(self, model, *, since=None, until=None, version=None):
-        return [
-            Told(one.id, one.at, one.version, "champion", one.score, one.answer, *self.truths[one.id], one.features)
-            for one in self.rows(model, since=since, until=until)
-            if one.id in self.truths and version in {None, one.version}
-        ]
-
-
 class World(Town):
     """A town whose models answer by the hour for days: income decides, and what is true follows the score."""
 
-    def __init__(self, ledger, store):
-        super().__init__(ledger, LabelledLog())
+    def __init__(self, ledger, store, log):
+        super().__init__(ledger, log)
         self.store = store
 
     def champion(self, model="lending", version=1, **more):
@@ -148,7 +103,7 @@ class World(Town):
                labels=True, unfair=0.0, seed=0, version=1):  # fmt: skip
         """So many hours that end at `until`, `n` requests each; the last case of an hour is as the first."""
         rng = np.random.default_rng([seed, hours, n])
-        made = []
+        made, truths = [], []
         for hour in range(hours):
             at = until - timedelta(hours=hours - hour)
             frame = cases(n, rng, moved)
@@ -165,9 +120,15 @@ class World(Town):
                 )  # fmt: skip
                 made.append(one)
                 if labels:
-                    self.log.truths[one.id] = (float(truth[row]), at + timedelta(hours=1))
+                    truths.append(Label(one.id, float(truth[row]), at + timedelta(hours=1), "collections"))
         self.log.write(made)
+        self.log.label(truths)
         return made
+
+    def rewrite(self, id_, features):
+        """Other features in the place of those that were logged."""
+        values = (json.dumps(features), id_)
+        self.log._connection.execute("UPDATE predictions SET features = ? WHERE id = ?", values)
 
     def pass_(self, now=NOON, **more):
         return one_pass(
@@ -183,5 +144,11 @@ def cases(n, rng, moved=0.0):
 @pytest.fixture
 def world(tmp_path):
     url = f"sqlite:///{tmp_path}"
-    with Ledger.open(f"{url}/ledger.db") as ledger, SummaryStore.open(f"{url}/summaries.db") as store:
-        yield World(ledger, store)
+    with (
+        Ledger.open(f"{url}/ledger.db") as ledger,
+        SummaryStore.open(f"{url}/summaries.db") as store,
+        PredictionLog.open(f"{url}/predictions.db") as log,
+    ):
+        log._connection.execute("PRAGMA synchronous = OFF")  # nobody cuts the power of a test
+        store._connection.execute("PRAGMA synchronous = OFF")
+        yield World(ledger, store, log)

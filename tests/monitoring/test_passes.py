@@ -8,9 +8,12 @@ import pytest
 
 from workbench.errors import EngineError, Misuse
 from workbench.ledger import Ledger
-from workbench.monitoring.incidents import acknowledge, incident, incidents, resolve
+from workbench.monitoring.causes import troubles
+from workbench.monitoring.exposition import exposition
+from workbench.monitoring.incidents import acknowledge, incident, incidents, keep, resolve
 from workbench.monitoring.passes import one_pass
 from workbench.monitoring.replay import Limits, replay
+from workbench.monitoring.signals import Signal
 from workbench.monitoring.summary_store import SummaryStore
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -201,7 +204,7 @@ def test_a_replay_tells_which_alarms_limits_would_have_raised_and_when(world):
     strict, loose = tried(errors=0.01), tried(errors=0.2)
     (alarm,) = strict.alarms
     assert (alarm.model, alarm.signal, alarm.last) == ("lending", "errors", NOON)
-    assert NOON - 12 * HOUR < alarm.first <= NOON - 8 * HOUR
+    assert NOON - 12 * HOUR < alarm.first <= NOON - 7 * HOUR
     assert (loose.alarms, loose.looks) == ((), 25)
     assert json.dumps(strict.as_dict(), default=str)
 
@@ -214,3 +217,71 @@ def test_a_stream_without_a_change_raises_hardly_an_alarm_at_any_hour(world):
     done = replay(world.ledger, world.store, lambda v: world.profiles.get(v.subject), Limits(),
                   since=NOON - 3 * DAY, until=NOON, window=DAY)  # fmt: skip
     assert done.alarms == ()
+
+
+def test_an_incident_that_comes_and_goes_is_one(world):
+    calm(world)
+    world.served(24, n=60, seed=1)
+    found = [trouble_of("errors"), [], trouble_of("errors"), [], trouble_of("errors")]
+    for hour, wrong in enumerate(found):
+        keep(world.ledger, "lending", 1, wrong, [] if wrong else ["errors"], now=NOON + hour * HOUR)
+    (one,) = incidents(world.ledger)
+    assert (one.state, one.opened_at, len(one.seqs)) == ("open", NOON, 5)
+    keep(world.ledger, "lending", 1, [], ["errors"], now=NOON + 5 * HOUR)
+    keep(world.ledger, "lending", 1, trouble_of("errors"), [], now=NOON + 40 * HOUR)
+    assert len(incidents(world.ledger)) == 2, "a day later it is another"
+
+
+def trouble_of(kind):
+    signal = Signal(kind, "", 0.5, 0.4, 0.6, 0.01, "fail", "Half of the requests failed.")
+    return troubles([signal], (), None)
+
+
+def test_a_model_whose_summaries_cannot_be_read_hides_no_other(world):
+    calm(world)
+    world.champion("churn")
+    world.served(24, n=60, seed=1)
+    world.served(24, model="churn", n=20, seed=3)
+    world.pass_(write=False)
+    world.store._connection.execute("UPDATE summaries SET body = x'00' WHERE model = 'churn'")
+    done = world.pass_(NOON + timedelta(minutes=30))
+    told = {line.model: line for line in done.standings}
+    assert (told["lending"].state, told["churn"].state) == ("healthy", "watch")
+    assert "could not be looked at" in told["churn"].sentence
+    assert [problem for problem in done.problems if problem.startswith("churn: a stored summary")]
+
+
+def test_accuracy_is_told_of_the_newest_days_with_labels_where_labels_come_late(world):
+    """Whether a loan was paid back is not known on the same day."""
+    world.champion()
+    world.served(24 * 6, until=NOON - 5 * DAY, n=20)
+    world.served(24 * 2, until=NOON - 3 * DAY, n=40, flipped=0.4, seed=1)
+    world.served(24 * 3, n=20, labels=False, seed=2)
+    (looked,) = world.pass_().models
+    fallen = next(signal for signal in looked.watched.signals if signal.kind == "performance")
+    assert fallen.verdict == "fail"
+    assert "of 26 February and after" in fallen.sentence or "of 27 February and after" in fallen.sentence
+
+
+def test_a_replay_says_what_the_passes_of_those_hours_said(world):
+    calm(world)
+    world.served(12, until=NOON - 12 * HOUR, n=60, seed=1)
+    live = {}
+    for hour in range(-11, 1):
+        at = NOON + hour * HOUR
+        world.served(1, until=at, n=60, failed=4, moved=0.8, seed=hour + 20, labels=False)
+        done = world.pass_(at, write=False)
+        live[at] = {signal.key for looked in done.models for signal in looked.watched.failing}
+    tried = replay(world.ledger, world.store, lambda v: world.profiles.get(v.subject), Limits(),
+                   since=NOON - 11 * HOUR, until=NOON, window=DAY)  # fmt: skip
+    assert any(live.values())
+    for at, keys in live.items():
+        assert {alarm.signal for alarm in tried.alarms if alarm.first <= at <= alarm.last} == keys, at
+
+
+def test_counts_of_a_sampled_log_are_said_to_be_those_of_a_sample(world):
+    world.champion()
+    world.served(24, n=5)
+    done = world.pass_(share_of=lambda model: {"lending": 0.1}[model])
+    assert (done.standings[0].requests, done.standings[0].share) == (120, 0.1)
+    assert 'workbench_model_logged_ratio{model="lending",version="1"} 0.1' in exposition(done)

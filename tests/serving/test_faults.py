@@ -27,7 +27,7 @@ HEAD = b"POST /v1/models/lending/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-
 def served(shop, network):
     """A gateway on a port that waits a third of a second for a head and half a second for a body."""
     shop.loader.columns = {"income": "double"}
-    with network.Serving(shop.app(limits=Limits(upload=0.5, body=100_000)), head=0.3) as serving:
+    with network.Serving(shop.app(limits=Limits(upload=0.5, body=100_000)), head=0.3, taken=0.3) as serving:
         yield serving.port
 
 
@@ -53,6 +53,29 @@ def test_silent_slow_and_half_open_connections_are_closed_and_others_answered(se
         for _ in range(50):
             stack.enter_context(socket.create_connection(("127.0.0.1", served)))
         assert network.income(served, "lending", 4.0)[0] == 200
+
+
+def test_a_client_that_does_not_take_its_answers_is_let_go(served):
+    body = b'{"rows": [' + b",".join([b'{"income": 1}'] * 5000) + b"]}"
+    ask = HEAD + b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body
+    with socket.create_connection(("127.0.0.1", served), timeout=10) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            ask_on(connection, ask)
+
+
+def test_a_head_without_end_is_not_kept_in_memory(served):
+    with socket.create_connection(("127.0.0.1", served), timeout=10) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nX: ")
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            ask_on(connection, b"a" * 100_000)
+    assert b" 422 " in raw(served, HEAD + b"Connection: close\r\nContent-Length: 2\r\n\r\n{}")
+
+
+def ask_on(connection, ask):
+    for _ in range(400):
+        connection.sendall(ask)
+        time.sleep(0.005)
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(served):

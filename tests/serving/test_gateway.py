@@ -6,7 +6,7 @@ import time
 import pytest
 
 from workbench.errors import Misuse
-from workbench.serving import Request
+from workbench.serving import LogPolicy, Request
 from workbench.serving.answering import Limits
 
 ROW = {"income": 4.5, "loans": 2, "cosigner": True, "purpose": "house"}
@@ -295,3 +295,17 @@ def test_a_healthy_gateway_is_alive_and_ready(shop):
 def test_a_signature_that_does_not_travel_in_json_is_told_when_it_is_loaded(shop):
     shop.loader.columns = {"picture": "binary"}
     assert shop.ask({"picture": "…"}).status == 503
+
+
+def test_a_sampled_log_has_its_share_of_failures_as_of_answers(shop):
+    """Else a tenth of the answers and all failures would tell of ten times as many errors."""
+    policy = LogPolicy(share={"": "0.25"})
+    bodies = [ROW] * 120 + [{**ROW, "income": "much"}] * 120
+
+    async def story(client):
+        return [await client.ask(predict(body)) for body in bodies]
+
+    shop.run(story, policy=policy)
+    kept = [row.status for row in shop.log.rows("lending")]
+    assert 10 <= kept.count(200) <= 55
+    assert 10 <= kept.count(422) <= 55

@@ -1,5 +1,6 @@
 """Keys open the models of their scope, are hashed at rest, and end at once; rates and quotas are kept."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -102,6 +103,18 @@ def test_a_quota_is_of_rows_and_of_a_day_and_a_clock_that_steps_back_opens_none(
         door.enter(key, "lending")
     shop.time += timedelta(days=2)
     door.enter(key, "lending")
+
+
+def test_many_requests_at_once_get_no_more_rows_than_the_quota(shop, keys):
+    _, text = keys.create("shop-frontend", ["lending"], quota=5, **MADE)
+    request = Request("/v1/models/lending/predict", [ROW] * 2, headers={"authorization": f"Bearer {text}"})
+
+    async def story(client):
+        return await asyncio.gather(*(client.ask(request) for _ in range(6)))
+
+    answers = shop.run(story, keys=keys)
+    assert sorted(answer.status for answer in answers) == [200, 200, 429, 429, 429, 429]
+    assert "1 rows left" in next(answer for answer in answers if answer.status == 429).json()["error"]["message"]
 
 
 def test_a_bucket_gives_its_burst_and_then_its_rate():

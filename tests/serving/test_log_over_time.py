@@ -173,3 +173,11 @@ def test_a_policy_that_means_nothing_is_refused(setting):
 def test_an_error_with_half_a_character_is_still_logged(log):
     log.append([block(errors=["\ud800 is strange"], status=200)])
     assert log.rows()[0].error == "? is strange"
+
+
+def test_ids_are_found_wherever_they_lie_in_one_look(tmp_path):
+    with PredictionLog.open(f"sqlite:///{tmp_path / 'predictions.db'}") as log:
+        log.write(many(40))
+        log.rotate(now=START + timedelta(days=1), most=20)
+        ids = [f"p{number:05}" for number in range(45)]
+        assert log.models_of(ids) == {row.id: row.model for row in log.rows() if row.score is not None}

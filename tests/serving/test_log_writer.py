@@ -108,3 +108,28 @@ def test_a_cancelled_writer_finishes_the_commit_it_began():
         return [id_ for batch in log.batches for id_ in batch]
 
     assert asyncio.run(story()) == [1, 2]
+
+
+def test_rows_are_what_the_bound_counts_and_not_requests():
+    log = Flaky()
+    log.fails = True
+    writer = LogWriter(log, most=100)
+    for number in range(50):
+        (block,) = rows(number)
+        block.size = 10
+        writer.add([block])
+        assert writer.waiting <= 100
+    assert (writer.waiting, writer.dropped) == (100, 400)
+
+
+def test_rows_that_are_being_written_still_wait():
+    async def story():
+        log = Flaky()
+        writer = LogWriter(log)
+        writer.add(rows(1, 2))
+        seen = []
+        log.append = lambda blocks: seen.append(writer.waiting)
+        await writer.flush()
+        return seen, writer.waiting
+
+    assert asyncio.run(story()) == ([2], 0)

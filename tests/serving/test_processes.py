@@ -41,7 +41,7 @@ def test_a_model_whose_process_dies_harms_no_other_and_comes_back(shop, tmp_path
     key, text = keys.create("shop-frontend", ["lending", "churn"], quota=3, actor="risk-officer", why="x")
     front = create_front(
         shop.ledger, [*PROGRAM, str(tmp_path)], shop.log, now=lambda: datetime.now(UTC), token="t0ken", keys=keys,
-        first=dies_with_its_parent(), environ=dict(os.environ),
+        first=dies_with_its_parent(), environ=dict(os.environ), more_metrics=lambda: "workbench_events_lag 7\n",
     )  # fmt: skip
     token = {"authorization": "Bearer t0ken"}
     with network.Serving(front) as serving:
@@ -70,7 +70,26 @@ def test_a_model_whose_process_dies_harms_no_other_and_comes_back(shop, tmp_path
         metrics = ask(port, "/metrics", **token)[1]
         assert 'workbench_process_restarts_total{model="lending"} 2' in metrics
         assert 'workbench_process_up{model="churn"} 1' in metrics
+        assert "workbench_events_lag 7" in metrics
+        assert metrics.count("# TYPE workbench_requests_total counter") == 1
+        assert 'workbench_requests_total{model="churn",status="200"} 5' in metrics
+        assert 'workbench_requests_total{model="churn",status="429"} 1' in metrics
+        assert 'workbench_requests_total{model="(unknown)",status="404"} 1' in metrics
+        assert 'workbench_requests_total{model="lending",status="503"}' in metrics
+        assert 'workbench_route_swaps_total{model="churn"} 1' in metrics
+        docs = ask(port, "/docs", **token)[1]
+        assert "<h2>churn</h2>" in docs and "<h2>lending</h2>" in docs
+        assert ask(port, "/invocations", {"inputs": [{"income": 1}]}, **token)[0] == 409
+        assert heads(port, "/v1/models/churn/predict", **token) == 405
     assert child_of("lending") is None
+
+
+def heads(port, path, **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection.request("HEAD", path, headers=headers)
+    status = connection.getresponse().status
+    connection.close()
+    return status
 
 
 @contextlib.contextmanager

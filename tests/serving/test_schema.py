@@ -125,3 +125,22 @@ def test_scores_of_a_checked_row_do_not_depend_on_its_neighbours():
     together = frame(rows)["income"].to_numpy()
     alone = [frame([row])["income"].iloc[0] for row in rows]
     np.testing.assert_array_equal(together, alone)
+
+
+def test_a_time_that_nanoseconds_do_not_hold_is_refused_and_never_becomes_another():
+    for at in ("9999-12-31T00:00:00", "1500-01-01", "0001-01-01T00:00:00+23:59"):
+        refused = refusal({**ROW, "at": at})
+        assert [problem.field for problem in refused.problems] == ["at"]
+
+
+def test_a_body_of_a_hundred_thousand_wrong_names_is_refused_without_looking_for_near_ones():
+    names = {f"incom{number}": 1 for number in range(100_000)}
+    refused = refusal({**ROW, **names})
+    assert str(refused).endswith("(and 99999 more)")
+    assert [problem.needs for problem in refused.problems][:2] == ["did you mean 'income'?"] * 2
+
+
+def test_a_value_that_is_nested_to_any_depth_is_refused_in_words():
+    for depth in range(950, 1000):
+        body = b'{"rows": [{"income": ' + b"[" * depth + b"]" * depth + b"}]}"
+        assert refusal(body).status in {400, 422}

@@ -15,7 +15,7 @@ from workbench.stats.comparison import (
     expected_losses,
 )
 from workbench.stats.posteriors import Beta
-from workbench.stats.proportions import beta_posterior, wilson_interval
+from workbench.stats.proportions import beta_posterior, exact_interval, wilson_interval
 
 
 def miller(a: Beta, b: Beta) -> float:
@@ -175,3 +175,13 @@ def test_a_design_effect_counts_trials_less():
     assert clustered == beta_posterior(25, 50)
     assert clustered.sd == pytest.approx(stats.beta(26, 26).std())
     assert clustered.sd > plain.sd
+
+
+def test_an_exact_interval_holds_at_its_tail_for_rare_events():
+    """Wilson's lower end is above a share of half a percent twenty times too often in ten trials."""
+    tail, share = 1e-4, 0.005
+    for trials in (5, 10, 40, 1000):
+        above = [yes for yes in range(trials + 1) if exact_interval(yes, trials, tail)[0] > share]
+        assert not above or stats.binom.sf(above[0] - 1, trials, share) <= tail
+        below = [yes for yes in range(trials + 1) if exact_interval(yes, trials, tail)[1] < 0.5]
+        assert not below or stats.binom.cdf(below[-1], trials, 0.5) <= tail

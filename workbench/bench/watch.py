@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from workbench.monitoring.incidents import Incident, acknowledge, incident, incidents, resolve
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from workbench.data import Profile
     from workbench.ledger import ModelVersion
 
+PATIENCE = 300.0  # seconds that a pass in a process of its own may take
 FRESH = timedelta(minutes=1)  # for which a pass is told again to whoever scrapes
 
 
@@ -25,8 +28,10 @@ class Watch:
     def __init__(self, bench: Engines, profile_of: Callable[[ModelVersion], Profile | None]) -> None:
         self._bench = bench
         self._profile_of = profile_of
-        self._one = Lock()
+        self._one = threading.Lock()
         self._last: Pass | None = None  # that a scrape was told
+        self._told = ""  # what a process of its own told last
+        self._told_at: datetime | None = None  # when it was begun
 
     @property
     def window(self) -> timedelta:
@@ -66,6 +71,7 @@ class Watch:
             models=models,
             write=write,
             summarise=summarise,
+            share_of=bench.log_policy.share_of,
             tell=tell,
         )
 
@@ -77,6 +83,36 @@ class Watch:
             if self._last is None or self._bench.now() - self._last.at > FRESH:
                 self._last = self.once(write=False)
             return exposition(self._last)
+
+    def exposition_aside(self) -> str:
+        """The same from a process of its own, so that whoever answers requests meanwhile is not held up.
+
+        A scrape is told the last pass that is done; where that is older than a minute, the next one is begun, and
+        only the first is waited for.
+        """
+        with self._one:
+            now = self._bench.now()
+            if self._told_at is not None and now - self._told_at < FRESH:
+                return self._told
+            first = self._told_at is None
+            self._told_at = now
+        if not first:
+            threading.Thread(target=self._look_aside, daemon=True).start()
+            return self._told
+        self._look_aside()
+        return self._told
+
+    def _look_aside(self) -> None:
+        program = [sys.executable, "-m", "workbench", "monitor", "metrics", "--workspace", str(self._bench.root)]
+        try:
+            done = subprocess.run(
+                program, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False
+            )
+            said = done.stdout if not done.returncode else ""
+            why = " ".join(done.stderr.split())[:300]
+        except (OSError, subprocess.TimeoutExpired) as error:
+            said, why = "", str(error)
+        self._told = said or f"# the watch failed: {why}\n"
 
     def rebuild(self, models: Sequence[str] = ()) -> None:
         """Forget summaries, so that the next pass makes them anew from the prediction log."""

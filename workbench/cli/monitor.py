@@ -121,6 +121,24 @@ def rules(
 
 
 @monitor.command()
+@workspace_option
+def metrics(workspace: Path | None) -> None:
+    """Look at every served model once and print Prometheus's text; opens and resolves no incident.
+
+    The gateway tells the same under /metrics; this is for a collector of text files, or to have a look.
+
+    \b
+    Examples:
+      workbench monitor metrics
+      workbench monitor metrics > /var/lib/node_exporter/workbench.prom
+    """
+    from workbench import open_bench
+
+    with open_bench(workspace) as bench:
+        click.echo(bench.watch.exposition(), nl=False)
+
+
+@monitor.command()
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -148,7 +166,7 @@ def _print(done: Pass) -> None:
                 line.version,
                 line.state,
                 f"{line.since:%Y-%m-%d %H:%M}" if line.since else "",
-                f"{line.requests:,}",
+                f"{line.requests:,}" + (f" ({line.share:.3g} of all)" if line.share < 1 else ""),
                 line.sentence,
                 ", ".join(line.incidents),
             )
@@ -173,6 +191,7 @@ def _as_plain(done: Pass) -> dict[str, object]:
                 "sentence": line.sentence,
                 "since": line.since.isoformat() if line.since else None,
                 "requests": line.requests,
+                "share_logged": line.share,
                 "incidents": list(line.incidents),
                 "signals": [
                     {

@@ -124,6 +124,7 @@ def _app(
             environ=bench.environ,
             first=dies_with_its_parent(),
             rotate=bench.rotate_aside,
+            more_metrics=lambda: _monitored(bench),
         )
     app = create_app(
         bench.ledger,
@@ -157,7 +158,7 @@ def _reconcile(bench: Bench) -> None:
 def _monitored(bench: Bench) -> str:
     from workbench.serving.events import events_exposition
 
-    return bench.watch.exposition() + events_exposition(bench.events.standings())
+    return bench.watch.exposition_aside() + events_exposition(bench.events.standings())
 
 
 def _opened(path: Path) -> IO[bytes]:

@@ -1,7 +1,7 @@
 """Uvicorn: runs an ASGI app on a port or a socket of this machine, with uvloop and httptools where they are.
 
 A connection that sends no whole head of a request in time is closed, whether it is slow, half open or
-silent; bodies have a time of their own in the gateway.
+silent, and so is one whose client does not take its answer; bodies have a time of their own in the gateway.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 GRACE = 5  # seconds that open requests may take when the server stops
 IDLE = 30  # seconds that a connection is kept after an answer
 HEAD = 10.0  # seconds in which the head of a request must come, from connecting or from its first byte
+TAKEN = 30.0  # seconds in which a client must take what its connection holds of an answer
 GENERATIONS = (20_000, 20, 50)  # objects, and younger collections, between two collections of rubbish
+LARGEST = 1 << 20  # bytes that come before a head is whole; what is larger is closed, and not kept in memory
 CONNECTIONS = 4096  # at once; more are answered with 503
 
 
@@ -65,12 +67,13 @@ def serve(
     uvicorn.Server(config).run()
 
 
-def configured(app: App, *, head: float = HEAD, **more: Any) -> uvicorn.Config:
+def configured(app: App, *, head: float = HEAD, taken: float = TAKEN, **more: Any) -> uvicorn.Config:
     """Uvicorn's settings for an app of ours.
 
     Args:
         app: What answers.
         head: Seconds in which the head of a request must come.
+        taken: Seconds in which a client must take what its connection holds of an answer.
         more: More settings, as Uvicorn names them.
     """
     import uvicorn
@@ -78,7 +81,7 @@ def configured(app: App, *, head: float = HEAD, **more: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="auto",
-        http=_patient(head),
+        http=_patient(head, taken),
         ws="none",
         lifespan="on",
         log_level="warning",
@@ -93,8 +96,8 @@ def configured(app: App, *, head: float = HEAD, **more: Any) -> uvicorn.Config:
     )
 
 
-def _patient(seconds: float) -> type[asyncio.Protocol]:
-    """Uvicorn's protocol that does not wait for ever for the head of a request."""
+def _patient(seconds: float, taken: float) -> type[asyncio.Protocol]:
+    """Uvicorn's protocol that waits for ever neither for the head of a request nor for a client that reads nothing."""
     from uvicorn.protocols.http.auto import AutoHTTPProtocol
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -102,9 +105,19 @@ def _patient(seconds: float) -> type[asyncio.Protocol]:
         return AutoHTTPProtocol
 
     class Patient(HttpToolsProtocol):
-        """Closes a connection whose head does not come."""
+        """Closes a connection whose head does not come, or whose client does not take its answer."""
 
         late: asyncio.TimerHandle | None = None
+        full: asyncio.TimerHandle | None = None
+        heard = 0  # bytes since the head was begun
+
+        def data_received(self, data: bytes) -> None:
+            if self.late is not None:
+                self.heard += len(data)
+                if self.heard > LARGEST:
+                    self.transport.abort()
+                    return
+            super().data_received(data)
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
@@ -112,7 +125,22 @@ def _patient(seconds: float) -> type[asyncio.Protocol]:
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._came()
+            self._taken()
             super().connection_lost(exc)
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            if self.full is None:
+                self.full = self.loop.call_later(taken, self.transport.abort)
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            self._taken()
+
+        def _taken(self) -> None:
+            if self.full is not None:
+                self.full.cancel()
+                self.full = None
 
         def on_message_begin(self) -> None:
             if self.late is None:
@@ -127,6 +155,7 @@ def _patient(seconds: float) -> type[asyncio.Protocol]:
             self.late = self.loop.call_later(seconds, self._give_up)
 
         def _came(self) -> None:
+            self.heard = 0
             if self.late is not None:
                 self.late.cancel()
                 self.late = None

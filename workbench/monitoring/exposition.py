@@ -35,8 +35,9 @@ def exposition(done: Pass) -> str:
         family(
             "workbench_watch_timestamp_seconds", "gauge", "When the watch last looked.", [({}, done.at.timestamp())]
         ),
-        family("workbench_model_window_requests", "gauge", "Requests in the window.", _each(models, "asked")),
-        family("workbench_model_window_rows", "gauge", "Rows answered in the window.", _each(models, "rows")),
+        family("workbench_model_window_requests", "gauge", "Logged requests in the window.", _each(models, "asked")),
+        family("workbench_model_window_rows", "gauge", "Logged rows answered in the window.", _each(models, "rows")),
+        family("workbench_model_logged_ratio", "gauge", "Share of the requests that is logged.", _shares(models)),
         family("workbench_model_selection_ratio", "gauge", "Share of answers that were yes.", _selected(models)),
         family("workbench_model_latency_seconds", "gauge", "Time from request to answer.", _latencies(models)),
         family("workbench_model_health", "gauge", "1: the model is so.", _healths(done)),
@@ -57,6 +58,10 @@ def _labels(looked: Looked) -> dict[str, object]:
 
 def _each(models: Sequence[Looked], name: str) -> Iterator[Sample]:
     return ((_labels(one), getattr(one.watched.hour, name)) for one in models)
+
+
+def _shares(models: Sequence[Looked]) -> Iterator[Sample]:
+    return ((_labels(one), one.share) for one in models)
 
 
 def _selected(models: Sequence[Looked]) -> Iterator[Sample]:

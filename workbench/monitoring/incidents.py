@@ -7,7 +7,8 @@
 
 A trouble belongs to the open incident of its model with which it shares a symptom; so one cause is one
 incident however often one looks and however many look at once. One that a person resolved stays so for a
-day, though its signals may fail on: who resolves it has said why.
+day, though its signals may fail on: who resolves it has said why. One that was over by itself and comes back within
+a day is the same one, opened again.
 
 >>> fold([])
 []
@@ -136,7 +137,10 @@ def keep(
                 continue
             if any(_quiet(one, trouble, now) for one in before):
                 continue
-            id_ = digest([model, sorted(trouble.keys), len(before) + len(opened)])[:LETTERS]
+            back = next((one for one in reversed(before) if _returns(one, trouble, now)), None)
+            if back is not None:
+                body["symptoms"] = sorted({*trouble.keys, *back.symptoms})
+            id_ = back.id if back else digest([model, sorted(trouble.keys), len(before) + len(opened)])[:LETTERS]
             entry = _append(writer, "opened", model, {**body, "id": id_}, MONITOR, trouble.sentence, now)
             opened.append(fold([entry])[0])
         for one in alive:
@@ -172,7 +176,11 @@ def fold(entries: Iterable[Entry]) -> list[Incident]:
     for entry in entries:
         id_ = str(entry.body.get("id", ""))
         if entry.kind == "incident.opened":
-            found[id_] = _told(entry, id_)
+            one = _told(entry, id_)
+            before = found.get(id_)
+            if before is not None:  # it was over, and came back
+                one = replace(one, opened_at=before.opened_at, seqs=(*before.seqs, entry.seq), changed_at=entry.at)
+            found[id_] = one
         elif id_ in found:
             one = replace(found[id_], seqs=(*found[id_].seqs, entry.seq), changed_at=entry.at)
             if entry.kind == "incident.changed":
@@ -230,6 +238,12 @@ def _quiet(one: Incident, trouble: Trouble, now: datetime) -> bool:
     """Whether a person has just said of this trouble that it is over."""
     last = one.changed_at or one.opened_at
     return not one.alive and one.by != MONITOR and now - last < QUIET and trouble.keys <= set(one.symptoms)
+
+
+def _returns(one: Incident, trouble: Trouble, now: datetime) -> bool:
+    """Whether a trouble is an incident that was over by itself not long ago."""
+    last = one.changed_at or one.opened_at
+    return not one.alive and one.by == MONITOR and now - last < QUIET and bool(trouble.keys & set(one.symptoms))
 
 
 def _append(writer: Any, what: str, model: str, body: Mapping[str, Any], actor: str, why: str, now: datetime) -> Entry:

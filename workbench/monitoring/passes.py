@@ -5,10 +5,9 @@ What one model lacks (files that are gone, a profile that cannot be read) is tol
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,12 +16,13 @@ from workbench.errors import WorkbenchError
 from workbench.ledger import Entry, Head, Ledger, ModelVersion
 from workbench.monitoring.causes import Trouble, troubles
 from workbench.monitoring.declared import Objectives, objectives
+from workbench.monitoring.hour import Hour
 from workbench.monitoring.incidents import Incident, incidents, keep
 from workbench.monitoring.signals import Signal
 from workbench.monitoring.summarising import Log, Reading, bring_up_to_date
 from workbench.monitoring.summary_store import DAY, HOUR, SummaryStore
 from workbench.monitoring.upstream import changes
-from workbench.monitoring.watching import Subject, Watched, watch
+from workbench.monitoring.watching import Subject, Watched, dice, watch
 
 if TYPE_CHECKING:
     from workbench.audits.cause import CauseAudit
@@ -51,6 +51,7 @@ class Looked:
     watched: Watched
     troubles: tuple[Trouble, ...]
     incidents: tuple[Incident, ...]  # that are alive
+    share: float = 1.0  # of its requests that is logged, and seen here
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,9 @@ class Standing:
     state: State
     sentence: str  # the cause first
     since: datetime | None  # when it began, where that is known
-    requests: int  # in the window
+    requests: int  # in the window, that were logged
     incidents: tuple[str, ...]  # ids of those that are alive
+    share: float = 1.0  # of the requests that is logged
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ def one_pass(
     models: Sequence[str] = (),
     write: bool = True,
     summarise: bool = True,
+    share_of: Callable[[str], float] = lambda _: 1.0,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Pass:
     """Look at every champion once.
@@ -115,10 +118,13 @@ def one_pass(
         models: Only these; empty: all that have a champion.
         write: Whether incidents are opened and resolved.
         summarise: Whether the summaries are brought up to date first; else what is stored is looked at.
+        share_of: The share of a model's requests that is logged; counts are of these, and it is said.
         tell: Is told what is being done, model by model.
     """
     kept = keeping or Keeping()
     declared = objectives(ledger)
+    now = now.astimezone(UTC)
+    labels = log.label_hours(now - kept.hours) if summarise else {}
     entries: list[Entry] | None = None
     looked: list[Looked] = []
     opened: list[Incident] = []
@@ -131,25 +137,30 @@ def one_pass(
         problems += [f"{head.model}: {problem}" for problem in wants.problems]
         profiles, problem = _profiles(ledger, head.model, profile_of)
         problems += [f"{head.model}: {problem}"] if problem else []
-        if summarise:
-            reading = Reading(head.model, profiles, wants)
-            late = max(now - kept.hours, now - DAY * HISTORY_DAYS - window)
-            made += bring_up_to_date(log, store, reading, now=now, since=now - kept.hours, labels_since=late)
-        watched = _watched(store, head, version, wants, profiles, ledger, now, window)
+        try:
+            if summarise:
+                reading = Reading(head.model, profiles, wants)
+                known = labels.get(head.model, {})
+                made += bring_up_to_date(log, store, reading, now=now, since=now - kept.hours, labels=known)
+            watched = _watched(store, head, version, wants, profiles, ledger, now, window)
+        except (WorkbenchError, ValueError) as error:  # what one model lacks hides no other
+            problems.append(f"{head.model}: {error}")
+            watched = _unseen(head, version, wants, now, window, str(error))
         failing = watched.failing
         if failing and entries is None:
             entries = ledger.entries(kind=UPSTREAM)
         explained = _explained(log, head, failing, now, window)
         found = troubles(failing, changes(head.model, entries or ()), explained) if failing else []
-        if write:
+        alive = incidents(ledger, head.model, alive=True)
+        if write and (found or alive):
             sound = [signal.key for signal in watched.signals if signal.verdict == "pass"]
             reference = watched.subject.reference
             columns = None if reference is None else list(reference.columns)
-            if found or _alive(ledger, head.model):
-                more, less = keep(ledger, head.model, head.holder, found, sound, columns=columns, now=now)
-                opened += more
-                resolved += less
-        looked.append(Looked(watched, tuple(found), tuple(incidents(ledger, head.model, alive=True))))
+            more, less = keep(ledger, head.model, head.holder, found, sound, columns=columns, now=now)
+            opened += more
+            resolved += less
+            alive = incidents(ledger, head.model, alive=True)
+        looked.append(Looked(watched, tuple(found), tuple(alive), share_of(head.model)))
     if summarise:
         store.expire(hours_before=now - kept.hours - DAY, days_before=now - kept.days)
     return Pass(now, tuple(sorted(looked, key=_gravity)), tuple(opened), tuple(resolved), tuple(problems), made)
@@ -207,11 +218,19 @@ def _watched(
 
     def seen(since: datetime) -> Watched:
         hours = store.rows(head.model, since=since, until=now + DAY)
-        rng = np.random.default_rng(zlib.crc32(f"{head.model}/{head.holder}/{now:%Y%m%d%H}".encode()))
-        return watch(subject, hours, days, now=now, window=window, rng=rng)
+        return watch(subject, hours, days, now=now, window=window, rng=dice(head.model, head.holder, now))
 
     found = seen(now - window - HOUR)
     return seen(now - 2 * window) if found.failing else found  # since when is told from the hours before
+
+
+def _unseen(
+    head: Head, version: ModelVersion | None, declared: Objectives, now: datetime, window: timedelta, why: str
+) -> Watched:
+    """A model that could not be looked at."""
+    threshold = None if version is None else version.threshold
+    subject = Subject(head.model, head.holder, now, threshold, None, declared)
+    return Watched(subject, now, window, Hour(), (), (), None, why)
 
 
 def _explained(log: Any, head: Head, failing: Sequence[Signal], now: datetime, window: timedelta) -> CauseAudit | None:
@@ -234,12 +253,8 @@ def _explained(log: Any, head: Head, failing: Sequence[Signal], now: datetime, w
         return audit_cause(
             *sides, label=TRUTH, prediction=ANSWER, time=MOMENT, rng=np.random.default_rng(head.generation)
         )
-    except WorkbenchError:
+    except (WorkbenchError, ValueError):  # rows of another make, e.g. kept by their digests
         return None
-
-
-def _alive(ledger: Ledger, model: str) -> bool:
-    return bool(incidents(ledger, model, alive=True))
 
 
 def _gravity(looked: Looked) -> tuple[int, int, float, str]:
@@ -255,6 +270,8 @@ def standing(looked: Looked) -> Standing:
     if first is not None:
         state: State = first.gravity
         sentence = first.sentence
+    elif watched.problem and not watched.hours:
+        state, sentence = "watch", f"It could not be looked at: {watched.problem}"
     elif not watched.hour.asked:
         state, sentence = "watch", f"Nobody asked version {watched.subject.version} in this window."
     elif watched.problem:
@@ -269,4 +286,5 @@ def standing(looked: Looked) -> Standing:
         since=first.since if first else None,
         requests=watched.hour.asked,
         incidents=tuple(one.id for one in looked.incidents),
+        share=looked.share,
     )

@@ -2,17 +2,15 @@
 
 Every hour of the past is looked at as a pass would have looked at it then, from the summaries alone and with
 the champion of that moment. Nothing is written. Limits that are given take the place of the declared ones; so
-a limit is known by its alarms before it goes live.
+a limit is known by its alarms before it goes live. Labels count as they are known today, whenever they came.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from workbench.errors import WorkbenchError
 from workbench.ledger import Entry, Ledger, ModelVersion
@@ -20,7 +18,7 @@ from workbench.ledger.heads import MOVES, place
 from workbench.monitoring.declared import Objectives, objectives
 from workbench.monitoring.passes import HISTORY_DAYS
 from workbench.monitoring.summary_store import DAY, HOUR, Row, SummaryStore
-from workbench.monitoring.watching import Subject, watch
+from workbench.monitoring.watching import Subject, dice, watch
 
 if TYPE_CHECKING:
     from workbench.data import Profile
@@ -113,7 +111,7 @@ def replay(
         kept = limits.on(declared.get(model, Objectives()))
         subjects = {number: _subject(ledger, model, number, profile_of, kept) for _, number in reigns}
         running: dict[str, Alarm] = {}
-        at = since.replace(minute=0, second=0, microsecond=0)
+        at = since.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
         while at <= until:
             live = [reign for reign in reigns if reign[0] <= at]
             if live:
@@ -133,7 +131,9 @@ def _look(
     """The sentences of the signals that fail, by name, as seen at a moment."""
     then = [row for row in hours if at - window - HOUR <= row.at < at]
     before = [row for row in days if row.at + DAY <= at and row.at >= at - window - DAY * (HISTORY_DAYS + 1)]
-    seen = watch(subject, then, before, now=at, window=window, rng=np.random.default_rng(0), alpha=alpha)
+    seen = watch(
+        subject, then, before, now=at, window=window, rng=dice(subject.model, subject.version, at), alpha=alpha
+    )
     return {signal.key: signal.sentence for signal in seen.failing}
 
 

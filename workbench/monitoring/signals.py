@@ -25,7 +25,7 @@ from workbench.audits.verdict import HANDFUL, Verdict
 from workbench.monitoring.declared import Objectives
 from workbench.monitoring.hour import Hour
 from workbench.stats.fairness import rate
-from workbench.stats.proportions import wilson_interval
+from workbench.stats.proportions import exact_interval
 from workbench.stats.unlabelled import estimated
 
 if TYPE_CHECKING:
@@ -144,27 +144,43 @@ def inputs(audit: DriftAudit) -> list[Signal]:
 
 
 def performance(
-    now: ScoreCube, before: ScoreCube | None, threshold: float | None, kept: Objectives, *, z: float
+    now: ScoreCube,
+    before: ScoreCube | None,
+    threshold: float | None,
+    kept: Objectives,
+    *,
+    z: float,
+    since: datetime | None = None,
 ) -> list[Signal]:
-    """Accuracy against what it was, and whether scores are honest, of the cases whose labels have come."""
+    """Accuracy against what it was, and whether scores are honest, of the cases whose labels have come.
+
+    Args:
+        now: The newest cases.
+        before: Earlier ones.
+        threshold: Of an answer of yes.
+        kept: What it is to keep to.
+        z: Standard errors that it takes.
+        since: The day from which on the newest cases are; None: they are the window's.
+    """
     found = []
+    of = f" of {since:%d %B} and after" if since is not None else ""
     labels = now.labelled.sum(axis=0)
     n = int(labels.sum())
     if n >= HANDFUL:
         scores = (np.arange(now.bins) + 0.5) / now.bins
         expected, yes = float((labels.sum(axis=0) * scores).sum()) / n, int(labels[1].sum())
-        low, high = (end - expected for end in wilson_interval(yes, n, z=z))
+        low, high = (end - expected for end in exact_interval(yes, n, NormalDist().cdf(-z)))
         gap = yes / n - expected
         verdict: Verdict = "fail" if low > HONEST or high < -HONEST else "not enough evidence"
         verdict = "pass" if max(abs(low), abs(high)) < HONEST else verdict
-        words = f"Scores promise {expected:.1%} of yes, {yes / n:.1%} of {n:,} labelled cases were."
+        words = f"Scores promise {expected:.1%} of yes, {yes / n:.1%} of {n:,} labelled cases{of} were."
         found.append(Signal("calibration", "", gap, low, high, HONEST, verdict, words))
     if before is not None and threshold is not None:
         (right, n), (right_before, n_before) = _right(now, threshold), _right(before, threshold)
         if min(n, n_before) >= HANDFUL:
             a, b = right_before / n_before, right / n
             error = math.hypot(_error(right_before, n_before), _error(right, n))
-            words = f"Accuracy was {a:.1%} and is {b:.1%} of {n:,} labelled cases."
+            words = f"Accuracy was {a:.1%} and is {b:.1%} of {n:,} labelled cases{of}."
             found.append(_drop("performance", "", a - b, z * error, kept.drop, words))
     return found
 
@@ -249,7 +265,7 @@ def failing(signals: Iterable[Signal]) -> list[Signal]:
 
 
 def _share(kind: Kind, bad: int, n: int, target: float, z: float, what: str) -> Signal:
-    low, high = wilson_interval(bad, n, z=z)
+    low, high = exact_interval(bad, n, NormalDist().cdf(-z))  # what is rare is no normal share
     verdict: Verdict = "fail" if low > target else "pass" if high <= target else "not enough evidence"
     words = f"{bad / n:.1%} of {n:,} {what.format(target=target)}."
     return Signal(kind, "", bad / n, low, high, target, verdict, words)

@@ -1,16 +1,16 @@
 """From the prediction log to summaries: the one place where monitoring reads rows.
 
 Hours that are over are made once; the hour that runs is made anew at each pass, and so is an hour for which
-labels came since. An hour is over a little after its end, since the log is written behind the answers. Doing
+rows or labels came since. An hour is over a little after its end, since the log is written behind the answers. Doing
 it twice changes nothing, and a pass that was killed is gone on with by the next. The log may forget rows
 before the summaries do: an hour is never replaced by one that knows of fewer rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,39 +18,16 @@ import numpy as np
 from workbench.data import Profile, ScoreCube
 from workbench.monitoring.declared import DeclaredKpi, Objectives
 from workbench.monitoring.hour import Hour, Kpi, latency_bin
-from workbench.monitoring.summary_store import DAY, HOUR, Key, SummaryStore
+from workbench.monitoring.summary_store import HOUR, Key, Made, SummaryStore
 from workbench.monitoring.sums import Inputs
 from workbench.serving import Prediction
 
 LATE = timedelta(minutes=5)  # after its end, when an hour is over
+BEHIND = timedelta(days=2)  # by which the log may be behind the answers: a full disk, a consumer that was away
 MOST_VALUES = 20  # of a group's feature; one with more tells no groups apart
 WHOLE = 1 << 63  # from which a whole number is none that a column holds
 DIGEST = 64  # characters of a value that is kept by its digest
 NOBODY = Key(0, "champion")  # to whom refused requests without a version are put
-
-
-class Labelled(Protocol):
-    """A prediction with the truth about it; what the prediction log gives, as far as it is read."""
-
-    @property
-    def id(self) -> str:
-        """Of the prediction."""
-        ...
-
-    @property
-    def at(self) -> datetime:
-        """When it was answered."""
-        ...
-
-    @property
-    def label(self) -> float:
-        """0 or 1 of a yes or no, else the quantity."""
-        ...
-
-    @property
-    def labelled_at(self) -> datetime:
-        """When it became known."""
-        ...
 
 
 class Log(Protocol):
@@ -58,6 +35,18 @@ class Log(Protocol):
 
     def rows(self, model: str, *, since: datetime, until: datetime) -> list[Prediction]:
         """Rows between two times, refused requests too, oldest first."""
+        ...
+
+    def hours(self, model: str, *, since: datetime, until: datetime) -> Mapping[datetime, int]:
+        """How many rows there are between two times, by the hour (UTC)."""
+        ...
+
+    def truths(self, model: str, *, since: datetime, until: datetime) -> Mapping[str, float]:
+        """The labels of answers given between two times, by the prediction's id."""
+        ...
+
+    def label_hours(self, since: datetime) -> Mapping[str, Mapping[datetime, tuple[int, str]]]:
+        """How many answers of each hour have a label, and when the latest came, by model and hour."""
         ...
 
 
@@ -71,7 +60,13 @@ class Reading:
 
 
 def bring_up_to_date(
-    log: Log, store: SummaryStore, reading: Reading, *, now: datetime, since: datetime, labels_since: datetime
+    log: Log,
+    store: SummaryStore,
+    reading: Reading,
+    *,
+    now: datetime,
+    since: datetime,
+    labels: Mapping[datetime, tuple[int, str]],
 ) -> int:
     """Make the summaries that are missing or out of date; how many hours that were.
 
@@ -81,26 +76,29 @@ def bring_up_to_date(
         reading: The model.
         now: The time, aware.
         since: Hours that began before this are not made where none was made before.
-        labels_since: Labels are looked for from this time on.
+        labels: What `label_hours` of the log says of the model.
     """
-    done = store.done(reading.model)
-    first = max(done, since) if done is not None else since
+    model, now, since = reading.model, now.astimezone(UTC), _hour(since)
+    done = store.done(model)
+    first = _hour(max(done, since)) if done is not None else since
+    first = min(first, _hour(now))  # a clock that stepped back
+    behind = max(since, min(first, _hour(now) - BEHIND))
+    logged = log.hours(model, since=behind, until=now + HOUR)
+    made = store.made(model, since=min([behind, *(at for at in labels if at >= since)]), until=now + HOUR)
+    due = {at for at, rows in logged.items() if at >= first or rows > made.get(at, Made()).logged}
+    for at, (n, last) in labels.items():
+        known = made.get(at, Made())
+        if at >= since and n >= known.labels and (n, last) != known[1:]:
+            due.add(at)
+    for at in sorted(due):
+        _remake(log, store, reading, at, labels.get(at, (0, "")))
     over = _hour(now - LATE)
-    truths = _labels(log, reading.model, since=labels_since, until=now + HOUR)
-    due = _late(store, reading.model, truths, since=labels_since, until=first)
-    running = _hour(now)
-    at = running if _hour(first) >= running else _first(log, reading.model, _hour(first), now)
-    while at is not None and at <= now:
-        due.append(at)
-        at += HOUR
-    for hour in due:
-        _remake(log, store, reading, hour, truths)
     if over > (done or since):
-        store.close_to(reading.model, over)
+        store.close_to(model, over)
     return len(due)
 
 
-def summarised(rows: Sequence[Prediction], truths: Mapping[str, Labelled], reading: Reading) -> dict[Key, Hour]:
+def summarised(rows: Sequence[Prediction], truths: Mapping[str, float], reading: Reading) -> dict[Key, Hour]:
     """The summaries of rows, by who answered.
 
     Args:
@@ -115,14 +113,16 @@ def summarised(rows: Sequence[Prediction], truths: Mapping[str, Labelled], readi
     return {key: _hour_of(of, truths, reading, key) for key, of in sorted(by_key.items())}
 
 
-def _remake(log: Log, store: SummaryStore, reading: Reading, at: datetime, truths: Mapping[str, Labelled]) -> None:
-    found = summarised(log.rows(reading.model, since=at, until=at + HOUR), truths, reading)
+def _remake(log: Log, store: SummaryStore, reading: Reading, at: datetime, labels: tuple[int, str]) -> None:
+    rows = log.rows(reading.model, since=at, until=at + HOUR)
+    truths = log.truths(reading.model, since=at, until=at + HOUR) if labels[0] else {}
+    found = summarised(rows, truths, reading)
     before = {row.key: row.hour for row in store.rows(reading.model, since=at, until=at + HOUR)}
     kept = {
         key: hour for key, hour in before.items() if key not in found or sum_of(found[key]) < sum_of(hour)
     }  # the log has forgotten some of it
     if found or kept:
-        store.put(reading.model, at, found | kept)
+        store.put(reading.model, at, found | kept, Made(len(rows), *labels))
 
 
 def sum_of(hour: Hour) -> int:
@@ -130,55 +130,18 @@ def sum_of(hour: Hour) -> int:
     return hour.rows + hour.failed + hour.refused
 
 
-def _first(log: Log, model: str, since: datetime, now: datetime) -> datetime | None:
-    """The first hour from `since` on in which a model was asked; None: none."""
-    step = DAY
-    while since <= now:
-        found = log.rows(model, since=since, until=min(since + step, now + HOUR))
-        if found:
-            return _hour(found[0].at)
-        since += step
-    return None
-
-
-def _labels(log: Log, model: str, *, since: datetime, until: datetime) -> dict[str, Labelled]:
-    read = getattr(log, "labelled", None)  # a log without labels has no such question
-    found: Iterable[Labelled] = read(model, since=since, until=until) if read is not None else ()
-    return {one.id: one for one in found}
-
-
-def _late(
-    store: SummaryStore, model: str, truths: Mapping[str, Labelled], *, since: datetime, until: datetime
-) -> list[datetime]:
-    """Hours that are done and for which more labels are known than they were made with."""
-    known: dict[datetime, tuple[int, str]] = {}
-    for one in truths.values():
-        at = _hour(one.at)
-        if at < until:
-            n, last = known.get(at, (0, ""))
-            known[at] = (n + 1, max(last, one.labelled_at.isoformat()))
-    if not known:
-        return []
-    made: dict[datetime, tuple[int, str]] = {}
-    for row in store.rows(model, since=_hour(since), until=until, inputs=False):
-        n, last = made.get(row.at, (0, ""))
-        made[row.at] = (n + row.hour.labels, max(last, row.hour.labelled_at))
-    return sorted(at for at in known if known[at] != made.get(at))
-
-
-def _hour_of(rows: Sequence[Prediction], truths: Mapping[str, Labelled], reading: Reading, key: Key) -> Hour:
-    requests: dict[str, Prediction] = {}
+def _hour_of(rows: Sequence[Prediction], truths: Mapping[str, float], reading: Reading, key: Key) -> Hour:
+    requests: dict[tuple[str, datetime], Prediction] = {}  # a client may give one id to many
     for row in sorted(rows, key=lambda row: row.status):  # of a request whose rows differ the gravest counts
-        requests[row.request] = row
+        requests[row.id if row.of_event else row.request, row.at] = row
     statuses: dict[int, int] = {}
     latency: dict[int, int] = {}
     for row in requests.values():
         statuses[row.status] = statuses.get(row.status, 0) + 1
-        if row.status == 200:
+        if row.status == 200 and not row.of_event:  # nobody waited for what came of an event
             place = latency_bin(row.latency_us)
             latency[place] = latency.get(place, 0) + 1
     answered = [row for row in rows if row.status == 200]
-    labelled = [truths[row.id] for row in answered if row.id in truths]
     decided = [row.answer for row in answered if row.answer is not None]
     return Hour(
         requests=dict(sorted(statuses.items())),
@@ -189,17 +152,17 @@ def _hour_of(rows: Sequence[Prediction], truths: Mapping[str, Labelled], reading
         inputs=_inputs(answered, reading.profile_of(key.version)),
         scores=_scores(answered, truths, reading.declared.groups),
         kpis=_kpis(answered, truths, reading.declared.kpis),
-        labels=len(labelled),
-        labelled_at=max((one.labelled_at.isoformat() for one in labelled), default=""),
+        labels=sum(row.id in truths for row in answered),
     )
 
 
 def _inputs(rows: Sequence[Prediction], reference: Profile | None) -> Inputs | None:
     features = [row.features for row in rows if row.features is not None]
-    if reference is None or not features:
+    if reference is None:
         return None
-    if not any(name in row for row in features for name in reference.columns) or _hashed(features[0]):
-        return None  # another model's, or kept by digests only
+    features = [row for row in features if not _hashed(row)]  # of digests there is no profile
+    if not any(name in row for row in features for name in reference.columns):
+        return None  # another model's, or none is kept
     columns = {name: [_plain(row.get(name)) for row in features] for name in reference.columns}
     return Inputs.of(Profile.scan(_table(columns), like=reference, strict=False))
 
@@ -228,11 +191,11 @@ def _hashed(row: Mapping[str, Any]) -> bool:
     return bool(row) and all(isinstance(value, str) and len(value) == DIGEST for value in row.values())
 
 
-def _scores(rows: Sequence[Prediction], truths: Mapping[str, Labelled], groups: Sequence[str]) -> ScoreCube | None:
+def _scores(rows: Sequence[Prediction], truths: Mapping[str, float], groups: Sequence[str]) -> ScoreCube | None:
     scored = [row for row in rows if row.score is not None and 0 <= row.score <= 1]
     if not scored:
         return None
-    labels = [truths[row.id].label if row.id in truths else None for row in scored]
+    labels = [truths.get(row.id) for row in scored]
     if any(label not in {None, 0, 1} for label in labels):
         return None  # a quantity, not a yes or no
     named: dict[str, list[Any]] = {}
@@ -245,9 +208,7 @@ def _scores(rows: Sequence[Prediction], truths: Mapping[str, Labelled], groups: 
     return ScoreCube.scan(by, score=np.array([row.score for row in scored], dtype=float), label=label)
 
 
-def _kpis(
-    rows: Sequence[Prediction], truths: Mapping[str, Labelled], declared: Sequence[DeclaredKpi]
-) -> dict[str, Kpi]:
+def _kpis(rows: Sequence[Prediction], truths: Mapping[str, float], declared: Sequence[DeclaredKpi]) -> dict[str, Kpi]:
     found = {}
     for kpi in declared:
         values = np.array([_value(row, truths, kpi) for row in rows], dtype=float)
@@ -258,12 +219,12 @@ def _kpis(
     return found
 
 
-def _value(row: Prediction, truths: Mapping[str, Labelled], kpi: DeclaredKpi) -> float:
+def _value(row: Prediction, truths: Mapping[str, float], kpi: DeclaredKpi) -> float:
     value: Any
     if kpi.of == "column":
         value = None if row.features is None else row.features.get(kpi.column)
     elif kpi.of == "label":
-        value = truths[row.id].label if row.id in truths else None
+        value = truths.get(row.id)
     else:
         value = row.answer if kpi.of == "answer" else row.score
     value = _plain(value)
@@ -271,4 +232,4 @@ def _value(row: Prediction, truths: Mapping[str, Labelled], kpi: DeclaredKpi) ->
 
 
 def _hour(at: datetime) -> datetime:
-    return at.replace(minute=0, second=0, microsecond=0)
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

@@ -30,7 +30,7 @@ from workbench.ledger.opening import write_ahead
 from workbench.monitoring.hour import Hour, added
 from workbench.monitoring.packed import packed, unpacked
 
-VERSION = 1  # of the tables
+VERSION = 2  # of the tables
 WAIT = 10.0  # seconds a writer waits for another
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 TABLES = (
@@ -38,11 +38,30 @@ TABLES = (
     CREATE TABLE summaries (
         model TEXT NOT NULL, span INTEGER NOT NULL, at TEXT NOT NULL, version INTEGER NOT NULL,
         variant TEXT NOT NULL, body BLOB NOT NULL, inputs BLOB,
+        logged INTEGER, labels INTEGER, labelled_at TEXT,
         PRIMARY KEY (model, span, at, version, variant)
     ) WITHOUT ROWID
     """,
     "CREATE TABLE done (model TEXT PRIMARY KEY, until TEXT NOT NULL) WITHOUT ROWID",
 )
+
+
+MIGRATIONS = {
+    0: TABLES,
+    1: (
+        "ALTER TABLE summaries ADD COLUMN logged INTEGER",
+        "ALTER TABLE summaries ADD COLUMN labels INTEGER",
+        "ALTER TABLE summaries ADD COLUMN labelled_at TEXT",
+    ),
+}
+
+
+class Made(NamedTuple):
+    """What an hour was made from, whoever answered."""
+
+    logged: int = 0  # rows of the log
+    labels: int = 0  # of them, that were known
+    labelled_at: str = ""  # when the latest came, ISO 8601
 
 
 class Key(NamedTuple):
@@ -100,17 +119,18 @@ class SummaryStore:
 
     # writing
 
-    def put(self, model: str, at: datetime, hours: Mapping[Key, Hour]) -> None:
+    def put(self, model: str, at: datetime, hours: Mapping[Key, Hour], made: Made | None = None) -> None:
         """Replace an hour of a model, and its day where that has been written.
 
         Args:
             model: Its name.
             at: When the hour began (aware).
             hours: Everybody who answered in it; empty: nobody was asked.
+            made: What it was made from.
         """
         at = _floor(at, HOUR)
         with self._writing():
-            self._replace(model, 1, at, hours)
+            self._replace(model, 1, at, hours, made)
             day = _floor(at, DAY)
             until = self._done(model)
             if until is not None and until >= day + DAY:
@@ -187,6 +207,16 @@ class SummaryStore:
             for at, version, variant, body, kept in found
         ]
 
+    def made(self, model: str, *, since: datetime, until: datetime) -> dict[datetime, Made]:
+        """What the hours that began between two times were made from; nothing is unpacked."""
+        sql = (
+            "SELECT at, coalesce(max(logged), 0), coalesce(max(labels), 0), coalesce(max(labelled_at), '') "
+            "FROM summaries WHERE model = ? AND span = 1 AND at >= ? AND at < ? GROUP BY at"
+        )
+        with self._errors("read"), self._lock:
+            found = self._connection.execute(sql, (model, _stamp(since), _stamp(until))).fetchall()
+        return {datetime.fromisoformat(at): Made(*of) for at, *of in found}
+
     def done(self, model: str) -> datetime | None:
         """Hours that began before this are complete; None: none is."""
         with self._errors("read"), self._lock:
@@ -212,13 +242,18 @@ class SummaryStore:
     ) -> None:
         self.close()
 
-    def _replace(self, model: str, span: int, at: datetime, hours: Mapping[Key, Hour]) -> None:
+    def _replace(
+        self, model: str, span: int, at: datetime, hours: Mapping[Key, Hour], made: Made | None = None
+    ) -> None:
         self._connection.execute(
             "DELETE FROM summaries WHERE model = ? AND span = ? AND at = ?", (model, span, _stamp(at))
         )
         self._connection.executemany(
-            "INSERT INTO summaries VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [(model, span, _stamp(at), key.version, key.variant, *packed(hour)) for key, hour in hours.items()],
+            "INSERT INTO summaries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (model, span, _stamp(at), key.version, key.variant, *packed(hour), *(made or (None, None, None)))
+                for key, hour in hours.items()
+            ],
         )
 
     def _sum_day(self, model: str, day: datetime) -> None:
@@ -275,15 +310,15 @@ def _prepare(connection: sqlite3.Connection) -> int:
     Raises:
         DatabaseError: The file holds other tables.
     """
-    if not connection.execute("PRAGMA user_version").fetchone()[0]:
+    if connection.execute("PRAGMA user_version").fetchone()[0] < VERSION:
         connection.execute("BEGIN IMMEDIATE")
         try:
-            if not connection.execute("PRAGMA user_version").fetchone()[0]:
-                if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                    raise DatabaseError("it is another database")
-                for statement in TABLES:
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {VERSION}")
+            found = connection.execute("PRAGMA user_version").fetchone()[0]
+            if not found and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                raise DatabaseError("it is another database")
+            for statement in MIGRATIONS.get(found, ()):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
             connection.execute("COMMIT")
         finally:
             if connection.in_transaction:

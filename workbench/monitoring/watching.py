@@ -6,13 +6,15 @@ inputs, and the days before the window for all else.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from workbench.audits.verdict import HANDFUL
 from workbench.errors import WorkbenchError
 from workbench.monitoring import signals as told
 from workbench.monitoring.declared import Objectives
@@ -24,12 +26,13 @@ from workbench.stats.drift import spent_at
 
 if TYPE_CHECKING:
     from workbench.audits import DriftAudit
-    from workbench.data import Profile
+    from workbench.data import Profile, ScoreCube
 
 SPANS = (HOUR, 6 * HOUR)  # short windows in which errors and latency are looked at too
 MEASURES = 16  # that share a look's chance of a false alarm, beside the inputs, which have their own
 SURE = 0.05  # p-value of a change, below which it is told since when
 SHUFFLES = 99
+ENOUGH = 200  # labelled cases of earlier days, that accuracy is told of where the window has none
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ def watch(
         rng: Shuffles hours, to tell since when; draws estimates.
         alpha: Chance of a false alarm over all looks, in (0, 1).
     """
+    now = now.astimezone(UTC)
     begin = (now - window).replace(minute=0, second=0, microsecond=0)
     series = _series(hours, subject.version)
     total = added(hour for at, hour in series if at >= begin)
@@ -102,14 +106,21 @@ def watch(
     audit, problem = _drift(subject, total, spent)
     found += told.inputs(audit) if audit is not None else []
     before = added(hour for _, hour in past).scores
+    cases, since, older = _labelled(total.scores, past)
+    if cases is not None:
+        found += told.performance(cases, older, subject.threshold, subject.declared, z=z, since=since)
     if total.scores is not None:
         if subject.threshold is not None:
             found += told.fairness(total.scores, subject.threshold, subject.declared, z=z)
-        found += told.performance(total.scores, before, subject.threshold, subject.declared, z=z)
         if before is not None and subject.threshold is not None and total.scores.attributes == before.attributes:
             found += told.expected(total.scores, before, subject.threshold, subject.declared, z=z, rng=rng)
     dated = [_dated(signal, subject, series, rng) if signal.verdict == "fail" else signal for signal in found]
     return Watched(subject, now, window, total, tuple(series), tuple(dated), audit, problem)
+
+
+def dice(model: str, version: int, now: datetime) -> np.random.Generator:
+    """What a look at a model draws with: the same for all looks of an hour, so that a look can be had again."""
+    return np.random.default_rng(zlib.crc32(f"{model}/{version}/{now.astimezone(UTC):%Y%m%d%H}".encode()))
 
 
 def _series(rows: Sequence[Row], version: int | None) -> list[tuple[datetime, Hour]]:
@@ -119,6 +130,25 @@ def _series(rows: Sequence[Row], version: int | None) -> list[tuple[datetime, Ho
         if version is None or row.key.version in {version, 0}:
             by_time.setdefault(row.at, []).append(row.hour)
     return [(at, of[0] if len(of) == 1 else added(of)) for at, of in sorted(by_time.items())]
+
+
+def _labelled(
+    now: ScoreCube | None, past: Sequence[tuple[datetime, Hour]]
+) -> tuple[ScoreCube | None, datetime | None, ScoreCube | None]:
+    """The newest cases whose truth is known, the day from which on they are, and all that is older.
+
+    Labels may come weeks late: where the window has too few, the newest days count that have enough.
+    """
+    if now is not None and now.labelled.sum() >= HANDFUL:
+        return now, None, added(hour for _, hour in past).scores
+    labelled = 0
+    for place in range(len(past) - 1, -1, -1):
+        cube = past[place][1].scores
+        labelled += 0 if cube is None else int(cube.labelled.sum())
+        if labelled >= ENOUGH:
+            newest = added(hour for _, hour in past[place:]).scores
+            return newest, past[place][0], added(hour for _, hour in past[:place]).scores
+    return now, None, added(hour for _, hour in past).scores
 
 
 def _drift(subject: Subject, total: Hour, alpha: float) -> tuple[DriftAudit | None, str]:

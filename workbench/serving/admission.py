@@ -83,11 +83,24 @@ class Admission:
             )  # fmt: skip
         self.open += 1
 
-    def leave(self, key: Key | None, rows: int) -> None:
-        """A request is answered, and this many rows of it count."""
+    def leave(self, key: Key | None, rows: int = 0) -> None:
+        """A request is answered, and this many rows of it count beside those that were claimed."""
         self.open -= 1
-        if key is not None and key.quota is not None:
+        if rows and key is not None and key.quota is not None:
             self._used(key).rows += rows
+
+    def claim(self, key: Key | None, rows: int) -> None:
+        """Take rows out of a client's quota before they are scored, so that many requests at once get no more.
+
+        Raises:
+            Refused: 429, there are not so many left.
+        """
+        if key is None or key.quota is None:
+            return
+        used = self._used(key)
+        if used.rows + rows > key.quota:
+            raise self._exhausted(key, f"{key.client} has {max(0, key.quota - used.rows):,} rows left of today")
+        used.rows += rows
 
     def _check(self, key: Key, model: str) -> None:
         if not key.may(model):
@@ -98,19 +111,20 @@ class Admission:
             at = self._clock()
             bucket = self._buckets.get(key.id)
             if bucket is None:
-                bucket = self._buckets[key.id] = Bucket(key.rate, key.burst or max(1.0, key.rate), at)
+                bucket = self._buckets[key.id] = Bucket(key.rate, max(1.0, key.burst or key.rate), at)
             if wait := bucket.take(at):
                 raise Refused(
                     f"{key.client} asks more than {key.rate:g} times a second", hint="ask many rows at once",
                     status=429, retry_after=math.ceil(wait),
                 )  # fmt: skip
         if key.quota is not None and self._used(key).rows >= key.quota:
-            now = self._now()
-            left = 86400 - (now.hour * 3600 + now.minute * 60 + now.second)
-            raise Refused(
-                f"{key.client} has had its {key.quota:,} rows of today", hint="ask for a larger quota",
-                status=429, retry_after=left,
-            )  # fmt: skip
+            raise self._exhausted(key, f"{key.client} has had its {key.quota:,} rows of today")
+
+    def _exhausted(self, key: Key, what: str) -> Refused:
+        now = self._now()
+        left = 86400 - (now.hour * 3600 + now.minute * 60 + now.second)
+        hint = f"come again tomorrow (UTC), or ask for more than {key.quota:,} rows a day"
+        return Refused(what, hint=hint, status=429, retry_after=left)
 
     def _used(self, key: Key) -> Usage:
         today = self._now().date()

@@ -95,7 +95,6 @@ class Answering:
         request = given.decode() if REQUEST_ID.fullmatch(given) else f"r{self._name}{next(self._numbers):08x}"
         asked = Asked(model, request, time.perf_counter(), scope.get(CLIENT), plain)
         choice: Choice | None = None
-        rows = 0
         try:
             self._admission.enter(asked.key, model)
         except Refused as error:  # at the door: counted, and not logged, or a flood would fill the log
@@ -103,14 +102,13 @@ class Answering:
         try:
             choice = await self._choose(model, scope)
             records = choice.route.schema.read(await self._body(scope, receive), self._decoded)
-            rows = len(records)
             return await self._scored(asked, choice, records)
         except Refused as error:
             return self._refuse(asked, choice.route if choice else None, error)
         except GoneError:
             return None
         finally:
-            self._admission.leave(asked.key, rows)
+            self._admission.leave(asked.key)
 
     async def _scored(self, asked: Asked, choice: Choice, records: Sequence[Any]) -> Reply:
         route = choice.route
@@ -120,6 +118,7 @@ class Answering:
                 hint="send several requests",
                 status=413,
             )
+        self._admission.claim(asked.key, len(records))
         rows = list(map(route.schema.records.values, records))
         scores = await self._wait(route, rows)
         failed = [score for score in scores if type(score) is RowError]
@@ -214,7 +213,7 @@ class Answering:
     def _refuse(self, asked: Asked, route: Route | None, error: Refused) -> Reply:
         """Log a request that is not answered; one for a model that nobody knows is counted only."""
         known = route is not None or error.status in {409, 503}
-        if known:
+        if known and self._policy.takes(asked.model, asked.request):  # a sample is one of answers and failures alike
             head = route.head if route is not None else None
             self._writer.add(
                 [

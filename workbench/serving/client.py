@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -61,7 +61,7 @@ class Client:
             "asgi": {"version": "3.0"},
             "http_version": "1.1",
             "method": request.method,
-            "path": address.path,
+            "path": unquote(address.path),
             "raw_path": address.path.encode(),
             "query_string": address.query.encode(),
             "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],

@@ -52,6 +52,51 @@ def histograms(name: str, told: str, by_labels: Iterable[tuple[Mapping[str, obje
     return "".join(lines)
 
 
+def together(texts: Iterable[tuple[Mapping[str, object], str]]) -> str:
+    """Several expositions as one: each family stands once, samples of one name and labels are added.
+
+    Args:
+        texts: Labels that the samples of a text get where they have none of the name, and the text.
+
+    >>> one = family("open", "gauge", "Open.", [({}, 2)])
+    >>> print(together([({"model": "a"}, one), ({"model": "b"}, one), ({"model": "b"}, one)]), end="")
+    # HELP open Open.
+    # TYPE open gauge
+    open{model="a"} 2
+    open{model="b"} 4
+    """
+    heads: dict[str, list[str]] = {}  # by family
+    samples: dict[str, dict[str, float]] = {}
+    for labels, text in texts:
+        name = ""
+        for line in text.splitlines():
+            if line.startswith(("# HELP ", "# TYPE ")):
+                name = line.split(" ", 3)[2]
+                if line not in heads.setdefault(name, []):
+                    heads[name].append(line)
+            elif line and not line.startswith("#"):
+                told, _, value = line.rpartition(" ")
+                of = samples.setdefault(name, {})
+                key = _labelled(told, labels)
+                number = float(value)
+                of[key] = of.get(key, 0) + (int(number) if number.is_integer() else number)
+    return "".join(
+        "".join(f"{line}\n" for line in head)
+        + "".join(f"{told} {_number(value)}\n" for told, value in samples.get(name, {}).items())
+        for name, head in heads.items()
+    )
+
+
+def _labelled(told: str, labels: Mapping[str, object]) -> str:
+    """A sample's name and labels with those of the text where they are missing."""
+    name, _, rest = told.partition("{")
+    more = {label: value for label, value in labels.items() if not rest.startswith(f'{label}="')}
+    if not more:
+        return told
+    own = rest.removesuffix("}")
+    return f"{name}{_labels(more)[:-1]}{',' if own else ''}{own}}}"
+
+
 def _head(name: str, kind: Kind, told: str) -> str:
     escaped = told.replace("\\", "\\\\").replace("\n", "\\n")
     return f"# HELP {name} {escaped}\n# TYPE {name} {kind}\n"

@@ -19,8 +19,8 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Protocol
-from urllib.parse import unquote
+from typing import Any, Protocol
+from urllib.parse import quote
 
 from workbench.errors import EngineError, WorkbenchError
 from workbench.ledger import Ledger
@@ -35,8 +35,8 @@ from workbench.serving.labelling import Labelling, LabelStore
 from workbench.serving.log_rows import LogPolicy
 from workbench.serving.log_writer import Log, LogWriter
 from workbench.serving.meter import Meter
-from workbench.serving.openapi import document, page
-from workbench.serving.routes import Compiler, Loader, Routes
+from workbench.serving.openapi import docs_page, document, example
+from workbench.serving.routes import Compiler, Loader, Route, Routes
 
 MODELS = "/v1/models/"
 FORMS = {"predict": False, "invocations": True}  # whether the answer is in MLflow's form
@@ -206,17 +206,17 @@ class Gateway:
             model, _, form = path[len(MODELS) :].rstrip("/").rpartition("/")
             if form in FORMS and model and "/" not in model:
                 if method != "POST":
-                    return _not_allowed(method, "POST")
-                return await self._answering.answer(unquote(model), scope, receive, plain=FORMS[form])
+                    return not_allowed(method, "POST")
+                return await self._answering.answer(model, scope, receive, plain=FORMS[form])
         if path == "/v1/labels":
-            return await self._labelling.answer(scope, receive) if method == "POST" else _not_allowed(method, "POST")
+            return await self._labelling.answer(scope, receive) if method == "POST" else not_allowed(method, "POST")
         if path == "/invocations":
-            return await self._only(scope, receive) if method == "POST" else _not_allowed(method, "POST")
+            return await self._only(scope, receive) if method == "POST" else not_allowed(method, "POST")
         page = self._pages.get(path)
         if page is None:
             return Reply.problem(404, f"there is nothing at {path[:200]}", hint="POST /v1/models/{name}/predict")
         if method not in {"GET", "HEAD"}:
-            return _not_allowed(method, "GET")
+            return not_allowed(method, "GET")
         began = time.perf_counter()
         reply = await page()
         if self._access is not None and path not in PUBLIC:  # probes would drown the rest
@@ -228,9 +228,7 @@ class Gateway:
         await self._routes.settled()
         models = list(self._routes.all)
         if len(models) != 1:
-            return Reply.problem(
-                409, f"{len(models)} models answer here", hint="POST /v1/models/{name}/invocations names one"
-            )
+            return ambiguous(len(models))
         return await self._answering.answer(models[0], scope, receive, plain=True)
 
     async def _alive(self) -> Reply:
@@ -238,20 +236,23 @@ class Gateway:
 
     async def _models(self) -> Reply:
         self._routes.look()
-        models = [
-            {
-                "model": model,
-                "version": route.head.version,
-                "generation": route.head.generation,
-                "threshold": route.predictor.version.threshold,
-                "lane": route.predictor.lane,
-                **({"why": route.predictor.why} if route.predictor.why else {}),
-                "fields": {name: kind.words for name, kind in route.schema.kinds.items()},
-                "predict": f"{MODELS}{model}/predict",
-            }
-            for model, route in sorted(self._routes.all.items())
-        ]
+        models = [self._told(model, route) for model, route in sorted(self._routes.all.items())]
         return Reply.json(200, {"models": models, "problems": dict(self._routes.problems)})
+
+    def _told(self, model: str, route: Route) -> dict[str, Any]:
+        return {
+            "model": model,
+            "version": route.head.version,
+            "generation": route.head.generation,
+            "threshold": route.predictor.version.threshold,
+            "lane": route.predictor.lane,
+            **({"why": route.predictor.why} if route.predictor.why else {}),
+            "fields": {name: kind.words for name, kind in route.schema.kinds.items()},
+            "optional": sorted(route.schema.optional),
+            "ranges": {name: list(ends) for name, ends in route.schema.ranges.items()},
+            "example": example(route.schema),
+            "predict": f"{MODELS}{quote(model, safe='')}/predict",
+        }
 
     async def _openapi(self) -> Reply:
         self._routes.look()
@@ -259,9 +260,7 @@ class Gateway:
 
     async def _docs(self) -> Reply:
         self._routes.look()
-        schemas = {model: route.schema for model, route in sorted(self._routes.all.items())}
-        policy = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'")
-        return Reply(200, page(schemas).encode(), b"text/html; charset=utf-8", (policy,))
+        return docs_page(self._told(model, route) for model, route in sorted(self._routes.all.items()))
 
     async def _ready(self) -> Reply:
         """Whether all is well; says which model is not, and leaves the reason to /v1/models, which is guarded."""
@@ -285,12 +284,22 @@ class Gateway:
             opened=self._admission.open,
             shed=self._admission.shed,
         )
-        if self._more_metrics is not None:
-            try:
-                text += await asyncio.to_thread(self._more_metrics)
-            except WorkbenchError as error:
-                text += f"# the rest is not to be had: {' '.join(error.message.split())}\n"
-        return Reply(200, text.encode(), CONTENT_TYPE)
+        return Reply(200, (text + await told_more(self._more_metrics)).encode(), CONTENT_TYPE)
+
+
+async def told_more(more: Callable[[], str] | None) -> str:
+    """What else is to be told to a scrape; what is not to be had is a comment."""
+    if more is None:
+        return ""
+    try:
+        return await asyncio.to_thread(more)
+    except WorkbenchError as error:
+        return f"# the rest is not to be had: {' '.join(error.message.split())}\n"
+
+
+def ambiguous(models: int) -> Reply:
+    """The answer to a request that names no model where there is not one alone."""
+    return Reply.problem(409, f"{models} models answer here", hint="POST /v1/models/{name}/invocations names one")
 
 
 async def again(rotate: Callable[[], object]) -> None:
@@ -301,7 +310,8 @@ async def again(rotate: Callable[[], object]) -> None:
             await asyncio.to_thread(rotate)
 
 
-def _not_allowed(method: str, wanted: str) -> Reply:
+def not_allowed(method: str, wanted: str = "POST") -> Reply:
+    """The answer to a method that an address does not know."""
     return Reply.problem(
         405, f"{method[:20]} is not for this address", hint=f"use {wanted}", headers=((b"allow", wanted.encode()),)
     )

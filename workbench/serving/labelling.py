@@ -8,7 +8,7 @@ Ids that no prediction has are named in the answer and not kept: they would neve
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Protocol
 
@@ -17,7 +17,7 @@ import msgspec
 from workbench.errors import EngineError
 from workbench.serving.answering import CLIENT, Limits
 from workbench.serving.http import GoneError, Receive, Reply, Scope, TooLargeError, read_body
-from workbench.serving.prediction import Label, Prediction
+from workbench.serving.prediction import Label
 
 SHOWN = 20  # ids told at once
 
@@ -25,8 +25,8 @@ SHOWN = 20  # ids told at once
 class LabelStore(Protocol):
     """Where labels go."""
 
-    def find(self, prediction_id: str, /) -> Prediction | None:
-        """One prediction by its id."""
+    def models_of(self, ids: Sequence[str], /) -> Mapping[str, str]:
+        """The model of each of these predictions that was scored, by id."""
         ...
 
     def label(self, labels: Sequence[Label], /) -> None:
@@ -81,9 +81,10 @@ class Labelling:
     def _keep(self, sent: Sent, key: Any) -> Reply:
         labels, unknown = [], []
         at = self._now()
+        models = self._log.models_of([one.id for one in sent.labels])
         for one in sent.labels:
-            found = self._log.find(one.id)
-            if found is None or found.score is None or (key is not None and not key.may(found.model)):
+            model = models.get(one.id)
+            if model is None or (key is not None and not key.may(model)):
                 unknown.append(one.id)
             else:
                 labels.append(Label(one.id, float(one.label), at, sent.source))

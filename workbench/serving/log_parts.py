@@ -140,6 +140,25 @@ def select(files: Sequence[Path], columns: str, where: str, values: Sequence[Any
         return connection.execute(sql, [there, *values]).fetchall()
 
 
+def label_hours(files: Sequence[Path], labels: Sequence[tuple[str, str]], low: str) -> list[tuple[Any, ...]]:
+    """Model, hour, number of labels and time of the latest, of answers in files that were given at `low` or later."""
+    import duckdb
+    import pyarrow as pa
+
+    there = [str(file) for file in files if file.is_file()]
+    if not there:
+        return []
+    ids, times = zip(*labels, strict=True)
+    with duckdb.connect() as connection:
+        connection.register("labels", pa.table({"id": pa.array(ids, pa.string()), "at": pa.array(times, pa.string())}))
+        return connection.execute(
+            'SELECT p.model, substr(p."at", 1, 13), count(*), max(l."at") '
+            "FROM read_parquet(?, union_by_name = true) p JOIN labels l ON l.id = p.id "
+            'WHERE p.status = 200 AND p."at" >= ? GROUP BY 1, 2',
+            [there, low],
+        ).fetchall()
+
+
 def _write(path: Path, rows: Sequence[Sequence[Any]]) -> None:
     import pyarrow as pa
     from pyarrow import parquet

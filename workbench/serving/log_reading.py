@@ -59,15 +59,67 @@ class Reading:
         with errors("read", self._folder), self._lock:
             self._connection.execute("BEGIN")
             try:
-                files = [
-                    part for part in log_parts.parts(self._connection) if low <= part.last_at and part.first_at < high
-                ]
+                files = self._within(low, high)
                 found = self._connection.execute(sql, values).fetchall()
             finally:
                 self._connection.execute("ROLLBACK")
         if files:
             found += log_parts.select([self._folder / part.name for part in files], columns, clause, values)
         return found
+
+    def labelled(
+        self, columns: str, where: str, values: Sequence[Any], *, since: datetime | None, until: datetime | None
+    ) -> list[tuple[Any, ...]]:
+        """Matching rows whose truth is known, with its value and time, newest first; `columns` begins with id, at."""
+        low, high = stamp(since) if since else "", stamp(until) if until else "~"
+        sql = (
+            f"SELECT p.*, l.value, l.at FROM (SELECT {columns} FROM predictions {where}) p "  # noqa: S608
+            "JOIN labels l ON l.id = p.id"
+        )
+        files, truths = list[Path](), dict[str, tuple[float, str]]()
+        with errors("read", self._folder), self._lock:
+            self._connection.execute("BEGIN")
+            try:
+                files = [self._folder / part.name for part in self._within(low, high)]
+                found = self._connection.execute(sql, values).fetchall()
+                if files:
+                    told = self._connection.execute("SELECT id, value, at FROM labels").fetchall()
+                    truths = {id_: (value, at) for id_, value, at in told}
+            finally:
+                self._connection.execute("ROLLBACK")
+        if truths:
+            older = log_parts.select(files, columns, where, values)
+            found += [(*row, *truths[row[0]]) for row in older if row[0] in truths]
+        return sorted(found, key=lambda row: (row[1], row[0]), reverse=True)
+
+    def label_hours(self, since: datetime) -> dict[str, dict[datetime, tuple[int, str]]]:
+        """How many answers of each hour have a label, and when the latest came, by model and hour."""
+        low = stamp(since)
+        labels = list[tuple[str, str]]()
+        told = 'model, substr("at", 1, 13), count(*), max(labelled)'
+        with errors("read", self._folder), self._lock:
+            self._connection.execute("BEGIN")
+            try:
+                files = [self._folder / part.name for part in self._within(low, "~")]
+                found = self._connection.execute(
+                    f"SELECT {told} FROM (SELECT p.model, p.at, l.at AS labelled FROM labels l "  # noqa: S608
+                    "CROSS JOIN predictions p ON p.id = l.id WHERE p.status = 200 AND p.at >= ?) GROUP BY 1, 2",
+                    (low,),
+                ).fetchall()
+                if files:
+                    labels = self._connection.execute("SELECT id, at FROM labels").fetchall()
+            finally:
+                self._connection.execute("ROLLBACK")
+        found += log_parts.label_hours(files, labels, low) if labels else []
+        hours: dict[str, dict[datetime, tuple[int, str]]] = {}
+        for model, hour, n, last in found:
+            of, at = hours.setdefault(model, {}), datetime.fromisoformat(f"{hour}:00:00+00:00")
+            before = of.get(at, (0, ""))
+            of[at] = (before[0] + n, max(before[1], last))
+        return hours
+
+    def _within(self, low: str, high: str) -> list[log_parts.Part]:
+        return [part for part in log_parts.parts(self._connection) if low <= part.last_at and part.first_at < high]
 
     def parts(self) -> list[log_parts.Part]:
         """The files that there are, oldest first."""

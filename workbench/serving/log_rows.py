@@ -58,9 +58,13 @@ class LogPolicy:
         """What becomes of a model's features."""
         return self.features.get(model, self.features.get(DEFAULT, "kept"))
 
+    def share_of(self, model: str) -> float:
+        """The share of a model's requests that is logged, in [0, 1]."""
+        return _share(self.share.get(model, self.share.get(DEFAULT, "1")))
+
     def takes(self, model: str, request: str) -> bool:
-        """Whether an answered request is in the sample; the same request always is or is not."""
-        share = _share(self.share.get(model, self.share.get(DEFAULT, "1")))
+        """Whether a request is in the sample, answered or not; the same request always is or is not."""
+        share = self.share_of(model)
         return share >= 1 or zlib.crc32(request.encode()) < share * 2**32
 
 

@@ -33,6 +33,8 @@ class LogWriter:
         self._every = every
         self._most = most
         self._waiting: list[Block] = []
+        self._rows = 0  # of the blocks that wait
+        self._leaving = 0  # rows of the commit that is going on
         self._one = asyncio.Lock()
         self._some = asyncio.Event()
         self.dropped = 0
@@ -40,13 +42,14 @@ class LogWriter:
 
     @property
     def waiting(self) -> int:
-        """Rows that are not written yet."""
-        return sum(block.size for block in self._waiting)
+        """Rows that are not written yet, those that are being written too."""
+        return self._rows + self._leaving
 
     def add(self, blocks: Sequence[Block]) -> None:
         """Take rows; they are written soon."""
         self._waiting.extend(blocks)
-        if len(self._waiting) > self._most:
+        self._rows += sum(block.size for block in blocks)
+        if self._rows > self._most:
             self._drop()
         self._some.set()
 
@@ -61,7 +64,7 @@ class LogWriter:
             await self.flush()
         except EngineError:
             withdrawn = set(map(id, blocks))
-            self._waiting = [block for block in self._waiting if id(block) not in withdrawn]
+            self._wait([block for block in self._waiting if id(block) not in withdrawn])
             raise
 
     async def flush(self) -> None:
@@ -71,7 +74,8 @@ class LogWriter:
             EngineError: The log cannot be written; the rows go on waiting.
         """
         async with self._one:
-            blocks, self._waiting = self._waiting, []
+            blocks, self._leaving = self._waiting, self._rows
+            self._wait([])
             self._some.clear()
             if not blocks:
                 return
@@ -80,7 +84,7 @@ class LogWriter:
                 self.problem = ""
             except EngineError as error:
                 self.problem = error.message
-                self._waiting = [*blocks, *self._waiting]
+                self._wait([*blocks, *self._waiting])
                 self._drop()
                 self._some.set()
                 raise
@@ -88,15 +92,20 @@ class LogWriter:
                 self.problem = f"{type(error).__name__}: {error}"
                 self.dropped += sum(block.size for block in blocks)
                 raise EngineError(f"rows cannot be logged: {self.problem}") from error
+            finally:
+                self._leaving = 0
 
     def _drop(self) -> None:
         """Let the oldest go, past the bound."""
-        over, at = self.waiting - self._most, 0
-        while over > 0:
-            over -= self._waiting[at].size
+        at = 0
+        while self._rows > self._most:
+            self._rows -= self._waiting[at].size
             self.dropped += self._waiting[at].size
             at += 1
         del self._waiting[:at]
+
+    def _wait(self, blocks: list[Block]) -> None:
+        self._waiting, self._rows = blocks, sum(block.size for block in blocks)
 
     async def run(self) -> None:
         """Write what comes, again and again; ends when it is cancelled."""

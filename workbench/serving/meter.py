@@ -57,16 +57,13 @@ class Meter:
             opened: Requests that are being answered.
             shed: Requests that were sent away because too many were open.
         """
-        requests = [({"model": model, "status": status}, n) for (model, status), n in sorted(self._requests.items())]
         rows = [({"model": model, "version": version}, n) for (model, version), n in sorted(self._rows.items())]
-        seconds = [({"model": model}, histogram) for model, histogram in sorted(self._seconds.items())]
         generations = [({"model": head.model, "version": head.version}, head.generation) for head in heads]
         failing = [({"model": model}, 1) for model in problems]
         return "".join(
             (
-                family("workbench_requests_total", "counter", "Requests for predictions.", requests),
+                self.asked(),
                 family("workbench_predictions_total", "counter", "Rows answered.", rows),
-                histograms("workbench_request_duration_seconds", "Time from request to answer.", seconds),
                 family(
                     "workbench_champion_generation", "gauge", "Generation of the version that answers.", generations
                 ),
@@ -77,6 +74,14 @@ class Meter:
                 family("workbench_log_waiting_rows", "gauge", "Predictions not in the log yet.", [({}, waiting)]),
                 family("workbench_log_dropped_rows_total", "counter", "Predictions lost to the log.", [({}, dropped)]),
             )
+        )
+
+    def asked(self) -> str:
+        """Requests and their times alone: all that a front has to tell, which answers nothing itself."""
+        requests = [({"model": model, "status": status}, n) for (model, status), n in sorted(self._requests.items())]
+        seconds = [({"model": model}, histogram) for model, histogram in sorted(self._seconds.items())]
+        return family("workbench_requests_total", "counter", "Requests for predictions.", requests) + histograms(
+            "workbench_request_duration_seconds", "Time from request to answer.", seconds
         )
 
     def _timed(self, model: str, seconds: float) -> None:

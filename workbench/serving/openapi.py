@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from workbench import __version__
+from workbench.serving.http import Reply
 from workbench.serving.schema import Kind, Schema
 
 EXAMPLES = {"number": 1.5, "integer": 1, "boolean": True, "string": "text"}
@@ -66,6 +67,26 @@ def document(schemas: Mapping[str, Schema]) -> dict[str, Any]:
     }
 
 
+def documents_together(documents: Mapping[str, Any]) -> dict[str, Any]:
+    """One OpenAPI document of several, each of one model, with names that do not collide.
+
+    >>> one = {"openapi": "3.1.0", "paths": {"/v1/models/a/predict": {"post": {"operationId": "predict0"}}},
+    ...     "components": {"schemas": {"a.row": {}}}}
+    >>> documents_together({"a": one})["paths"]["/v1/models/a/predict"]["post"]["operationId"]
+    'predict0'
+    """
+    whole: dict[str, Any] = {}
+    for number, one in enumerate(documents.values()):
+        for path, item in one["paths"].items():
+            if path.startswith("/v1/models/"):
+                item["post"]["operationId"] = f"{path.rpartition('/')[2]}{number}"
+        if not whole:
+            whole = one
+        whole["paths"].update(one["paths"])
+        whole["components"]["schemas"].update(one["components"]["schemas"])
+    return whole
+
+
 def row_schema(schema: Schema) -> dict[str, Any]:
     """The JSON Schema of one row."""
     return {
@@ -79,23 +100,33 @@ def row_schema(schema: Schema) -> dict[str, Any]:
     }
 
 
-def page(schemas: Mapping[str, Schema]) -> str:
-    """A page in HTML: each model with its fields, and a request that can be copied."""
+def docs_page(models: Iterable[Mapping[str, Any]]) -> Reply:
+    """A page in HTML: each model with its fields, and a request that can be copied.
+
+    Args:
+        models: What `GET /v1/models` says of each.
+    """
     parts = [_HEAD]
-    for model, schema in schemas.items():
-        name = html.escape(model)
-        parts.append(f"<h2>{name}</h2><p>{html.escape(schema.owner)}</p><table><tr><th>field<th>takes<th>training saw")
-        for field, kind in schema.kinds.items():
-            low_high = schema.ranges.get(field)
+    for told in models:
+        owner = html.escape(f"{told['model']} {told['version']}")
+        parts.append(f"<h2>{html.escape(told['model'])}</h2><p>{owner}</p>")
+        parts.append("<table><tr><th>field<th>takes<th>training saw")
+        for field, words in told["fields"].items():
+            low_high = told["ranges"].get(field)
             seen = f"{low_high[0]:.6g} to {low_high[1]:.6g}" if low_high else ""
-            free = ", or null" if field in schema.optional else ""
-            parts.append(f"<tr><td>{html.escape(field)}<td>{html.escape(kind.words)}{free}<td>{seen}")
-        row = {field: _example(kind) for field, kind in schema.kinds.items()}
-        body = html.escape(json.dumps({"rows": [row]}))
-        parts.append(f"</table><pre>POST /v1/models/{html.escape(_escaped(model))}/predict\n\n{body}</pre>")
-    if not schemas:
+            free = ", or null" if field in told["optional"] else ""
+            parts.append(f"<tr><td>{html.escape(field)}<td>{html.escape(words)}{free}<td>{seen}")
+        body = html.escape(json.dumps({"rows": [told["example"]]}))
+        parts.append(f"</table><pre>POST {html.escape(told['predict'])}\n\n{body}</pre>")
+    if len(parts) == 1:
         parts.append("<p>No model has a champion yet.</p>")
-    return "".join(parts)
+    policy = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'")
+    return Reply(200, "".join(parts).encode(), b"text/html; charset=utf-8", (policy,))
+
+
+def example(schema: Schema) -> dict[str, Any]:
+    """A row that the schema takes."""
+    return {field: _example(kind) for field, kind in schema.kinds.items()}
 
 
 def _asked(model: str, form: str, number: int, row: str, answer: str) -> dict[str, Any]:

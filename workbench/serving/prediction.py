@@ -33,6 +33,11 @@ class Prediction:
     propensity: float | None = None  # probability in (0, 1] with which that slot was chosen
     client: str | None = None  # id of the key that asked; None: no key was asked for
 
+    @property
+    def of_event(self) -> bool:
+        """Whether an event was scored, and no request answered: its id follows from where the event stands."""
+        return self.id.startswith("e")
+
 
 class Block(msgspec.Struct, gc=False):
     """What one request leaves for the log: its rows, in order, or none where it was refused; refers to no other."""

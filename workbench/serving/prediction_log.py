@@ -241,7 +241,6 @@ class PredictionLog:
             until: Answered before this time (aware).
             version: By this version only.
         """
-        truths = {id_: (value, at) for id_, value, at in self._reading.select("SELECT id, value, at FROM labels")}
         where, values = condition(model, since, until, version=version, answered=True)
         columns = 'id, "at", version, variant, score, answer, features'
         return [
@@ -252,15 +251,43 @@ class PredictionLog:
                 variant=variant,
                 score=score,
                 answer=None if answer is None else bool(answer),
-                label=truths[id_][0],
-                labelled_at=datetime.fromisoformat(truths[id_][1]),
+                label=label,
+                labelled_at=datetime.fromisoformat(labelled_at),
                 features=None if features is None else json.loads(features),
             )
-            for id_, at, number, variant, score, answer, features in reversed(
-                self._reading.newest(columns, where, values, None, since=since, until=until)
+            for id_, at, number, variant, score, answer, features, label, labelled_at in reversed(
+                self._reading.labelled(columns, where, values, since=since, until=until)
             )
-            if id_ in truths
         ]
+
+    def truths(self, model: str, *, since: datetime, until: datetime) -> dict[str, float]:
+        """What turned out to be true of answers given between two times, as far as it is known, by id."""
+        where, values = condition(model, since, until, answered=True)
+        found = self._reading.labelled('id, "at"', where, values, since=since, until=until)
+        return {id_: label for id_, _, label, _ in found}
+
+    def label_hours(self, since: datetime) -> dict[str, dict[datetime, tuple[int, str]]]:
+        """How many answers of each hour have a label, and when the latest came (ISO 8601), by model and hour."""
+        return self._reading.label_hours(since)
+
+    def hours(self, model: str, *, since: datetime, until: datetime) -> dict[datetime, int]:
+        """How many rows there are, by the hour in which they were answered or refused (UTC)."""
+        where, values = condition(model, since, until)
+        found: dict[datetime, int] = {}
+        columns, clause = 'substr("at", 1, 13), count(*)', f"{where} GROUP BY 1"
+        for hour, n in self._reading.both(columns, clause, values, since=since, until=until):
+            at = datetime.fromisoformat(f"{hour}:00:00+00:00")
+            found[at] = found.get(at, 0) + n
+        return dict(sorted(found.items()))
+
+    def models_of(self, ids: Sequence[str]) -> dict[str, str]:
+        """The model of each of these predictions that was scored, by id."""
+        found: dict[str, str] = {}
+        for start in range(0, len(ids), 5000):
+            some = list(ids[start : start + 5000])
+            where = f"WHERE id IN ({', '.join('?' * len(some))}) AND score IS NOT NULL"
+            found.update(self._reading.both("id, model", where, some))
+        return found
 
     def known(self, ids: Sequence[str], model: str) -> set[str]:
         """Those of these ids that are predictions of a model."""

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import islice
 from typing import Annotated, Any
 
 import msgspec
@@ -27,6 +28,10 @@ from workbench.errors import EngineError, Misuse
 from workbench.serving.typed import Reader, Record
 
 SHOWN = 20  # problems told at once
+NAME = 100  # characters of a field's name that is told
+FIRST_TIME, LAST_TIME = (  # UTC; what nanoseconds in 64 bits hold
+    datetime(year, 1, 1, tzinfo=UTC).replace(tzinfo=None) for year in (1678, 2262)
+)
 Row = dict[str, Any]
 
 
@@ -144,13 +149,14 @@ class Schema:
         return [self.records.record(list(row.values())) for row in self.checked(decoded(body))]
 
     def unusual(self, rows: Sequence[tuple[Any, ...]]) -> list[Problem]:
-        """Values outside what the version saw in training, of rows in the signature's order."""
-        return [
+        """The first values outside what the version saw in training, of rows in the signature's order."""
+        found = (
             Problem(number, name, f"is {row[place]:.6g}", f"training saw {low:.6g} to {high:.6g}")
             for number, row in enumerate(rows)
             for name, place, low, high in self._bounds
             if row[place] is not None and not low <= row[place] <= high
-        ]
+        )
+        return list(islice(found, SHOWN))
 
     @cached_property
     def _bounds(self) -> list[tuple[str, int, float, float]]:
@@ -215,15 +221,24 @@ class Schema:
             good[name] = value
         for name in row if len(row) > len(self.kinds) or row.keys() - self.kinds.keys() else ():
             if name not in self.kinds:
-                near = difflib.get_close_matches(name, self.kinds, n=1)
+                # looking for a near name is slow, and a body may hold a million names
+                near = difflib.get_close_matches(name[:NAME], self.kinds, n=1) if len(problems) < SHOWN else []
                 out = f"did you mean {near[0]!r}?" if near else "leave it out"
-                problems.append(Problem(number, _readable(name), "is not a field of this model", out))
+                problems.append(Problem(number, _readable(name[:NAME]), "is not a field of this model", out))
         yield good
 
 
 def shown(value: Any) -> str:
-    """A value as a message shows it: JSON, and short."""
-    text = json.dumps(value, ensure_ascii=True, default=str)
+    """A value as a message shows it: JSON, and short.
+
+    >>> shown([1, "a"]), shown([[[]]]), shown({"a": [1] * 100})
+    ('[1, "a"]', 'an array', 'an object')
+    """
+    if type(value) in {list, dict}:  # what is long or deep is not written out to be cut
+        inner = value if type(value) is list else list(value.values())
+        if len(inner) > SHOWN or any(type(one) in {list, dict} for one in inner):
+            return "an array" if type(value) is list else "an object"
+    text = json.dumps(value[:NAME] if type(value) is str else value, ensure_ascii=True, default=str)
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
@@ -271,9 +286,10 @@ def _text(value: Any) -> str | None:
 def _time(value: Any) -> str | None:
     try:
         time = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        time = time if time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)
+    except (TypeError, ValueError, OverflowError):
         return None
-    return (time if time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)).isoformat()
+    return time.isoformat() if FIRST_TIME <= time < LAST_TIME else None
 
 
 def _whole_type(bits: int) -> Any:
@@ -307,7 +323,7 @@ KINDS: Mapping[str, Kind] = {
     "boolean": Kind("true or false", _truth, "bool", bool, {"type": "boolean"}),
     "string": Kind("a text", _text, "object", str, {"type": "string"}),
     "datetime": Kind(
-        "a time in ISO 8601 (UTC unless it says otherwise)",
+        "a time in ISO 8601 from 1678 to 2261 (UTC unless it says otherwise)",
         _time,
         "datetime64[ns]",
         None,

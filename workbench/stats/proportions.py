@@ -57,3 +57,30 @@ def wilson_interval(yes: float, trials: float, *, z: float = 1.959963984540054) 
     centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     reach = z / (1 + z * z / trials) * float(np.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2)))
     return max(0.0, centre - reach), min(1.0, centre + reach)
+
+
+def exact_interval(yes: int, trials: int, tail: float) -> tuple[float, float]:
+    """Clopper and Pearson's interval of a share, which holds for rare events and few trials too.
+
+    Args:
+        yes: How many were yes, from 0 to `trials`.
+        trials: How many there were, at least one.
+        tail: Chance at most that the share lies beyond one end, in (0, 1/2).
+
+    Raises:
+        ValueError: There are no trials, or more yes than trials.
+
+    Source:
+        Clopper and Pearson (1934), Biometrika 26, 404-413.
+
+    >>> low, high = exact_interval(0, 10, 0.025)
+    >>> low, round(high, 6), round(1 - 0.025 ** (1 / 10), 6)
+    (0.0, 0.308497, 0.308497)
+    """
+    from scipy import special
+
+    if not 0 <= yes <= trials or trials < 1:
+        raise ValueError(f"{yes} yes in {trials} trials; a share needs at least one trial, and no more yes than trials")
+    low = float(special.betaincinv(yes, trials - yes + 1, tail)) if yes else 0.0
+    high = float(special.betaincinv(yes + 1, trials - yes, 1 - tail)) if yes < trials else 1.0
+    return low, high

@@ -1,0 +1,181 @@
+"""The processes of a front: one for each model that has a champion, kept alive, and asked what they say of themselves.
+
+A process that ends is started again, at once the first time and then more and more slowly. Each listens on a
+Unix socket in a folder that only this user enters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from workbench.errors import EngineError
+from workbench.ledger import Ledger
+from workbench.serving.relay import Relay
+from workbench.serving.routes import CHAMPION
+
+WATCH = 0.25  # seconds between two looks at heads and processes
+FIRST, SLOWEST = 0.1, 30.0  # seconds before a process that ended is started again: doubled each time, up to
+STEADY = 60.0  # seconds after which a process is held to run well
+PATIENCE = 2.0  # seconds that a process may take to tell of itself
+STOP = 8.0  # seconds a process may take to stop
+
+
+@dataclass
+class Child:
+    """One model's process."""
+
+    model: str
+    socket: Path
+    relay: Relay
+    process: asyncio.subprocess.Process | None = None
+    began: float = 0.0
+    failures: int = 0
+    again: float = 0.0  # not started before, on the clock that only goes forward
+    restarts: int = 0
+    answers: bool = field(default=False)
+
+    @property
+    def running(self) -> bool:
+        """Whether its process lives."""
+        return self.process is not None and self.process.returncode is None
+
+
+class Children:
+    """The processes by model; belongs to one event loop."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        program: Sequence[str],
+        *,
+        environ: Mapping[str, str] | None,
+        first: Callable[[], None] | None,
+    ) -> None:
+        """None yet.
+
+        Args:
+            ledger: Its heads are the models.
+            program: What answers for one model, without `--only MODEL --socket PATH`.
+            environ: All that the processes see; None: what this one sees.
+            first: What a process does before its program.
+        """
+        self._ledger = ledger
+        self._program = program
+        self._environ = None if environ is None else dict(environ)
+        self._first = first
+        self._all: dict[str, Child] = {}
+        self.problem = ""  # why the models are not known, or one cannot be started
+
+    def __iter__(self) -> Iterator[Child]:
+        return iter(self._all.values())
+
+    def __contains__(self, model: str) -> bool:
+        return model in self._all
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def of(self, model: str) -> Child | None:
+        """A model's process."""
+        return self._all.get(model)
+
+    @property
+    def names(self) -> list[str]:
+        """The models, sorted."""
+        return sorted(self._all)
+
+    async def stop(self) -> None:
+        """End them all."""
+        await asyncio.gather(*(_stop(child) for child in self))
+
+    async def watch(self, folder: Path) -> None:
+        """Keep a process for each champion, again and again; ends when it is cancelled."""
+        while True:
+            try:
+                wanted = {head.model for head in self._ledger.heads() if head.slot == CHAMPION}
+                self.problem = ""
+            except EngineError as error:
+                wanted, self.problem = set(self._all), error.message
+            for model in sorted(wanted - self._all.keys()):
+                socket = folder / f"{len(self._all)}.sock"
+                self._all[model] = Child(model, socket, Relay(socket))
+            for child in self._all.values():
+                await self._keep(child)
+            await asyncio.sleep(WATCH)
+
+    async def _keep(self, child: Child) -> None:
+        now = time.monotonic()
+        if child.running:
+            if now - child.began > STEADY:
+                child.failures = 0
+            if not child.answers:
+                with contextlib.suppress(OSError, EOFError, TimeoutError):
+                    async with asyncio.timeout(1):
+                        child.answers = (await child.relay.ask("GET", "/healthz", ())).status == 200
+            return
+        if child.process is not None and child.began:  # it ended since the last look
+            child.relay.close()
+            child.answers, child.began = False, 0.0
+            child.again = now + min(SLOWEST, FIRST * 2.0**child.failures)
+            child.failures += 1
+            child.restarts += 1
+        if now < child.again:
+            return
+        child.socket.unlink(missing_ok=True)
+        argv = [*self._program, "--only", child.model, "--socket", str(child.socket)]
+        try:
+            child.process = await asyncio.create_subprocess_exec(
+                *argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                env=self._environ,
+                preexec_fn=self._first,
+                start_new_session=True,
+            )
+            child.began = now
+        except (OSError, ValueError) as error:
+            self.problem, child.again = f"{child.model} cannot be started: {error}", now + SLOWEST
+
+    async def said(self, path: str) -> dict[str, Any]:
+        """What each process says in JSON at an address, by model, of those that answer."""
+        found = {}
+        for model, body in (await self.texts(path)).items():
+            with contextlib.suppress(msgspec.DecodeError):
+                found[model] = msgspec.json.decode(body)
+        return found
+
+    async def texts(self, path: str) -> dict[str, bytes]:
+        """What each process says at an address, by model, of those that answer; all are asked at once."""
+
+        async def one(child: Child) -> bytes | None:
+            with contextlib.suppress(OSError, EOFError, TimeoutError, ValueError):
+                async with asyncio.timeout(PATIENCE):
+                    reply = await child.relay.ask("GET", path, ())
+                    return reply.body if reply.status == 200 else None
+            return None
+
+        asked = sorted(self._all.items())
+        bodies = await asyncio.gather(*(one(child) for _, child in asked))
+        return {model: body for (model, _), body in zip(asked, bodies, strict=True) if body is not None}
+
+
+async def _stop(child: Child) -> None:
+    """Ask a process to stop, and end it where it does not."""
+    child.relay.close()
+    if child.process is None or child.process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        child.process.terminate()
+        try:
+            async with asyncio.timeout(STOP):
+                await child.process.wait()
+        except TimeoutError:
+            child.process.kill()
+            await child.process.wait()
