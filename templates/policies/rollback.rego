@@ -86,7 +86,7 @@ shown if {
 
 deny contains {
 	"code": "not-declared",
-	"message": sprintf("%v is not declared to be rolled back by itself for this: %s", [model, concat(", ", kinds)]),
+	"message": concat("", ["it is not declared to be rolled back by itself for this: ", concat(", ", kinds)]),
 	"metric": "rollback",
 	"flip": sprintf("workbench declare %v --rollback errors --why …, or a person says so", [model]),
 } if {
@@ -94,7 +94,7 @@ deny contains {
 	not declared
 }
 
-kinds := sort([kind | some kind in input.automatic.kinds])
+kinds := [kind | some kind in input.automatic.kinds]
 
 declared if {
 	some kind in input.automatic.kinds

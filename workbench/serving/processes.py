@@ -24,6 +24,7 @@ from workbench.errors import EngineError
 from workbench.ledger import Ledger
 from workbench.serving.access_log import AccessLog
 from workbench.serving.admission import Admission
+from workbench.serving.alerting import Alerting, Heard
 from workbench.serving.answering import CLIENT, ROWS, Limits
 from workbench.serving.exposition import CONTENT_TYPE, family
 from workbench.serving.gateway import FORMS, MODELS, again, doored
@@ -55,6 +56,7 @@ def create_front(
     environ: Mapping[str, str] | None = None,
     first: Callable[[], None] | None = None,
     rotate: Callable[[], object] | None = None,
+    alerts: Heard | None = None,
 ) -> App:
     """The gateway in front of a process for each model, as an ASGI app.
 
@@ -70,6 +72,7 @@ def create_front(
         environ: All that the processes see; None: what this one sees.
         first: What a process does before its program, e.g. so that it ends when this one does.
         rotate: Moves old predictions away; called in a thread every minute.
+        alerts: Keeps what Alertmanager tells; called in a thread.
     """
     front = Front(
         ledger,
@@ -81,6 +84,7 @@ def create_front(
         environ=environ,
         first=first,
         rotate=rotate,
+        alerting=None if alerts is None else Alerting(alerts, guarded=token is not None or keys is not None),
     )
     return front if token is None and keys is None else doored(front, token, keys, access)
 
@@ -132,6 +136,7 @@ class Front:
         environ: Mapping[str, str] | None,
         first: Callable[[], None] | None,
         rotate: Callable[[], object] | None,
+        alerting: Alerting | None,
     ) -> None:
         self._ledger = ledger
         self._program = program
@@ -140,6 +145,7 @@ class Front:
         self._environ = None if environ is None else dict(environ)
         self._first = first
         self._rotate = rotate
+        self._alerting = alerting
         self._admission = Admission(limits.open, now=now)
         self._labelling = Labelling(log, now=now, limits=limits)
         self._children: dict[str, Child] = {}
@@ -230,6 +236,8 @@ class Front:
                 return await self._hand_on(unquote(name), form, scope, receive)
         if path == "/v1/labels" and method == "POST":
             return await self._labelling.answer(scope, receive)
+        if path == "/v1/alerts" and method == "POST" and self._alerting is not None:
+            return await self._alerting.answer(scope, receive)
         if method not in {"GET", "HEAD"}:
             return Reply.problem(405, f"{method[:20]} is not for this address", hint="POST /v1/models/{name}/predict")
         if path in {"/healthz", "/ping"}:

@@ -37,7 +37,7 @@ from workbench.monitoring.canaries.reading import (
 )  # fmt: skip
 from workbench.monitoring.canaries.steps import Act, Judged, Standing, next_step
 from workbench.monitoring.canaries.store import CanaryStore
-from workbench.monitoring.canary import counted
+from workbench.monitoring.canary import counted, judge_of
 from workbench.monitoring.declared import Objectives, objectives
 from workbench.promotion import Gate
 from workbench.promotion.people import MACHINE
@@ -269,7 +269,7 @@ class Controller:
         champion = self._ledger.head(model, CHAMPION)
         if champion is None or champion.version is None or not steps:
             raise Misuse(f"{model} has no champion to compare with", hint=f"workbench models {model}")
-        here = steps[-1]
+        here, fresh = steps[-1], judge_of(kept, alpha=plan.alpha, negligible=plan.negligible)
         state, revision = None, 0
         with suppress(ValueError, EngineError):  # without its memory it is counted anew from the log
             body, revision = self._store.get(planned.seq)
@@ -277,7 +277,7 @@ class Controller:
         if state is None or state.champion != champion.generation:
             since = max(steps[0].at, self._ledger.entries(since=champion.seq - 1, limit=1)[0].at)
             first = next((mark for mark in reversed(steps) if mark.at <= since), steps[0])
-            state = Counted.begun(first, champion.generation, since, kept, plan.alpha)
+            state = Counted.begun(first, champion.generation, since, fresh)
         if feed:
 
             def count(since: datetime, until: datetime) -> Mapping[str, Counts]:
@@ -285,7 +285,7 @@ class Controller:
                 return counted(rows, canary=planned.version, stable=champion.holder, slower=kept.latency[1])
 
             with suppress(EngineError):  # the log cannot be read now; for how long, the rules are told
-                state = state.fed(steps, now, kept, plan.alpha, count)
+                state = state.fed(steps, now, fresh, count)
         judged = Judged.of(state.whole, state.step)
         refused, refusals = self._refused(planned, here.generation, now)
         standing = Standing(

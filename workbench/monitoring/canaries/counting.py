@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from workbench.monitoring.canary import judge_of
-from workbench.monitoring.declared import Objectives
 from workbench.stats.canary_judge import Counts, Judge
 
 SETTLE = timedelta(seconds=2)  # for which rows may be on their way to the log
@@ -42,27 +40,24 @@ class Counted:
     agreed: int = 0  # looks one after the other that said "advance" of this step
 
     @classmethod
-    def begun(cls, mark: Mark, champion: int, since: datetime, kept: Objectives, alpha: float) -> Counted:
+    def begun(cls, mark: Mark, champion: int, since: datetime, judge: Judge) -> Counted:
         """Nothing counted yet.
 
         Args:
             mark: The step.
             champion: Generation of the champion's head.
             since: From when to count.
-            kept: What the model is declared to keep to.
-            alpha: Chance of either error of the judge.
+            judge: One that has seen nothing.
         """
-        judge = judge_of(kept, alpha=alpha)
         return cls(mark.generation, champion, since, judge, judge)
 
-    def fed(self, marks: Sequence[Mark], now: datetime, kept: Objectives, alpha: float, count: Count) -> Counted:
+    def fed(self, marks: Sequence[Mark], now: datetime, judge: Judge, count: Count) -> Counted:
         """The count after all that has come since, as far as it has reached the log.
 
         Args:
             marks: The canary's steps so far, oldest first.
             now: The time, aware.
-            kept: What the model is declared to keep to.
-            alpha: Chance of either error of the judge.
+            judge: One that has seen nothing, for the steps that begin.
             count: Counts the outcomes between two times.
         """
         found, end = self, now - SETTLE
@@ -72,7 +67,7 @@ class Counted:
             if mark.generation < found.generation:
                 continue
             if mark.generation > found.generation:
-                found = replace(found, generation=mark.generation, step=judge_of(kept, alpha=alpha), agreed=0)
+                found = replace(found, generation=mark.generation, step=judge, agreed=0)
             until = min(end, after.at) if after else end
             while found.until < until:
                 part = min(found.until + LONGEST, until)

@@ -37,6 +37,7 @@ class Plan:
     hours: float = 72.0  # from its first share, after which it is taken back unless it is shown
     cooldown: float = 24.0  # hours after it was taken back, in which the version is not tried again
     alpha: float = 0.01  # chance of ever taking back a sound one, and of ever passing one that harms
+    negligible: float = 0.1  # part of the allowed errors, below which it may advance whatever the champion's rate
     promote: bool = True  # whether it is put forward as champion after its last step
 
     @classmethod
@@ -60,8 +61,9 @@ class Plan:
                 values[name] = value
             else:
                 values[name] = _number(name, value, whole=name in {"requests", "looks", "exposure"})
-        if not values.get("alpha", cls.alpha) < 1:
-            raise Misuse(f"alpha is {values['alpha']:g}; it must lie in (0, 1)")
+        for name in ("alpha", "negligible"):
+            if not values.get(name, 0.0) < 1:
+                raise Misuse(f"{name} is {values[name]:g}; it must lie below 1")
         return cls(**values)
 
     @classmethod
