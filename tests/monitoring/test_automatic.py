@@ -27,6 +27,12 @@ class Registry:
     def alias(self, *_):
         return None
 
+    def exists(self, *_):
+        return True
+
+    def damage(self, *_):
+        return None
+
 
 @pytest.fixture
 def house(town):
