@@ -241,3 +241,14 @@ def test_what_it_is_told_is_exposed_with_what_is_needed(trial):
     (one,) = trial.controller.canaries(trial.now)
     told = one.as_dict()
     assert told["measures"]["errors"]["ratio"]["low"] <= told["measures"]["errors"]["ratio"]["median"]
+
+
+def test_what_a_step_has_shown_counts_for_no_later_step(trial):
+    trial.start(Plan.of({"minutes": 0, "requests": 0, "looks": 1}))
+    for _ in range(200):
+        trial.traffic(**GOOD)
+        if trial.once().act == "advance":
+            break
+    for _ in range(3):
+        assert trial.once().act == "hold"  # at the same moment: nothing was seen of this step
+    assert trial.share() == 0.1

@@ -286,10 +286,11 @@ class Controller:
 
             with suppress(EngineError):  # the log cannot be read now; for how long, the rules are told
                 state = state.fed(steps, now, fresh, count)
-        judged = Judged.of(state.whole, state.step)
+        current = state.generation == here.generation  # what an earlier step has shown says nothing of this one
+        judged = Judged.of(state.whole, state.step if current else fresh)
         refused, refusals = self._refused(planned, here.generation, now)
         standing = Standing(
-            here.weight, steps[0].at, here.at, state.agreed, state.until if feed else None,
+            here.weight, steps[0].at, here.at, state.agreed if current else 0, state.until if feed else None,
             rejected=self._rejected(planned), refused=refused, waiting=self._waiting(planned, here.at),
         )  # fmt: skip
         act = next_step(plan, standing, judged, now)

@@ -61,8 +61,6 @@ class Counted:
             count: Counts the outcomes between two times.
         """
         found, end = self, now - SETTLE
-        if end <= self.until:
-            return self
         for mark, after in zip(marks, [*marks[1:], None], strict=True):
             if mark.generation < found.generation:
                 continue
@@ -72,6 +70,8 @@ class Counted:
             while found.until < until:
                 part = min(found.until + LONGEST, until)
                 found = found._added(count(found.until, part), part)
+        if found.until == self.until:
+            return found  # nothing new was seen, so nothing agrees
         return replace(found, agreed=found.agreed + 1 if found.step.state == "advance" else 0)
 
     def as_dict(self) -> dict[str, Any]:
