@@ -1,4 +1,4 @@
-"""From bad traffic in the log to the canary off the traffic: seconds of one pass here, and seconds of traffic before it.
+"""From bad traffic in the log to the canary off the traffic: seconds of a pass here, seconds of traffic before it.
 
 The pass reads the log, judges, writes its finding, asks the policy and moves the head; its time is of this
 machine. Traffic is simulated: 50 requests a second, 5 % to the canary, which fails five times as often.

@@ -148,7 +148,7 @@ def _missing(plan: Plan, standing: Standing, judged: Judged, now: datetime) -> s
     """What this step lacks besides the evidence; empty: nothing."""
     since = now - standing.stepped
     if since < timedelta(minutes=plan.minutes):
-        return f"This step lasts {plan.minutes:g} minutes; {max(since.total_seconds(), 0) / 60:.1f} are over."
+        return f"This step lasts {plan.minutes:g} min; {max(since.total_seconds(), 0) / 60:.1f} are over."
     if judged.here < plan.requests:
         return f"This step needs {plan.requests:,} requests of the canary; there were {judged.here:,}."
     if judged.step == "advance" and standing.agreed < plan.looks:
