@@ -12,6 +12,7 @@ limits := {
 	"drifted_share": 0.30, # share of the columns that may have drifted, where drift was looked at
 	"sample_ratio": 0.001, # p of an experiment's filling below which its arms were not filled as planned
 	"retention": false, # whether the training data must say until when it may be kept
+	"canary": false, # whether a canary must have shown that it does no harm
 	"same_version": false, # whether the feature set must be of the champion's version, not only of its name
 }
 
@@ -397,6 +398,32 @@ deny contains {
 } if {
 	p := object.get(input.evidence.experiment, ["figures", "sample_ratio.p", "value"], null)
 	not at_least(p, limits.sample_ratio)
+}
+
+# a canary, where there was one: it must have shown that it does no harm
+
+deny contains {
+	"code": "canary",
+	"message": sprintf("its canary was no success: %s", [canary.sentence]),
+	"metric": "canary",
+	"got": canary.verdict,
+	"limit": "pass",
+	"flip": sprintf("try it again: workbench canary start %v %v", [model, version]),
+	"evidence": canary.digest,
+} if {
+	canary := input.evidence.canary
+	not canary.verdict == "pass"
+}
+
+deny contains {
+	"code": "canary",
+	"message": "it was never tried on a part of the traffic",
+	"metric": "canary",
+	"limit": "pass",
+	"flip": sprintf("try it: workbench canary start %v %v", [model, version]),
+} if {
+	limits.canary
+	not input.evidence.canary
 }
 
 # the data that it learned from may be kept for a time; days are counted by whoever asks, from the same clock

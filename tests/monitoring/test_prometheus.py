@@ -17,10 +17,16 @@ from workbench.engines.servers import Servers
 from workbench.errors import EngineError, Misuse
 from workbench.ledger import Head
 from workbench.monitoring import rules
+from workbench.monitoring.alerts import Alert, hear
+from workbench.monitoring.canaries import Canary, Judged, Plan, canary_exposition
+from workbench.monitoring.canaries.counting import Counted, Mark
+from workbench.monitoring.canary import judge_of
 from workbench.monitoring.dashboards import expressions, files
 from workbench.monitoring.declared import Objectives
 from workbench.monitoring.exposition import exposition
+from workbench.serving.alerting import read
 from workbench.serving.meter import Meter
+from workbench.stats.canary_judge import Counts
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -97,7 +103,7 @@ class Answering:
     """A web server of two pages: the exposition, and a hook that keeps what Alertmanager sends."""
 
     def __init__(self, text):
-        self.text, self.alerts = text, []
+        self.text, self.alerts, self.authorized = text, [], set()
         world = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -105,7 +111,8 @@ class Answering:
                 self._say(world.text().encode())
 
             def do_POST(self):
-                world.alerts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                world.alerts.append(self.rfile.read(int(self.headers["Content-Length"])))
+                world.authorized.add(self.headers["Authorization"])
                 self._say(b"")
 
             def _say(self, body):
@@ -125,6 +132,14 @@ class Answering:
     def close(self):
         self.server.shutdown()
         self.server.server_close()
+
+
+def tried():
+    """A canary in progress, of which something was counted."""
+    plan, mark = Plan(), Mark(NOON, 1, 0.05)
+    judge = judge_of(Objectives()).add({name: Counts(500, 10, 9500, 95) for name in ("errors", "slow")})
+    kept = Counted(1, 1, NOON, judge, judge)
+    return Canary(1, "lending", 2, plan, "running", "a try", "analyst", NOON, (mark,), kept, Judged.of(judge, judge))
 
 
 def free_port():
@@ -167,10 +182,12 @@ def test_prometheus_scrapes_alerts_and_answers_every_panel(world, tmp_path):
         for _ in range(5):
             meter.refused("lending", 500, 0.5)
         counted = meter.told([head], [], swaps=1, waiting=0, dropped=0)
-        return counted + exposition(done)
+        return counted + exposition(done) + canary_exposition([tried()])
 
     page, port, alert_port = Answering(text), free_port(), free_port()
-    written(tmp_path, {"lending": Objectives()}, (), target=page.address, webhook=f"http://{page.address}/hook")
+    (tmp_path / "token").write_text("s3cret")
+    hook = {"webhook": f"http://{page.address}/v1/alerts", "token_file": str(tmp_path / "token")}
+    written(tmp_path, {"lending": Objectives()}, (), target=page.address, **hook)
     hurried(tmp_path, alert_port)
     address = f"http://127.0.0.1:{port}"
     wanted = {
@@ -190,6 +207,11 @@ def test_prometheus_scrapes_alerts_and_answers_every_panel(world, tmp_path):
     page.close()
     assert wanted == set()
     assert missing == set()
-    heard = page.alerts[0]
+    assert page.authorized == {"Bearer s3cret"}
+    told = [Alert(*one) for body in page.alerts for one in read(body)]
+    kept = hear(world.ledger, told, now=NOON)
+    assert kept.opened and set(kept.models) == {"lending"}
+    assert hear(world.ledger, told, now=NOON).opened == ()
+    heard = json.loads(page.alerts[0])
     assert set(heard["groupLabels"]) == {"model", "cause"}
     assert heard["groupLabels"]["model"] == "lending"

@@ -22,6 +22,7 @@ from workbench.ledger import Entry, ModelVersion
 
 if TYPE_CHECKING:
     from workbench.audits.thresholds import ThresholdCounts
+    from workbench.bench.canaries import Canaries
     from workbench.bench.decisions import Decisions
     from workbench.bench.papers import Papers
     from workbench.bench.retention import Retention
@@ -237,6 +238,13 @@ class Bench(Notebooks):
         from workbench.bench.watch import Watch
 
         return Watch(self, self._profile_of)
+
+    @cached_property
+    def canaries(self) -> Canaries:
+        """What is tried on a part of the traffic, and how far it has come."""
+        from workbench.bench.canaries import Canaries
+
+        return Canaries(self)
 
     def fairness(self) -> Sequence[AuditedVersion]:
         """Every model's champion and candidates with their last fairness audits, the newest version first."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from workbench.ledger import ModelVersion
     from workbench.ledger.database import Database
     from workbench.ledger.signing import SigningKey
+    from workbench.monitoring.canaries import CanaryStore
     from workbench.monitoring.summary_store import SummaryStore
     from workbench.promotion import Desk, Gate, Identity
     from workbench.serving import Keys, LogPolicy, PredictionLog
@@ -174,6 +175,13 @@ class Engines:
         self._reads("the summaries")
         return self._summaries
 
+    @cached_property
+    def canary_store(self) -> CanaryStore:
+        """What is counted of each canary."""
+        from workbench.monitoring.canaries import CanaryStore
+
+        return CanaryStore.open(self._url(self.settings.canaries))
+
     # keys
 
     @property
@@ -192,7 +200,7 @@ class Engines:
 
     def close(self) -> None:
         """Close what was opened."""
-        for name in ("_ledger", "_log", "_events", "_summaries", "policy_engine"):
+        for name in ("_ledger", "_log", "_events", "_summaries", "canary_store", "policy_engine"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
 

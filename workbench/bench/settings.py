@@ -38,6 +38,9 @@ class Settings:
     summaries: str = "sqlite:///summaries.db"  # hourly sums of it, which monitoring reads
     summary_hours_days: float = 35.0  # days for which hourly sums are kept; labels may come as late
     summary_days: float = 400.0  # days for which daily sums are kept
+    canaries: str = "sqlite:///canaries.db"  # what is counted of each canary; counted again where it is lost
+    canary_control: str = "serve"  # who takes canaries on and back: serve (beside the gateway) or none (cron)
+    canary_seconds: float = 5.0  # between two looks at the canaries
     policies: str = "policies"  # folder of the policies in force
     policy_engine: str = "embedded"  # what evaluates them: embedded, opa, opa+exec:///path, opa+http(s)://host:port
     policy_token: str = "none"  # noqa: S105 (where OPA's token is to be had: env:NAME or file:/PATH)

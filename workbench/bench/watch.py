@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from workbench.bench.engines import Engines
     from workbench.data import Profile
     from workbench.ledger import ModelVersion
+    from workbench.monitoring.alerts import Alert, Heard
+    from workbench.monitoring.automatic import Acted
 
 PATIENCE = 300.0  # seconds that a pass in a process of its own may take
 FRESH = timedelta(minutes=1)  # for which a pass is told again to whoever scrapes
@@ -74,6 +76,33 @@ class Watch:
             share_of=bench.log_policy.share_of,
             tell=tell,
         )
+
+    def act(self, done: Pass | None = None, *, models: Sequence[str] = (), dry_run: bool = False) -> list[Acted]:
+        """Roll back the champions whose incidents call for it, where their declarations allow it.
+
+        Args:
+            done: The pass that has just looked, for the figures of what failed.
+            models: Only these; empty: all.
+            dry_run: Only say what would be done.
+        """
+        from workbench.monitoring.automatic import act
+
+        signals = {one.watched.subject.model: one.watched.failing for one in done.models} if done else {}
+        bench = self._bench
+        return act(bench.ledger, bench.gate, now=bench.now(), models=models, signals=signals, dry_run=dry_run)
+
+    def hear(self, alerts: Iterable[Alert]) -> Heard:
+        """Keep what Alertmanager tells, as incidents; the same again changes nothing."""
+        from workbench.monitoring.alerts import hear
+
+        return hear(self._bench.ledger, alerts, now=self._bench.now())
+
+    def acts_for(self, models: Iterable[str]) -> list[str]:
+        """Those of the models that may be rolled back without a person."""
+        from workbench.monitoring.automatic import allowed
+        from workbench.promotion import declaration
+
+        return [model for model in models if allowed(declaration(self._bench.ledger, model))]
 
     def exposition(self) -> str:
         """What a scrape is told, from a pass that is at most a minute old; opens no incident."""

@@ -6,6 +6,7 @@
     mlflow.db           MLflow's tracking store and registry; artifacts in mlartifacts/
     predictions.db      what was answered
     summaries.db        hourly sums of what was answered
+    canaries.db         what is counted of each canary
     policies/           the policies in force, copied from the shipped ones
     notebooks/          the notebooks to begin from, copied from the shipped ones
     schedules/          what was given to cron, systemd or Kubernetes to run

@@ -15,6 +15,7 @@ from workbench.cli.approvals import approvals, approve, delegate, refuse, withdr
 from workbench.cli.archive import archive
 from workbench.cli.audit import audit
 from workbench.cli.bandit import bandit, off_policy
+from workbench.cli.canary import canary
 from workbench.cli.certificate import card, certificate, docpack, verify
 from workbench.cli.compile import compile_version
 from workbench.cli.consume import consume
@@ -83,6 +84,7 @@ for command in (
     declare,
     promote,
     stage,
+    canary,
     retire,
     reject,
     rollback,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from workbench.cli.options import Commands, json_option, print_json, print_table, workspace_option
+from workbench.errors import Misuse
 
 if TYPE_CHECKING:
     from workbench.serving import Key
@@ -31,9 +32,8 @@ def key() -> None:
 
 @key.command()
 @click.argument("client")
-@click.option(
-    "--model", "models", multiple=True, required=True, help='A model that it may ask; again for more; "*": all.'
-)
+@click.option("--model", "models", multiple=True, help='A model that it may ask; again for more; "*": all.')
+@click.option("--alerts", is_flag=True, help="It may send alerts (Alertmanager), which may roll models back.")
 @click.option("--rate", type=float, help="Requests a second on average; default: no limit.")
 @click.option("--burst", type=float, help="Requests at once; default: a second's.")
 @click.option("--quota", type=int, help="Rows a day (UTC); default: no limit.")
@@ -41,8 +41,8 @@ def key() -> None:
 @workspace_option
 @json_option
 def create(
-    client: str, models: tuple[str, ...], rate: float | None, burst: float | None, quota: int | None, why: str,
-    workspace: Path | None, as_json: bool,
+    client: str, models: tuple[str, ...], alerts: bool, rate: float | None, burst: float | None, quota: int | None,
+    why: str, workspace: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Make a key for CLIENT, a role or a program, and show it once.
 
@@ -50,11 +50,16 @@ def create(
     Examples:
       workbench key create shop-frontend --model pricing --rate 50
       workbench key create nightly-batch --model "*" --quota 1000000
+      workbench key create alertmanager --alerts
     """
     from workbench import open_bench
+    from workbench.serving.alerting import SCOPE
 
+    if not models and not alerts:
+        raise Misuse("a key needs a model that it may ask, or --alerts", hint='--model NAME, or --model "*"')
+    scopes = (*models, *([SCOPE] if alerts else []))
     with open_bench(workspace) as bench:
-        made, text = bench.keys.create(client, models, actor=bench.actor, why=why, rate=rate, burst=burst, quota=quota)
+        made, text = bench.keys.create(client, scopes, actor=bench.actor, why=why, rate=rate, burst=burst, quota=quota)
     _show(made, text, as_json)
 
 

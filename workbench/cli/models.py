@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -74,6 +75,16 @@ def models(model: str | None, workspace: Path | None, as_json: bool) -> None:
 @click.option(
     "--objective", "objectives", multiple=True, metavar="NAME=NUMBER", help="What serving must keep to; repeatable."
 )
+@click.option(
+    "--rollback",
+    "rollbacks",
+    multiple=True,
+    metavar="KIND",
+    help="Kind of trouble for which it is rolled back without a person; repeatable; none: for nothing.",
+)
+@click.option(
+    "--canary", "canaries", multiple=True, metavar="NAME=VALUE", help="A part of the plan of its canaries; repeatable."
+)
 @click.option("--why", help="The reason, in a sentence; needed where anything is declared.")
 @workspace_option
 @json_option
@@ -83,6 +94,8 @@ def declare(
     owner: str | None,
     kpis: tuple[str, ...],
     objectives: tuple[str, ...],
+    rollbacks: tuple[str, ...],
+    canaries: tuple[str, ...],
     why: str | None,
     workspace: Path | None,
     as_json: bool,
@@ -95,6 +108,8 @@ def declare(
     Examples:
       workbench declare lending --stakes high --owner risk-officer --why "it decides on credit"
       workbench declare lending --objective p99_ms=50 --kpi approvals="share approved" --why "agreed"
+      workbench declare lending --rollback errors --rollback fairness --why "no one looks at night"
+      workbench declare lending --canary minutes=30 --canary steps=5,10,20 --why "agreed"
       workbench declare lending --json
     """
     from workbench import open_bench
@@ -103,7 +118,7 @@ def declare(
 
     with open_bench(workspace) as bench:
         known = declaration(bench.ledger, model)
-        if stakes or owner or kpis or objectives:
+        if stakes or owner or kpis or objectives or rollbacks or canaries:
             if not why:
                 raise Misuse("the reason is missing; every declaration needs one", hint='--why "…", in a sentence')
             made = Declaration(
@@ -111,7 +126,11 @@ def declare(
                 "high" if (stakes or known.stakes) == "high" else "normal",
                 owner or known.owner,
                 {**known.kpis, **pairs(kpis, "--kpi")},
-                {**known.objectives, **_numbers(pairs(objectives, "--objective"))},
+                {
+                    **known.objectives,
+                    **_numbers(pairs(objectives, "--objective")),
+                    **_acting(rollbacks, pairs(canaries, "--canary"), known.objectives),
+                },
             )
             known = told_by(bench.gate.declare(made, actor=bench.actor, why=why, now=bench.now()))
     told = {"model": known.model, **known.as_body()}
@@ -126,6 +145,34 @@ def _numbers(given: Mapping[str, str]) -> dict[str, float]:
         return {name: float(text) for name, text in given.items()}
     except ValueError as error:
         raise Misuse(f"an objective is no number: {error}", hint="--objective p99_ms=50") from error
+
+
+def _acting(rollbacks: tuple[str, ...], canaries: Mapping[str, str], known: Mapping[str, object]) -> dict[str, Any]:
+    """What is declared of rollbacks without a person, and of canaries."""
+    from workbench.monitoring.automatic import KINDS
+    from workbench.monitoring.canaries import Plan
+
+    wrong = [kind for kind in rollbacks if kind not in (*KINDS, "none")]
+    if wrong:
+        raise Misuse(f"{wrong[0]!r} is no kind of trouble", hint=f"one of: {', '.join(KINDS)}; or none")
+    told: dict[str, Any] = {"rollback": [kind for kind in rollbacks if kind != "none"]} if rollbacks else {}
+    if canaries:
+        before = known.get("canary")
+        given = {name: _plain(name, text) for name, text in canaries.items()}
+        told["canary"] = {**(before if isinstance(before, dict) else {}), **given}
+        Plan.of(told["canary"])
+    return told
+
+
+def _plain(name: str, text: str) -> object:
+    try:
+        if name == "steps":
+            return [float(part) / 100 for part in text.split(",")]
+        if name == "promote":
+            return {"yes": True, "no": False}.get(text, text)
+        return int(text) if name in {"requests", "looks", "exposure"} else float(text)
+    except ValueError as error:
+        raise Misuse(f"--canary {name}={text} is no number", hint="--canary minutes=30") from error
 
 
 def _shown(value: object) -> str:

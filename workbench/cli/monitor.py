@@ -25,7 +25,12 @@ WRONG = 1  # exit code: something calls for action
     type=click.FloatRange(min=0, min_open=True),
     help="How far to look back; default: monitoring_hours of the settings.",
 )
-@click.option("--dry-run", is_flag=True, help="Open and resolve no incident; summaries are kept in any case.")
+@click.option("--act", "acting", is_flag=True, help="Roll back where a model is declared so (declare --rollback).")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Open and resolve no incident, and roll nothing back; summaries are kept in any case.",
+)
 @click.option("--rebuild", is_flag=True, help="Make the summaries anew from the prediction log first.")
 @click.option("--quiet", is_flag=True, help="Say nothing where all is in order.")
 @workspace_option
@@ -35,6 +40,7 @@ def monitor(
     context: click.Context,
     models: tuple[str, ...],
     hours: float | None,
+    acting: bool,
     dry_run: bool,
     rebuild: bool,
     quiet: bool,
@@ -52,6 +58,7 @@ def monitor(
       workbench monitor                          one pass; put it into cron every few minutes
       workbench monitor --model lending --json
       workbench monitor --dry-run || echo wrong  in CI
+      workbench monitor --act                    and roll back what is declared to be rolled back by itself
     """
     if context.invoked_subcommand is not None:
         return
@@ -61,10 +68,14 @@ def monitor(
         if rebuild:
             bench.watch.rebuild(models)
         done = bench.watch.once(models=models, hours=hours, write=not dry_run)
+        acted = bench.watch.act(done, models=models, dry_run=dry_run) if acting else []
     if as_json:
-        print_json(_as_plain(done))
+        print_json(_as_plain(done) | ({"acted": [one.as_dict() for one in acted]} if acting else {}))
     elif not quiet or done.wrong or any(line.state == "act" for line in done.standings):
         _print(done)
+    for one in acted if not as_json else ():
+        back = f"back on version {one.back_to}" if one.done else f"version {one.version} stays"
+        click.echo(f"{one.model}, {back}: {one.why}")
     for problem in done.problems if not as_json else ():
         click.echo(f"could not be looked at: {problem}", err=True)
     if any(line.state == "act" for line in done.standings):

@@ -6,17 +6,20 @@ import json
 import subprocess
 import sys
 import threading
-from contextlib import ExitStack
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from workbench.cli.options import workspace_option
-from workbench.errors import EngineError, Misuse
+from workbench.errors import EngineError, Misuse, WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.bench import Bench
+    from workbench.serving.alerting import SentAlert
     from workbench.serving.http import App
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -79,8 +82,13 @@ def serve(
         split = processes or bench.settings.serving == "processes"
         if bench.settings.serving not in {"one", "processes"}:
             raise Misuse(f"serving is {bench.settings.serving!r}; it must be one or processes", hint="workbench.toml")
+        if bench.settings.canary_control not in {"serve", "none"}:
+            given = bench.settings.canary_control
+            raise Misuse(f"canary_control is {given!r}; it must be serve or none", hint="workbench.toml")
         if only is None:  # MLflow follows the ledger, and nobody waits for it
             threading.Thread(target=_reconcile, args=(bench,), daemon=True).start()
+            if bench.settings.canary_control == "serve":
+                threading.Thread(target=_canaries, args=(bench,), daemon=True).start()
         file = stack.enter_context(_opened(access_log)) if access_log else None
         app = _app(bench, token, keys=keys, durable=durable, only=only, split=split and only is None, access=file)
         if socket is None:
@@ -125,6 +133,7 @@ def _app(
             first=dies_with_its_parent(),
             rotate=bench.rotate_aside,
             more_metrics=lambda: _monitored(bench),
+            alerts=lambda alerts: _heard(bench, alerts),
         )
     app = create_app(
         bench.ledger,
@@ -140,6 +149,7 @@ def _app(
         only=only,
         rotate=None if only else bench.rotate_aside,
         more_metrics=None if only else lambda: _monitored(bench),
+        alerts=None if only else lambda alerts: _heard(bench, alerts),
     )
     return app if only is None else behind(app)
 
@@ -156,9 +166,50 @@ def _reconcile(bench: Bench) -> None:
 
 
 def _monitored(bench: Bench) -> str:
+    from workbench.monitoring.canaries import canary_exposition
     from workbench.serving.events import events_exposition
 
-    return bench.watch.exposition_aside() + events_exposition(bench.events.standings())
+    canaries = canary_exposition(bench.canaries.status(alive=True))
+    return bench.watch.exposition_aside() + canaries + events_exposition(bench.events.standings())
+
+
+def _canaries(bench: Bench) -> None:
+    """Have a controller in a process of its own while a canary is in progress; it shares no moment with answers."""
+    from workbench.engines.servers import dies_with_its_parent
+    from workbench.monitoring.canaries.reading import running
+
+    program = [sys.executable, "-m", "workbench", "canary", "run", "--until-idle", "--workspace", str(bench.root)]
+    with suppress(WorkbenchError):  # the bench was closed: the gateway stops
+        while True:
+            with suppress(EngineError):
+                if running(bench.ledger):
+                    subprocess.run(
+                        program,
+                        stdin=subprocess.DEVNULL,
+                        stdout=subprocess.DEVNULL,
+                        env=dict(bench.environ),
+                        preexec_fn=dies_with_its_parent(),
+                        check=False,
+                    )
+            time.sleep(bench.settings.canary_seconds)
+
+
+def _heard(bench: Bench, alerts: Sequence[SentAlert]) -> dict[str, Any]:
+    """Keep alerts as incidents; where a model may be rolled back for one, a process of its own looks and acts."""
+    from workbench.monitoring.alerts import Alert
+
+    heard = bench.watch.hear(Alert(*alert) for alert in alerts)
+    for model in bench.watch.acts_for(heard.models):
+        program = [sys.executable, "-m", "workbench", "monitor", "--act", "--quiet", f"--model={model}"]
+        looking = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.DEVNULL,
+            "env": dict(bench.environ),
+            "check": False,
+        }
+        argv = [*program, "--workspace", str(bench.root)]
+        threading.Thread(target=subprocess.run, args=(argv,), kwargs=looking, daemon=True).start()
+    return heard._asdict()
 
 
 def _opened(path: Path) -> IO[bytes]:

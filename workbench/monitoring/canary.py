@@ -25,14 +25,15 @@ from workbench.stats.canary_judge import Counts, Judge
 NEGLIGIBLE = 0.1  # of the errors that are allowed: below it a canary may advance whatever the ratio
 
 
-def judge_of(kept: Objectives, *, alpha: float = 0.01) -> Judge:
+def judge_of(kept: Objectives, *, alpha: float = 0.01, negligible: float = NEGLIGIBLE) -> Judge:
     """A judge of a canary that is to keep to what its model is declared to.
 
     Args:
         kept: What is declared.
         alpha: Chance of ever taking back a sound canary, and of ever passing one that harms.
+        negligible: Part of the errors that are allowed, below which a canary may advance whatever the ratio.
     """
-    return Judge.begun(Bar(alpha=alpha, negligible=NEGLIGIBLE * kept.errors), rates=("errors", "slow"))
+    return Judge.begun(Bar(alpha=alpha, negligible=negligible * kept.errors), rates=("errors", "slow"))
 
 
 def counted(rows: Iterable[Prediction], *, canary: int, stable: int, slower: float) -> dict[str, Counts]:

@@ -130,6 +130,31 @@ MODEL: tuple[Panel, ...] = (
         (*bounded("accuracy_drop"), *bounded("expected_accuracy_drop", legend="expected ")),
     ),
     Panel("Calibration", "timeseries", bounded("calibration_gap"), "percentunit"),
+    Panel(
+        "Canary: evidence",
+        "timeseries",
+        (
+            Query(f"workbench_canary_log_evidence{{{CHOSEN}}}", "{{measure}} against {{claim}}"),
+            Query(f"workbench_canary_log_evidence_needed{{{CHOSEN}}}", "{{measure}} needed against {{claim}}"),
+        ),
+        told="Against `tolerated`: it goes back where the line is crossed. Against `harm`: it has shown to do none.",
+    ),
+    Panel(
+        "Canary: times as often bad",
+        "timeseries",
+        (
+            Query(f"workbench_canary_ratio{{{CHOSEN}}}", "{{measure}}"),
+            Query(f"workbench_canary_ratio_lower{{{CHOSEN}}}", "{{measure}} at least"),
+            Query(f"workbench_canary_ratio_upper{{{CHOSEN}}}", "{{measure}} at most"),
+        ),
+        told="Bad outcomes of the canary as a multiple of the champion's, with the belief's 95 %.",
+    ),
+    Panel(
+        "Canary: share",
+        "timeseries",
+        (Query(f"workbench_canary_weight{{{CHOSEN}}}", "given"), Query(f"workbench_canary_share{{{CHOSEN}}}", "got")),
+        "percentunit",
+    ),
     Panel("Loss of KPIs", "timeseries", bounded("kpi_loss", by="kpi")),
 )
 

@@ -11,10 +11,11 @@ nothing is written and the asker is told, so that two people never undo each oth
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from workbench.errors import EngineError, Misuse
 from workbench.evidence import dossier
@@ -186,7 +187,16 @@ class Gate:
         """
         return self._move(Request("retire", model, version, actor, why, now, key, ""))
 
-    def rollback(self, model: str, *, actor: str, why: str, now: datetime, key: str | None = None) -> Move:
+    def rollback(
+        self,
+        model: str,
+        *,
+        actor: str,
+        why: str,
+        now: datetime,
+        key: str | None = None,
+        automatic: Mapping[str, Any] | None = None,
+    ) -> Move:
         """Bring back the champion before the present one if the rollback policy allows it.
 
         Args:
@@ -195,6 +205,7 @@ class Gate:
             why: The reason, not empty.
             now: The time, aware.
             key: Idempotency key: the same key again tells what happened the first time.
+            automatic: For which incident the machine does it by itself, as the policy is told; None: a person asks.
 
         Raises:
             Denied: The policy refused; the denial is in the ledger.
@@ -202,7 +213,7 @@ class Gate:
             Misuse: No reason, no champion to go back to, or the model moved meanwhile.
         """
         told(actor, why)
-        asked = Request("rollback", model, 0, actor, why, now, key)
+        asked = Request("rollback", model, 0, actor, why, now, key, automatic=automatic)
         earlier = self._earlier(asked)
         return told_by(earlier) if earlier else self._move(replace(asked, version=self.before(model)))
 

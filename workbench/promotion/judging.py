@@ -116,6 +116,8 @@ class Judge:
         )
         document["granted"] = _grant_told(granted)
         document["stage"] = self._stage(request.version, heads, request.subject, granted)
+        if request.automatic is not None:
+            document["automatic"] = dict(request.automatic)
         document["slots"] = {slot: _slot_told(head) for slot, head in heads.items()}
         return document
 

@@ -2,6 +2,7 @@
 
     POST /v1/models/{name}/predict     rows in, scores and answers out
     POST /v1/models/{name}/invocations the same in MLflow's form, so that its clients work
+    POST /v1/alerts                    what Alertmanager tells
     POST /v1/labels                    what turned out to be true of earlier answers
     GET  /v1/models                    who answers, by which lane, and the fields each takes
     GET  /openapi.json  /docs          all of this for programs, and for people
@@ -26,6 +27,7 @@ from workbench.errors import EngineError, WorkbenchError
 from workbench.ledger import Ledger
 from workbench.serving.access_log import AccessLog
 from workbench.serving.admission import Admission
+from workbench.serving.alerting import Alerting, Heard
 from workbench.serving.answering import CLIENT, Answering, Limits
 from workbench.serving.exposition import CONTENT_TYPE
 from workbench.serving.guard import guard
@@ -65,6 +67,7 @@ def create_app(
     only: str | None = None,
     rotate: Callable[[], object] | None = None,
     more_metrics: Callable[[], str] | None = None,
+    alerts: Heard | None = None,
 ) -> App:
     """The gateway as an ASGI app.
 
@@ -83,6 +86,7 @@ def create_app(
         only: The one model that is answered; None: all.
         rotate: Moves old predictions away; called in a thread every minute.
         more_metrics: More Prometheus text for /metrics; called in a thread.
+        alerts: Keeps what Alertmanager tells; called in a thread.
     """
     gateway = Gateway(
         Routes(ledger, loader, compiler=compiler, only=only),
@@ -94,6 +98,7 @@ def create_app(
         access=access,
         rotate=rotate,
         more_metrics=more_metrics,
+        alerting=None if alerts is None else Alerting(alerts, guarded=token is not None or keys is not None),
     )
     return gateway if token is None and keys is None else doored(gateway, token, keys, access)
 
@@ -135,6 +140,7 @@ class Gateway:
         access: AccessLog | None,
         rotate: Callable[[], object] | None,
         more_metrics: Callable[[], str] | None,
+        alerting: Alerting | None,
     ) -> None:
         self._routes = routes
         self._writer = LogWriter(log)
@@ -153,6 +159,7 @@ class Gateway:
             access=access,
         )
         self._labelling = Labelling(log, now=now, limits=limits)
+        self._alerting = alerting
         self._rotate = rotate
         self._more_metrics = more_metrics
         self._pages: Mapping[str, Callable[[], Awaitable[Reply]]] = {
@@ -210,6 +217,8 @@ class Gateway:
                 return await self._answering.answer(model, scope, receive, plain=FORMS[form])
         if path == "/v1/labels":
             return await self._labelling.answer(scope, receive) if method == "POST" else not_allowed(method, "POST")
+        if path == "/v1/alerts" and self._alerting is not None:
+            return await self._alerting.answer(scope, receive) if method == "POST" else not_allowed(method, "POST")
         if path == "/invocations":
             return await self._only(scope, receive) if method == "POST" else not_allowed(method, "POST")
         page = self._pages.get(path)

@@ -45,6 +45,14 @@ def document(schemas: Mapping[str, Schema]) -> dict[str, Any]:
             "responses": _responses({"type": "object"}, 404, 408, 413, 422, 429, 503),
         }
     }
+    paths["/v1/alerts"] = {
+        "post": {
+            "operationId": "alerts",
+            "summary": "What Alertmanager tells (its webhook, version 4); needs the token, or a key for alerts",
+            "requestBody": _body({"$ref": "#/components/schemas/Alerts"}),
+            "responses": _responses({"type": "object"}, 403, 404, 408, 413, 422, 503),
+        }
+    }
     for path, told in (
         ("/v1/models", "Who answers"), ("/healthz", "Alive"), ("/readyz", "Every champion loaded, and the log written"),
     ):  # fmt: skip
@@ -225,6 +233,28 @@ _SHARED: dict[str, Any] = {
         "required": ["labels", "source"],
         "additionalProperties": False,
     },
+}
+_TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
+_SHARED["Alerts"] = {
+    "type": "object",
+    "properties": {
+        "version": {"const": "4"},
+        "alerts": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "status": {"enum": ["firing", "resolved"]},
+                    "labels": _TEXTS,
+                    "annotations": _TEXTS,
+                    "startsAt": {"type": "string", "format": "date-time"},
+                    "fingerprint": {"type": "string", "pattern": "^[0-9a-fA-F]{1,64}$"},
+                },
+                "required": ["status", "labels", "startsAt", "fingerprint"],
+            },
+        },
+    },
+    "required": ["version", "alerts"],
 }
 _HEAD = """<!doctype html><html lang="en"><meta charset="utf-8"><title>workbench gateway</title>
 <meta name="viewport" content="width=device-width"><style>

@@ -19,6 +19,7 @@ from urllib.parse import quote
 from workbench.ledger import Ledger
 from workbench.serving.access_log import AccessLog
 from workbench.serving.admission import Admission
+from workbench.serving.alerting import Alerting, Heard
 from workbench.serving.answering import CLIENT, ROWS, Limits
 from workbench.serving.children import Children
 from workbench.serving.exposition import CONTENT_TYPE, family, together
@@ -60,6 +61,7 @@ def create_front(
     first: Callable[[], None] | None = None,
     rotate: Callable[[], object] | None = None,
     more_metrics: Callable[[], str] | None = None,
+    alerts: Heard | None = None,
 ) -> App:
     """The gateway in front of a process for each model, as an ASGI app.
 
@@ -76,6 +78,7 @@ def create_front(
         first: What a process does before its program, e.g. so that it ends when this one does.
         rotate: Moves old predictions away; called in a thread every minute.
         more_metrics: More Prometheus text for /metrics; called in a thread.
+        alerts: Keeps what Alertmanager tells; called in a thread.
     """
     front = Front(
         ledger,
@@ -88,6 +91,7 @@ def create_front(
         first=first,
         rotate=rotate,
         more_metrics=more_metrics,
+        alerting=None if alerts is None else Alerting(alerts, guarded=token is not None or keys is not None),
     )
     return front if token is None and keys is None else doored(front, token, keys, access)
 
@@ -120,12 +124,14 @@ class Front:
         first: Callable[[], None] | None,
         rotate: Callable[[], object] | None,
         more_metrics: Callable[[], str] | None,
+        alerting: Alerting | None,
     ) -> None:
         self._limits = limits
         self._access = access
         self._rotate = rotate
         self._more_metrics = more_metrics
         self._meter = Meter()  # of what no process was asked
+        self._alerting = alerting
         self._admission = Admission(limits.open, now=now)
         self._labelling = Labelling(log, now=now, limits=limits)
         self._children = Children(ledger, program, environ=environ, first=first)
@@ -176,6 +182,8 @@ class Front:
                 return await self._hand_on(name, form, scope, receive) if method == "POST" else not_allowed(method)
         if path == "/v1/labels":
             return await self._labelling.answer(scope, receive) if method == "POST" else not_allowed(method)
+        if path == "/v1/alerts" and self._alerting is not None:
+            return await self._alerting.answer(scope, receive) if method == "POST" else not_allowed(method)
         if path == "/invocations":
             return await self._only(scope, receive) if method == "POST" else not_allowed(method)
         page = self._pages.get(path)
