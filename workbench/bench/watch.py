@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from threading import Lock
+from time import perf_counter
 from typing import TYPE_CHECKING
 
+from workbench.errors import Misuse
+from workbench.monitoring.canaries import CanaryStatus, canary_status
+from workbench.monitoring.declared import Objectives, objectives
+from workbench.monitoring.glance import Glance, glance
 from workbench.monitoring.incidents import Incident, acknowledge, incident, incidents, resolve
-from workbench.monitoring.passes import Keeping, Pass, one_pass
+from workbench.monitoring.passes import Keeping, Looked, Pass, one_pass
 from workbench.monitoring.replay import Limits, Replay, replay
 
 if TYPE_CHECKING:
     from workbench.bench.engines import Engines
     from workbench.data import Profile
     from workbench.ledger import ModelVersion
+    from workbench.monitoring.close import Close
 
 FRESH = timedelta(minutes=1)  # for which a pass is told again to whoever scrapes
+CURRENT = timedelta(seconds=20)  # for which a look is not taken again for a page
+AT_ONCE = 0.2  # seconds that a glance spends on looks; the rest is left for the next
 
 
 class Watch:
@@ -27,6 +35,9 @@ class Watch:
         self._profile_of = profile_of
         self._one = Lock()
         self._last: Pass | None = None  # that a scrape was told
+        self._looks: dict[str, Looked] = {}  # the last at each model, for pages
+        self._problems: dict[str, tuple[str, ...]] = {}
+        self._canaries: dict[str, CanaryStatus] = {}
 
     @property
     def window(self) -> timedelta:
@@ -41,15 +52,17 @@ class Watch:
         write: bool = True,
         summarise: bool = True,
         tell: Callable[[str], None] = lambda _: None,
+        enough: Callable[[], bool] = lambda: False,
     ) -> Pass:
         """One pass over every champion, worst first.
 
         Args:
-            models: Only these; empty: all.
+            models: Only these, in this order; empty: all.
             hours: How far to look back; None: as the settings say.
             write: Whether incidents are opened and resolved.
             summarise: Whether the summaries are brought up to date first; a notebook only reads.
             tell: Is told what is looked at.
+            enough: Is asked after each model; where it says so, the rest is left for another pass.
         """
         bench = self._bench
         keeping = Keeping(
@@ -67,6 +80,7 @@ class Watch:
             write=write,
             summarise=summarise,
             tell=tell,
+            enough=enough,
         )
 
     def exposition(self) -> str:
@@ -77,6 +91,96 @@ class Watch:
             if self._last is None or self._bench.now() - self._last.at > FRESH:
                 self._last = self.once(write=False)
             return exposition(self._last)
+
+    # what the page shows
+
+    def glance(self, seconds: float = AT_ONCE) -> Glance:
+        """All that is served, worst first; opens no incident.
+
+        Models are looked at again in turn, those that were not looked at for longest first, and no more of them
+        than there is time for; of the others the last look is told, and what has been stored since.
+
+        Args:
+            seconds: To be spent on looks.
+        """
+        bench, now = self._bench, self._bench.now()
+        served = [head.model for head in bench.ledger.heads() if head.slot == "champion" and head.version is not None]
+        self._looks = {model: look for model, look in self._looks.items() if model in served}
+        due = [model for model in served if not self._is_current(model, now)]
+        if due:
+            never = now - timedelta(days=36500)
+            due.sort(key=lambda model: self._looks[model].watched.at if model in self._looks else never)
+            end = perf_counter() + seconds
+            self._take(self.once(models=due, write=False, enough=lambda: perf_counter() > end))
+        told = [
+            problem for model, problems in sorted(self._problems.items()) if model in served for problem in problems
+        ]
+        return glance(bench.ledger, bench.summaries, self._looks, now=now, window=self.window, problems=told)
+
+    def close(self, model: str) -> Close:
+        """One model closely, looked at anew.
+
+        Raises:
+            Misuse: It has no champion.
+        """
+        from workbench.monitoring.close import closely
+
+        bench = self._bench
+        if not self._is_current(model, bench.now()):
+            self._take(self.once(models=[model], write=False))
+        if model not in self._looks:
+            raise Misuse(f"{model} has no champion", hint="workbench models")
+        return closely(
+            bench.ledger, bench.summaries, self._looks[model], canary=self.canary(model), way_back=self._way_back(model)
+        )
+
+    def canary(self, model: str) -> CanaryStatus | None:
+        """What the judge has seen of a model's canary; None where there is none."""
+        bench = self._bench
+        kept = objectives(bench.ledger).get(model, Objectives())
+        found = canary_status(bench.ledger, bench.log, model, kept, now=bench.now(), before=self._canaries.get(model))
+        if found is None:
+            self._canaries.pop(model, None)
+        else:
+            self._canaries[model] = found
+        return found
+
+    def roll_back_tried(self, model: str, why: str) -> str:
+        """What a rollback would do and what its policy would say, in words; moves and writes nothing.
+
+        Raises:
+            Misuse: There is no way back, or the role may not move a model.
+        """
+        bench = self._bench
+        bench.desk.check(bench.actor, "ask")
+        version, head = bench.gate.before(model), bench.ledger.head(model)
+        now = head.holder if head else 0
+        said = bench.gate.judge(model, version, action="rollback", now=bench.now(), actor=bench.actor, why=why)
+        move = f"This takes {model} from version {now} back to version {version}."
+        if said.allowed:
+            return f"{move} A dry run says: the policy {said.policy} allows it."
+        if said.people is not None:
+            return f"{move} A dry run says: people have to approve it first ({said.people.why}); they would be asked."
+        reasons = "; ".join(reason.message for reason in said.reasons) or said.decision
+        return f"{move} A dry run says: the policy {said.policy} does not allow it now: {reasons}."
+
+    def _is_current(self, model: str, now: datetime) -> bool:
+        look, head = self._looks.get(model), self._bench.ledger.head(model)
+        if look is None or head is None or look.watched.subject.version != head.version:
+            return False
+        return now - look.watched.at < CURRENT
+
+    def _take(self, done: Pass) -> None:
+        for looked in done.models:
+            model = looked.watched.subject.model
+            self._looks[model] = looked
+            self._problems[model] = tuple(one for one in done.problems if one.startswith(f"{model}: "))
+
+    def _way_back(self, model: str) -> int | None:
+        try:
+            return self._bench.gate.before(model)
+        except Misuse:
+            return None
 
     def rebuild(self, models: Sequence[str] = ()) -> None:
         """Forget summaries, so that the next pass makes them anew from the prediction log."""

@@ -101,6 +101,7 @@ def one_pass(
     write: bool = True,
     summarise: bool = True,
     tell: Callable[[str], None] = lambda _: None,
+    enough: Callable[[], bool] = lambda: False,
 ) -> Pass:
     """Look at every champion once.
 
@@ -112,10 +113,11 @@ def one_pass(
         now: The end of the window, aware.
         window: How far to look back.
         keeping: How long summaries are kept.
-        models: Only these; empty: all that have a champion.
+        models: Only these, in this order; empty: all that have a champion.
         write: Whether incidents are opened and resolved.
         summarise: Whether the summaries are brought up to date first; else what is stored is looked at.
         tell: Is told what is being done, model by model.
+        enough: Is asked after each model; where it says so, the rest is left for another pass.
     """
     kept = keeping or Keeping()
     declared = objectives(ledger)
@@ -150,16 +152,18 @@ def one_pass(
                 opened += more
                 resolved += less
         looked.append(Looked(watched, tuple(found), tuple(incidents(ledger, head.model, alive=True))))
-    if summarise:
+        if enough():
+            break
+    if summarise and not models:
         store.expire(hours_before=now - kept.hours - DAY, days_before=now - kept.days)
     return Pass(now, tuple(sorted(looked, key=_gravity)), tuple(opened), tuple(resolved), tuple(problems), made)
 
 
 def _champions(ledger: Ledger, models: Sequence[str]) -> Iterator[tuple[Head, ModelVersion | None]]:
     known = {(version.model, version.version): version for version in ledger.versions()}
-    for head in ledger.heads():
-        if head.slot == "champion" and (not models or head.model in models):
-            yield head, known.get((head.model, head.holder))
+    heads = {head.model: head for head in ledger.heads() if head.slot == "champion" and head.version is not None}
+    for head in (heads[model] for model in models or heads if model in heads):
+        yield head, known.get((head.model, head.holder))
 
 
 def _profiles(

@@ -10,7 +10,6 @@ from workbench.views.choosing import run_page
 from workbench.views.experiments import experiment_board
 from workbench.views.form import run_form
 from workbench.views.lineage import lineage_page
-from workbench.views.monitoring import monitoring_board
 from workbench.views.pages import drift_page, experiments_page, fairness_page, monitoring_page, promotions_page
 from workbench.views.promotions import promotion_board
 
@@ -20,7 +19,6 @@ __all__ = [
     "experiments_page",
     "fairness_page",
     "lineage_page",
-    "monitoring_board",
     "monitoring_page",
     "promotion_board",
     "promotions_page",
