@@ -19,12 +19,12 @@ from workbench.monitoring.replay import Limits, Replay, replay
 if TYPE_CHECKING:
     from workbench.bench.engines import Engines
     from workbench.data import Profile
-    from workbench.ledger import ModelVersion
+    from workbench.ledger import Head, ModelVersion
     from workbench.monitoring.close import Close
 
 FRESH = timedelta(minutes=1)  # for which a pass is told again to whoever scrapes
 CURRENT = timedelta(seconds=20)  # for which a look is not taken again for a page
-AT_ONCE = 0.2  # seconds that a glance spends on looks; the rest is left for the next
+AT_ONCE = 0.15  # seconds that a glance spends on looks; the rest is left for the next
 
 
 class Watch:
@@ -51,6 +51,7 @@ class Watch:
         hours: float | None = None,
         write: bool = True,
         summarise: bool = True,
+        labels: bool = True,
         tell: Callable[[str], None] = lambda _: None,
         enough: Callable[[], bool] = lambda: False,
     ) -> Pass:
@@ -61,6 +62,7 @@ class Watch:
             hours: How far to look back; None: as the settings say.
             write: Whether incidents are opened and resolved.
             summarise: Whether the summaries are brought up to date first; a notebook only reads.
+            labels: Whether hours are made anew for which labels came.
             tell: Is told what is looked at.
             enough: Is asked after each model; where it says so, the rest is left for another pass.
         """
@@ -79,6 +81,7 @@ class Watch:
             models=models,
             write=write,
             summarise=summarise,
+            labels=labels,
             tell=tell,
             enough=enough,
         )
@@ -98,20 +101,22 @@ class Watch:
         """All that is served, worst first; opens no incident.
 
         Models are looked at again in turn, those that were not looked at for longest first, and no more of them
-        than there is time for; of the others the last look is told, and what has been stored since.
+        than there is time for; of the others the last look is told, and what has been stored since. Labels that
+        come late are left to a pass (`once`), and to whoever looks at a model closely.
 
         Args:
             seconds: To be spent on looks.
         """
         bench, now = self._bench, self._bench.now()
-        served = [head.model for head in bench.ledger.heads() if head.slot == "champion" and head.version is not None]
-        self._looks = {model: look for model, look in self._looks.items() if model in served}
-        due = [model for model in served if not self._is_current(model, now)]
+        heads = [head for head in bench.ledger.heads() if head.slot == "champion" and head.version is not None]
+        served = [head.model for head in heads]
+        self._looks = {model: look for model, look in self._looks.items() if model in set(served)}
+        due = [head.model for head in heads if not self._is_current(head, now)]
         if due:
             never = now - timedelta(days=36500)
             due.sort(key=lambda model: self._looks[model].watched.at if model in self._looks else never)
             end = perf_counter() + seconds
-            self._take(self.once(models=due, write=False, enough=lambda: perf_counter() > end))
+            self._take(self.once(models=due, write=False, labels=False, enough=lambda: perf_counter() > end))
         told = [
             problem for model, problems in sorted(self._problems.items()) if model in served for problem in problems
         ]
@@ -126,7 +131,8 @@ class Watch:
         from workbench.monitoring.close import closely
 
         bench = self._bench
-        if not self._is_current(model, bench.now()):
+        head = bench.ledger.head(model)
+        if head is None or not self._is_current(head, bench.now()):
             self._take(self.once(models=[model], write=False))
         if model not in self._looks:
             raise Misuse(f"{model} has no champion", hint="workbench models")
@@ -164,9 +170,9 @@ class Watch:
         reasons = "; ".join(reason.message for reason in said.reasons) or said.decision
         return f"{move} A dry run says: the policy {said.policy} does not allow it now: {reasons}."
 
-    def _is_current(self, model: str, now: datetime) -> bool:
-        look, head = self._looks.get(model), self._bench.ledger.head(model)
-        if look is None or head is None or look.watched.subject.version != head.version:
+    def _is_current(self, head: Head, now: datetime) -> bool:
+        look = self._looks.get(head.model)
+        if look is None or look.watched.subject.version != head.version:
             return False
         return now - look.watched.at < CURRENT
 

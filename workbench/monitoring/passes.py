@@ -100,6 +100,7 @@ def one_pass(
     models: Sequence[str] = (),
     write: bool = True,
     summarise: bool = True,
+    labels: bool = True,
     tell: Callable[[str], None] = lambda _: None,
     enough: Callable[[], bool] = lambda: False,
 ) -> Pass:
@@ -116,6 +117,7 @@ def one_pass(
         models: Only these, in this order; empty: all that have a champion.
         write: Whether incidents are opened and resolved.
         summarise: Whether the summaries are brought up to date first; else what is stored is looked at.
+        labels: Whether hours are made anew for which labels came; most of the work where there are many.
         tell: Is told what is being done, model by model.
         enough: Is asked after each model; where it says so, the rest is left for another pass.
     """
@@ -135,7 +137,7 @@ def one_pass(
         problems += [f"{head.model}: {problem}"] if problem else []
         if summarise:
             reading = Reading(head.model, profiles, wants)
-            late = max(now - kept.hours, now - DAY * HISTORY_DAYS - window)
+            late = max(now - kept.hours, now - DAY * HISTORY_DAYS - window) if labels else None
             made += bring_up_to_date(log, store, reading, now=now, since=now - kept.hours, labels_since=late)
         watched = _watched(store, head, version, wants, profiles, ledger, now, window)
         failing = watched.failing

@@ -71,7 +71,7 @@ class Reading:
 
 
 def bring_up_to_date(
-    log: Log, store: SummaryStore, reading: Reading, *, now: datetime, since: datetime, labels_since: datetime
+    log: Log, store: SummaryStore, reading: Reading, *, now: datetime, since: datetime, labels_since: datetime | None
 ) -> int:
     """Make the summaries that are missing or out of date; how many hours that were.
 
@@ -81,13 +81,14 @@ def bring_up_to_date(
         reading: The model.
         now: The time, aware.
         since: Hours that began before this are not made where none was made before.
-        labels_since: Labels are looked for from this time on.
+        labels_since: Labels are looked for from this time on; None: of hours that are made now, and of no other.
     """
     done = store.done(reading.model)
     first = max(done, since) if done is not None else since
     over = _hour(now - LATE)
-    truths = _labels(log, reading.model, since=labels_since, until=now + HOUR)
-    due = _late(store, reading.model, truths, since=labels_since, until=first)
+    told = _hour(first) if labels_since is None else labels_since
+    truths = _labels(log, reading.model, since=min(told, _hour(first)), until=now + HOUR)
+    due = _late(store, reading.model, truths, since=told, until=first) if labels_since is not None else []
     running = _hour(now)
     at = running if _hour(first) >= running else _first(log, reading.model, _hour(first), now)
     while at is not None and at <= now:

@@ -11,7 +11,7 @@ from typing import Any
 
 SCRIPT = """
 const SVG = "http://www.w3.org/2000/svg";
-const WORDS = { act: "Act", watch: "Watch", unseen: "Not seen yet", healthy: "Well" };
+const WORDS = { act: "Act", watch: "Watch", unseen: "Unseen", healthy: "Well" };
 const make = (tag, look, parent) => {
   const made = document.createElement(tag);
   if (look) made.className = look;

@@ -53,7 +53,7 @@ STYLE = """
 .wb-page .wb-card h2 .wb-quiet { font-weight:400; margin-left:6px; }
 .wb-page .wb-card .wb-parts { grid-template-columns:repeat(auto-fit,minmax(112px,1fr)); }
 .wb-time, .wb-belief { display:block; width:100%; height:auto; }
-.wb-time { max-width:1000px; }
+.wb-time { max-width:1120px; }
 .wb-belief { max-width:360px; }
 .wb-panel-title { font-size:13px; font-weight:600; fill:var(--ink); }
 .wb-tick { font-size:11.5px; fill:var(--quiet); }

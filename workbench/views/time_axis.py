@@ -42,6 +42,7 @@ class Panel:
     series: Sequence[Series]
     tell: Callable[[float], str]  # a value in words
     limit: float | None = None
+    limit_words: str = "allowed"
     filled: bool = False  # down to zero
     zero: bool = True  # whether the scale begins at zero
 
@@ -175,7 +176,7 @@ def _key(panel: Panel, top: float) -> str:
     parts, right = [], float(WIDTH - RIGHT)
     told = [(f"wb-line-{series.look}", series.name) for series in panel.series if series.name]
     if panel.limit is not None:
-        told.append(("wb-limit", f"allowed: {panel.tell(panel.limit)}"))
+        told.append(("wb-limit", f"{panel.limit_words} {panel.tell(panel.limit)}"))
     for look, words in reversed(told):
         shown = words if len(words) <= 34 else f"{words[:33]}…"
         parts.append(f'<text class="wb-tick" x="{right}" y="{top - 7}" text-anchor="end">{safe(shown)}</text>')

@@ -1,7 +1,7 @@
 """One watched model as HTML: the cause first, then its hours on one time axis, its inputs, and how groups fare.
 
->>> seconds(0.0018), seconds(0.25), seconds(1.234)
-('1.8 ms', '250 ms', '1.23 s')
+>>> seconds(0.0), seconds(0.0018), seconds(0.25), seconds(1.234)
+('0 ms', '1.8 ms', '250 ms', '1.23 s')
 >>> span(timedelta(hours=24)), span(timedelta(days=7)), span(timedelta(minutes=90))
 ('24 hours', '7 days', '90 minutes')
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 WORDS = {  # looks, sign and word
     "act": ("no", "fail", "Act"),
     "watch": ("open", "not enough evidence", "Watch"),
-    "unseen": ("open", "not enough evidence", "Not seen yet"),
+    "unseen": ("open", "not enough evidence", "Unseen"),
     "healthy": ("yes", "pass", "Well"),
 }
 COLUMNS = 5  # drifting columns shown, worst first
@@ -103,16 +103,15 @@ def inputs(close: Close) -> str:
 def fairness(close: Close) -> str:
     """How groups fare in what was answered; estimates are marked as such, and so is the last audit's date."""
     said = [signal for signal in close.looked.watched.signals if signal.kind == "fairness"]
-    words = "".join(
-        f"<p>{badge({'fail': 'act', 'pass': 'healthy'}.get(signal.verdict, 'watch'))} {safe(signal.sentence)}</p>"
-        for signal in said
-    )
+    words = "".join(f"<p>{_verdict(signal.verdict)} {safe(signal.sentence)}</p>" for signal in said)
     audit = "" if close.audit is None else f"<h3>Last audit</h3>{findings_told({close.audit.kind: close.audit})}"
     if not close.groups:
         none = "No groups are declared, or no score was kept; fairness cannot be followed between audits."
         return f"<h3>Groups</h3>{words or f'<p class=wb-empty>{none}</p>'}{audit}"
     rows = "".join(_group(group) for group in close.groups)
-    estimate = f'<p class="wb-quiet">{safe(close.assumption)}</p>' if close.assumption else ""
+    unknown = all(group.hit.value is None for group in close.groups)
+    assumed = "No case of this version has a label yet to estimate from." if unknown else close.assumption
+    estimate = f'<p class="wb-quiet">{safe(assumed)}</p>' if assumed else ""
     return (
         f"<h3>Groups in the last {span(close.looked.watched.window)}</h3>{words}"
         '<table class="wb-groups"><thead><tr><th scope="col">Group</th><th scope="col">Cases</th>'
@@ -125,7 +124,7 @@ def seconds(value: float) -> str:
     """A duration as one says it."""
     if value >= 1:
         return f"{value:.2f} s"
-    return f"{value * 1000:.0f} ms" if value >= 0.01 else f"{value * 1000:.1f} ms"
+    return f"{value * 1000:.0f} ms" if value >= 0.01 or not value else f"{value * 1000:.1f} ms"
 
 
 def span(window: timedelta) -> str:
@@ -177,7 +176,7 @@ def _panels(close: Close) -> list[Panel]:
         lines = [Series(line.column, line.values, look) for line, look in zip(close.drift, LOOKS, strict=False)]
         drift = close.looked.watched.drift
         large = drift.large if drift is not None else None
-        found.append(Panel("Drift of inputs, PSI above chance", lines, _plain, limit=large))
+        found.append(Panel("Drift of inputs, PSI above chance", lines, _plain, limit=large, limit_words="matters from"))
     return found
 
 
@@ -193,6 +192,13 @@ def _group(group: GroupRates) -> str:
         f'<tr><th scope="row">{safe(group.group)} <span class="wb-quiet">{safe(group.attribute)}</span></th>'
         f"<td>{group.n:,}</td><td><b>{share(group.yes)}</b></td><td>{hit}</td></tr>"
     )
+
+
+def _verdict(verdict: str) -> str:
+    look, words = {"fail": ("no", "Too far apart"), "pass": ("yes", "Near enough")}.get(
+        verdict, ("open", "Not shown yet")
+    )
+    return f'<span class="wb-badge wb-{look}">{mark(verdict)}{words}</span>'
 
 
 def _rate(rate: Estimate) -> str:
