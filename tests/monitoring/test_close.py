@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tests.monitoring.conftest import DAY, HOUR, NOON
-from workbench.monitoring.canaries import canary_status, driven
+from workbench.monitoring.canary_status import canary_status, driven
 from workbench.monitoring.close import closely
 from workbench.monitoring.declared import Objectives
 

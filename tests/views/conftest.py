@@ -18,7 +18,7 @@ from workbench.audits.verdict import Estimate
 from workbench.errors import Denied, Misuse
 from workbench.evidence import Figure, Finding
 from workbench.ledger import GENESIS, Entry, ModelVersion
-from workbench.monitoring.canaries import CanaryStatus, Step
+from workbench.monitoring.canary_status import CanaryStatus, Step
 from workbench.monitoring.causes import Part, Trouble
 from workbench.monitoring.close import Close, DriftLine, GroupRates, Mark
 from workbench.monitoring.declared import DeclaredKpi, Objectives

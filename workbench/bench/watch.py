@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from workbench.errors import Misuse
-from workbench.monitoring.canaries import CanaryStatus, canary_status
+from workbench.monitoring.canary_status import CanaryStatus, canary_status
 from workbench.monitoring.declared import Objectives, objectives
 from workbench.monitoring.glance import Glance, glance
 from workbench.monitoring.incidents import Incident, acknowledge, incident, incidents, resolve

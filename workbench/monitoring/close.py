@@ -18,7 +18,7 @@ from workbench.audits.verdict import HANDFUL, Estimate
 from workbench.errors import WorkbenchError
 from workbench.evidence import Finding, dossier
 from workbench.ledger import Entry, Ledger
-from workbench.monitoring.canaries import CanaryStatus
+from workbench.monitoring.canary_status import CanaryStatus
 from workbench.monitoring.hour import Hour, added
 from workbench.monitoring.incidents import Incident, incidents
 from workbench.monitoring.passes import HISTORY_DAYS, Looked

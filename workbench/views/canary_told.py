@@ -13,7 +13,7 @@ from workbench.views.evidence import mark
 from workbench.views.words import moment, number, safe, sentence, share
 
 if TYPE_CHECKING:
-    from workbench.monitoring.canaries import CanaryStatus
+    from workbench.monitoring.canary_status import CanaryStatus
     from workbench.stats.canary import Arrivals
     from workbench.stats.canary_judge import Judge
 

@@ -153,8 +153,10 @@ def _panels(close: Close) -> list[Panel]:
     hours = [hour for _, hour in close.hours]
     kept = close.looked.watched.subject.declared
     portion, limit = kept.latency
+    asked: list[float | None] = [float(hour.asked) for hour in hours]
+    asked[-1] = None  # the hour that runs is no fall of traffic
     found = [
-        Panel("Requests an hour", [Series("", [float(hour.asked) for hour in hours])], _whole, filled=True),
+        Panel("Requests an hour", [Series("", asked)], _whole, filled=True),
         Panel(
             "Answered within",
             [
