@@ -36,7 +36,7 @@ class Line:
     since: datetime | None  # when it began, where that is known
     requests: int  # in the window
     failed: int  # of them, on our side
-    traffic: tuple[int, ...]  # requests by the hour, oldest first, without the hour that runs
+    traffic: tuple[int, ...]  # requests by the hour, oldest first, without the hour that runs but where it is the first
     incidents: tuple[str, ...] = ()  # ids of those that are alive
     taken: str = ""  # who acknowledged the gravest of them
     canary: int | None = None  # the version that is tried
@@ -137,7 +137,7 @@ def _line(
         since=since,
         requests=requests,
         failed=failed,
-        traffic=traffic[:-1],
+        traffic=traffic[:-1] if any(traffic[:-1]) else traffic,
         incidents=tuple(one.id for one in alive),
         taken=taken,
         canary=canary.version if canary else None,

@@ -154,7 +154,8 @@ def _panels(close: Close) -> list[Panel]:
     kept = close.looked.watched.subject.declared
     portion, limit = kept.latency
     asked: list[float | None] = [float(hour.asked) for hour in hours]
-    asked[-1] = None  # the hour that runs is no fall of traffic
+    if any(asked[:-1]):
+        asked[-1] = None  # the hour that runs is no fall of traffic
     found = [
         Panel("Requests an hour", [Series("", asked)], _whole, filled=True),
         Panel(
