@@ -15,12 +15,15 @@ import pytest
 
 from workbench.data import Profile, ScoreCube
 from workbench.ledger import Ledger, ModelVersion
+from workbench.monitoring.close import closely
+from workbench.monitoring.glance import glance
 from workbench.monitoring.hour import Hour, Kpi
 from workbench.monitoring.packed import packed
 from workbench.monitoring.passes import one_pass
 from workbench.monitoring.summary_store import Key, SummaryStore
 from workbench.monitoring.sums import Inputs
 from workbench.serving import Prediction, PredictionLog
+from workbench.views.monitoring import Board, Doing
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.slow]
 
@@ -63,6 +66,31 @@ def registered(ledger, model):
         body = {"slot": "champion", "generation": 1, "decision": {"decision": "allow"}}
         entry = writer.append("promotion.granted", subject=known.subject, body=body, **note)
         writer.move_head(model, "champion", 1, expected_generation=0, entry=entry)
+
+
+def page(ledger, store, done):
+    """Seconds of processor of the page: reading and building it, a refresh, one model closely; medians of five."""
+    looks = {looked.watched.subject.model: looked for looked in done.models}
+    worst = done.models[0]
+
+    def read():
+        return glance(ledger, store, looks, now=done.at, window=DAY)
+
+    acts = dict.fromkeys(("acknowledge", "resolve", "try_back", "roll_back"))
+    opened, refreshed, close = [], [], []
+    for _ in range(5):
+        began = time.process_time()
+        board = Board(Doing(read, lambda _: closely(ledger, store, worst), actor="analyst", **acts))
+        board.open()
+        opened.append(time.process_time() - began)
+        began = time.process_time()
+        board.read()
+        refreshed.append(time.process_time() - began)
+        began = time.process_time()
+        closely(ledger, store, worst)
+        close.append(time.process_time() - began)
+    assert len(board.lines.rows) == MODELS
+    return median(opened), median(refreshed), median(close)
 
 
 def test_300_models_of_a_day_are_watched_in_five_seconds(tmp_path, capsys):
@@ -113,11 +141,14 @@ def test_300_models_of_a_day_are_watched_in_five_seconds(tmp_path, capsys):
             if not look:
                 assert len(done.opened) == MODELS / 30, [one.sentence for one in done.opened]
             assert [line.state for line in done.standings].count("act") == MODELS / 30
+        opened, refreshed, close = page(ledger, store, done)
         size = sum(path.stat().st_size for path in tmp_path.glob("summaries.db*"))
     with capsys.disabled():
         print(
             f"\n{MODELS} models x 24 h, 10 columns, the running hour read: {median(times):.2f} s a pass "
             f"({median(cpus):.2f} s of processor; {', '.join(f'{t:.2f}' for t in times)}); "
-            f"{size / MODELS / 62 / 1000:.1f} kB a summary"
+            f"{size / MODELS / 62 / 1000:.1f} kB a summary\n"
+            f"the page over them, of processor: {opened:.3f} s to open, {refreshed:.3f} s a refresh "
+            f"with one model closely ({close:.3f} s of it)"
         )
     assert median(cpus) < 5

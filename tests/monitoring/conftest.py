@@ -10,7 +10,6 @@ import pytest
 from workbench.data import Profile
 from workbench.evidence import Figure, Finding
 from workbench.ledger import Ledger, ModelVersion
-from workbench.monitoring import overview
 from workbench.monitoring.passes import one_pass
 from workbench.monitoring.summary_store import SummaryStore
 from workbench.serving import Label, Prediction, PredictionLog
@@ -72,9 +71,6 @@ class Town:
                 )  # fmt: skip
                 made.append(one)
         self.log.write(made)
-
-    def overview(self):
-        return overview(self.ledger, self.log, lambda v: self.profiles.get(v.subject), now=NOON, window=DAY)
 
 
 def incomes(n, *, seed):

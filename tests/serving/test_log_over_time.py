@@ -44,7 +44,6 @@ def many(count, *, each=1):
 def seen(log):
     return (
         log.rows("lending"), log.rows("lending", limit=7), log.counts("lending"), log.count("lending"),
-        log.outcomes("lending", since=START, until=START + timedelta(hours=1)),
         log.served_features("lending", limit=50).to_dict(), log.labelled("lending"), log.find("p00003"),
     )  # fmt: skip
 

@@ -8,19 +8,31 @@ from __future__ import annotations
 import html
 import math
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from workbench.audits.drift import ColumnDrift, DriftAudit
+from workbench.audits.verdict import Estimate
 from workbench.errors import Denied, Misuse
 from workbench.evidence import Figure, Finding
 from workbench.ledger import GENESIS, Entry, ModelVersion
-from workbench.monitoring import Latency, ServedModel
+from workbench.monitoring.canary_status import CanaryStatus, Step
+from workbench.monitoring.causes import Part, Trouble
+from workbench.monitoring.close import Close, DriftLine, GroupRates, Mark
+from workbench.monitoring.declared import DeclaredKpi, Objectives
+from workbench.monitoring.glance import Glance, Line
+from workbench.monitoring.hour import Hour, Kpi, added
+from workbench.monitoring.incidents import Incident
+from workbench.monitoring.passes import Looked
+from workbench.monitoring.signals import Signal
+from workbench.monitoring.watching import Subject, Watched
 from workbench.policy import Decision, Reason
 from workbench.promotion import Answers, Approval, Candidate, Open, Question, Requirement, champions
-from workbench.views import promotion_board
-from workbench.views.deciding import Acts, Reading, Trouble, Waiting, Wish, You
+from workbench.stats.canary_judge import Counts, Judge
+from workbench.views import monitoring_page, promotion_board
+from workbench.views.deciding import Acts, Reading, Waiting, Wish, You
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 YES = Decision("allow", (), "promotion", "5b2f" * 16, "1c9a" * 16)
@@ -300,39 +312,129 @@ def drift(*, moved: bool) -> DriftAudit:
     return DriftAudit(columns, 1989, 1989, "fail" if moved else "pass", said, "d4" * 32)
 
 
-def served(model: str = "lending", **given) -> ServedModel:
+def line(model: str = "lending", **given) -> Line:
     """A served model that is well, but for what is given."""
     known = {
         "version": 1,
-        "generation": 3,
-        "since": NOW,
-        "window": timedelta(hours=24),
+        "state": "healthy",
+        "sentence": "All that is watched is in order.",
+        "since": None,
         "requests": 412,
-        "rows": 1989,
-        "refused": 2,
         "failed": 0,
-        "traffic": tuple(round(41 + 40 * math.sin(n / 7.6) + n % 5) for n in range(48)),
-        "latency": Latency(0.0018, 0.0042, 0.0121),
-        "selection_rate": 0.842,
-        "drift": drift(moved=False),
-        "drift_note": "",
-        "audit": findings(1, *FIRST, model=model)["fairness"],
-        "health": "healthy",
-        "sentence": "It answers well, and what it is asked looks like its training data.",
+        "traffic": tuple(round(41 + 40 * math.sin(n / 7.6) + n % 5) for n in range(24)),
+        "looked_at": NOW,
     }
-    return ServedModel(model=model, **{**known, **given})
+    return Line(model=model, **{**known, **given})
 
 
-def three_served() -> list[ServedModel]:
-    """Three models, worst first."""
-    moved = drift(moved=True)
-    silent = {"requests": 0, "rows": 0, "traffic": (0,) * 48, "latency": None, "selection_rate": None, "audit": None}
-    return [
-        served(drift=moved, health="act", sentence=moved.sentence, failed=3),
-        served("churn", **silent, drift=None, drift_note="nothing was served in this window", health="watch",
-               sentence="Version 1 has no fairness audit."),
-        served("pricing", version=12, requests=18_204, rows=240_113, latency=Latency(0.0009, 0.0021, 0.31)),
-    ]  # fmt: skip
+def incident(id_: str = "3f2a", model: str = "lending", **given) -> Incident:
+    """An open incident with two causes."""
+    known = {
+        "version": 2,
+        "state": "open",
+        "gravity": "act",
+        "sentence": "The feed of incomes changed. Accuracy was 84% and is 79%.",
+        "since": NOW - timedelta(hours=5),
+        "opened_at": NOW - timedelta(hours=4),
+        "symptoms": ("inputs:income", "performance"),
+        "causes": (Part("source", "the source incomes had other content", seq=12), Part("input", "income moved", 0.7)),
+        "seqs": (14,),
+    }
+    return Incident(id=id_, model=model, **{**known, **given})
+
+
+def hours(count: int = 49) -> tuple:
+    """Hours that end now."""
+    one = Hour(requests={200: 19, 500: 1}, latency={80: 18, 100: 1}, rows=19, yes=11, decided=19,
+               kpis={"order value": Kpi(19, 84.0, 10.0)})  # fmt: skip
+    return tuple((NOW - timedelta(hours=count - 1 - n), one) for n in range(count))
+
+
+def close(model: str = "lending", **given) -> Close:
+    """A model closely, with all that can be said of one, but for what is given."""
+    words = given.pop("words", "income")
+    series = hours()
+    kept = Objectives(groups=("sex",), kpis=(DeclaredKpi(words, "column", "amount", "up", "EUR", 0.1),))
+    subject = Subject(model, 2, NOW - timedelta(days=3), 0.5, None, kept)
+    moved = Signal("inputs", words, 0.6, 0.5, 0.7, None, "fail", f"{words} moved.", NOW - timedelta(hours=5))
+    unfair = Signal("fairness", "sex", 0.5, 0.4, 0.6, 0.8, "fail", f"{words} gets a yes 0.50 times as often as m.")
+    watched = Watched(subject, NOW, timedelta(hours=24), added(hour for _, hour in series[-24:]), series,
+                      (moved, unfair), drift(moved=True), "")  # fmt: skip
+    trouble = Trouble((moved,), (), NOW - timedelta(hours=5), "act", f"{words} moved.")
+    known = {
+        "looked": Looked(watched, (trouble,), ()),
+        "generation": 3,
+        "hours": series,
+        "marks": (Mark(NOW - timedelta(hours=9), "champion", f"v2 champion {words}"),),
+        "drift": (DriftLine(words, tuple(n / 50 for n in range(49)), "fail"),),
+        "groups": (
+            GroupRates("sex", words, 120, 0.25, Estimate(0.7, 0.6, 0.8), 0),
+            GroupRates("sex", "m", 130, 0.5, Estimate(0.8, 0.7, 0.9), 60),
+        ),
+        "assumption": "An estimate without labels.",
+        "incidents": (),
+        "canary": None,
+        "audit": findings(1, *FIRST, model=model)["fairness"],
+        "way_back": 1,
+    }
+    return Close(**{**known, **given})
+
+
+def tried_canary(bad: int = 3, **given) -> CanaryStatus:
+    """A canary of which so many of 200 requests failed."""
+    judge = Judge.begun().add({"errors": Counts(200, bad, 1800, 18), "slow": Counts(190, 2, 1780, 18)})
+    steps = (Step(NOW - timedelta(hours=5), 0.05), Step(NOW - timedelta(hours=2), 0.1))
+    return CanaryStatus("lending", 3, 2, 2, 0.1, steps, judge, NOW, **given)
+
+
+class Estate:
+    """Served models, worst first, and a world that acts on them."""
+
+    def __init__(self) -> None:
+        self.lines = [
+            line(version=2, state="act", sentence="income moved. Accuracy fell.", since=NOW - timedelta(hours=5),
+                 failed=3, incidents=("3f2a",)),
+            line("churn", state="watch", sentence="Nobody asked version 1 in this window.", requests=0,
+                 traffic=(0,) * 24),
+            line("pricing", version=12, requests=18_204, canary=13, weight=0.05),
+        ]  # fmt: skip
+        self.incidents = [incident()]
+        self.problems: tuple[str, ...] = ()
+        self.given: dict = {}
+        self.said = "This takes lending from version 2 back to version 1. A dry run says: the policy allows it."
+        self.asked: list[tuple] = []
+
+    def read(self) -> Glance:
+        return Glance(NOW, timedelta(hours=24), tuple(self.lines), tuple(self.incidents), self.problems)
+
+    def close(self, model: str) -> Close:
+        return close(model, **self.given)
+
+    def acknowledge(self, id_: str, why: str) -> Incident:
+        return self._moved("acknowledged", id_, why)
+
+    def resolve(self, id_: str, why: str) -> Incident:
+        return self._moved("resolved", id_, why)
+
+    def try_back(self, model: str, why: str) -> str:
+        self.asked.append(("try", model, why))
+        return self.said
+
+    def roll_back(self, model: str, why: str) -> str:
+        self.asked.append(("roll back", model, why))
+        return f"{model} is back on version 1, generation 4. Ledger entry 20."
+
+    def page(self, **given):
+        acts = {name: getattr(self, name) for name in ("close", "acknowledge", "resolve", "try_back", "roll_back")}
+        read = given.pop("read", self.read)
+        return monitoring_page(read, **{**acts, "actor": "risk-officer", **given})
+
+    def _moved(self, state, id_, why):
+        self.asked.append((state, id_, why))
+        (one,) = [each for each in self.incidents if each.id == id_]
+        told = replace(one, state=state, by="risk-officer", why=why, seqs=(*one.seqs, 21))
+        self.incidents = [told if each.id == id_ else each for each in self.incidents if state != "resolved"]
+        return told
 
 
 @pytest.fixture
@@ -403,8 +505,8 @@ def board(world):
 
 @pytest.fixture
 def estate():
-    """Three served models, worst first."""
-    return three_served()
+    """Three served models, and a world that acts on them."""
+    return Estate()
 
 
 @pytest.fixture(name="question")
@@ -413,10 +515,16 @@ def question_fixture():
     return question
 
 
-@pytest.fixture(name="served")
-def served_fixture():
-    """Makes a served model."""
-    return served
+@pytest.fixture
+def canary():
+    """Makes a canary in progress."""
+    return tried_canary
+
+
+@pytest.fixture(name="line")
+def line_fixture():
+    """Makes a line of a served model."""
+    return line
 
 
 @pytest.fixture

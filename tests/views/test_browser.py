@@ -45,13 +45,15 @@ world.waiting = [story["Waiting"](story["question"](2, given=("auditor",), may=(
 promotions_page(world.read, replace(world.acts, do=do))
 """
 MONITORING = """
-from workbench.views import monitoring_page
 beats = [0]
+estate = story["Estate"]()
 def read():
     beats[0] += 1
-    odd = story["served"]("<script>document.title='broken'</script>", requests=1000 + beats[0])
-    return [*story["three_served"](), odd]
-monitoring_page(read, every=1)
+    odd = story["line"]("<script>document.title='broken'</script>", requests=1000 + beats[0])
+    more = [story["line"](f"model-{n:03}") for n in range(297)]
+    estate.lines = [*estate.lines[:3], odd, *more]
+    return story["Estate"].read(estate)
+estate.page(read=read, every=1)
 """
 EXPERIMENTS = f"""
 from workbench.views import experiments_page
@@ -241,16 +243,36 @@ def test_a_person_decides_on_the_promotions_page(app):
     assert page.errors == []
 
 
-def test_the_monitoring_page_keeps_itself_fresh_in_place(app):
+def test_the_monitoring_page_is_found_through_by_keys_and_keeps_itself_fresh_in_place(app):
     page = app("monitoring")
-    assert "1 model needs action: lending." in page.read()
-    page.page.get_by_role("button", name="Close").wait_for()
+    assert "lending: Income moved. Accuracy fell." in page.read()
+    page.page.locator(".wb-model[data-model=lending]").wait_for()
     assert [page.cut_off(width) for width in (820, 1280)] == [[], []]
-    row = page.page.locator(".wb-served").first.element_handle()
-    page.wait_for("1,003")
-    assert row.evaluate("row => row.isConnected"), "the row on the page is still the same"
+    row = page.page.locator(".wb-model[data-model^='<script>']")
+    element = row.element_handle()
+    before = row.locator(".wb-count").inner_text()
+    page.page.wait_for_function(
+        "([row, was]) => row.querySelector('.wb-count').innerText !== was", arg=[element, before]
+    )
+    assert element.evaluate("row => row.isConnected"), "the row on the page is still the same"
     assert "<script>document.title='broken'</script>" in page.read()
     assert page.page.title() != "broken"
+
+    page.page.locator(".wb-model[data-model=lending]").focus()
+    page.page.keyboard.press("/")
+    page.page.keyboard.type("model-2 order")
+    page.page.get_by_text("97 of 301").wait_for()
+    page.page.keyboard.press("ArrowDown")
+    page.page.keyboard.press("ArrowDown")
+    page.page.keyboard.press("Enter")
+    page.page.get_by_role("heading", name="model-201", exact=False).first.wait_for()
+
+    page.press("Roll back …")
+    page.page.get_by_label("Why go back? (required)").fill("it is slow")
+    page.press("Roll back")
+    page.wait_for("A dry run says: the policy allows it.")
+    page.press("Yes, go back to version 1")
+    page.wait_for("model-201 is back on version 1, generation 4.")
     assert "Traceback" not in page.read()
     assert [address for address in page.left if STOCK not in address] == []
     assert page.errors == []

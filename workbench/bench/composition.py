@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from workbench.experiments.archive import Archive, Past
     from workbench.experiments.opened import Opened
     from workbench.ledger.lineage import Lineage
-    from workbench.monitoring import AuditedVersion, DriftedModel, ServedModel
+    from workbench.monitoring import AuditedVersion, DriftedModel
     from workbench.promotion import Candidate, Gate, Move, Open
     from workbench.promotion.reconciling import Found
     from workbench.serving import Prediction
@@ -224,13 +223,6 @@ class Bench(Notebooks):
         from workbench.bench.decisions import Decisions
 
         return Decisions(self)
-
-    def served(self) -> Sequence[ServedModel]:
-        """Each served model with its traffic, latency, errors and drift, worst first."""
-        from workbench.monitoring import overview
-
-        window = timedelta(hours=self.settings.monitoring_hours)
-        return overview(self.ledger, self.log, self._profile_of, now=self.now(), window=window)
 
     @cached_property
     def watch(self) -> Watch:

@@ -205,6 +205,10 @@ class Decisions:
             except Misuse:  # it is the first
                 continue
 
+    def roll_back(self, model: str, why: str) -> str:
+        """Roll a model back from the page that watches it; the sentence that confirms it."""
+        return _moved("rollback", self._bench.rollback(model, why))
+
     def _done(self, wish: Wish, why: str) -> str:
         bench, model, version = self._bench, wish.model, wish.version
         match wish.action:

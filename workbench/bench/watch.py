@@ -7,21 +7,29 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from time import perf_counter
 from typing import TYPE_CHECKING
 
+from workbench.errors import Misuse
+from workbench.monitoring.canary_status import CanaryStatus, canary_status
+from workbench.monitoring.declared import Objectives, objectives
+from workbench.monitoring.glance import Glance, glance
 from workbench.monitoring.incidents import Incident, acknowledge, incident, incidents, resolve
-from workbench.monitoring.passes import Keeping, Pass, one_pass
+from workbench.monitoring.passes import Keeping, Looked, Pass, one_pass
 from workbench.monitoring.replay import Limits, Replay, replay
 
 if TYPE_CHECKING:
     from workbench.bench.engines import Engines
     from workbench.data import Profile
-    from workbench.ledger import ModelVersion
+    from workbench.ledger import Head, ModelVersion
     from workbench.monitoring.alerts import Alert, Heard
     from workbench.monitoring.automatic import Acted
+    from workbench.monitoring.close import Close
 
 PATIENCE = 300.0  # seconds that a pass in a process of its own may take
 FRESH = timedelta(minutes=1)  # for which a pass is told again to whoever scrapes
+CURRENT = timedelta(seconds=20)  # for which a look is not taken again for a page
+AT_ONCE = 0.15  # seconds that a glance spends on looks; the rest is left for the next
 
 
 class Watch:
@@ -34,6 +42,9 @@ class Watch:
         self._last: Pass | None = None  # that a scrape was told
         self._told = ""  # what a process of its own told last
         self._told_at: datetime | None = None  # when it was begun
+        self._looks: dict[str, Looked] = {}  # the last at each model, for pages
+        self._problems: dict[str, tuple[str, ...]] = {}
+        self._canaries: dict[str, CanaryStatus] = {}
 
     @property
     def window(self) -> timedelta:
@@ -47,16 +58,20 @@ class Watch:
         hours: float | None = None,
         write: bool = True,
         summarise: bool = True,
+        labels: bool = True,
         tell: Callable[[str], None] = lambda _: None,
+        enough: Callable[[], bool] = lambda: False,
     ) -> Pass:
         """One pass over every champion, worst first.
 
         Args:
-            models: Only these; empty: all.
+            models: Only these, in this order; empty: all.
             hours: How far to look back; None: as the settings say.
             write: Whether incidents are opened and resolved.
             summarise: Whether the summaries are brought up to date first; a notebook only reads.
+            labels: Whether hours are made anew for which labels came.
             tell: Is told what is looked at.
+            enough: Is asked after each model; where it says so, the rest is left for another pass.
         """
         bench = self._bench
         keeping = Keeping(
@@ -74,7 +89,9 @@ class Watch:
             write=write,
             summarise=summarise,
             share_of=bench.log_policy.share_of,
+            labels=labels,
             tell=tell,
+            enough=enough,
         )
 
     def act(self, done: Pass | None = None, *, models: Sequence[str] = (), dry_run: bool = False) -> list[Acted]:
@@ -142,6 +159,99 @@ class Watch:
         except (OSError, subprocess.TimeoutExpired) as error:
             said, why = "", str(error)
         self._told = said or f"# the watch failed: {why}\n"
+
+    # what the page shows
+
+    def glance(self, seconds: float = AT_ONCE) -> Glance:
+        """All that is served, worst first; opens no incident.
+
+        Models are looked at again in turn, those that were not looked at for longest first, and no more of them
+        than there is time for; of the others the last look is told, and what has been stored since. Labels that
+        come late are left to a pass (`once`), and to whoever looks at a model closely.
+
+        Args:
+            seconds: To be spent on looks.
+        """
+        bench, now = self._bench, self._bench.now()
+        heads = [head for head in bench.ledger.heads() if head.slot == "champion" and head.version is not None]
+        served = [head.model for head in heads]
+        self._looks = {model: look for model, look in self._looks.items() if model in set(served)}
+        due = [head.model for head in heads if not self._is_current(head, now)]
+        if due:
+            never = now - timedelta(days=36500)
+            due.sort(key=lambda model: self._looks[model].watched.at if model in self._looks else never)
+            end = perf_counter() + seconds
+            self._take(self.once(models=due, write=False, labels=False, enough=lambda: perf_counter() > end))
+        told = [
+            problem for model, problems in sorted(self._problems.items()) if model in served for problem in problems
+        ]
+        return glance(bench.ledger, bench.summaries, self._looks, now=now, window=self.window, problems=told)
+
+    def close(self, model: str) -> Close:
+        """One model closely, looked at anew.
+
+        Raises:
+            Misuse: It has no champion.
+        """
+        from workbench.monitoring.close import closely
+
+        bench = self._bench
+        head = bench.ledger.head(model)
+        if head is None or not self._is_current(head, bench.now()):
+            self._take(self.once(models=[model], write=False))
+        if model not in self._looks:
+            raise Misuse(f"{model} has no champion", hint="workbench models")
+        return closely(
+            bench.ledger, bench.summaries, self._looks[model], canary=self.canary(model), way_back=self._way_back(model)
+        )
+
+    def canary(self, model: str) -> CanaryStatus | None:
+        """What the judge has seen of a model's canary; None where there is none."""
+        bench = self._bench
+        kept = objectives(bench.ledger).get(model, Objectives())
+        found = canary_status(bench.ledger, bench.log, model, kept, now=bench.now(), before=self._canaries.get(model))
+        if found is None:
+            self._canaries.pop(model, None)
+        else:
+            self._canaries[model] = found
+        return found
+
+    def roll_back_tried(self, model: str, why: str) -> str:
+        """What a rollback would do and what its policy would say, in words; moves and writes nothing.
+
+        Raises:
+            Misuse: There is no way back, or the role may not move a model.
+        """
+        bench = self._bench
+        bench.desk.check(bench.actor, "ask")
+        version, head = bench.gate.before(model), bench.ledger.head(model)
+        now = head.holder if head else 0
+        said = bench.gate.judge(model, version, action="rollback", now=bench.now(), actor=bench.actor, why=why)
+        move = f"This takes {model} from version {now} back to version {version}."
+        if said.allowed:
+            return f"{move} A dry run says: the policy {said.policy} allows it."
+        if said.people is not None:
+            return f"{move} A dry run says: people have to approve it first ({said.people.why}); they would be asked."
+        reasons = "; ".join(reason.message for reason in said.reasons) or said.decision
+        return f"{move} A dry run says: the policy {said.policy} does not allow it now: {reasons}."
+
+    def _is_current(self, head: Head, now: datetime) -> bool:
+        look = self._looks.get(head.model)
+        if look is None or look.watched.subject.version != head.version:
+            return False
+        return now - look.watched.at < CURRENT
+
+    def _take(self, done: Pass) -> None:
+        for looked in done.models:
+            model = looked.watched.subject.model
+            self._looks[model] = looked
+            self._problems[model] = tuple(one for one in done.problems if one.startswith(f"{model}: "))
+
+    def _way_back(self, model: str) -> int | None:
+        try:
+            return self._bench.gate.before(model)
+        except Misuse:
+            return None
 
     def rebuild(self, models: Sequence[str] = ()) -> None:
         """Forget summaries, so that the next pass makes them anew from the prediction log."""

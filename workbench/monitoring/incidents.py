@@ -24,6 +24,7 @@ from typing import Any, Literal
 from workbench.errors import Misuse
 from workbench.ledger import Entry, Ledger, digest
 from workbench.monitoring.causes import Part, Trouble
+from workbench.promotion.people import CHANGED, Roster
 
 State = Literal["open", "acknowledged", "resolved"]
 
@@ -156,7 +157,7 @@ def acknowledge(ledger: Ledger, id_: str, *, actor: str, why: str, now: datetime
     """Take an incident on.
 
     Raises:
-        Misuse: There is no such incident, it is resolved, or no word is said.
+        Misuse: There is no such incident, it is resolved, no word is said, or the role may only look.
     """
     return _moved(ledger, id_, "acknowledged", actor, why, now)
 
@@ -165,9 +166,20 @@ def resolve(ledger: Ledger, id_: str, *, actor: str, why: str, now: datetime) ->
     """Say that an incident is over, and why.
 
     Raises:
-        Misuse: There is no such incident, it is resolved already, or no reason is given.
+        Misuse: There is no such incident, it is resolved already, no reason is given, or the role may only look.
     """
     return _moved(ledger, id_, "resolved", actor, why, now)
+
+
+def check_may(ledger: Ledger, actor: str) -> None:
+    """Refuse those who may only look: whoever may move a model or decide on one may say what an incident is.
+
+    Raises:
+        Misuse: They may not; the message says who may.
+    """
+    roster = Roster.of(ledger.entries(kind=CHANGED))
+    if not roster.may(actor, "approve"):
+        roster.check(actor, "ask")
 
 
 def fold(entries: Iterable[Entry]) -> list[Incident]:
@@ -255,6 +267,7 @@ def _moved(ledger: Ledger, id_: str, state: State, actor: str, why: str, now: da
     if not why.strip():
         raise Misuse(f"an incident is {state} with a reason", hint='say it: --why "the feed was mended"')
     with ledger.transaction() as writer:
+        check_may(ledger, actor)
         one = incident(ledger, id_)
         if not one.alive:
             raise Misuse(

@@ -20,6 +20,7 @@ from workbench.errors import EngineError
 from workbench.monitoring.hour import Hour, Kpi
 from workbench.monitoring.sums import Inputs, Numbers
 
+REBUILD = "workbench monitor --rebuild makes it anew from the log"
 PARTS = (("bins", "<u2"), ("counts", "<u4"), ("rests", "<u8"))  # of a histogram, and how each is kept
 
 
@@ -69,6 +70,13 @@ class _Packed(msgspec.Struct):
     labelled_at: str
 
 
+class Outline(msgspec.Struct):
+    """What a glance reads of an hour; the rest of the bytes is passed over."""
+
+    requests: dict[int, int]  # by status of HTTP
+    latency: dict[int, int]  # answered requests by `latency_bin`
+
+
 def packed(hour: Hour) -> tuple[bytes, bytes | None]:
     """The hour as bytes, its inputs by themselves: they are most of it, and not always wanted."""
     told = _Packed(
@@ -86,6 +94,21 @@ def packed(hour: Hour) -> tuple[bytes, bytes | None]:
     if inputs is None:
         return _ENCODER.encode(told), None
     return _ENCODER.encode(told), _ENCODER.encode(_inputs(inputs))
+
+
+def outlined(data: bytes) -> Outline:
+    """Requests and latencies of the hour that `packed` wrote.
+
+    Raises:
+        EngineError: The bytes are no hour.
+
+    >>> outlined(packed(Hour(requests={200: 3}, latency={80: 3}))[0]).requests
+    {200: 3}
+    """
+    try:
+        return _OUTLINES.decode(data)
+    except msgspec.DecodeError as error:
+        raise EngineError(f"a stored summary cannot be read: {error}", hint=REBUILD) from error
 
 
 def unpacked(data: bytes, inputs: bytes | None = None) -> Hour:
@@ -114,13 +137,12 @@ def unpacked(data: bytes, inputs: bytes | None = None) -> Hour:
             labelled_at=told.labelled_at,
         )
     except (msgspec.DecodeError, ValueError, IndexError) as error:
-        raise EngineError(
-            f"a stored summary cannot be read: {error}", hint="workbench monitor --rebuild makes it anew from the log"
-        ) from error
+        raise EngineError(f"a stored summary cannot be read: {error}", hint=REBUILD) from error
 
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(_Packed)
+_OUTLINES = msgspec.msgpack.Decoder(Outline)
 _INPUTS = msgspec.msgpack.Decoder(_Inputs)
 
 

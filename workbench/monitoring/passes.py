@@ -19,7 +19,7 @@ from workbench.monitoring.declared import Objectives, objectives
 from workbench.monitoring.hour import Hour
 from workbench.monitoring.incidents import Incident, incidents, keep
 from workbench.monitoring.signals import Signal
-from workbench.monitoring.summarising import Log, Reading, bring_up_to_date
+from workbench.monitoring.summarising import BEHIND, Log, Reading, bring_up_to_date
 from workbench.monitoring.summary_store import DAY, HOUR, SummaryStore
 from workbench.monitoring.upstream import changes
 from workbench.monitoring.watching import Subject, Watched, dice, watch
@@ -103,7 +103,9 @@ def one_pass(
     write: bool = True,
     summarise: bool = True,
     share_of: Callable[[str], float] = lambda _: 1.0,
+    labels: bool = True,
     tell: Callable[[str], None] = lambda _: None,
+    enough: Callable[[], bool] = lambda: False,
 ) -> Pass:
     """Look at every champion once.
 
@@ -115,16 +117,18 @@ def one_pass(
         now: The end of the window, aware.
         window: How far to look back.
         keeping: How long summaries are kept.
-        models: Only these; empty: all that have a champion.
+        models: Only these, in this order; empty: all that have a champion.
         write: Whether incidents are opened and resolved.
         summarise: Whether the summaries are brought up to date first; else what is stored is looked at.
         share_of: The share of a model's requests that is logged; counts are of these, and it is said.
+        labels: Whether hours are made anew for which labels came; most of the work where there are many.
         tell: Is told what is being done, model by model.
+        enough: Is asked after each model; where it says so, the rest is left for another pass.
     """
     kept = keeping or Keeping()
     declared = objectives(ledger)
     now = now.astimezone(UTC)
-    labels = log.label_hours(now - kept.hours) if summarise else {}
+    late = log.label_hours(now - (kept.hours if labels else BEHIND)) if summarise else {}
     entries: list[Entry] | None = None
     looked: list[Looked] = []
     opened: list[Incident] = []
@@ -140,7 +144,7 @@ def one_pass(
         try:
             if summarise:
                 reading = Reading(head.model, profiles, wants)
-                known = labels.get(head.model, {})
+                known = late.get(head.model, {})
                 made += bring_up_to_date(log, store, reading, now=now, since=now - kept.hours, labels=known)
             watched = _watched(store, head, version, wants, profiles, ledger, now, window)
         except (WorkbenchError, ValueError) as error:  # what one model lacks hides no other
@@ -161,16 +165,18 @@ def one_pass(
             resolved += less
             alive = incidents(ledger, head.model, alive=True)
         looked.append(Looked(watched, tuple(found), tuple(alive), share_of(head.model)))
-    if summarise:
+        if enough():
+            break
+    if summarise and not models:
         store.expire(hours_before=now - kept.hours - DAY, days_before=now - kept.days)
     return Pass(now, tuple(sorted(looked, key=_gravity)), tuple(opened), tuple(resolved), tuple(problems), made)
 
 
 def _champions(ledger: Ledger, models: Sequence[str]) -> Iterator[tuple[Head, ModelVersion | None]]:
     known = {(version.model, version.version): version for version in ledger.versions()}
-    for head in ledger.heads():
-        if head.slot == "champion" and (not models or head.model in models):
-            yield head, known.get((head.model, head.holder))
+    heads = {head.model: head for head in ledger.heads() if head.slot == "champion" and head.version is not None}
+    for head in (heads[model] for model in models or heads if model in heads):
+        yield head, known.get((head.model, head.holder))
 
 
 def _profiles(

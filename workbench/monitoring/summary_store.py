@@ -28,7 +28,7 @@ from typing import NamedTuple
 from workbench.errors import EngineError, Misuse
 from workbench.ledger.opening import write_ahead
 from workbench.monitoring.hour import Hour, added
-from workbench.monitoring.packed import packed, unpacked
+from workbench.monitoring.packed import Outline, outlined, packed, unpacked
 
 VERSION = 2  # of the tables
 WAIT = 10.0  # seconds a writer waits for another
@@ -216,6 +216,21 @@ class SummaryStore:
         with self._errors("read"), self._lock:
             found = self._connection.execute(sql, (model, _stamp(since), _stamp(until))).fetchall()
         return {datetime.fromisoformat(at): Made(*of) for at, *of in found}
+
+    def outlines(self, *, since: datetime, until: datetime) -> list[tuple[str, datetime, Key, Outline]]:
+        """Requests and latencies of all models by the hour, in no order: what a glance needs, in one reading.
+
+        Args:
+            since: Hours that began at this time or later (aware).
+            until: Hours that began before this time (aware).
+        """
+        sql = "SELECT model, at, version, variant, body FROM summaries WHERE span = 1 AND at >= ? AND at < ?"
+        with self._errors("read"), self._lock:
+            found = self._connection.execute(sql, (_stamp(since), _stamp(until))).fetchall()
+        hours = {at: datetime.fromisoformat(at) for at in {row[1] for row in found}}
+        return [
+            (model, hours[at], Key(version, variant), outlined(body)) for model, at, version, variant, body in found
+        ]
 
     def done(self, model: str) -> datetime | None:
         """Hours that began before this are complete; None: none is."""

@@ -167,15 +167,20 @@ def _drift(subject: Subject, total: Hour, alpha: float) -> tuple[DriftAudit | No
 def _dated(
     signal: Signal, subject: Subject, series: Sequence[tuple[datetime, Hour]], rng: np.random.Generator
 ) -> Signal:
-    """The signal with since when it has been so, where the hours tell."""
+    """The signal with since when it has been so: where the hours tell of a change, else since the version is live.
+
+    A version that is wrong from its first hour on shows no change; it is told so where that hour is among them.
+    """
     counts = [(at, _counts(signal, subject, hour)) for at, hour in series]
     known = [(at, np.asarray(count, dtype=float)) for at, count in counts if count is not None and np.sum(count) > 0]
     if signal.kind == "inputs" and subject.reference is not None and signal.about in subject.reference.columns:
         known = _columns(signal.about, subject.reference, series)
-    if len(known) < 3:
-        return signal
-    found = change_point([count for _, count in known], rng=rng, shuffles=SHUFFLES)
-    return replace(signal, since=known[found.at][0]) if found.p_value <= SURE else signal
+    if len(known) >= 3:
+        found = change_point([count for _, count in known], rng=rng, shuffles=SHUFFLES)
+        if found.p_value <= SURE:
+            return replace(signal, since=known[found.at][0])
+    young = bool(series) and subject.live_since >= series[0][0]
+    return replace(signal, since=subject.live_since) if young and known else signal
 
 
 def _columns(
@@ -190,8 +195,8 @@ def _columns(
     return [(at, count) for (at, _), count in zip(seen, counts, strict=True) if count.sum() > 0]
 
 
-def _counts(signal: Signal, subject: Subject, hour: Hour) -> tuple[float, float] | None:
-    """Bad and good cases of an hour, of those signals that are shares."""
+def _counts(signal: Signal, subject: Subject, hour: Hour) -> Sequence[float] | None:
+    """Bad and good cases of an hour, of those signals that are shares; of each group where it is fairness."""
     if signal.kind == "errors":
         return hour.failed, hour.asked - hour.failed
     if signal.kind == "refused":
@@ -199,6 +204,12 @@ def _counts(signal: Signal, subject: Subject, hour: Hour) -> tuple[float, float]
     if signal.kind == "latency":
         slow = hour.slower(subject.declared.latency[1])
         return slow, hour.timed - slow
+    if signal.kind == "fairness" and hour.scores is not None and subject.threshold is not None:
+        edge = int(np.ceil(subject.threshold * hour.scores.bins - 1e-6))
+        cube = hour.scores.by([signal.about])
+        cases = dict(zip(cube.groups, cube.table.sum(axis=1), strict=True))
+        worst = cases.get((signal.sentence.partition(" gets a yes ")[0],))
+        return None if worst is None else (float(worst[edge:].sum()), float(worst[:edge].sum()))
     if signal.kind == "performance" and hour.scores is not None and subject.threshold is not None:
         edge = int(np.ceil(subject.threshold * hour.scores.bins - 1e-6))
         labels = hour.scores.labelled.sum(axis=0)

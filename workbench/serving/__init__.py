@@ -12,7 +12,7 @@ from workbench.serving.gateway import create_app
 from workbench.serving.guard import guard, only_hosts
 from workbench.serving.keys import Key, Keys
 from workbench.serving.log_rows import LogPolicy, per_model
-from workbench.serving.prediction import Counts, Label, Labelled, Outcome, Prediction
+from workbench.serving.prediction import Counts, Label, Labelled, Prediction
 from workbench.serving.prediction_log import PredictionLog
 from workbench.serving.predictor import Predictor
 from workbench.serving.routes import Loader
@@ -26,7 +26,6 @@ __all__ = [
     "Limits",
     "Loader",
     "LogPolicy",
-    "Outcome",
     "Prediction",
     "PredictionLog",
     "Predictor",

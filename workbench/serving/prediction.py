@@ -72,16 +72,6 @@ class Counts(NamedTuple):
     refused: int  # requests answered with an error
 
 
-class Outcome(NamedTuple):
-    """What came of one row, or of one refused request."""
-
-    at: datetime
-    request: str
-    answer: bool | None
-    latency_us: int
-    status: int
-
-
 class Label(NamedTuple):
     """The truth about one prediction, known later."""
 

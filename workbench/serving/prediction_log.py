@@ -39,7 +39,7 @@ from workbench.serving import log_parts
 from workbench.serving.log_reading import Reading, condition, errors
 from workbench.serving.log_rows import COLUMNS, LogPolicy, Row, prediction_of, row_of, rows_of, stamp
 from workbench.serving.log_schema import VERSION, prepare
-from workbench.serving.prediction import Block, Counts, Label, Labelled, Outcome, Prediction
+from workbench.serving.prediction import Block, Counts, Label, Labelled, Prediction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -198,17 +198,6 @@ class PredictionLog:
         where, values = condition(model, since, until, version=version, answered=True)
         found = self._reading.newest('id, "at", features', where, values, limit, since=since, until=until)
         return pd.DataFrame.from_records([json.loads(features) for *_, features in reversed(found)])
-
-    def outcomes(self, model: str, *, since: datetime, until: datetime) -> list[Outcome]:
-        """What came of each row of a model between two times, without the inputs, oldest first."""
-        where, values = condition(model, since, until)
-        columns = 'id, "at", request, answer, latency_us, status'
-        return [
-            Outcome(datetime.fromisoformat(at), request, None if answer is None else bool(answer), latency_us, status)
-            for _, at, request, answer, latency_us, status in reversed(
-                self._reading.newest(columns, where, values, None, since=since, until=until)
-            )
-        ]
 
     def counts(self, model: str | None = None, *, since: datetime | None = None) -> Counts:
         """How many requests and rows there are, of one model or of all."""

@@ -168,17 +168,36 @@ class Arrivals:
 
     def posterior(self) -> Ratio:
         """What is believed of the ratio."""
+        ratios, weight = self.belief()
+        fine = np.log(ratios)
+        ends = np.cumsum(weight) - weight / 2
+        low, median, high = (float(np.exp(np.interp(q, ends, fine))) for q in (0.025, 0.5, 0.975))
+        worse, harm = (1 - float(np.interp(math.log(end), fine, ends)) for end in (self.bar.tolerated, self.bar.harm))
+        return Ratio(median, low, high, worse, harm)
+
+    def belief(self) -> tuple[Floats, Floats]:
+        """The posterior as a curve: ratios, even in their logarithm, and how much of the belief is at each.
+
+        >>> ratios, weight = Arrivals.begun().add(canary=100, canary_bad=9, stable=900, stable_bad=9).belief()
+        >>> round(float(weight.sum()), 6), round(float(ratios[weight.argmax()]))
+        (1.0, 9)
+        """
         from scipy.interpolate import CubicSpline  # a slow import, and only people read this
 
         grid = np.log(_grid(self.bar.tolerated, self.bar.harm))
         fine = np.linspace(grid[0], grid[-1], FINE)
         seen = CubicSpline(grid, self.likelihood)(fine)
         weight = np.exp(seen - seen.max())
-        weight /= weight.sum()
-        ends = np.cumsum(weight) - weight / 2
-        low, median, high = (float(np.exp(np.interp(q, ends, fine))) for q in (0.025, 0.5, 0.975))
-        worse, harm = (1 - float(np.interp(math.log(end), fine, ends)) for end in (self.bar.tolerated, self.bar.harm))
-        return Ratio(median, low, high, worse, harm)
+        return np.exp(fine), weight / weight.sum()
+
+    def nearness(self, watched: int = 1) -> tuple[float, float]:
+        """How much of the evidence is there that it takes to go back, and to show no harm; shares in [0, 1].
+
+        Args:
+            watched: As in `judged`.
+        """
+        back, ahead = math.log(watched / self.bar.alpha), -math.log(self.bar.alpha)
+        return min(max(self.worst / back, 0.0), 1.0), min(max(self.best / ahead, 0.0), 1.0)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON."""

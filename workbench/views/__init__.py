@@ -10,7 +10,6 @@ from workbench.views.choosing import run_page
 from workbench.views.experiments import experiment_board
 from workbench.views.form import run_form
 from workbench.views.lineage import lineage_page
-from workbench.views.monitoring import monitoring_board
 from workbench.views.pages import (
     approvals_page,
     drift_page,
@@ -28,7 +27,6 @@ __all__ = [
     "experiments_page",
     "fairness_page",
     "lineage_page",
-    "monitoring_board",
     "monitoring_page",
     "promotion_board",
     "promotions_page",

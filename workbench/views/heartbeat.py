@@ -16,7 +16,11 @@ export default {
       model.set("beat", model.get("beat") + 1);
       model.save_changes();
     };
-    const timer = setInterval(beat, 1000 * model.get("every"));
+    let timer = setInterval(beat, 1000 * model.get("every"));
+    model.on("change:every", () => {
+      clearInterval(timer);
+      timer = setInterval(beat, 1000 * model.get("every"));
+    });
     document.addEventListener("visibilitychange", beat);
     return () => {
       clearInterval(timer);
@@ -31,7 +35,7 @@ def heartbeat(every: int) -> Any:
     """A widget without looks whose `beat` grows while its page is looked at.
 
     Args:
-        every: Seconds between two beats.
+        every: Seconds between two beats; may be set anew.
     """
     import anywidget
     import traitlets

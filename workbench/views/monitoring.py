@@ -1,171 +1,267 @@
-"""The monitoring page: every served model in one line, worst first, and any of them closely.
+"""The monitoring page: what is wrong and why in its first line, every model in a line, and one of them closely.
 
-A function of plain objects and one callback that reads them again. The page is refreshed by its own
-heartbeat, which beats in the browser: it stops when the tab is hidden or closed, so that a forgotten
-kernel falls idle and is culled. Only what changed is sent.
+A function of plain objects and callbacks. The page is refreshed by its own heartbeat, which beats in the browser:
+it stops when the tab is hidden or closed, so that a forgotten kernel falls idle and is culled. Only what changed
+is sent, and what one is reading or writing stays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from workbench.errors import WorkbenchError
-from workbench.views.acting import failed, refused
+from workbench.views.acting import Act, Form, confirmed, failed, refused
+from workbench.views.canary_told import canary
 from workbench.views.heartbeat import heartbeat
-from workbench.views.parts import Parts, place, show, working
-from workbench.views.served import closely, line, span
-from workbench.views.words import counted, listed, safe
+from workbench.views.incidents import Answer, Incidents
+from workbench.views.model_lines import model_lines
+from workbench.views.monitoring_style import STYLE
+from workbench.views.parts import HIDDEN, Parts, show, working
+from workbench.views.watched import ago, axis, fairness, figures, headline, inputs, names, span
+from workbench.views.words import counted, moment, safe, sentence, share
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
 
-    from workbench.monitoring import ServedModel
+    from workbench.monitoring.close import Close
+    from workbench.monitoring.glance import Glance, Line
 
-PAGE = 25  # models shown at once; more on request
-EVERY = 30  # seconds between two readings
+EVERY = 10  # seconds between two readings
+SOON = 1  # the same, while there are models that were not looked at yet
+BROKE_OFF = "Reading broke off unexpectedly; what you see is from before."
 
 
-def monitoring_board(
-    models: Sequence[ServedModel], *, refresh: Callable[[], Sequence[ServedModel]], every: int = EVERY
-) -> Widget:
-    """The page on which one sees how all served models are.
+@dataclass(frozen=True)
+class Doing:
+    """What the page reads and what a person may do on it."""
 
-    Args:
-        models: What is served, worst first.
-        refresh: Reads it again.
-        every: Seconds between two readings while the page is looked at.
-    """
-    board = Board(refresh, every)
-    board.take(models)
-    return board.widget
+    read: Callable[[], Glance]  # all models, worst first
+    close: Callable[[str], Close]  # one of them
+    acknowledge: Answer
+    resolve: Answer
+    try_back: Callable[[str, str], str]  # what a rollback (model, reason) would do, and what its policy would say
+    roll_back: Callable[[str, str], str]  # does it; the sentence that confirms it
+    actor: str
 
 
 class Board:
     """The page's parts, and what they hold."""
 
-    def __init__(self, refresh: Callable[[], Sequence[ServedModel]], every: int) -> None:
-        self._refresh = refresh
-        self._parts = parts = Parts()
-        self._models: Sequence[ServedModel] = ()
-        self._rows: dict[str, Row] = {}
-        self._most = PAGE
+    def __init__(self, doing: Doing, every: int = EVERY) -> None:
+        self._doing, self._every = doing, every
+        self._lines: dict[str, Line] = {}
+        self._model = ""  # that is looked at closely
+        parts = Parts()
         self.lead = parts.html()
         self.again = parts.button("Refresh", tooltip="Read everything again", click=self._refreshed)
+        self.you = parts.html(f'<span class="wb-you">You act as <b>{safe(doing.actor)}</b></span>')
         self.said = parts.html()
-        self.find = parts.line("Find a model", "part of its name")
-        self.find.observe(lambda _: self._place(), "value")
-        self.models = parts.column(look="wb-models")
-        self.more = parts.button("", click=self._show_more)
+        self.lines = model_lines()
+        self.lines.observe(self._chosen, "asked")
+        self.incidents = Incidents(parts, doing.acknowledge, doing.resolve, self.read)
+        self.one = One(parts, doing, self._moved)
         self.beat = heartbeat(every)
         self.beat.observe(lambda _: self.read(), "beat")
-        every_told = parts.html(f'<span class="wb-quiet">Refreshes every {every} seconds while you look at it.</span>')
         self.widget = parts.page(
-            parts.row(self.lead, parts.row(every_told, self.again, look="wb-acts"), look="wb-bar-top"),
+            parts.html(f"<style>{STYLE}</style>", HIDDEN),
+            parts.row(self.lead, parts.row(self.you, self.again, look="wb-acts"), look="wb-bar-top"),
             self.said,
-            self.find,
-            self.models,
-            parts.row(self.more, look="wb-acts"),
+            self.lines,
+            self.one.widget,
+            self.incidents.widget,
             self.beat,
         )
-        show(self.said, shown=False)
+        for part in (self.said, self.one.widget, self.incidents.widget):
+            show(part, shown=False)
 
-    def take(self, models: Sequence[ServedModel]) -> None:
-        """Show a reading; what is open stays open."""
-        self._models = models
-        self.lead.value = _lead(models)
-        self._place()
-
-    def _refreshed(self) -> None:
-        with working(self.again):
-            self.read()
+    def open(self) -> Widget:
+        """The page after its first reading."""
+        self.read()
+        return self.widget
 
     def read(self) -> None:
         """Read again; what was read before stays where that fails."""
         try:
-            models = self._refresh()
+            self._take(self._doing.read())
+            if self._model:
+                self.one.show(self._doing.close(self._model), self._lines[self._model])
         except WorkbenchError as error:
-            self.fail(error)
+            if not self.lead.value:
+                self.lead.value = '<p class="wb-lead">Nothing can be shown yet.</p>'
+            self._say(failed(error))
         except Exception:
-            self._say(refused("Reading broke off unexpectedly; what you see is from before."))
+            self._say(refused(BROKE_OFF))
             raise
         else:
             self._say("")
-            self.take(models)
 
-    def fail(self, error: WorkbenchError) -> None:
-        """Say that reading failed."""
-        if not self.lead.value:
-            self.lead.value = '<p class="wb-lead">Nothing can be shown yet.</p>'
-        self._say(failed(error))
+    def _take(self, found: Glance) -> None:
+        self._lines = {line.model: line for line in found.lines}
+        self.lead.value = lead(found)
+        rows = [_row(line, found) for line in found.lines]
+        if self.lines.rows != rows:
+            self.lines.rows = rows
+        self.incidents.show(found.incidents)
+        if self._model not in self._lines:
+            worst = found.lines[0] if found.lines else None
+            wrong = worst is not None and worst.state in {"act", "watch"}
+            self._model = worst.model if worst is not None and (wrong or len(found.lines) == 1) else ""
+        self.lines.chosen = self._model
+        show(self.lines, shown=bool(found.lines))
+        show(self.one.widget, shown=bool(self._model))
+        self.beat.every = min(SOON, self._every) if found.unseen else self._every
 
-    def _place(self) -> None:
-        wanted = self.find.value.strip().casefold()
-        found = [model for model in self._models if wanted in model.model.casefold()]
-        for rank, model in enumerate(found[: self._most]):
-            if model.model not in self._rows:
-                open_at_once = rank == 0 and (len(self._models) == 1 or model.health != "healthy")
-                self._rows[model.model] = Row(self._parts, unfolded=open_at_once and not self._rows)
-            self._rows[model.model].show(model)
-        place(self.models, [self._rows[model.model].widget for model in found[: self._most]])
-        left = max(0, len(found) - self._most)
-        self.more.description = f"Show {min(PAGE, left)} more of {counted(left, 'model')}"
-        show(self.more, shown=left > 0)
-        show(self.find, shown=len(self._models) > PAGE)
+    def _chosen(self, _: Any) -> None:
+        if self.lines.chosen in self._lines and self.lines.chosen != self._model:
+            self._model = self.lines.chosen
+            self.one.wait(self._model)
+            self.read()
 
-    def _show_more(self) -> None:
-        self._most += PAGE
-        self._place()
+    def _moved(self) -> None:
+        self.read()
+
+    def _refreshed(self) -> None:
+        with working(self.again):
+            self.read()
 
     def _say(self, words: str) -> None:
         self.said.value = words
         show(self.said, shown=bool(words))
 
 
-class Row:
-    """One served model: its line and, unfolded, its particulars."""
+class One:
+    """One model closely, and the way back."""
 
-    def __init__(self, parts: Parts, *, unfolded: bool) -> None:
-        self._parts = parts
-        self._unfolded = unfolded
-        self._now: ServedModel | None = None
-        self.line = parts.html()
-        self.fold = parts.button("", look="wb-plain", click=self._fold)
-        self.close = parts.html("", "wb-close")
-        self.widget = parts.column(parts.row(self.line, self.fold), self.close, look="wb-served")
+    def __init__(self, parts: Parts, doing: Doing, moved: Callable[[], None]) -> None:
+        self._doing, self._moved = doing, moved
+        self._shown: Close | None = None
+        self._model = ""
+        self._tried: str | None = None  # what a dry run said
+        self.head, self.canary, self.figures = parts.html(), parts.html(), parts.html()
+        self.axis, self.inputs, self.fairness = parts.html(), parts.html(), parts.html()
+        self.open_back = parts.button("Roll back …", look="wb-grave", click=self._fold)
+        self.form = Form(parts, "Why go back? (required)", look_again=self._try, done=self._done, count=1)
+        self.form.widget.add_class("wb-apart")
+        self.said = parts.html()
+        self.widget = parts.column(
+            self.head, parts.row(self.open_back, look="wb-acts"), self.form.widget, self.said,
+            self.canary, self.figures, self.axis, self.fairness, self.inputs, look="wb-card",
+        )  # fmt: skip
+        for part in (self.form.widget, self.said, self.open_back):
+            show(part, shown=False)
 
-    def show(self, model: ServedModel) -> None:
+    def wait(self, model: str) -> None:
+        """Say at once whose particulars are being read."""
+        self._model, self._shown, self._tried = model, None, None
+        self.head.value = f"<h2>{safe(model)}</h2><p class='wb-quiet'>Reading …</p>"
+        for part in (self.canary, self.figures, self.axis, self.inputs, self.fairness, self.said):
+            part.value = ""
+        self.form.say("")
+        self.form.reason.value = ""
+        for hidden in (self.form.widget, self.open_back, self.said):
+            show(hidden, shown=False)
+
+    def show(self, close: Close, line: Line) -> None:
         """The model as it is now."""
-        self._now = model
-        self.line.value = line(model)
-        self.fold.tooltip = f"{'Close' if self._unfolded else 'Details of'} {model.model}"
-        self.fold.description = "Close" if self._unfolded else "Details"
-        show(self.close, shown=self._unfolded)
-        if self._unfolded:
-            self.close.value = closely(model)
+        self._model = line.model
+        self.head.value = headline(close, line.state, line.sentence)
+        self.canary.value = canary(close.canary) if close.canary else ""
+        show(self.canary, shown=close.canary is not None)
+        self.figures.value = figures(close)
+        self.axis.value = axis(close)
+        self.inputs.value = inputs(close)
+        self.fairness.value = fairness(close)
+        self._shown = close
+        show(self.open_back, shown=close.way_back is not None and HIDDEN in self.form.widget._dom_classes)
+        self._offer()
+
+    def _offer(self) -> None:
+        back = self._shown.way_back if self._shown else None
+        closed = "" if back is not None else "There is no earlier champion to go back to."
+        effect = self._tried or "A dry run is made first."
+        refuses = self._tried is not None and "does not allow" in self._tried
+        sure = "Ask all the same" if refuses else f"Yes, go back to version {back}"
+        self.form.offer([Act("Roll back", self._roll_back, effect, sure, closed=closed, look="wb-grave")])
+
+    def _try(self) -> None:
+        self._tried = self._doing.try_back(self._model, self.form.reason.value.strip())
+        self._offer()
+
+    def _roll_back(self, why: str) -> str:
+        return self._doing.roll_back(self._model, why)
+
+    def _done(self, words: str) -> None:
+        self._tried = None
+        self.said.value = confirmed(words)
+        show(self.said, shown=True)
+        show(self.form.widget, shown=False)
+        self._moved()
 
     def _fold(self) -> None:
-        self._unfolded = not self._unfolded
-        if self._now is not None:
-            self.show(self._now)
+        show(self.form.widget, shown=True)
+        show(self.open_back, shown=False)
+        show(self.said, shown=False)
+        self.form.reason.focus()
 
 
-def _lead(models: Sequence[ServedModel]) -> str:
-    if not models:
+def lead(found: Glance) -> str:
+    """What is wrong and why, or that all is well; then how many are how."""
+    lines = found.lines
+    if not lines:
         way_out = "Train and promote the first ones: <code>workbench demo</code>"
         return f'<p class="wb-lead">No model is served yet.</p><p>{way_out}</p>'
-    act = [model.model for model in models if model.health == "act"]
-    watch = sum(model.health == "watch" for model in models)
-    if act:
-        names = listed([*act[:3], counted(len(act) - 3, "other")] if len(act) > 3 else act)
-        said = f"{counted(len(act), 'model needs', 'models need')} action: {names}."
-    elif watch:
-        said = f"No model needs action; {counted(watch, 'is', 'are')} worth watching."
+    act = [line for line in lines if line.state == "act"]
+    watch = [line for line in lines if line.state == "watch"]
+    worst = (act or watch)[0] if act or watch else None
+    if worst is not None:
+        said = f"{worst.model}: {sentence(worst.sentence)}"
+    elif found.unseen:
+        said = "Nothing is known to be wrong; the models are still being looked at."
     else:
         said = "All is well."
-    requests = sum(model.requests for model in models)
-    about = f"{counted(len(models), 'model is', 'models are')} served"
-    return (
-        f'<p class="wb-lead">{safe(said)}</p><p class="wb-quiet">{about}; '
-        f"{counted(requests, 'request')} in the last {span(models[0].window)}.</p>"
+    told = []
+    if act:
+        told.append(f"{counted(len(act), 'model needs', 'models need')} action: {names([line.model for line in act])}")
+    if watch:
+        told.append(f"{counted(len(watch), 'is', 'are')} worth watching")
+    if found.unseen:
+        told.append(f"{counted(found.unseen, 'is', 'are')} still to be looked at")
+    requests = sum(line.requests for line in lines)
+    told.append(
+        f"{counted(len(lines), 'model is', 'models are')} served, {counted(requests, 'request')} in the last "
+        f"{span(found.window)}"
     )
+    problems = ""
+    if found.problems:
+        items = "".join(f"<li>{safe(problem)}</li>" for problem in found.problems)
+        problems = (
+            f'<details class="wb-more"><summary>{counted(len(found.problems), "thing")} could not be looked at'
+            f"</summary><ul>{items}</ul></details>"
+        )
+    return (
+        f'<p class="wb-lead">{safe(said)}</p><p class="wb-quiet">{safe("; ".join(told))}. '
+        f"Read at {moment(found.at)}.</p>{problems}"
+    )
+
+
+def _row(line: Line, found: Glance) -> dict[str, Any]:
+    """A line as the list shows it: texts, and the numbers of its sparkline."""
+    extra = [f"v{line.version}"]
+    if line.canary is not None:
+        extra.append(f"canary v{line.canary}" + (f" at {share(line.weight)}" if line.weight else ""))
+    if line.taken:
+        extra.append(f"taken by {line.taken}")
+    most = max(line.traffic, default=0)
+    return {
+        "model": line.model,
+        "state": line.state,
+        "extra": " · ".join(extra),
+        "why": sentence(line.sentence),
+        "since": ago(line.since, found.at),
+        "traffic": list(line.traffic),
+        "spoken": f"{line.requests:,} requests in the last {span(found.window)}, at most {most:,} in an hour",
+        "requests": f"{line.requests:,}",
+        "failed": share(line.failed / line.requests) if line.requests else "–",
+    }

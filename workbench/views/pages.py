@@ -3,7 +3,9 @@
     bench = workbench.open_bench()
     promotions_page(bench.decisions.read, bench.decisions.acts)
     approvals_page(bench.decisions.read, bench.decisions.acts)
-    monitoring_page(bench.served)
+    monitoring_page(bench.watch.glance, close=bench.watch.close, acknowledge=bench.watch.acknowledge,
+                    resolve=bench.watch.resolve, try_back=bench.watch.roll_back_tried, roll_back=bench.decisions.roll_back,
+                    actor=bench.actor)
     experiments_page(lambda: bench.archive().pasts, open_one=bench.open_experiment)
     fairness_page(bench.fairness, thresholds_of=bench.thresholds)
     drift_page(bench.drifts)
@@ -29,7 +31,10 @@ if TYPE_CHECKING:
     from workbench.audits.thresholds import ThresholdCounts
     from workbench.experiments.archive import Past
     from workbench.experiments.opened import Opened
-    from workbench.monitoring import AuditedVersion, DriftedModel, ServedModel
+    from workbench.monitoring import AuditedVersion, DriftedModel
+    from workbench.monitoring.close import Close
+    from workbench.monitoring.glance import Glance
+    from workbench.monitoring.incidents import Incident
 
 
 def promotions_page(read: Callable[[], Reading], acts: Acts) -> Widget:
@@ -62,21 +67,31 @@ def _opened(page: promotions.Board | approvals.Queue, read: Callable[[], Reading
     return page.widget
 
 
-def monitoring_page(read: Callable[[], Sequence[ServedModel]], *, every: int = monitoring.EVERY) -> Widget:
-    """The page on which one sees how all served models are.
+def monitoring_page(
+    read: Callable[[], Glance],
+    *,
+    close: Callable[[str], Close],
+    acknowledge: Callable[[str, str], Incident],
+    resolve: Callable[[str, str], Incident],
+    try_back: Callable[[str, str], str],
+    roll_back: Callable[[str, str], str],
+    actor: str,
+    every: int = monitoring.EVERY,
+) -> Widget:
+    """The page on which one sees how all served models are, and what is wrong with whom.
 
     Args:
-        read: What is served, worst first, as it is now.
+        read: All models, worst first, as they are now.
+        close: One of them closely.
+        acknowledge: Takes an incident on (id, reason).
+        resolve: Says that an incident is over (id, reason).
+        try_back: What a rollback (model, reason) would do and what its policy would say; moves nothing.
+        roll_back: Takes a model back (model, reason); returns the sentence that confirms it.
+        actor: Who acts.
         every: Seconds between two readings while the page is looked at.
     """
-    board = monitoring.Board(read, every)
-    try:
-        models = read()
-    except WorkbenchError as error:
-        board.fail(error)
-    else:
-        board.take(models)
-    return board.widget
+    doing = monitoring.Doing(read, close, acknowledge, resolve, try_back, roll_back, actor)
+    return monitoring.Board(doing, every).open()
 
 
 def experiments_page(read: Callable[[], Sequence[Past]], *, open_one: Callable[[Past], Opened]) -> Widget:

@@ -272,7 +272,6 @@ rect.wb-theirs { fill:#fff; stroke:var(--theirs); stroke-width:1.5; }
 .wb-bar-low { fill:#8fa3b5; }
 .wb-bar-high { fill:var(--limit); }
 .wb-floor { stroke:var(--ink); stroke-width:1.5; stroke-dasharray:3 2; }
-.wb-page .wb-served .wb-traffic .wb-spark { width:100%; height:64px; }
 .wb-page .wb-hidden { display:none !important; }
 @media (max-width:900px) {
   .wb-page { padding:4px 0 40px; }
