@@ -2,6 +2,7 @@
 
     POST /v1/models/{name}/predict     rows in, scores and answers out
     POST /v1/models/{name}/invocations the same in MLflow's form, so that its clients work
+    GET  /v1/models/{name}/held/{id}   what became of an answer that people look at first
     POST /v1/labels                    what turned out to be true of earlier answers
     GET  /v1/models                    who answers, by which lane, and the fields each takes
     GET  /openapi.json  /docs          all of this for programs, and for people
@@ -19,7 +20,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 from workbench.errors import EngineError, WorkbenchError
@@ -29,6 +30,7 @@ from workbench.serving.admission import Admission
 from workbench.serving.answering import CLIENT, Answering, Limits
 from workbench.serving.exposition import CONTENT_TYPE
 from workbench.serving.guard import guard
+from workbench.serving.holding import Holding
 from workbench.serving.http import App, Receive, Reply, Scope, Send, header
 from workbench.serving.keys import Keys
 from workbench.serving.labelling import Labelling, LabelStore
@@ -36,7 +38,9 @@ from workbench.serving.log_rows import LogPolicy
 from workbench.serving.log_writer import Log, LogWriter
 from workbench.serving.meter import Meter
 from workbench.serving.openapi import document, page
-from workbench.serving.routes import Compiler, Loader, Routes
+from workbench.serving.routes import CANARY, SHADOWED, Compiler, Loader, Routes
+from workbench.serving.shadowing import Shadows
+from workbench.serving.trials import trials_told
 
 MODELS = "/v1/models/"
 FORMS = {"predict": False, "invocations": True}  # whether the answer is in MLflow's form
@@ -65,6 +69,7 @@ def create_app(
     only: str | None = None,
     rotate: Callable[[], object] | None = None,
     more_metrics: Callable[[], str] | None = None,
+    holding: Holding | None = None,
 ) -> App:
     """The gateway as an ASGI app.
 
@@ -83,6 +88,7 @@ def create_app(
         only: The one model that is answered; None: all.
         rotate: Moves old predictions away; called in a thread every minute.
         more_metrics: More Prometheus text for /metrics; called in a thread.
+        holding: Holds answers that people are to look at first; None: none is held.
     """
     gateway = Gateway(
         Routes(ledger, loader, compiler=compiler, only=only),
@@ -94,6 +100,8 @@ def create_app(
         access=access,
         rotate=rotate,
         more_metrics=more_metrics,
+        holding=holding,
+        only=only,
     )
     return gateway if token is None and keys is None else doored(gateway, token, keys, access)
 
@@ -135,12 +143,18 @@ class Gateway:
         access: AccessLog | None,
         rotate: Callable[[], object] | None,
         more_metrics: Callable[[], str] | None,
+        holding: Holding | None,
+        only: str | None,
     ) -> None:
         self._routes = routes
         self._writer = LogWriter(log)
         self._meter = Meter()
         self._access = access
+        self._now = now
+        self._holding = holding
+        self._only_model = only
         self._admission = Admission(limits.open, now=now)
+        self._shadows = Shadows(self._writer, now=now)
         self._answering = Answering(
             self._routes,
             self._writer,
@@ -151,6 +165,8 @@ class Gateway:
             limits=limits,
             policy=policy,
             access=access,
+            shadows=self._shadows,
+            holding=holding,
         )
         self._labelling = Labelling(log, now=now, limits=limits)
         self._rotate = rotate
@@ -183,6 +199,9 @@ class Gateway:
         await receive()
         await self._routes.settled()
         tasks = [asyncio.create_task(self._routes.watch(WATCH)), asyncio.create_task(self._writer.run())]
+        tasks.append(asyncio.create_task(self._shadows.run()))
+        if self._holding is not None:
+            tasks.append(asyncio.create_task(self._holding.run(self._only_model, now=self._now)))
         if self._access is not None:
             tasks.append(asyncio.create_task(self._access.run()))
         if self._rotate is not None:
@@ -208,6 +227,8 @@ class Gateway:
                 if method != "POST":
                     return _not_allowed(method, "POST")
                 return await self._answering.answer(unquote(model), scope, receive, plain=FORMS[form])
+            if (asked := held_path(path)) is not None:
+                return await self._held(*asked, scope)
         if path == "/v1/labels":
             return await self._labelling.answer(scope, receive) if method == "POST" else _not_allowed(method, "POST")
         if path == "/invocations":
@@ -222,6 +243,15 @@ class Gateway:
         if self._access is not None and path not in PUBLIC:  # probes would drown the rest
             self._access.add(path, method, reply.status, time.perf_counter() - began)
         return reply
+
+    async def _held(self, model: str, prediction: str, scope: Scope) -> Reply:
+        """What became of a held answer."""
+        key = scope.get(CLIENT)
+        if scope["method"] not in {"GET", "HEAD"}:
+            return _not_allowed(scope["method"], "GET")
+        if self._holding is None or (key is not None and not key.may(model)):
+            return Reply.problem(404, "nothing is held for you here", hint="POST /v1/models/{name}/predict")
+        return await self._holding.poll(model, prediction, key, now=self._now)
 
     async def _only(self, scope: Scope, receive: Receive) -> Reply | None:
         """MLflow's own address, which names no model: there must be one alone."""
@@ -248,10 +278,22 @@ class Gateway:
                 **({"why": route.predictor.why} if route.predictor.why else {}),
                 "fields": {name: kind.words for name, kind in route.schema.kinds.items()},
                 "predict": f"{MODELS}{model}/predict",
+                **self._others(model),
             }
             for model, route in sorted(self._routes.all.items())
         ]
-        return Reply.json(200, {"models": models, "problems": dict(self._routes.problems)})
+        problems = {f"{model}/{slot}": told for (model, slot), told in self._routes.other_problems.items()}
+        return Reply.json(200, {"models": models, "problems": {**self._routes.problems, **problems}})
+
+    def _others(self, model: str) -> dict[str, Any]:
+        """Who else is asked: the canary with its weight, and the version in shadow."""
+        found = {slot: self._routes.others.get((model, slot)) for slot in (CANARY, SHADOWED)}
+        return {
+            slot: {"version": r.head.version, "generation": r.head.generation, "lane": r.predictor.lane}
+            | ({"weight": r.head.weight} if slot == CANARY else {})
+            for slot, r in found.items()
+            if r is not None
+        }
 
     async def _openapi(self) -> Reply:
         self._routes.look()
@@ -285,12 +327,23 @@ class Gateway:
             opened=self._admission.open,
             shed=self._admission.shed,
         )
+        text += trials_told(self._routes, self._shadows)
         if self._more_metrics is not None:
             try:
                 text += await asyncio.to_thread(self._more_metrics)
             except WorkbenchError as error:
                 text += f"# the rest is not to be had: {' '.join(error.message.split())}\n"
         return Reply(200, text.encode(), CONTENT_TYPE)
+
+
+def held_path(path: str) -> tuple[str, str] | None:
+    """The model and the prediction of a path that polls; None where it is another path.
+
+    >>> held_path("/v1/models/lending/held/p1"), held_path("/v1/models/lending/predict")
+    (('lending', 'p1'), None)
+    """
+    name, _, rest = path[len(MODELS) :].rpartition("/held/") if path.startswith(MODELS) else ("", "", "")
+    return (unquote(name), rest) if name and rest and "/" not in name + rest else None
 
 
 async def again(rotate: Callable[[], object]) -> None:

@@ -104,7 +104,7 @@ def rows_of(block: Block, policy: LogPolicy) -> list[Row]:
         text = encode(record)
         digest, features = _told(text, way, policy.key)
         failed = _readable(block.errors[number]) if block.errors else None
-        status = 500 if failed else block.status
+        status = 500 if failed and block.status == 200 else block.status
         answer = None if score is None or block.threshold is None else score >= block.threshold
         made.append((id_, *head, digest, features, score, answer, block.latency_us, status, failed, *tail))
     return made

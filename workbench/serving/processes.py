@@ -24,13 +24,14 @@ from workbench.errors import EngineError
 from workbench.ledger import Ledger
 from workbench.serving.access_log import AccessLog
 from workbench.serving.admission import Admission
-from workbench.serving.answering import CLIENT, ROWS, Limits
+from workbench.serving.answering import CLIENT, Limits
 from workbench.serving.exposition import CONTENT_TYPE, family
-from workbench.serving.gateway import FORMS, MODELS, again, doored
+from workbench.serving.gateway import FORMS, MODELS, again, doored, held_path
 from workbench.serving.http import App, GoneError, Receive, Reply, Scope, Send, TooLargeError, header, read_body
 from workbench.serving.keys import ALL, Key, Keys
 from workbench.serving.labelling import Labelling, LabelStore
 from workbench.serving.relay import Relay
+from workbench.serving.replies import ROWS
 from workbench.serving.routes import CHAMPION
 from workbench.serving.schema import Refused
 
@@ -228,6 +229,8 @@ class Front:
             name, _, form = path[len(MODELS) :].rstrip("/").rpartition("/")
             if form in FORMS and name and "/" not in name:
                 return await self._hand_on(unquote(name), form, scope, receive)
+            if (asked := held_path(path)) is not None:
+                return await self._hand_on(asked[0], f"held/{quote(asked[1], safe='')}", scope, receive)
         if path == "/v1/labels" and method == "POST":
             return await self._labelling.answer(scope, receive)
         if method not in {"GET", "HEAD"}:
