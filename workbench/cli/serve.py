@@ -139,6 +139,7 @@ def _app(
         only=only,
         rotate=None if only else bench.rotate_aside,
         more_metrics=None if only else lambda: _monitored(bench),
+        holding=bench.held.holding(),
     )
     return app if only is None else behind(app)
 

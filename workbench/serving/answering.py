@@ -24,8 +24,8 @@ from workbench.serving.log_rows import LogPolicy
 from workbench.serving.log_writer import LogWriter
 from workbench.serving.meter import UNKNOWN, Meter
 from workbench.serving.prediction import Block
+from workbench.serving.replies import own_form, plain_form
 from workbench.serving.routes import Choice, Route, Routes
-from workbench.serving.replies import ROWS, own_form, plain_form
 from workbench.serving.schema import Refused
 from workbench.serving.shadowing import Copy, Shadows
 from workbench.serving.sifting import MOST as MOST_JUDGED
@@ -153,7 +153,11 @@ class Answering:
         return plain_form(block, sifted) if asked.plain else own_form(block, unusual, sifted)
 
     async def _sift(self, holding: Holding, block: Block) -> Sifted | None:
-        """What may not be given of a request's answers; None where all of it may."""
+        """What may not be given of a request's answers; None where all of it may.
+
+        Raises:
+            Refused: There are too many rows, people cannot be asked, or the policy refuses all of it.
+        """
         if block.size > MOST_JUDGED:
             raise Refused(
                 f"answers of {block.model} are judged one by one; at most {MOST_JUDGED} rows are taken",

@@ -40,7 +40,7 @@ from workbench.serving.meter import Meter
 from workbench.serving.openapi import document, page
 from workbench.serving.routes import CANARY, SHADOWED, Compiler, Loader, Routes
 from workbench.serving.shadowing import Shadows
-from workbench.serving.trials import trials_told
+from workbench.serving.trial_metrics import trials_told
 
 MODELS = "/v1/models/"
 FORMS = {"predict": False, "invocations": True}  # whether the answer is in MLflow's form

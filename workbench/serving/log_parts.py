@@ -18,8 +18,13 @@ from workbench.serving.log_rows import COLUMNS, stamp
 
 SUFFIX = ".parquet"
 KINDS = {
-    "version": "BIGINT", "generation": "BIGINT", "score": "DOUBLE", "answer": "BIGINT", "latency_us": "BIGINT",
-    "status": "BIGINT", "propensity": "DOUBLE",
+    "version": "BIGINT",
+    "generation": "BIGINT",
+    "score": "DOUBLE",
+    "answer": "BIGINT",
+    "latency_us": "BIGINT",
+    "status": "BIGINT",
+    "propensity": "DOUBLE",
 }  # of columns that are no text
 
 
@@ -140,7 +145,7 @@ def select(files: Sequence[Path], columns: str, where: str, values: Sequence[Any
     if not there:
         return []
     with duckdb.connect() as connection:
-        found = f"SELECT * FROM read_parquet(?, union_by_name = true) UNION ALL BY NAME {_NOTHING}"
+        found = f"SELECT * FROM read_parquet(?, union_by_name = true) UNION ALL BY NAME {_NOTHING}"  # noqa: S608
         sql = f"SELECT {columns} FROM ({found}) {where}"  # noqa: S608
         return connection.execute(sql, [there, *values]).fetchall()
 

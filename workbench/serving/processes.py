@@ -269,7 +269,9 @@ class Front:
                 client = "" if key is None else key.id
                 known = model if model in self._children else "(unknown)"
                 seconds = time.perf_counter() - began
-                self._access.add(form, scope["method"], reply.status, seconds, model=known, client=client)
+                self._access.add(
+                    form.partition("/")[0], scope["method"], reply.status, seconds, model=known, client=client
+                )
         return reply
 
     async def _asked(self, model: str, form: str, scope: Scope, receive: Receive, key: Key | None) -> Reply:

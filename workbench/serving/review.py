@@ -179,9 +179,7 @@ def ask_all(ledger: Ledger, desk: Desk, held: Sequence[Held], *, now: datetime) 
     """Ask people about answers, in one transaction."""
     with ledger.transaction() as writer:
         for one in held:
-            desk.ask_within(
-                writer, one.question, author=MACHINE, actor=MACHINE, why=one.requirement.why[:500], now=now
-            )
+            desk.ask_within(writer, one.question, author=MACHINE, actor=MACHINE, why=one.requirement.why[:500], now=now)
 
 
 def _key(held: Held) -> str:

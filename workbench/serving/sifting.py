@@ -1,11 +1,11 @@
-"""Which answers are held until people looked at them: `answer.rego`, asked about each row of some models.
+r"""Which answers are held until people looked at them: `answer.rego`, asked about each row of some models.
 
 Asked are models that are declared to have high stakes, and those that the policy names in a text of its
 own; every other model pays one look into a set. Whatever is no clear yes holds the answer: a policy that
 is not there, crashes, says nothing or asks of people what cannot be read. A reason in `deny` refuses it.
 
->>> named_in('package answer\\n# "churn" is not\\nheld := [{"model": "lending", "low": 0.45}]')
-frozenset({'model', 'lending', 'low'})
+>>> sorted(named_in('package answer\n# "churn" is not\nheld := [{"model": "lending", "low": 0.45}]'))
+['lending', 'low', 'model']
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ class Sieve:
             policy = Policy.parse(POLICY, self._path.read_text("utf-8"))
         except (OSError, UnicodeDecodeError, WorkbenchError) as error:
             return _fallback(f"the policy {POLICY} cannot be read: {error}"), "refuse", ""
-        document = {
+        document: dict[str, Any] = {
             "action": ACTION,
             "model": block.model,
             "version": block.version,

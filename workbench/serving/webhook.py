@@ -5,7 +5,7 @@ header `x-workbench-signature: t=SECONDS,v1=HEX` is HMAC-SHA256 of "SECONDS.BODY
 know. What is not taken is sent again; a receiver may get the same twice, and knows it by its id.
 
 >>> signed(b"{}", "s3cret", 1767225600)
-'t=1767225600,29ee05578fef21788e25d00ee3270df92a9e454a1fb82bc2c22d2269c729892b'
+'t=1767225600,v1=29ee05578fef21788e25d00ee3270df92a9e454a1fb82bc2c22d2269c729892b'
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Webhook:
         opener = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=SECONDS) as reply:
-                return 200 <= reply.status < 300
+                return 200 <= int(reply.status) < 300
         except (OSError, urllib.error.URLError, ValueError):
             return False
 
