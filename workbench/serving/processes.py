@@ -348,7 +348,8 @@ def together(documents: Mapping[str, Any]) -> dict[str, Any]:
     for number, document in enumerate(documents.values()):
         for path, item in document["paths"].items():
             if path.startswith(f"{MODELS}"):
-                item["post"]["operationId"] = f"{path.rpartition('/')[2]}{number}"
+                for operation in item.values():
+                    operation["operationId"] = f"{operation['operationId'].rstrip('0123456789')}{number}"
         if not whole:
             whole = document
         whole["paths"].update(document["paths"])
