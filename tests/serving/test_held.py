@@ -223,6 +223,15 @@ def test_a_reviewer_decides_once(house):
     assert len(house.entries(DECIDED)) == 1
 
 
+def test_the_models_own_answer_is_no_other_one(house):
+    _, name = house.held()
+    with pytest.raises(Misuse, match="own answer"):
+        house.decide(name, "change", answer=False)
+    with pytest.raises(Misuse, match="yes or no"):
+        house.decide(name, "change", answer=0.3)
+    assert house.entries(DECIDED) == []
+
+
 def test_of_two_reviewers_at_once_one_decides(house):
     for _ in range(5):
         _, name = house.held()

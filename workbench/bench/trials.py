@@ -83,7 +83,7 @@ def latest(ledger: Ledger, model: str, *, now: datetime) -> Trial:
     if not found:
         raise Misuse(
             f"{model} never had a canary that shared its traffic",
-            hint=f"workbench stage {model} VERSION canary --weight 0.5 --why …",
+            hint=f"workbench stage {model} VERSION --canary 0.5 --why …",
         )
     return found[-1]
 

@@ -193,6 +193,8 @@ def _other(held: Held, answer: bool | float | None) -> bool | float:
             hint="refuse it, or confirm it with others",
         )
     if held.answer is not None and isinstance(answer, bool):
+        if answer == held.answer:
+            raise Misuse("that is the model's own answer", hint="confirm it")
         return answer
     number = isinstance(answer, int | float) and not isinstance(answer, bool) and math.isfinite(answer)
     if held.answer is None and number and answer is not None:

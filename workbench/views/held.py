@@ -10,6 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from workbench.errors import WorkbenchError
+from workbench.promotion.people import normal
+from workbench.promotion.queue import ANYBODY, ONE_USER
 from workbench.views.acting import Act, Form, confirmed, failed
 from workbench.views.parts import Parts, place, show, working
 from workbench.views.words import counted, moment, safe, sentence
@@ -173,10 +175,7 @@ def evidence(one: Waiting) -> str:
 
 
 def _may(one: Waiting, actor: str) -> bool:
-    from workbench.promotion.people import normal
-
-    names = {normal(name) for name in one.may}
-    return normal(actor) in names or any(" " in name for name in one.may)  # words where nobody was named
+    return bool({ANYBODY, ONE_USER} & set(one.may)) or normal(actor) in {normal(name) for name in one.may}
 
 
 def _then(held: Held) -> str:
