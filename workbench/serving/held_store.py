@@ -118,11 +118,14 @@ class HeldStore:
         with self._using() as connection:
             connection.execute("UPDATE held SET told = ?, tries = tries + 1 WHERE id = ?", (int(good), prediction))
 
-    def forget(self, before: datetime, *, model: str | None = None) -> int:
-        """Remove what was asked before a time and is decided, or was never asked; how many these were."""
+    def forget(self, before: datetime, *, model: str | None = None, dry_run: bool = False) -> int:
+        """Remove what was asked before a time and is decided; how many these are."""
+        where = "at < ?1 AND decided IS NOT NULL AND (?2 IS NULL OR model = ?2)"
         with self._using() as connection:
-            sql = "DELETE FROM held WHERE at < ?1 AND decided IS NOT NULL AND (?2 IS NULL OR model = ?2)"
-            return connection.execute(sql, (stamp(before), model)).rowcount
+            if dry_run:
+                counted = connection.execute(f"SELECT count(*) FROM held WHERE {where}", (stamp(before), model))  # noqa: S608
+                return int(counted.fetchone()[0])
+            return connection.execute(f"DELETE FROM held WHERE {where}", (stamp(before), model)).rowcount  # noqa: S608
 
     def drop(self, prediction: str) -> None:
         """Remove one that nobody was asked about."""
