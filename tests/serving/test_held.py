@@ -18,7 +18,7 @@ from workbench.policy import Ruling
 from workbench.promotion import Declaration, Desk, Identity
 from workbench.promotion.approvals import GIVEN
 from workbench.promotion.declarations import declare
-from workbench.serving import Request
+from workbench.serving import Keys, LogPolicy, Request
 from workbench.serving.held import DECIDED
 from workbench.serving.held_store import HeldStore
 from workbench.serving.holding import Holding
@@ -138,6 +138,16 @@ def test_rows_that_are_not_held_are_answered_beside_those_that_are(house):
     assert low["held"]
     assert high["score"] == pytest.approx(0.901)
     assert sorted(row.status for row in house.shop.log.rows()) == [200, 202]
+
+
+def test_what_is_held_is_logged_whatever_the_sample_and_counted_as_held(house):
+    async def story(client):
+        await client.ask(Request("/v1/models/lending/predict", ROW))
+        return (await client.ask(Request("/metrics", method="GET"))).body.decode()
+
+    metrics = house.shop.run(story, holding=house.holding(), policy=LogPolicy(share={"": "0"}))
+    assert 'workbench_requests_total{model="lending",status="202"} 1' in metrics
+    assert [row.status for row in house.shop.log.rows()] == [202]
 
 
 def test_mlflows_form_gives_null_for_what_is_held(house):
@@ -302,8 +312,6 @@ def test_a_gateway_that_died_before_it_asked_leaves_nothing_behind(house):
 
 
 def test_one_key_cannot_read_what_another_asked_for(house):
-    from workbench.serving import Keys
-
     keys = Keys(house.shop.ledger, now=house.shop.now)
     texts = [keys.create(name, ["lending"], actor="admin", why="w")[1] for name in ("shop", "branch")]
     headers = [{"authorization": f"Bearer {text}"} for text in texts]

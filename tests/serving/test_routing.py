@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.experiments.bandits.decision_table import DecisionTable
@@ -16,7 +16,7 @@ from workbench.serving.shadowing import shadow_id
 from workbench.stats.assignment import draw_of, upto
 
 ROW = {"income": 4.5, "loans": 2, "cosigner": True, "purpose": "house"}
-UNITS = [f"customer-{n}" for n in range(400)]
+UNITS = [f"customer-{n}" for n in range(200)]
 
 
 def predict(unit=None, **headers):
@@ -45,11 +45,12 @@ def test_a_unit_that_a_canary_has_at_a_weight_it_has_at_every_larger_one(name, o
     assert all(place(str(unit)) < upto(high) for unit in units if place(str(unit)) < upto(low))
 
 
+@settings(max_examples=20)
 @given(st.integers(1, 50), st.sampled_from([0.01, 0.05, 0.1, 0.25, 0.5]))
 def test_a_canary_gets_its_share_of_many_units(version, weight):
     draw = draw_of(experiment_of("lending", version))
-    got = sum(draw.place(f"customer-{n:05d}-{n * 7919 % 1000003}") < upto(weight) for n in range(20_000)) / 20_000
-    assert got == pytest.approx(weight, abs=6 * (weight * (1 - weight) / 20_000) ** 0.5 + 0.002)
+    got = sum(draw.place(f"customer-{n:05d}-{n * 7919 % 1000003}") < upto(weight) for n in range(4_000)) / 4_000
+    assert got == pytest.approx(weight, abs=6 * (weight * (1 - weight) / 4_000) ** 0.5 + 0.002)
 
 
 @given(st.floats(0.01, 0.99), st.lists(st.text(st.characters(codec="utf-8"), max_size=30), min_size=1, max_size=50))
@@ -71,7 +72,7 @@ def test_units_stay_with_their_variant_and_a_growing_canary_keeps_its_own(shop):
     shop.stage(2, "canary", 0.3)
     large = variants(shop)
     assert share(UNITS, small) < share(UNITS, large)
-    assert 0.2 < len(share(UNITS, large)) / len(UNITS) < 0.4
+    assert 0.15 < len(share(UNITS, large)) / len(UNITS) < 0.45
 
 
 def test_the_log_has_variant_propensity_and_unit_and_the_answer_says_what_it_was_chosen_by(shop):
@@ -151,6 +152,18 @@ def test_weights_move_and_canaries_leave_while_requests_fly_and_none_fails(shop)
     assert set(after) == {"champion"}
     assert shop.loader.loaded[:2] == [1, 2]
     assert len(shop.loader.loaded) == loaded == 3, "a weight loads nothing, and no canary that becomes champion"
+
+
+def test_a_failure_of_the_canary_is_logged_as_the_canarys(shop):
+    class Broken:
+        def predict(self, frame):
+            raise ZeroDivisionError
+
+    shop.loader.estimators[2] = Broken()
+    shop.stage(2, "canary", 1.0)
+    assert shop.run(lambda client: client.ask(predict("u1"))).status == 500
+    (row,) = shop.log.rows()
+    assert (row.status, row.version, row.variant, row.propensity, row.unit) == (500, 2, "canary", 1.0, "u1")
 
 
 def test_a_weight_counts_within_a_look(shop):

@@ -117,7 +117,7 @@ class Answering:
             rows = len(records)
             return await self._scored(asked, choice, records)
         except Refused as error:
-            return self._refuse(asked, choice.route if choice else None, error)
+            return self._refuse(asked, choice, error)
         except GoneError:
             return None
         finally:
@@ -142,12 +142,16 @@ class Answering:
         sifted = None
         if self._holding is not None and self._holding.sieve.concerns(asked.model):
             sifted = await self._sift(self._holding, block)
-        if self._policy.takes(asked.model, asked.request):
-            await self._log([block] if sifted is None else parts(block, sifted))
+        taken = self._policy.takes(asked.model, asked.request)
+        if sifted is not None:  # what people decide on is logged whatever the sample
+            await self._log(parts(block, sifted))
+        elif taken:
+            await self._log([block])
+        if taken:
             self._copy(block, route)
         seconds = time.perf_counter() - asked.began
-        self._meter.answered(route.head, len(scores) - len(failed), seconds)
         status = HELD if sifted is not None and sifted.held else 200
+        self._meter.answered(route.head, len(scores) - len(failed), seconds, status=status)
         self._note(asked, status, seconds, len(scores))
         unusual = route.schema.unusual(rows)
         return plain_form(block, sifted) if asked.plain else own_form(block, unusual, sifted)
@@ -262,11 +266,11 @@ class Answering:
         except EngineError as error:
             raise Refused("the prediction could not be logged", hint=error.hint, status=503) from error
 
-    def _refuse(self, asked: Asked, route: Route | None, error: Refused) -> Reply:
+    def _refuse(self, asked: Asked, choice: Choice | None, error: Refused) -> Reply:
         """Log a request that is not answered; one for a model that nobody knows is counted only."""
-        known = route is not None or error.status in {409, 503}
+        known = choice is not None or error.status in {409, 503}
         if known:
-            head = route.head if route is not None else None
+            head = choice.route.head if choice is not None else None
             self._writer.add(
                 [
                     Block(
@@ -282,6 +286,9 @@ class Answering:
                         latency_us=int((time.perf_counter() - asked.began) * 1e6),
                         status=error.status,
                         errors=(error.message,),
+                        variant=choice.variant if choice is not None else None,
+                        propensity=choice.propensity if choice is not None else None,
+                        unit=asked.unit,
                         client=None if asked.key is None else asked.key.id,
                     )
                 ]
