@@ -38,6 +38,7 @@ def share(units, found):
 # laws of the assignment
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20), st.floats(0.01, 0.99), st.floats(0.01, 0.99), st.lists(st.uuids(), max_size=50))
 def test_a_unit_that_a_canary_has_at_a_weight_it_has_at_every_larger_one(name, one, other, units):
     low, high = sorted((one, other))
@@ -45,7 +46,7 @@ def test_a_unit_that_a_canary_has_at_a_weight_it_has_at_every_larger_one(name, o
     assert all(place(str(unit)) < upto(high) for unit in units if place(str(unit)) < upto(low))
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(1, 50), st.sampled_from([0.01, 0.05, 0.1, 0.25, 0.5]))
 def test_a_canary_gets_its_share_of_many_units(version, weight):
     draw = draw_of(experiment_of("lending", version))
@@ -53,6 +54,7 @@ def test_a_canary_gets_its_share_of_many_units(version, weight):
     assert got == pytest.approx(weight, abs=6 * (weight * (1 - weight) / 4_000) ** 0.5 + 0.002)
 
 
+@settings(deadline=None)
 @given(st.floats(0.01, 0.99), st.lists(st.text(st.characters(codec="utf-8"), max_size=30), min_size=1, max_size=50))
 def test_a_canary_is_the_experiment_that_a_decision_table_would_play(weight, units):
     weights = {"default": {"canary": weight, "champion": 1 - weight}}
