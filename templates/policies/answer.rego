@@ -8,6 +8,10 @@ held := []
 
 people_needed := {"approvals": 1, "roles": ["reviewer"], "hours": 24}
 
+# what a held answer comes to when nobody decided within `hours`: "answer" as the model said, "refuse", or
+# {"answer": false} to say no
+on_timeout := "refuse"
+
 default allow := false
 
 allow if {

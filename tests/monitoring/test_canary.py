@@ -29,6 +29,11 @@ def test_what_did_not_fit_and_other_versions_are_nobodys():
     assert found == {"errors": Counts(1, 0, 0, 0), "slow": Counts(1, 0, 0, 0)}
 
 
+def test_what_a_version_said_in_shadow_is_no_outcome_of_its_canary():
+    shadow = replace(row("p9", version=2, status=500), variant="shadow")
+    assert counted([row("p1"), shadow], canary=2, stable=1, slower=0.05)["errors"].canary == 0
+
+
 def test_slow_are_those_that_were_answered_late():
     rows = [row("a", took=80_000), row("b", version=2, took=80_000), row("c", version=2, status=500, took=90_000)]
     assert counted(rows, canary=2, stable=1, slower=0.05)["slow"] == Counts(1, 1, 1, 1)

@@ -205,6 +205,17 @@ def test_variants_and_versions_are_apart_and_add(world):
     assert total(rows).asked == 25
 
 
+def test_what_a_version_said_in_shadow_is_in_no_summary(world):
+    world.champion()
+    first = world.served(2, n=6)
+    shadow = [replace(one, id=f"{one.id}.shadow", version=2, variant="shadow") for one in first]
+    world.log.write(shadow)
+    brought(world)
+    rows = world.store.rows("lending")
+    assert {row.key for row in rows} == {Key(1, "champion")}
+    assert total(rows).asked == 12
+
+
 def test_features_that_are_kept_by_their_digests_make_no_profile(world):
     world.champion()
     for one in world.served(2, n=6):

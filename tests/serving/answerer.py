@@ -9,10 +9,16 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from workbench.engines.rego import RegoEngine
 from workbench.engines.uvicorn import serve
 from workbench.ledger import Ledger
+from workbench.promotion import Desk
 from workbench.serving import PredictionLog, Predictor, create_app
+from workbench.serving.held_store import HeldStore
+from workbench.serving.holding import Holding
 from workbench.serving.processes import behind
+from workbench.serving.review import Review
+from workbench.serving.sifting import Sieve
 
 COLUMNS = {"income": "double"}
 
@@ -35,6 +41,12 @@ class Loader:
         return Predictor(version, Tenth(), COLUMNS)
 
 
+def held(folder, ledger):
+    """What holds answers as the folder's policy says."""
+    store, desk, engine = HeldStore.open(f"sqlite:///{folder}/held.db"), Desk(ledger), RegoEngine()
+    return Holding(Sieve(ledger, desk, lambda: engine, folder, store), Review(ledger, desk, store), store)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
@@ -47,7 +59,8 @@ def main():
     with Ledger.open(f"{url}/ledger.db") as ledger, PredictionLog.open(f"{url}/predictions.db") as log:
         if given.pages:
             log._connection.execute(f"PRAGMA max_page_count = {given.pages}")
-        app = create_app(ledger, Loader(), log, now=lambda: datetime.now(UTC), only=given.only)
+        holding = held(given.folder, ledger) if (given.folder / "answer.rego").exists() else None
+        app = create_app(ledger, Loader(), log, now=lambda: datetime.now(UTC), only=given.only, holding=holding)
         serve(behind(app) if given.only else app, port=given.port, socket=given.socket)
 
 

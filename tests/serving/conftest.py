@@ -82,6 +82,29 @@ class Shop:
             )  # fmt: skip
             return writer.move_head(model, "champion", version, expected_generation=generation, entry=entry)
 
+    def stage(self, version, slot, weight, *, model="lending"):
+        """Put a version into canary or shadow, as the gate would."""
+        self.time += timedelta(minutes=1)
+        with self.ledger.transaction() as writer:
+            before = writer.head(model, slot)
+            generation = before.generation if before else 0
+            body = {"slot": slot, "generation": generation + 1, "weight": weight, "decision": {"decision": "allow"}}
+            entry = writer.append(
+                "stage.granted", subject=f"{model}/{version}", actor="analyst", why="try it", now=self.time, body=body
+            )
+            return writer.move_head(model, slot, version, expected_generation=generation, entry=entry)
+
+    def clear(self, slot, version, *, model="lending"):
+        """Take a version out of a slot."""
+        self.time += timedelta(minutes=1)
+        with self.ledger.transaction() as writer:
+            generation = writer.head(model, slot).generation
+            body = {"slot": slot, "generation": generation + 1, "decision": {"decision": "allow"}}
+            entry = writer.append(
+                "stage.cleared", subject=f"{model}/{version}", actor="analyst", why="enough", now=self.time, body=body
+            )
+            return writer.move_head(model, slot, None, expected_generation=generation, entry=entry)
+
     def app(self, **options):
         return create_app(self.ledger, self.loader, self.log, now=self.now, **options)
 
@@ -118,6 +141,7 @@ def log(tmp_path):
 def shop(tmp_path, log):
     """Two registered versions of "lending", the first of them champion."""
     with Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+        ledger.sign_with(tmp_path / "ledger.key")
         shop = Shop(ledger, log)
         shop.register(1)
         shop.register(2)

@@ -121,6 +121,38 @@ def test_a_log_of_the_first_version_is_migrated_with_all_that_it_holds(tmp_path)
         assert [row.id for row in log.rows()] == ["p1", "p2"]
 
 
+def test_a_log_and_files_from_before_units_are_read_beside_newer_ones(tmp_path):
+    import pyarrow.parquet
+
+    url = f"sqlite:///{tmp_path / 'predictions.db'}"
+    with PredictionLog.open(url) as log:
+        log.write(many(40))
+        log.rotate(now=START, most=10, days=90)
+    for path in (tmp_path / "predictions.parts").iterdir():
+        whole = pyarrow.parquet.read_table(path)
+        pyarrow.parquet.write_table(whole.drop_columns(["unit"]), path)
+    old = sqlite3.connect(tmp_path / "predictions.db")
+    old.executescript("ALTER TABLE predictions DROP COLUMN unit; PRAGMA user_version = 2;")
+    old.close()
+    with PredictionLog.open(url) as log:
+        assert log.rows() == many(40), "files alone that lack a column are read too"
+        newer = [replace(row, id=f"n{row.id}", unit="customer-7", at=row.at + timedelta(days=1)) for row in many(40)]
+        log.write(newer)
+        log.rotate(now=START, most=10, days=90)
+        assert log.rows() == [*many(40), *newer]
+
+
+def test_a_unit_is_kept_where_features_are_and_else_known_again_by_its_hash_alone():
+    rows = [
+        rows_of(block(unit="customer-7"), LogPolicy({"": way}, key=key))[0][-1]
+        for way, key in (("kept", b""), ("hashed", b"k"), ("dropped", b"k"), ("dropped", b"other"))
+    ]
+    assert rows[0] == "customer-7"
+    assert rows[1] == rows[2] == LogPolicy({"": "hashed"}, key=b"k").unit("lending", "customer-7")
+    assert rows[3] not in rows[:3]
+    assert "customer" not in "".join(rows[1:])
+
+
 def test_of_two_labels_the_later_stands_and_labels_without_prediction_are_not_joined(log):
     log.write([ONE])
     log.label([Label("p1", 1.0, START + timedelta(days=2), "court"), Label("p9", 1.0, START, "x")])

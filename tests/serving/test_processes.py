@@ -20,6 +20,7 @@ from workbench.serving.processes import create_front
 
 pytestmark = pytest.mark.slow
 
+SHIPPED = (Path(__file__).parents[2] / "templates/policies/answer.rego").read_text("utf-8")
 PROGRAM = [sys.executable, str(Path(__file__).with_name("answerer.py"))]
 
 
@@ -44,6 +45,8 @@ def test_a_model_whose_process_dies_harms_no_other_and_comes_back(shop, tmp_path
         first=dies_with_its_parent(), environ=dict(os.environ), more_metrics=lambda: "workbench_events_lag 7\n",
     )  # fmt: skip
     token = {"authorization": "Bearer t0ken"}
+    held = SHIPPED.replace("held := []", 'held := [{"model": "churn", "low": 0.7, "high": 0.8}]')
+    (tmp_path / "answer.rego").write_text(held)
     with network.Serving(front) as serving:
         port = serving.port
         until(lambda: ask(port, "/readyz")[1]["ready"] and len(ask(port, "/v1/models", **token)[1]["models"]) == 2)
@@ -58,6 +61,16 @@ def test_a_model_whose_process_dies_harms_no_other_and_comes_back(shop, tmp_path
         bearer = {"authorization": f"Bearer {text}"}
         assert [income(port, "churn", n, **bearer)[0] for n in range(4)] == [200, 200, 200, 429]
         until(lambda: [row.client for row in shop.log.rows("churn")] == [key.id] * 3)
+
+        shop.stage(2, "canary", 0.5)
+        units = [{**token, "x-workbench-unit": f"customer-{n}"} for n in range(12)]
+        until(lambda: "canary" in ask(port, "/v1/models", **token)[1]["models"][1])
+        first, again = ([income(port, "lending", 1.0, **one)[1]["variant"] for one in units] for _ in range(2))
+        assert first == again
+        assert set(first) == {"canary", "champion"}
+        status, told = income(port, "churn", 7.5, **token)
+        assert (status, ask(port, told["predictions"][0]["poll"], **token)[0]) == (202, 202)
+        assert ask(port, "/v1/models/churn/held/none", **token)[0] == 404
 
         before = child_of("lending").pid
         assert income(port, "lending", 666, **token)[0] == 503, "its process ended at once"

@@ -20,11 +20,15 @@ from workbench.errors import EngineError
 from workbench.ledger import Entry, ModelVersion
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from workbench.audits.thresholds import ThresholdCounts
     from workbench.bench.canaries import Canaries
     from workbench.bench.decisions import Decisions
+    from workbench.bench.held import HeldAnswers
     from workbench.bench.papers import Papers
     from workbench.bench.retention import Retention
+    from workbench.bench.trials import Trial
     from workbench.bench.watch import Watch
     from workbench.data import Profile
     from workbench.experiments.archive import Archive, Past
@@ -238,6 +242,25 @@ class Bench(Notebooks):
 
         return Canaries(self)
 
+    @property
+    def held(self) -> HeldAnswers:
+        """Answers that people look at before they are given."""
+        from workbench.bench.held import HeldAnswers
+
+        return HeldAnswers(self)
+
+    def trial(self, model: str) -> Trial:
+        """The canary of a model as an experiment: the stretch that runs, or the last that did."""
+        from workbench.bench.trials import latest
+
+        return latest(self.ledger, model, now=self.now())
+
+    def trial_table(self, trial: Trial) -> pd.DataFrame:
+        """Its answers, with unit, variant, labels and features."""
+        from workbench.bench.trials import table
+
+        return table(self.log, trial)
+
     def fairness(self) -> Sequence[AuditedVersion]:
         """Every model's champion and candidates with their last fairness audits, the newest version first."""
         from workbench.monitoring import audited
@@ -296,5 +319,5 @@ def _answer(row: Prediction) -> dict[str, Any]:
     return {
         "id": row.id, "at": row.at.isoformat(), "model": row.model, "version": row.version, "request": row.request,
         "generation": row.generation, "input_digest": row.input_digest, "score": row.score, "answer": row.answer,
-        "names": [row.request],
+        "names": [row.request], "slot": row.variant, "status": row.status,
     }  # fmt: skip

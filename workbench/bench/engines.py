@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from workbench.serving import Keys, LogPolicy, PredictionLog
     from workbench.serving.events import Database as EventTables
     from workbench.serving.events import Stream, TableDesk
+    from workbench.serving.held_store import HeldStore
 
 
 class Engines:
@@ -170,6 +171,12 @@ class Engines:
         return TableStream(self._event_tables(self.settings.events if url is None else url))
 
     @property
+    def held_store(self) -> HeldStore:
+        """Answers that wait for people, with what a reviewer has to see."""
+        self._reads("the held answers")
+        return self._held_store
+
+    @property
     def summaries(self) -> SummaryStore:
         """Hourly sums of what was answered."""
         self._reads("the summaries")
@@ -200,7 +207,7 @@ class Engines:
 
     def close(self) -> None:
         """Close what was opened."""
-        for name in ("_ledger", "_log", "_events", "_summaries", "canary_store", "policy_engine"):
+        for name in ("_ledger", "_log", "_events", "_summaries", "_held_store", "canary_store", "policy_engine"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
 
@@ -266,6 +273,12 @@ class Engines:
         from workbench.serving.events import SqliteDatabase
 
         return SqliteDatabase.open(self._url(url))
+
+    @cached_property
+    def _held_store(self) -> HeldStore:
+        from workbench.serving.held_store import HeldStore
+
+        return HeldStore.open(self._url(self.settings.held))
 
     @cached_property
     def _summaries(self) -> SummaryStore:

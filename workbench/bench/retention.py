@@ -77,6 +77,7 @@ class Retention:
             before = answers_before(model, known, now)
             if before is not None:
                 count = bench.log.prune(model, before, dry_run=dry_run)
+                count += bench.held_store.forget(before, model=model, dry_run=dry_run)
                 found.append(Removed(f"{PREDICTIONS}{model}", before, count))
         logs = known.get(LOGS)
         if logs is not None and logs.days is not None:

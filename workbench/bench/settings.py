@@ -35,6 +35,9 @@ class Settings:
     log_share: str = "1"  # share of the requests that is logged, in [0, 1]; "1, MODEL=0.1"
     log_rows: int = 500_000  # rows the log's database may hold; older ones move to Parquet files
     log_days: float = 90.0  # days that a prediction is kept
+    held: str = "sqlite:///held.db"  # answers that people look at first, with their features
+    review_webhook: str = "none"  # where a decided answer is told: an https address; "none": clients poll
+    review_secret: str = "none"  # noqa: S105 (where the secret that signs it is to be had: env:NAME or file:/PATH)
     summaries: str = "sqlite:///summaries.db"  # hourly sums of it, which monitoring reads
     summary_hours_days: float = 35.0  # days for which hourly sums are kept; labels may come as late
     summary_days: float = 400.0  # days for which daily sums are kept

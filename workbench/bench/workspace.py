@@ -5,6 +5,7 @@
     keys/ledger.key     the key that signs it, readable by its owner alone
     mlflow.db           MLflow's tracking store and registry; artifacts in mlartifacts/
     predictions.db      what was answered
+    held.db             answers that people look at first
     summaries.db        hourly sums of what was answered
     canaries.db         what is counted of each canary
     policies/           the policies in force, copied from the shipped ones

@@ -22,6 +22,7 @@ from workbench.cli.consume import consume
 from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
 from workbench.cli.guard import guard, reconcile
+from workbench.cli.held import held
 from workbench.cli.incidents import incidents, replay
 from workbench.cli.kernel import kernel
 from workbench.cli.key import key
@@ -93,6 +94,7 @@ for command in (
     refuse,
     withdraw,
     delegate,
+    held,
     people,
     reconcile,
     guard,

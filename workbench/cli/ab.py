@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -25,9 +25,13 @@ SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 
 @click.command()
-@click.argument("data", type=click.Path(path_type=Path))
-@click.option("--variant", required=True, metavar="COL", help="Column that says which arm a row is in.")
-@click.option("--control", required=True, metavar="VALUE", help="Arm that the others are set against.")
+@click.argument("data", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--from-log", "logged", metavar="MODEL",
+    help="Champion against canary, from the prediction log; columns: answer, label, score, latency_ms and features.",
+)  # fmt: skip
+@click.option("--variant", metavar="COL", help="Column that says which arm a row is in.")
+@click.option("--control", metavar="VALUE", help="Arm that the others are set against.")
 @click.option(
     "--metric", "metrics", multiple=True, required=True, metavar="NAME=KIND:COL",
     help="binary:COL, mean:COL, count:COL, revenue:COL, ratio:NUM/DEN or quantile:COL@Q; the first one decides.",
@@ -81,7 +85,8 @@ SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 @workspace_option
 @json_option
 def ab(
-    data: Path,
+    data: Path | None,
+    logged: str | None,
     priors: Sequence[str],
     shares: str,
     rule: str | None,
@@ -107,9 +112,22 @@ def ab(
       workbench ab visits.csv --variant group --control old --metric s=binary:s --day day --rule obrien-fleming:5
       workbench ab visits.csv --variant group --control old --metric s=binary:s --register plan.json
       workbench ab visits.csv --variant group --control old --metric s=binary:s --registered plan.json
+      workbench ab --from-log lending --metric yes=binary:answer --metric slow=mean:latency_ms --lower slow
     """
+    from workbench.cli.ab_from_log import from_log
     from workbench.experiments.learned import stated_prior
 
+    rows: Any = data
+    if logged is not None and data is None:
+        taken = from_log(logged, workspace, stated["metrics"], stated["unit"])  # type: ignore[arg-type]
+        rows, data, name = taken.rows, Path(taken.name), name or taken.name
+        stated |= taken.stated
+        shares = taken.shares if shares == "equal" else shares
+    if data is None or (rows is data and logged is not None) or not (stated["variant"] and stated["control"]):
+        raise Misuse(
+            "say what is compared: a file with --variant and --control, or a model with --from-log",
+            hint="workbench ab --help shows both",
+        )
     priors_of = partial(stated_prior, archive=partial(_archive, workspace), name=name or data.stem, data=data)
     from workbench.experiments.by_day import rule_looks_at
     from workbench.experiments.stopping import parse_rule
@@ -132,8 +150,8 @@ def ab(
     from workbench.experiments.by_day import fading
 
     plan = compared(design, registered, workspace)
-    cube = design.scan(data)
-    source = data if any(metric.kind == "quantile" for metric in design.metrics) else None
+    cube = design.scan(rows)
+    source = rows if any(metric.kind == "quantile" for metric in design.metrics) else None
     analysis = analyse(cube, design, source=source, registered=plan.digest)
     if html is not None:
         from workbench.experiments.page import page

@@ -150,6 +150,7 @@ def _app(
         rotate=None if only else bench.rotate_aside,
         more_metrics=None if only else lambda: _monitored(bench),
         alerts=None if only else lambda alerts: _heard(bench, alerts),
+        holding=bench.held.holding(),
     )
     return app if only is None else behind(app)
 

@@ -32,6 +32,8 @@ Way = Literal["up", "down"]
 READ = ("run.finished", "version.registered", "evidence.recorded")  # and what decides or approves
 DECIDED = (".granted", ".denied")  # how the kind of a decision's entry ends
 APPROVED = "approval."  # how the kind of an approval's entry begins
+ANSWERED = "answer.decided"  # what became of an answer that was held
+PREDICTION = "prediction/"  # how the subject of whatever is about one begins
 SHORTEST = 6  # characters of a digest that name it, where no other begins so
 
 
@@ -112,17 +114,17 @@ class Lineage:
                 no version answered hangs on nothing.
         """
         nodes, edges = dict(self.nodes), list(self.edges)
-        granted: dict[tuple[str, int], str] = {}
+        granted: dict[tuple[str, int, str], str] = {}  # each slot counts for itself
         for node in self.nodes.values():
             if node.kind == "decision" and node.facts.get("generation") is not None:
-                place = (node.facts["subject"], node.facts["generation"])
-                if place not in granted or node.facts.get("slot") == SLOT:  # each slot counts for itself
-                    granted[place] = node.id
+                slot = node.facts.get("slot") or SLOT
+                granted[node.facts["subject"], node.facts["generation"], slot] = node.id
         for told in predictions:
-            node = Node("prediction", str(told["id"]), dict(told))
+            before = nodes.get(f"prediction:{told['id']}")  # one that was held is in the ledger too
+            node = Node("prediction", str(told["id"]), {**(before.facts if before else {}), **told})
             nodes[node.id] = node
             subject = f"{told['model']}/{told['version']}"
-            move = granted.get((subject, int(told.get("generation") or 0)))
+            move = granted.get((subject, int(told.get("generation") or 0), str(told.get("slot") or SLOT)))
             if move is not None:
                 edges.append(Edge(move, node.id, "answered under", 0))
             elif f"version:{subject}" in nodes:
@@ -201,6 +203,8 @@ class _Story:
             self._evidence(entry)
         elif entry.kind.startswith(APPROVED):
             self._approval(entry)
+        elif entry.kind == ANSWERED:
+            self._answered(entry)
         elif entry.kind.endswith(DECIDED) and isinstance(entry.body.get("decision"), Mapping):
             self._decision(entry)
 
@@ -251,8 +255,30 @@ class _Story:
     def _approval(self, entry: Entry) -> None:
         facts = {"subject": entry.subject, "actor": entry.actor, "why": entry.why, "what": entry.kind}
         node = self._node("approval", str(entry.seq), facts, entry)
+        if entry.subject.startswith(PREDICTION):
+            told = self._held(entry.subject, entry.body.get("question", {}).get("particulars", {}))
+            self._join(told, node, "about", entry)
         if f"version:{entry.subject}" in self.nodes:
             self._join(self.nodes[f"version:{entry.subject}"], node, "about", entry)
+
+    def _answered(self, entry: Entry) -> None:
+        """What people, or the time, made of an answer that was held."""
+        body = entry.body
+        facts = {
+            "what": entry.kind, "subject": entry.subject, "actor": entry.actor, "why": entry.why,
+            "decision": body["told"], "by": body["by"], "score": body["score"], "answer": body["answer"],
+        }  # fmt: skip
+        node = self._node("decision", str(entry.seq), facts, entry)
+        self._join(self._held(entry.subject, body), node, "decided", entry)
+        for seq in body.get("approvals", ()):
+            if f"approval:{seq}" in self.nodes:
+                self._join(self.nodes[f"approval:{seq}"], node, "approved by", entry)
+
+    def _held(self, subject: str, told: Mapping[str, Any]) -> Node:
+        """The prediction that an entry is about, of which the ledger knows no more than what was asked."""
+        known = ("model", "version", "generation", "input_digest")
+        facts = {name: told[name] for name in known if name in told}
+        return self._node("prediction", subject.removeprefix(PREDICTION), facts)
 
     def _decision(self, entry: Entry) -> None:
         body, said = entry.body, entry.body["decision"]

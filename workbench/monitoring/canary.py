@@ -19,6 +19,7 @@ from collections.abc import Iterable
 
 from workbench.monitoring.declared import Objectives
 from workbench.serving import Prediction
+from workbench.serving.prediction import SHADOW
 from workbench.stats.canary import Bar
 from workbench.stats.canary_judge import Counts, Judge
 
@@ -47,7 +48,7 @@ def counted(rows: Iterable[Prediction], *, canary: int, stable: int, slower: flo
     """
     worst: dict[tuple[int, str], Prediction] = {}
     for row in rows:
-        if row.version in {canary, stable} and (row.status < 400 or row.status >= 500):
+        if row.variant != SHADOW and row.version in {canary, stable} and (row.status < 400 or row.status >= 500):
             place = (row.version or 0, row.request)
             if place not in worst or row.status > worst[place].status:
                 worst[place] = row

@@ -21,6 +21,7 @@ from workbench.monitoring.hour import Hour, Kpi, latency_bin
 from workbench.monitoring.summary_store import HOUR, Key, Made, SummaryStore
 from workbench.monitoring.sums import Inputs
 from workbench.serving import Prediction
+from workbench.serving.prediction import SHADOW
 
 LATE = timedelta(minutes=5)  # after its end, when an hour is over
 BEHIND = timedelta(days=2)  # by which the log may be behind the answers: a full disk, a consumer that was away
@@ -108,7 +109,9 @@ def summarised(rows: Sequence[Prediction], truths: Mapping[str, float], reading:
     """
     by_key: dict[Key, list[Prediction]] = {}
     for row in rows:
-        key = NOBODY if row.version is None else Key(row.version, getattr(row, "variant", None) or "champion")
+        if row.variant == SHADOW:  # nobody got it: no traffic
+            continue
+        key = NOBODY if row.version is None else Key(row.version, row.variant or "champion")
         by_key.setdefault(key, []).append(row)
     return {key: _hour_of(of, truths, reading, key) for key, of in sorted(by_key.items())}
 

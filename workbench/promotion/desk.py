@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from workbench.errors import Misuse
 from workbench.ledger import Entry, Ledger, Writer
 from workbench.ledger.keys import held_at
-from workbench.ledger.signing import verify_signature
+from workbench.ledger.signing import SigningKey, verify_signature
 from workbench.promotion.approvals import (
     ABOUT_A_QUESTION,
     CLOSED,
@@ -178,13 +178,17 @@ class Desk:
             now=now,
         )
 
-    def find(self, name: str) -> tuple[Question, Entry]:
+    def find(self, name: str, *, subject: str | None = None) -> tuple[Question, Entry]:
         """The question with a digest, or with one that begins so, and the entry that asks it.
+
+        Args:
+            name: The digest, or its beginning.
+            subject: What it is about, where that is known: only its questions are read.
 
         Raises:
             Misuse: There is none, or more than one.
         """
-        asked = self.asked()
+        asked = self.asked(subject)
         found = [(question, entry) for question, entry in asked if question.digest.startswith(name.lower())]
         if len(name) < LEAST_DIGEST or len(found) != 1:
             many = "none begins so" if not found else f"{len(found)} begin so"
@@ -194,9 +198,9 @@ class Desk:
             )
         return found[0]
 
-    def asked(self) -> list[tuple[Question, Entry]]:
-        """Every question that was ever asked, oldest first."""
-        entries = self._ledger.entries(kind=REQUESTED)
+    def asked(self, subject: str | None = None) -> list[tuple[Question, Entry]]:
+        """Every question that was ever asked, of all subjects or of one, oldest first."""
+        entries = self._ledger.entries(kind=REQUESTED, subject=subject)
         return [(Question.from_body(entry.body["question"]), entry) for entry in entries if sound(entry)]
 
     def delegations(self) -> list[Delegation]:
@@ -222,17 +226,27 @@ class Desk:
         self.find(name)
         key = self._ledger.signing_key(now=now)
         with self._ledger.transaction() as writer:
-            if self._ledger.keys()[-1].public != key.public:
-                raise Misuse("the ledger's key was rotated at this moment; nothing was done", hint="approve again")
-            question, _ = self.find(name)
-            known = self._open(question, now)
-            place, role = self._place(question, known, by, now)
-            hours = question.requirement.hours
-            expires = None if hours is None else (now + timedelta(hours=hours)).isoformat()
-            approval = Approval(question.digest, by.name, place, role, by.source, now.isoformat(), expires)
-            signature = {"public": key.public, "signature": key.sign(approval.message)}
-            body = {"digest": question.digest, "approval": approval.as_body(), "signature": signature}
-            return writer.append(GIVEN, subject=question.subject, actor=by.name, why=why, body=body, now=now)
+            return self.approve_within(writer, self.find(name)[0], key, by=by, why=why, now=now)
+
+    def approve_within(
+        self, writer: Writer, question: Question, key: SigningKey, *, by: Identity, why: str, now: datetime
+    ) -> Entry:
+        """As `approve`, in a transaction that is open already, with the ledger's key.
+
+        Raises:
+            Misuse: As `approve`, or the key was rotated meanwhile.
+        """
+        if self._ledger.keys()[-1].public != key.public:
+            raise Misuse("the ledger's key was rotated at this moment; nothing was done", hint="approve again")
+        person_named(by.name)
+        known = self._open(question, now)
+        place, role = self._place(question, known, by, now)
+        hours = question.requirement.hours
+        expires = None if hours is None else (now + timedelta(hours=hours)).isoformat()
+        approval = Approval(question.digest, by.name, place, role, by.source, now.isoformat(), expires)
+        signature = {"public": key.public, "signature": key.sign(approval.message)}
+        body = {"digest": question.digest, "approval": approval.as_body(), "signature": signature}
+        return writer.append(GIVEN, subject=question.subject, actor=by.name, why=why, body=body, now=now)
 
     def refuse(self, name: str, *, by: Identity, why: str, now: datetime) -> Entry:
         """Say no to a question; it has ended, and only another one can be asked.
@@ -241,12 +255,15 @@ class Desk:
             Misuse: They have no role that may decide, or the question has ended.
         """
         with self._ledger.transaction() as writer:
-            question, _ = self.find(name)
-            self._open(question, now)
-            if not standing_for(by.name, question, self.roster(), self.delegations(), now):
-                _refuse(question, by.name)
-            body = {"digest": question.digest, "source": by.source}
-            return writer.append(REFUSED, subject=question.subject, actor=by.name, why=why, body=body, now=now)
+            return self.refuse_within(writer, self.find(name)[0], by=by, why=why, now=now)
+
+    def refuse_within(self, writer: Writer, question: Question, *, by: Identity, why: str, now: datetime) -> Entry:
+        """As `refuse`, in a transaction that is open already."""
+        self._open(question, now)
+        if not standing_for(by.name, question, self.roster(), self.delegations(), now):
+            _refuse(question, by.name)
+        body = {"digest": question.digest, "source": by.source}
+        return writer.append(REFUSED, subject=question.subject, actor=by.name, why=why, body=body, now=now)
 
     def withdraw(self, name: str, *, by: Identity, why: str, now: datetime) -> Entry:
         """Take back one's own yes.

@@ -27,7 +27,7 @@ from workbench.promotion.declarations import Declaration, declare
 from workbench.promotion.desk import Desk
 from workbench.promotion.history import champions
 from workbench.promotion.judging import Judge
-from workbench.promotion.moves import POLICIES, Move, Request, same_request, told_by, wait
+from workbench.promotion.moves import POLICIES, Move, Request, asked_in, same_request, told_by, wait
 from workbench.promotion.people import Identity
 from workbench.promotion.projection import Aliases, align, owed_for
 from workbench.promotion.queue import Open, queue, who_may
@@ -299,19 +299,12 @@ class Gate:
         if known.question.action not in POLICIES:
             return True
         try:
-            request = self._request(known, known.asked_by, known.requested.why, now)
+            request = asked_in(known.question, known.asked_by, known.requested.why, now)
             judgement = self._judge(request)
             check_step(request, judgement)
         except Misuse:  # there is no such step any more: the version was retired, or another holds the slot
             return False
         return judgement.question is not None and judgement.question.digest == known.question.digest
-
-    def _request(self, known: Answers, actor: str, why: str, now: datetime) -> Request:
-        question = known.question
-        model, _, number = question.subject.rpartition("/")
-        slot, weight = str(question.particulars.get("slot", CHAMPION)), question.particulars.get("weight")
-        action: Action = question.action  # type: ignore[assignment]
-        return Request(action, model, int(number), actor, why, now, None, slot, weight)
 
     def ask_again(self, known: Answers, *, actor: str, why: str, now: datetime) -> Move:
         """Carry out the move that a question is about, whose asker may still ask for it; it is judged afresh.
@@ -325,7 +318,7 @@ class Gate:
             raise Misuse(f"{known.question.in_words()} is no move of a model", hint="act on it where it was asked")
         if not self.desk.roster().may(actor, "approve"):
             self.desk.check(actor, "ask")
-        return self._move(self._request(known, actor, why, now), asked_by=known.asked_by)
+        return self._move(asked_in(known.question, actor, why, now), asked_by=known.asked_by)
 
     # following up
 

@@ -59,6 +59,14 @@ class Request:
         return f"{self.model}/{self.version}"
 
 
+def asked_in(question: Question, actor: str, why: str, now: datetime) -> Request:
+    """The request that a question to people is about, as somebody asks it again."""
+    model, _, number = question.subject.rpartition("/")
+    slot, weight = str(question.particulars.get("slot", CHAMPION)), question.particulars.get("weight")
+    action: Action = question.action  # type: ignore[assignment]
+    return Request(action, model, int(number), actor, why, now, None, slot, weight)
+
+
 @dataclass(frozen=True)
 class Judgement:
     """What the policy said to a request, and on what ground."""

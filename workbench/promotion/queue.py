@@ -13,6 +13,7 @@ from workbench.promotion.people import Roster, normal
 
 State = Literal["waiting", "enough", "stale", "refused", "done"]
 ANYBODY = "anybody but its author and whoever asked"  # where nobody was named
+ONE_USER = "whoever uses this workspace"  # the same, where nothing much is at stake
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def who_may(known: Answers, roster: Roster, delegations: Sequence[Delegation], n
     """Who could approve a question and has not, by name."""
     question = known.question
     if not roster.named:
-        return [ANYBODY if question.high_stakes else "whoever uses this workspace"]
+        return [ANYBODY if question.high_stakes else ONE_USER]
     barred = barred_from(question, known.author, known.asked_by, roster)
     used = frozenset[str]().union(*(approval.persons for approval in known.approvals))
     names = {normal(name): name for name in (*roster.people, *(d.to for d in delegations))}

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from workbench.errors import EngineError
+from workbench.errors import EngineError, WorkbenchError
 from workbench.serving.access_log import AccessLog
 from workbench.serving.admission import Admission
 from workbench.serving.batching import RowError
+from workbench.serving.holding import HELD, Holding, parts
 from workbench.serving.http import GoneError, Headers, Receive, Reply, Scope, TooLargeError, header, read_body
 from workbench.serving.inputs import decoded
 from workbench.serving.keys import Key
@@ -23,12 +24,16 @@ from workbench.serving.log_rows import LogPolicy
 from workbench.serving.log_writer import LogWriter
 from workbench.serving.meter import UNKNOWN, Meter
 from workbench.serving.prediction import Block
+from workbench.serving.replies import own_form, plain_form
 from workbench.serving.routes import Choice, Route, Routes
-from workbench.serving.schema import SHOWN, Refused
+from workbench.serving.schema import Refused
+from workbench.serving.shadowing import Copy, Shadows
+from workbench.serving.sifting import MOST as MOST_JUDGED
+from workbench.serving.sifting import Sifted
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 UNIT = b"x-workbench-unit"  # header: what a share of a slot is given by
-ROWS = b"x-workbench-rows"  # header: rows that were answered
+MOST_UNIT = 200  # characters of it
 CLIENT = "workbench.key"  # where the door leaves the client's key in the scope
 
 
@@ -52,6 +57,7 @@ class Asked:
     began: float
     key: Key | None
     plain: bool  # answered in MLflow's form
+    unit: str | None = None  # what a share of a slot is given by; None: the request's id
 
 
 class Answering:
@@ -69,8 +75,12 @@ class Answering:
         limits: Limits,
         policy: LogPolicy,
         access: AccessLog | None = None,
+        shadows: Shadows | None = None,
+        holding: Holding | None = None,
     ) -> None:
         self._routes = routes
+        self._shadows = shadows
+        self._holding = holding
         self._writer = writer
         self._meter = meter
         self._admission = admission
@@ -93,18 +103,19 @@ class Answering:
         """
         given = header(scope, b"x-request-id")
         request = given.decode() if REQUEST_ID.fullmatch(given) else f"r{self._name}{next(self._numbers):08x}"
-        asked = Asked(model, request, time.perf_counter(), scope.get(CLIENT), plain)
+        unit = header(scope, UNIT).decode("latin-1") or None
+        asked = Asked(model, request, time.perf_counter(), scope.get(CLIENT), plain, unit)
         choice: Choice | None = None
         try:
             self._admission.enter(asked.key, model)
         except Refused as error:  # at the door: counted, and not logged, or a flood would fill the log
             return self._refusal(asked, error, known=model in self._routes.all)
         try:
-            choice = await self._choose(model, scope)
+            choice = await self._choose(asked)
             records = choice.route.schema.read(await self._body(scope, receive), self._decoded)
             return await self._scored(asked, choice, records)
         except Refused as error:
-            return self._refuse(asked, choice.route if choice else None, error)
+            return self._refuse(asked, choice, error)
         except GoneError:
             return None
         finally:
@@ -127,12 +138,53 @@ class Answering:
             told = str(failed[0]) if failed[0].known else f"{subject} failed on this input: {failed[0]}"
             raise Refused(told, hint="the version is at fault; roll it back", status=500)
         block = self._block(asked, choice, records, scores)
-        if self._policy.takes(asked.model, asked.request):
-            await self._log(block)
+        sifted = None
+        if self._holding is not None and self._holding.sieve.concerns(asked.model):
+            sifted = await self._sift(self._holding, block)
+        taken = self._policy.takes(asked.model, asked.request)
+        if sifted is not None:  # what people decide on is logged whatever the sample
+            await self._log(parts(block, sifted))
+        elif taken:
+            await self._log([block])
+        if taken:
+            self._copy(block, route)
         seconds = time.perf_counter() - asked.began
-        self._meter.answered(route.head, len(scores) - len(failed), seconds)
-        self._note(asked, 200, seconds, len(scores))
-        return _plain(block) if asked.plain else _told(block, route.schema.unusual(rows))
+        status = HELD if sifted is not None and sifted.held else 200
+        self._meter.answered(route.head, len(scores) - len(failed), seconds, status=status)
+        self._note(asked, status, seconds, len(scores))
+        unusual = route.schema.unusual(rows)
+        return plain_form(block, sifted) if asked.plain else own_form(block, unusual, sifted)
+
+    async def _sift(self, holding: Holding, block: Block) -> Sifted | None:
+        """What may not be given of a request's answers; None where all of it may.
+
+        Raises:
+            Refused: There are too many rows, people cannot be asked, or the policy refuses all of it.
+        """
+        if block.size > MOST_JUDGED:
+            raise Refused(
+                f"answers of {block.model} are judged one by one; at most {MOST_JUDGED} rows are taken",
+                hint="send several requests",
+                status=413,
+            )
+        try:
+            sifted = await holding.sieve.sift(block)
+        except WorkbenchError as error:
+            raise Refused(
+                "nobody can be asked about this answer, and it is not given without",
+                hint=error.hint or error.message,
+                status=503,
+                retry_after=5,
+            ) from error
+        if len(sifted.refused) == block.size:
+            why = next(iter(sifted.refused.values()))
+            raise Refused(f"the policy refuses this answer: {why}", hint="answer.rego says when", status=403)
+        return sifted if sifted.held or sifted.refused else None
+
+    def _copy(self, block: Block, route: Route) -> None:
+        """Have the version in shadow answer too, once this answer was sent."""
+        if self._shadows is not None and (shadow := self._routes.shadow(block.model)) is not None:
+            self._shadows.take(Copy(shadow, block, route.schema))
 
     async def _wait(self, route: Route, rows: Sequence[tuple[Any, ...]]) -> Sequence[float | RowError]:
         if route.batches.quick(len(rows)):
@@ -146,8 +198,10 @@ class Answering:
                 f"the model did not answer within {most:g} s", hint="send fewer rows", status=503, retry_after=1
             ) from None
 
-    async def _choose(self, model: str, scope: Scope) -> Choice:
-        unit = header(scope, UNIT).decode("latin-1") or None
+    async def _choose(self, asked: Asked) -> Choice:
+        model, unit = asked.model, asked.unit or asked.request
+        if len(unit) > MOST_UNIT:
+            raise Refused(f"the unit has {len(unit)} characters; at most {MOST_UNIT} are taken", hint="send its digest")
         choice = self._routes.choose(model, unit)
         if choice is None and await self._routes.settled(model) is not None:
             choice = self._routes.choose(model, unit)
@@ -199,22 +253,23 @@ class Answering:
             variant=choice.variant,
             propensity=choice.propensity,
             client=None if asked.key is None else asked.key.id,
+            unit=asked.unit,
         )
 
-    async def _log(self, block: Block) -> None:
+    async def _log(self, blocks: Sequence[Block]) -> None:
         if not self._durable:
-            self._writer.add([block])
+            self._writer.add(blocks)
             return
         try:
-            await self._writer.keep([block])
+            await self._writer.keep(blocks)
         except EngineError as error:
             raise Refused("the prediction could not be logged", hint=error.hint, status=503) from error
 
-    def _refuse(self, asked: Asked, route: Route | None, error: Refused) -> Reply:
+    def _refuse(self, asked: Asked, choice: Choice | None, error: Refused) -> Reply:
         """Log a request that is not answered; one for a model that nobody knows is counted only."""
-        known = route is not None or error.status in {409, 503}
+        known = choice is not None or error.status in {409, 503}
         if known and self._policy.takes(asked.model, asked.request):  # a sample is one of answers and failures alike
-            head = route.head if route is not None else None
+            head = choice.route.head if choice is not None else None
             self._writer.add(
                 [
                     Block(
@@ -230,6 +285,9 @@ class Answering:
                         latency_us=int((time.perf_counter() - asked.began) * 1e6),
                         status=error.status,
                         errors=(error.message,),
+                        variant=choice.variant if choice is not None else None,
+                        propensity=choice.propensity if choice is not None else None,
+                        unit=asked.unit,
                         client=None if asked.key is None else asked.key.id,
                     )
                 ]
@@ -260,43 +318,3 @@ class Answering:
             self._access.add(
                 "predict", "POST", status, seconds, model=model, request=asked.request, client=client, rows=rows
             )
-
-
-def _told(block: Block, unusual: Sequence[Any]) -> Reply:
-    """Our answer: an id, a score and an answer a row, in the order of the rows."""
-    limit = block.threshold
-    predictions: list[dict[str, Any]] = [
-        {"id": id_, "score": score, "answer": None if score is None or limit is None else score >= limit}
-        for id_, score in zip(block.ids, block.scores, strict=True)
-    ]
-    for prediction, error in zip(predictions, block.errors, strict=False):
-        if error is not None:
-            prediction["error"] = error
-    told = {
-        "model": block.model,
-        "version": block.version,
-        "generation": block.generation,
-        "variant": block.variant,
-        "request": block.request,
-        "predictions": predictions,
-    }
-    if unusual:
-        told["warnings"] = [vars(problem) for problem in unusual[:SHOWN]]
-    return Reply.json(200, told, _counted(block))
-
-
-def _counted(block: Block) -> Headers:
-    """How many rows a client was given, for whoever keeps its quota."""
-    return () if block.client is None else ((ROWS, str(block.size).encode()),)
-
-
-def _plain(block: Block) -> Reply:
-    """MLflow's answer: a value a row; the ids are in a header."""
-    limit = block.threshold
-    values = [score if limit is None or score is None else int(score >= limit) for score in block.scores]
-    headers = (
-        *_counted(block),
-        (b"x-workbench-version", f"{block.version}".encode()),
-        (b"x-request-id", block.request.encode()),
-    )
-    return Reply.json(200, {"predictions": values}, headers)

@@ -3,6 +3,7 @@
     POST /v1/models/{name}/predict     rows in, scores and answers out
     POST /v1/models/{name}/invocations the same in MLflow's form, so that its clients work
     POST /v1/alerts                    what Alertmanager tells
+    GET  /v1/models/{name}/held/{id}   what became of an answer that people look at first
     POST /v1/labels                    what turned out to be true of earlier answers
     GET  /v1/models                    who answers, by which lane, and the fields each takes
     GET  /openapi.json  /docs          all of this for programs, and for people
@@ -31,6 +32,7 @@ from workbench.serving.alerting import Alerting, Heard
 from workbench.serving.answering import CLIENT, Answering, Limits
 from workbench.serving.exposition import CONTENT_TYPE
 from workbench.serving.guard import guard
+from workbench.serving.holding import Holding
 from workbench.serving.http import App, Receive, Reply, Scope, Send, header
 from workbench.serving.keys import Keys
 from workbench.serving.labelling import Labelling, LabelStore
@@ -38,7 +40,9 @@ from workbench.serving.log_rows import LogPolicy
 from workbench.serving.log_writer import Log, LogWriter
 from workbench.serving.meter import Meter
 from workbench.serving.openapi import docs_page, document, example
-from workbench.serving.routes import Compiler, Loader, Route, Routes
+from workbench.serving.routes import CANARY, SHADOWED, Compiler, Loader, Route, Routes
+from workbench.serving.shadowing import Shadows
+from workbench.serving.trial_metrics import trials_told
 
 MODELS = "/v1/models/"
 FORMS = {"predict": False, "invocations": True}  # whether the answer is in MLflow's form
@@ -68,6 +72,7 @@ def create_app(
     rotate: Callable[[], object] | None = None,
     more_metrics: Callable[[], str] | None = None,
     alerts: Heard | None = None,
+    holding: Holding | None = None,
 ) -> App:
     """The gateway as an ASGI app.
 
@@ -87,6 +92,7 @@ def create_app(
         rotate: Moves old predictions away; called in a thread every minute.
         more_metrics: More Prometheus text for /metrics; called in a thread.
         alerts: Keeps what Alertmanager tells; called in a thread.
+        holding: Holds answers that people are to look at first; None: none is held.
     """
     gateway = Gateway(
         Routes(ledger, loader, compiler=compiler, only=only),
@@ -99,6 +105,8 @@ def create_app(
         rotate=rotate,
         more_metrics=more_metrics,
         alerting=None if alerts is None else Alerting(alerts, guarded=token is not None or keys is not None),
+        holding=holding,
+        only=only,
     )
     return gateway if token is None and keys is None else doored(gateway, token, keys, access)
 
@@ -141,12 +149,18 @@ class Gateway:
         rotate: Callable[[], object] | None,
         more_metrics: Callable[[], str] | None,
         alerting: Alerting | None,
+        holding: Holding | None,
+        only: str | None,
     ) -> None:
         self._routes = routes
         self._writer = LogWriter(log)
         self._meter = Meter()
         self._access = access
+        self._now = now
+        self._holding = holding
+        self._only_model = only
         self._admission = Admission(limits.open, now=now)
+        self._shadows = Shadows(self._writer, now=now)
         self._answering = Answering(
             self._routes,
             self._writer,
@@ -157,6 +171,8 @@ class Gateway:
             limits=limits,
             policy=policy,
             access=access,
+            shadows=self._shadows,
+            holding=holding,
         )
         self._labelling = Labelling(log, now=now, limits=limits)
         self._alerting = alerting
@@ -190,6 +206,9 @@ class Gateway:
         await receive()
         await self._routes.settled()
         tasks = [asyncio.create_task(self._routes.watch(WATCH)), asyncio.create_task(self._writer.run())]
+        tasks.append(asyncio.create_task(self._shadows.run()))
+        if self._holding is not None:
+            tasks.append(asyncio.create_task(self._holding.run(self._only_model, now=self._now)))
         if self._access is not None:
             tasks.append(asyncio.create_task(self._access.run()))
         if self._rotate is not None:
@@ -215,6 +234,8 @@ class Gateway:
                 if method != "POST":
                     return not_allowed(method, "POST")
                 return await self._answering.answer(model, scope, receive, plain=FORMS[form])
+            if (asked := held_path(path)) is not None:
+                return await self._held(*asked, scope)
         if path == "/v1/labels":
             return await self._labelling.answer(scope, receive) if method == "POST" else not_allowed(method, "POST")
         if path == "/v1/alerts" and self._alerting is not None:
@@ -232,6 +253,15 @@ class Gateway:
             self._access.add(path, method, reply.status, time.perf_counter() - began)
         return reply
 
+    async def _held(self, model: str, prediction: str, scope: Scope) -> Reply:
+        """What became of a held answer."""
+        key = scope.get(CLIENT)
+        if scope["method"] not in {"GET", "HEAD"}:
+            return not_allowed(scope["method"], "GET")
+        if self._holding is None or (key is not None and not key.may(model)):
+            return Reply.problem(404, "nothing is held for you here", hint="POST /v1/models/{name}/predict")
+        return await self._holding.poll(model, prediction, key, now=self._now)
+
     async def _only(self, scope: Scope, receive: Receive) -> Reply | None:
         """MLflow's own address, which names no model: there must be one alone."""
         await self._routes.settled()
@@ -246,7 +276,18 @@ class Gateway:
     async def _models(self) -> Reply:
         self._routes.look()
         models = [self._told(model, route) for model, route in sorted(self._routes.all.items())]
-        return Reply.json(200, {"models": models, "problems": dict(self._routes.problems)})
+        problems = {f"{model}/{slot}": told for (model, slot), told in self._routes.other_problems.items()}
+        return Reply.json(200, {"models": models, "problems": {**self._routes.problems, **problems}})
+
+    def _others(self, model: str) -> dict[str, Any]:
+        """Who else is asked: the canary with its weight, and the version in shadow."""
+        found = {slot: self._routes.others.get((model, slot)) for slot in (CANARY, SHADOWED)}
+        return {
+            slot: {"version": r.head.version, "generation": r.head.generation, "lane": r.predictor.lane}
+            | ({"weight": r.head.weight} if slot == CANARY else {})
+            for slot, r in found.items()
+            if r is not None
+        }
 
     def _told(self, model: str, route: Route) -> dict[str, Any]:
         return {
@@ -261,6 +302,7 @@ class Gateway:
             "ranges": {name: list(ends) for name, ends in route.schema.ranges.items()},
             "example": example(route.schema),
             "predict": f"{MODELS}{quote(model, safe='')}/predict",
+            **self._others(model),
         }
 
     async def _openapi(self) -> Reply:
@@ -293,6 +335,7 @@ class Gateway:
             opened=self._admission.open,
             shed=self._admission.shed,
         )
+        text += trials_told(self._routes, self._shadows)
         return Reply(200, (text + await told_more(self._more_metrics)).encode(), CONTENT_TYPE)
 
 
@@ -309,6 +352,16 @@ async def told_more(more: Callable[[], str] | None) -> str:
 def ambiguous(models: int) -> Reply:
     """The answer to a request that names no model where there is not one alone."""
     return Reply.problem(409, f"{models} models answer here", hint="POST /v1/models/{name}/invocations names one")
+
+
+def held_path(path: str) -> tuple[str, str] | None:
+    """The model and the prediction of a path that polls; None where it is another path.
+
+    >>> held_path("/v1/models/lending/held/p1"), held_path("/v1/models/lending/predict")
+    (('lending', 'p1'), None)
+    """
+    name, _, rest = path[len(MODELS) :].rpartition("/held/") if path.startswith(MODELS) else ("", "", "")
+    return (name, rest) if name and rest and "/" not in name + rest else None
 
 
 async def again(rotate: Callable[[], object]) -> None:

@@ -17,6 +17,15 @@ from typing import Any, NamedTuple
 from workbench.serving.log_rows import COLUMNS, stamp
 
 SUFFIX = ".parquet"
+KINDS = {
+    "version": "BIGINT",
+    "generation": "BIGINT",
+    "score": "DOUBLE",
+    "answer": "BIGINT",
+    "latency_us": "BIGINT",
+    "status": "BIGINT",
+    "propensity": "DOUBLE",
+}  # of columns that are no text
 
 
 class Part(NamedTuple):
@@ -136,7 +145,8 @@ def select(files: Sequence[Path], columns: str, where: str, values: Sequence[Any
     if not there:
         return []
     with duckdb.connect() as connection:
-        sql = f"SELECT {columns} FROM read_parquet(?, union_by_name = true) {where}"  # noqa: S608
+        found = f"SELECT * FROM read_parquet(?, union_by_name = true) UNION ALL BY NAME {_NOTHING}"  # noqa: S608
+        sql = f"SELECT {columns} FROM ({found}) {where}"  # noqa: S608
         return connection.execute(sql, [there, *values]).fetchall()
 
 
@@ -159,14 +169,15 @@ def label_hours(files: Sequence[Path], labels: Sequence[tuple[str, str]], low: s
         ).fetchall()
 
 
+# no row, but every column: older files lack the newest
+_NOTHING = "SELECT " + ", ".join(f'NULL::{KINDS.get(name, "VARCHAR")} AS "{name}"' for name in COLUMNS) + " WHERE false"
+
+
 def _write(path: Path, rows: Sequence[Sequence[Any]]) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    kinds = {
-        "version": pa.int64(), "generation": pa.int64(), "score": pa.float64(), "answer": pa.int64(),
-        "latency_us": pa.int64(), "status": pa.int64(), "propensity": pa.float64(),
-    }  # fmt: skip
+    kinds = {name: pa.int64() if kind == "BIGINT" else pa.float64() for name, kind in KINDS.items()}
     schema = pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
     by_name = zip(COLUMNS, zip(*rows, strict=True), strict=True)
     columns = [pa.array(values, kinds.get(name, pa.string())) for name, values in by_name]

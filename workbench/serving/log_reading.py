@@ -16,6 +16,7 @@ from typing import Any
 from workbench.errors import EngineError
 from workbench.serving import log_parts
 from workbench.serving.log_rows import stamp
+from workbench.serving.prediction import SHADOW
 
 
 class Reading:
@@ -156,8 +157,9 @@ def condition(
     version: int | None = None,
     request: str | None = None,
     answered: bool = False,
+    shadow: bool = True,
 ) -> tuple[str, list[Any]]:
-    """A WHERE clause for all that is given, and the values that it binds.
+    """A WHERE clause for all that is given, and the values that it binds; without `shadow` only what callers got.
 
     >>> condition("lending", None, None, answered=True)
     ('WHERE model = ? AND status = ?', ['lending', 200])
@@ -175,5 +177,7 @@ def condition(
         conditions.append(("request = ?", request))
     if answered:
         conditions.append(("status = ?", 200))
+    if not shadow:
+        conditions.append(("COALESCE(variant, '') != ?", SHADOW))
     clause = " AND ".join(condition for condition, _ in conditions)
     return (f"WHERE {clause}" if clause else ""), [value for _, value in conditions]

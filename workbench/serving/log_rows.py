@@ -2,7 +2,8 @@
 
 A digest is SHA-256 over the row as JSON, its fields in the signature's order. Where features are hashed
 or dropped, digest and hashes are keyed (BLAKE2b), so that nobody finds a row by trying values who has
-the log and not the key.
+the log and not the key. A unit is kept where features are, and else by its keyed hash: an experiment
+needs to know it again, and `LogPolicy.unit` gives whoever holds the key the same name for it.
 
 >>> policy = LogPolicy(features=per_model("kept, churn=dropped"), key=b"k")
 >>> policy.of("lending"), policy.of("churn")
@@ -26,7 +27,7 @@ from workbench.serving.prediction import Block, Prediction
 
 COLUMNS = (
     "id", "at", "model", "version", "generation", "request", "input_digest", "features", "score", "answer",
-    "latency_us", "status", "error", "variant", "propensity", "client",
+    "latency_us", "status", "error", "variant", "propensity", "client", "unit",
 )  # fmt: skip
 WAYS = ("kept", "hashed", "dropped")
 DEFAULT = ""  # the model that stands for all that are not named
@@ -62,6 +63,16 @@ class LogPolicy:
         """The share of a model's requests that is logged, in [0, 1]."""
         return _share(self.share.get(model, self.share.get(DEFAULT, "1")))
 
+    def unit(self, model: str, unit: str | None) -> str | None:
+        """What is written down of a unit's name.
+
+        >>> LogPolicy().unit("lending", "customer-7"), len(LogPolicy({"": "dropped"}).unit("lending", "customer-7"))
+        ('customer-7', 64)
+        """
+        if unit is None or self.of(model) == "kept":
+            return _readable(unit)
+        return _keyed(self.key)(unit.encode("utf-8", "replace"))
+
     def takes(self, model: str, request: str) -> bool:
         """Whether a request is in the sample, answered or not; the same request always is or is not."""
         share = self.share_of(model)
@@ -85,7 +96,7 @@ def rows_of(block: Block, policy: LogPolicy) -> list[Row]:
     """A block's rows, in the order of `COLUMNS`."""
     at = stamp(block.at)
     head = (at, block.model, block.version, block.generation, block.request)
-    tail = (block.variant, block.propensity, block.client)
+    tail = (block.variant, block.propensity, block.client, policy.unit(block.model, block.unit))
     if not block.records:
         error = _readable(block.errors[0]) if block.errors else None
         refused = (None, None, None, None, block.latency_us, block.status, error)
@@ -97,7 +108,7 @@ def rows_of(block: Block, policy: LogPolicy) -> list[Row]:
         text = encode(record)
         digest, features = _told(text, way, policy.key)
         failed = _readable(block.errors[number]) if block.errors else None
-        status = 500 if failed else block.status
+        status = 500 if failed and block.status == 200 else block.status
         answer = None if score is None or block.threshold is None else score >= block.threshold
         made.append((id_, *head, digest, features, score, answer, block.latency_us, status, failed, *tail))
     return made
@@ -109,7 +120,7 @@ def row_of(prediction: Prediction) -> Row:
     features = None if p.features is None else json.dumps(dict(p.features), ensure_ascii=False, separators=(",", ":"))
     return (
         p.id, stamp(p.at), p.model, p.version, p.generation, p.request, p.input_digest, features, p.score, p.answer,
-        p.latency_us, p.status, p.error, p.variant, p.propensity, p.client,
+        p.latency_us, p.status, p.error, p.variant, p.propensity, p.client, p.unit,
     )  # fmt: skip
 
 

@@ -11,13 +11,14 @@ from typing import NoReturn
 from workbench.ledger.opening import write_ahead
 from workbench.serving.log_rows import COLUMNS
 
-VERSION = 2
+VERSION = 3
 _OLD = ", ".join(COLUMNS[:13])  # the columns of version 1
 PREDICTIONS = """
     CREATE TABLE predictions (
         seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, at TEXT NOT NULL, model TEXT NOT NULL, version INTEGER,
         generation INTEGER, request TEXT NOT NULL, input_digest TEXT, features TEXT, score REAL, answer INTEGER,
-        latency_us INTEGER NOT NULL, status INTEGER NOT NULL, error TEXT, variant TEXT, propensity REAL, client TEXT
+        latency_us INTEGER NOT NULL, status INTEGER NOT NULL, error TEXT, variant TEXT, propensity REAL, client TEXT,
+        unit TEXT
     )
 """
 TABLES = (
@@ -41,6 +42,7 @@ MIGRATIONS = {
         f"INSERT INTO predictions ({_OLD}) SELECT {_OLD} FROM predictions_of_version_1 ORDER BY at, id",  # noqa: S608
         "DROP TABLE predictions_of_version_1",
     ),
+    2: ("ALTER TABLE predictions ADD COLUMN unit TEXT",),
 }
 
 

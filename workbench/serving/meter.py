@@ -29,9 +29,9 @@ class Meter:
         self._requests[model, status] += 1
         self._timed(model, seconds)
 
-    def answered(self, head: Head, rows: int, seconds: float) -> None:
-        """Count a request that was answered."""
-        self._requests[head.model, 200] += 1
+    def answered(self, head: Head, rows: int, seconds: float, *, status: int = 200) -> None:
+        """Count a request that was answered, now or, with 202, once people looked at it."""
+        self._requests[head.model, status] += 1
         self._rows[head.model, head.holder] += rows
         self._timed(head.model, seconds)
 

@@ -37,6 +37,7 @@ def document(schemas: Mapping[str, Schema]) -> dict[str, Any]:
         rows[name] = row_schema(schema)
         for form, answer in (("predict", "Answer"), ("invocations", "Plain")):
             paths[f"/v1/models/{_escaped(model)}/{form}"] = _asked(model, form, number, name, answer)
+        paths[f"/v1/models/{_escaped(model)}/held/{{id}}"] = _held(model, number)
     paths["/v1/labels"] = {
         "post": {
             "operationId": "labels",
@@ -87,7 +88,8 @@ def documents_together(documents: Mapping[str, Any]) -> dict[str, Any]:
     for number, one in enumerate(documents.values()):
         for path, item in one["paths"].items():
             if path.startswith("/v1/models/"):
-                item["post"]["operationId"] = f"{path.rpartition('/')[2]}{number}"
+                for operation in item.values():
+                    operation["operationId"] = f"{operation['operationId'].rstrip('0123456789')}{number}"
         if not whole:
             whole = one
         whole["paths"].update(one["paths"])
@@ -147,10 +149,32 @@ def _asked(model: str, form: str, number: int, row: str, answer: str) -> dict[st
         "post": {
             "operationId": f"{form}{number}",
             "summary": f"Answers of {model}" + (" in MLflow's form" if form == "invocations" else ""),
+            "parameters": [_UNIT],
             "requestBody": _body({"anyOf": forms}),
-            "responses": _responses(
-                {"$ref": f"#/components/schemas/{answer}"}, 400, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503
-            ),
+            "responses": {
+                **_responses(
+                    {"$ref": f"#/components/schemas/{answer}"}, 400, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503
+                ),
+                "202": {
+                    "description": "People look at an answer first; each row that is held says where to ask for it",
+                    "content": {"application/json": {"schema": {"type": "object"}}},
+                },
+            },
+        }
+    }
+
+
+def _held(model: str, number: int) -> dict[str, Any]:
+    told = {"application/json": {"schema": {"$ref": "#/components/schemas/Held"}}}
+    return {
+        "get": {
+            "operationId": f"held{number}",
+            "summary": f"What became of an answer of {model} that people look at first",
+            "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}],
+            "responses": {
+                **_responses({"$ref": "#/components/schemas/Held"}, 404, 503),
+                "202": {"description": "It is not decided yet", "content": told},
+            },
         }
     }
 
@@ -180,6 +204,13 @@ _REFERENCE = {
     "description": "What is wrong, and the way out",
     "content": {"application/json": {"schema": {"type": "object"}}},
 }
+_UNIT = {
+    "name": "x-workbench-unit",
+    "in": "header",
+    "required": False,
+    "description": "What a canary's share is given by: one unit always meets the same variant",
+    "schema": {"type": "string", "maxLength": 200},
+}
 _NUMBER = {"anyOf": [{"type": "number"}, {"type": "null"}]}
 _SHARED: dict[str, Any] = {
     "Answer": {
@@ -207,9 +238,19 @@ _SHARED: dict[str, Any] = {
         },
         "required": ["model", "version", "generation", "request", "predictions"],
     },
+    "Held": {
+        "type": "object",
+        "properties": {
+            "id": {"type": "string"},
+            "state": {"enum": ["held", "answered", "refused"]},
+            "score": _NUMBER,
+            "answer": {"anyOf": [{"type": "boolean"}, {"type": "null"}]},
+        },
+        "required": ["id", "model", "version", "generation", "state", "score", "answer"],
+    },
     "Plain": {
         "type": "object",
-        "properties": {"predictions": {"type": "array", "items": {"type": "number"}}},
+        "properties": {"predictions": {"type": "array", "items": _NUMBER}},
         "required": ["predictions"],
     },
     "Labels": {

@@ -11,6 +11,8 @@ import msgspec
 
 from workbench.serving.typed import Record
 
+SHADOW = "shadow"  # variant of what a version in shadow would have answered: no traffic, and nobody got it
+
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
@@ -32,6 +34,7 @@ class Prediction:
     variant: str | None = None  # slot that answered: "champion", or the arm that the unit was given
     propensity: float | None = None  # probability in (0, 1] with which that slot was chosen
     client: str | None = None  # id of the key that asked; None: no key was asked for
+    unit: str | None = None  # what the slot was chosen by, or its keyed hash; None: by the request
 
     @property
     def of_event(self) -> bool:
@@ -57,6 +60,7 @@ class Block(msgspec.Struct, gc=False):
     variant: str | None = None
     propensity: float | None = None
     client: str | None = None
+    unit: str | None = None
 
     @property
     def size(self) -> int:

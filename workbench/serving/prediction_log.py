@@ -39,7 +39,7 @@ from workbench.serving import log_parts
 from workbench.serving.log_reading import Reading, condition, errors
 from workbench.serving.log_rows import COLUMNS, LogPolicy, Row, prediction_of, row_of, rows_of, stamp
 from workbench.serving.log_schema import VERSION, prepare
-from workbench.serving.prediction import Block, Counts, Label, Labelled, Prediction
+from workbench.serving.prediction import SHADOW, Block, Counts, Label, Labelled, Prediction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -195,23 +195,23 @@ class PredictionLog:
         """
         import pandas as pd
 
-        where, values = condition(model, since, until, version=version, answered=True)
+        where, values = condition(model, since, until, version=version, answered=True, shadow=False)
         found = self._reading.newest('id, "at", features', where, values, limit, since=since, until=until)
         return pd.DataFrame.from_records([json.loads(features) for *_, features in reversed(found)])
 
     def counts(self, model: str | None = None, *, since: datetime | None = None) -> Counts:
         """How many requests and rows there are, of one model or of all."""
-        where, values = condition(model, since, None)
+        where, values = condition(model, since, None, shadow=False)
         columns = (
             "COUNT(DISTINCT request), COUNT(*) FILTER (WHERE status = 200), "
-            "COUNT(DISTINCT request) FILTER (WHERE status != 200)"
+            "COUNT(DISTINCT request) FILTER (WHERE status >= 400)"
         )
         return Counts(*map(sum, zip(*self._reading.both(columns, where, values, since=since), strict=True)))
 
     def count(self, model: str, *, request_prefix: str = "") -> int:
         """How many requests of a model were answered, of those whose id begins so."""
-        where = "WHERE model = ? AND status = 200 AND substr(request, 1, ?) = ?"
-        values = [model, len(request_prefix), request_prefix]
+        where = "WHERE model = ? AND status = 200 AND substr(request, 1, ?) = ? AND COALESCE(variant, '') != ?"
+        values = [model, len(request_prefix), request_prefix, SHADOW]
         return sum(int(found) for (found,) in self._reading.both("COUNT(DISTINCT request)", where, values))
 
     def labelled(
@@ -289,7 +289,7 @@ class PredictionLog:
 
     def answers(self, model: str, version: int) -> int:
         """How many answers a version gave."""
-        where, values = condition(model, None, None, version=version, answered=True)
+        where, values = condition(model, None, None, version=version, answered=True, shadow=False)
         return sum(int(found) for (found,) in self._reading.both("count(*)", where, values))
 
     def prune(self, model: str, before: datetime, *, dry_run: bool) -> int:

@@ -20,10 +20,10 @@ from workbench.ledger import Ledger
 from workbench.serving.access_log import AccessLog
 from workbench.serving.admission import Admission
 from workbench.serving.alerting import Alerting, Heard
-from workbench.serving.answering import CLIENT, ROWS, Limits
+from workbench.serving.answering import CLIENT, Limits
 from workbench.serving.children import Children
 from workbench.serving.exposition import CONTENT_TYPE, family, together
-from workbench.serving.gateway import FORMS, MODELS, PUBLIC, again, ambiguous, doored, not_allowed, told_more
+from workbench.serving.gateway import FORMS, MODELS, PUBLIC, again, ambiguous, doored, held_path, not_allowed, told_more
 from workbench.serving.http import (
     App,
     GoneError,
@@ -40,6 +40,7 @@ from workbench.serving.keys import ALL, Key, Keys
 from workbench.serving.labelling import Labelling, LabelStore
 from workbench.serving.meter import UNKNOWN, Meter
 from workbench.serving.openapi import docs_page, document, documents_together
+from workbench.serving.replies import ROWS
 from workbench.serving.schema import Refused
 
 KEY = b"x-workbench-key"  # header by which the front tells whose request it is
@@ -180,6 +181,8 @@ class Front:
             name, _, form = path[len(MODELS) :].rstrip("/").rpartition("/")
             if form in FORMS and name and "/" not in name:
                 return await self._hand_on(name, form, scope, receive) if method == "POST" else not_allowed(method)
+            if (asked := held_path(path)) is not None:
+                return await self._hand_on(asked[0], f"held/{quote(asked[1], safe='')}", scope, receive)
         if path == "/v1/labels":
             return await self._labelling.answer(scope, receive) if method == "POST" else not_allowed(method)
         if path == "/v1/alerts" and self._alerting is not None:
@@ -224,7 +227,9 @@ class Front:
             if self._access is not None and reply is not None:
                 client = "" if key is None else key.id
                 seconds = time.perf_counter() - began
-                self._access.add(form, scope["method"], reply.status, seconds, model=known, client=client)
+                self._access.add(
+                    form.partition("/")[0], scope["method"], reply.status, seconds, model=known, client=client
+                )
         return reply
 
     def _refusal(self, model: str, error: Refused, began: float) -> Reply:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from workbench.views.choosing import run_page
 from workbench.views.experiments import experiment_board
 from workbench.views.form import run_form
+from workbench.views.held import review_page
 from workbench.views.lineage import lineage_page
 from workbench.views.pages import (
     approvals_page,
@@ -30,6 +31,7 @@ __all__ = [
     "monitoring_page",
     "promotion_board",
     "promotions_page",
+    "review_page",
     "run_form",
     "run_page",
 ]

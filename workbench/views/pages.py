@@ -4,8 +4,8 @@
     promotions_page(bench.decisions.read, bench.decisions.acts)
     approvals_page(bench.decisions.read, bench.decisions.acts)
     monitoring_page(bench.watch.glance, close=bench.watch.close, acknowledge=bench.watch.acknowledge,
-                    resolve=bench.watch.resolve, try_back=bench.watch.roll_back_tried, roll_back=bench.decisions.roll_back,
-                    actor=bench.actor)
+                    resolve=bench.watch.resolve, try_back=bench.watch.roll_back_tried,
+                    roll_back=bench.decisions.roll_back, actor=bench.actor)
     experiments_page(lambda: bench.archive().pasts, open_one=bench.open_experiment)
     fairness_page(bench.fairness, thresholds_of=bench.thresholds)
     drift_page(bench.drifts)

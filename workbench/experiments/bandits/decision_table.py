@@ -6,8 +6,7 @@ whose place lies in what moved change with them), and in another experiment its 
 The order of arms does not matter. Every choice carries the propensity, without which its reward
 could teach nobody but this bandit.
 
-The hash is CRC-32 of the unit, then a·x + b modulo 2⁶⁴ with a and b from the experiment's name:
-CRC-32 alone would give two experiments the same cut of all units.
+The hash is that of `stats.assignment`, which canaries share.
 
 >>> table = DecisionTable.of("checkout", {"default": {"old": 0.25, "new": 0.75}})
 >>> table.choose("unit-17")
@@ -34,11 +33,10 @@ import numpy.typing as npt
 
 from workbench.errors import Misuse
 from workbench.experiments.bandits.leaves import DEFAULT, Context, Leaf, finder
+from workbench.stats.assignment import MASK, draw_of, upto
 
 FORMAT = "workbench.decision-table/1"
 HINT = "give the JSON that `workbench bandit table --json` or `workbench price table --json` prints"
-WHOLE = 1 << 64
-MASK = WHOLE - 1
 DIGITS = 12  # decimals of a weight, so that the same evidence gives the same table whatever the order of its sums
 SUM = 1e-9  # how far weights may sum from one
 
@@ -192,13 +190,12 @@ class DecisionTable:
     @cached_property
     def _serving(self) -> tuple[int, int, Any, dict[str, tuple[list[int], list[Choice]]]]:
         """All that `choose` needs: the hash's numbers, the finder, and per leaf where each arm's places end."""
-        digest = hashlib.blake2b(self.experiment.encode(), digest_size=16).digest()
-        multiplier, shift = int.from_bytes(digest[:8], "big") | 1, int.from_bytes(digest[8:], "big")
+        multiplier, shift = draw_of(self.experiment)
         looks = {}
         for leaf, arms in self.weights.items():
             played = [(arm, arms[arm]) for arm in self.arms if arms[arm] > 0]
             total = sum(weight for _, weight in played)
-            ends = [round(upto / total * WHOLE) for upto in accumulate(weight for _, weight in played)][:-1]
+            ends = [upto(end / total) for end in accumulate(weight for _, weight in played)][:-1]
             looks[leaf] = (ends, [Choice(arm, weight, self.version, leaf) for arm, weight in played])
         return multiplier, shift, finder(self.leaves), looks
 

@@ -1,0 +1,99 @@
+"""The review page shows each held answer with its evidence and hands a person's decision on."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from workbench.errors import Misuse
+from workbench.promotion.questions import Requirement
+from workbench.serving.held import Held
+from workbench.serving.review import Waiting
+from workbench.views import review_page
+from workbench.views.held import evidence
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def waiting(name="p1", *, may=("risk-officer",), **more):
+    held = Held.sample(
+        id=name,
+        ends=NOON + timedelta(hours=24),
+        features={"income": 4.2, "<b>purpose</b>": "<script>x</script>"},
+        **more,
+    )
+    return Waiting(held, 1, (), may)
+
+
+class Queue:
+    """What waits, and what was decided."""
+
+    def __init__(self, *rows):
+        self.rows, self.decided, self.refuses = list(rows), [], None
+
+    def read(self):
+        return list(self.rows)
+
+    def decide(self, name, verdict, why, other):
+        if self.refuses:
+            raise Misuse(self.refuses)
+        self.decided.append((name, verdict, why, other))
+        self.rows = [row for row in self.rows if row.held.id != name]
+        return f"{name} was decided. Ledger entry 9."
+
+
+def page(queue, reader, actor="risk-officer"):
+    return reader(review_page(queue.read, decide=queue.decide, actor=actor))
+
+
+def test_an_answer_is_shown_with_its_evidence_and_nothing_of_it_runs(reader):
+    shown = page(Queue(waiting()), reader)
+    assert "1 answer waits for people" in shown.text
+    assert "its score is 0.52, the threshold is 0.5" in shown.text
+    assert "<script>" not in evidence(waiting())
+
+
+@pytest.mark.parametrize(
+    ("presses", "verdict", "other"),
+    [
+        (["Confirm: answer yes"], "confirm", None),
+        (["Change: answer no", "Yes, answer no"], "change", False),
+        (["Refuse", "Yes, give no answer"], "refuse", None),
+    ],
+)
+def test_a_decision_is_handed_on_with_its_reason_and_leaves_the_queue(reader, presses, verdict, other):
+    queue = Queue(waiting())
+    shown = page(queue, reader)
+    shown.write("the papers fit")
+    for words in presses:
+        shown.press(words)
+    assert queue.decided == [("p1", verdict, "the papers fit", other)]
+    assert "p1 was decided" in shown.text
+    assert "No answer waits for people" in shown.text
+
+
+def test_nothing_is_decided_without_a_reason(reader):
+    queue = Queue(waiting())
+    shown = page(queue, reader)
+    shown.press("Confirm: answer yes")
+    assert queue.decided == []
+    assert "Say why" in shown.text
+
+
+def test_who_may_not_decide_reads_who_may(reader):
+    shown = page(Queue(waiting()), reader, actor="analyst")
+    assert "Who may decide: risk-officer." in shown.text
+
+
+def test_a_refusal_is_shown_in_its_words(reader):
+    queue = Queue(waiting())
+    queue.refuses = "p1 was confirmed already"
+    shown = page(queue, reader)
+    shown.write("fits")
+    shown.press("Confirm: answer yes")
+    assert "was confirmed already" in shown.text
+
+
+def test_where_two_are_needed_one_alone_changes_nothing(reader):
+    two = Requirement(2, ("reviewer",), 24.0, "it is a large loan")
+    shown = page(Queue(waiting(requirement=two)), reader)
+    assert "One person alone cannot give another answer." in shown.text

@@ -1,0 +1,68 @@
+"""The body of an answer: in our form, an id, a score and an answer a row; in MLflow's, a value a row.
+
+An answer that shares its model with a canary says what the slot was chosen by: the unit that was given,
+or the request alone, which then has a slot of its own each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from workbench.serving.holding import DENIED, HELD, answered, where
+from workbench.serving.http import Headers, Reply
+from workbench.serving.prediction import Block
+from workbench.serving.schema import SHOWN
+from workbench.serving.sifting import Sifted
+
+ROWS = b"x-workbench-rows"  # header: rows that were answered
+
+
+def own_form(block: Block, unusual: Sequence[Any], sifted: Sifted | None = None) -> Reply:
+    """Our answer: an id, a score and an answer a row, in the order of the rows."""
+    limit = block.threshold
+    predictions: list[dict[str, Any]] = [
+        {"id": id_, "score": score, "answer": None if score is None or limit is None else score >= limit}
+        for id_, score in zip(block.ids, block.scores, strict=True)
+    ]
+    for prediction, error in zip(predictions, block.errors, strict=False):
+        if error is not None:
+            prediction["error"] = error
+    told = {
+        "model": block.model,
+        "version": block.version,
+        "generation": block.generation,
+        "variant": block.variant,
+        "request": block.request,
+        "predictions": predictions,
+    }
+    if block.propensity != 1.0:
+        told["chosen_by"] = "request" if block.unit is None else "unit"
+    if unusual:
+        told["warnings"] = [vars(problem) for problem in unusual[:SHOWN]]
+    if sifted is None:
+        return Reply.json(200, told, _counted(block))
+    return Reply.json(HELD if sifted.held else 200, answered(told, sifted), _counted(block))
+
+
+def plain_form(block: Block, sifted: Sifted | None = None) -> Reply:
+    """MLflow's answer: a value a row; the ids are in a header, and what is held is null and told beside it."""
+    limit = block.threshold
+    values = [score if limit is None or score is None else int(score >= limit) for score in block.scores]
+    headers = (
+        *_counted(block),
+        (b"x-workbench-version", f"{block.version}".encode()),
+        (b"x-request-id", block.request.encode()),
+    )
+    if sifted is None:
+        return Reply.json(200, {"predictions": values}, headers)
+    if sifted.refused:
+        why = next(iter(sifted.refused.values()))
+        return Reply.problem(DENIED, f"the policy refuses some of these answers: {why}", hint="use /predict")
+    shown = [None if place in sifted.held else value for place, value in enumerate(values)]
+    return Reply.json(HELD, {"predictions": shown, "held": [where(one) for one in sifted.held.values()]}, headers)
+
+
+def _counted(block: Block) -> Headers:
+    """How many rows a client was given, for whoever keeps its quota."""
+    return () if block.client is None else ((ROWS, str(block.size).encode()),)

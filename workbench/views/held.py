@@ -1,0 +1,196 @@
+"""The review page: each held answer with its evidence, and the form in which a named person decides on it.
+
+It is a function of plain objects and callbacks; a decision is handed on, and what was read stays in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from workbench.errors import WorkbenchError
+from workbench.promotion.people import normal
+from workbench.promotion.queue import ANYBODY, ONE_USER
+from workbench.views.acting import Act, Form, confirmed, failed
+from workbench.views.parts import Parts, place, show, working
+from workbench.views.words import counted, moment, safe, sentence
+
+if TYPE_CHECKING:
+    from ipywidgets import Widget
+
+    from workbench.serving.held import Held, Verdict
+    from workbench.serving.review import Waiting
+
+PAGE = 10  # answers shown at once; more on request
+
+Decide = Callable[[str, "Verdict", str, bool | float | None], str]
+
+
+def review_page(read: Callable[[], Sequence[Waiting]], *, decide: Decide, actor: str) -> Widget:
+    """The page on which a person decides on held answers.
+
+    Args:
+        read: What waits, the one that ends first before the others.
+        decide: Decides (prediction, verdict, reason, other answer); returns the sentence that confirms it,
+            raises what refuses it.
+        actor: Who acts.
+    """
+    return Queue(read, decide, actor).begin()
+
+
+class Queue:
+    """The page's parts, and what they hold."""
+
+    def __init__(self, read: Callable[[], Sequence[Waiting]], decide: Decide, actor: str) -> None:
+        self._read, self._decide, self._actor = read, decide, actor
+        self._parts = parts = Parts()
+        self._cards: dict[str, Card] = {}
+        self._most = PAGE
+        self._waiting: Sequence[Waiting] = ()
+        self.lead = parts.html()
+        self.again = parts.button("Refresh", tooltip="Read everything again", click=self._refreshed)
+        self.said = parts.html()
+        self.cards = parts.column()
+        self.more = parts.button("", click=self._show_more)
+        you = parts.html(f'<span class="wb-you">You act as <b>{safe(actor)}</b></span>')
+        self.widget = parts.page(
+            parts.row(self.lead, parts.row(you, self.again, look="wb-acts"), look="wb-bar-top"),
+            self.said,
+            self.cards,
+            parts.row(self.more, look="wb-acts"),
+        )
+
+    def begin(self) -> Widget:
+        """The page with its first reading."""
+        self._take(quiet=True)
+        return self.widget
+
+    def _take(self, *, quiet: bool = False) -> None:
+        try:
+            self._waiting = self._read()
+        except WorkbenchError as error:
+            self.lead.value = self.lead.value or '<p class="wb-lead">Nothing can be shown yet.</p>'
+            self._say(failed(error))
+            return
+        if quiet:
+            self._say("")
+        self._place()
+
+    def _place(self) -> None:
+        self.lead.value = f'<p class="wb-lead">{_lead(self._waiting)}</p>'
+        shown = self._waiting[: self._most]
+        for one in shown:
+            card = self._cards.get(one.held.id)
+            if card is None:
+                card = self._cards[one.held.id] = Card(self._parts, self._decide, self._take, self._done)
+            card.show(one, self._actor)
+        for gone in self._cards.keys() - {one.held.id for one in self._waiting}:
+            del self._cards[gone]
+        place(self.cards, [self._cards[one.held.id].widget for one in shown])
+        left = len(self._waiting) - len(shown)
+        self.more.description = f"Show {min(PAGE, left)} more of {counted(left, 'answer')}"
+        show(self.more, shown=left > 0)
+
+    def _done(self, words: str) -> None:
+        self._say(confirmed(words))
+        self._take()
+
+    def _refreshed(self) -> None:
+        with working(self.again):
+            self._take(quiet=True)
+
+    def _show_more(self) -> None:
+        self._most += PAGE
+        self._place()
+
+    def _say(self, words: str) -> None:
+        self.said.value = words
+        show(self.said, shown=bool(words))
+
+
+class Card:
+    """One held answer."""
+
+    def __init__(
+        self, parts: Parts, decide: Decide, look_again: Callable[[], None], done: Callable[[str], None]
+    ) -> None:
+        self._decide = decide
+        self.told = parts.html()
+        self.other = parts.line("Other answer", "a number")
+        self.form = Form(parts, "Reason", look_again=look_again, done=done, count=3)
+        self.widget = parts.column(self.told, self.other, self.form.widget, look="wb-section")
+
+    def show(self, one: Waiting, actor: str) -> None:
+        """What is known of it now, and what can be done."""
+        held = one.held
+        self.told.value = evidence(one)
+        show(self.other, shown=held.answer is None)
+        closed = "" if _may(one, actor) else f"Who may decide: {', '.join(one.may) or 'nobody'}."
+        several = "One person alone cannot give another answer." if held.requirement.approvals > 1 else ""
+        says = "give the score" if held.answer is None else f"answer {_yes(held.answer)}"
+        other = "give another number" if held.answer is None else f"answer {_yes(not held.answer)}"
+        act = partial(self._act, held)
+        self.form.offer(
+            [
+                Act(f"Confirm: {says}", act("confirm"), closed=closed, look="wb-first"),
+                Act(
+                    f"Change: {other}", act("change"), f"The caller gets another answer than {held.model} gave.",
+                    f"Yes, {other}", closed=closed or several,
+                ),
+                Act("Refuse", act("refuse"), "The caller gets no answer.", "Yes, give no answer", closed=closed),
+            ]
+        )  # fmt: skip
+
+    def _act(self, held: Held, verdict: Verdict) -> Callable[[str], str]:
+        def do(why: str) -> str:
+            other = None if verdict != "change" else self._other(held)
+            return self._decide(held.id, verdict, why, other)
+
+        return do
+
+    def _other(self, held: Held) -> bool | float | None:
+        if held.answer is not None:
+            return not held.answer
+        try:
+            return float(self.other.value)
+        except ValueError:
+            return None  # refused in words by whoever decides
+
+
+def evidence(one: Waiting) -> str:
+    """A held answer as HTML: why it is held, what the model said, and what it was asked."""
+    held = one.held
+    ends = "" if held.ends is None else f" Until {moment(held.ends)}, then: {safe(_then(held))}."
+    approved = f" Approved by {safe(', '.join(one.approved_by))}; {one.missing} missing." if one.approved_by else ""
+    limit = "" if held.threshold is None else f", the threshold is {held.threshold:.4g}"
+    rows = "".join(f"<tr><th>{safe(str(n))}</th><td>{safe(str(v))}</td></tr>" for n, v in held.features.items())
+    return (
+        f'<h3>{safe(held.model)} <span class="wb-quiet">version {held.version}, generation {held.generation}, '
+        f"asked {moment(held.at)}</span></h3>"
+        f"<p>{safe(sentence(held.requirement.why))}{ends}{approved}</p>"
+        f"<p>The model says <b>{safe(_yes(held.answer))}</b>: its score is {held.score:.4g}{limit}.</p>"
+        f'<table class="wb-table">{rows}</table><p class="wb-quiet">Prediction {safe(held.id)}</p>'
+    )
+
+
+def _may(one: Waiting, actor: str) -> bool:
+    return bool({ANYBODY, ONE_USER} & set(one.may)) or normal(actor) in {normal(name) for name in one.may}
+
+
+def _then(held: Held) -> str:
+    if held.on_timeout == "answer":
+        return "as the model said"
+    if held.on_timeout == "refuse":
+        return "no answer"
+    return f"the answer is {_yes(dict(held.on_timeout)['answer'])}"
+
+
+def _yes(answer: bool | None) -> str:
+    return "the score alone" if answer is None else "yes" if answer else "no"
+
+
+def _lead(waiting: Sequence[Waiting]) -> str:
+    if not waiting:
+        return "No answer waits for people."
+    return f"{counted(len(waiting), 'answer waits', 'answers wait')} for people; callers wait with them."
