@@ -1,7 +1,5 @@
 """A glance tells every model in a line from summaries, incidents and the looks at hand; never an unseen one as well."""
 
-from datetime import timedelta
-
 import pytest
 
 from tests.monitoring.conftest import DAY, HOUR, NOON
@@ -9,6 +7,7 @@ from workbench.errors import Misuse
 from workbench.monitoring.glance import glance
 from workbench.monitoring.incidents import acknowledge, incidents, resolve
 from workbench.promotion.people import CHANGED
+from workbench.serving import Label
 
 
 def seen(world, looks=(), now=NOON):
@@ -84,13 +83,13 @@ def test_a_pass_stops_where_it_is_enough_and_goes_on_in_the_order_that_is_asked_
     assert [looked.watched.subject.model for looked in done.models] == ["c"]
 
 
-def test_without_labels_only_new_hours_are_made(world):
+def test_without_old_labels_no_old_hour_is_made_anew(world):
     world.champion()
-    world.served(6, n=10)
-    assert world.pass_(write=False).summarised == 7
-    world.log.truths.update({key: (1.0, NOON + timedelta(minutes=1)) for key in list(world.log.truths)[:20]})
-    assert world.pass_(write=False, labels=False).summarised == 2, "the hour that runs, and the one that ends"
-    assert world.pass_(write=False).summarised == 4, "the two hours for which labels came too"
+    made = world.served(6, until=NOON - 3 * DAY, n=10, labels=False)
+    assert world.pass_(write=False).summarised == 6
+    world.log.label([Label(one.id, 1.0, NOON, "collections") for one in made[:20]])
+    assert world.pass_(write=False, labels=False).summarised == 0
+    assert world.pass_(write=False).summarised == 2, "the two hours for which labels came"
 
 
 def test_who_may_only_look_neither_takes_nor_ends_an_incident(world):

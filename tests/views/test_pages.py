@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from workbench.errors import EngineError, Misuse
-from workbench.views import monitoring_page, promotions_page
+from workbench.views import promotions_page
 
 
 class Flaky:
@@ -42,10 +42,10 @@ def test_a_first_reading_that_fails_says_what_helps_and_can_be_tried_again(world
 
 
 def test_the_monitoring_page_opens_too(estate, reader):
-    page = reader(monitoring_page(Flaky(estate)))
+    page = reader(estate.page(read=Flaky(estate.read())))
     assert "What helps: workbench doctor" in page.text
     page.press("Refresh")
-    assert page.text.startswith("1 model needs action: lending.")
+    assert page.text.startswith("lending: Income moved.")
 
 
 def test_a_misuse_is_told_with_its_way_out(world, reader):

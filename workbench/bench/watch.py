@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from workbench.bench.canaries import Canaries
 from workbench.errors import Misuse
-from workbench.monitoring.canary_status import CanaryStatus, canary_status
+from workbench.monitoring.canary_status import CanaryStatus, canary_status, driven
 from workbench.monitoring.declared import Objectives, objectives
 from workbench.monitoring.glance import Glance, glance
 from workbench.monitoring.incidents import Incident, acknowledge, incident, incidents, resolve
@@ -69,7 +70,7 @@ class Watch:
             hours: How far to look back; None: as the settings say.
             write: Whether incidents are opened and resolved.
             summarise: Whether the summaries are brought up to date first; a notebook only reads.
-            labels: Whether hours are made anew for which labels came.
+            labels: Whether hours of more than two days ago are made anew where labels came for them.
             tell: Is told what is looked at.
             enough: Is asked after each model; where it says so, the rest is left for another pass.
         """
@@ -212,9 +213,10 @@ class Watch:
         found = canary_status(bench.ledger, bench.log, model, kept, now=bench.now(), before=self._canaries.get(model))
         if found is None:
             self._canaries.pop(model, None)
-        else:
-            self._canaries[model] = found
-        return found
+            return None
+        self._canaries[model] = found
+        acts = [one.act for one in Canaries(bench).status(model, alive=True) if one.act is not None]
+        return driven(found, acts[0].why) if acts else found
 
     def roll_back_tried(self, model: str, why: str) -> str:
         """What a rollback would do and what its policy would say, in words; moves and writes nothing.

@@ -121,7 +121,7 @@ def one_pass(
         write: Whether incidents are opened and resolved.
         summarise: Whether the summaries are brought up to date first; else what is stored is looked at.
         share_of: The share of a model's requests that is logged; counts are of these, and it is said.
-        labels: Whether hours are made anew for which labels came; most of the work where there are many.
+        labels: Whether hours of more than two days ago are made anew where labels came for them.
         tell: Is told what is being done, model by model.
         enough: Is asked after each model; where it says so, the rest is left for another pass.
     """
