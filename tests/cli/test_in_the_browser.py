@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -145,8 +146,11 @@ def test_an_approval_clicked_on_the_page_moves_the_model_and_is_in_the_ledger(up
         assert bench.ledger.verify().valid
     token = addresses["Gateway"].partition("token=")[2]
     ask = urllib.request.Request(addresses["Gateway"].partition("?")[0], headers={"Authorization": f"Bearer {token}"})
-    with urllib.request.urlopen(ask) as answer:
-        (served,) = json.load(answer)["models"]
+    served: dict = {}
+    give_up = time.monotonic() + 60  # the gateway loads it beside the one that answers
+    while served.get("generation") != 4 and time.monotonic() < give_up:
+        with urllib.request.urlopen(ask) as answer:
+            (served,) = json.load(answer)["models"]
     assert (served["version"], served["generation"]) == (3, 4)
 
 

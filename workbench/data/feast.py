@@ -28,6 +28,7 @@ STORE = "feature_store.yaml"  # a folder with this file is a feature repository
 MOST_BYTES = 4_000_000  # of a file that is read
 MOST_FILES = 200  # definitions that are read in one repository
 VIEWS = ("FeatureView", "BatchFeatureView", "StreamFeatureView")
+MOST_NODES = 200  # of a type: what is longer is none
 SOURCES = ("FileSource", "SparkSource", "PostgreSQLSource", "SnowflakeSource", "BigQuerySource", "RedshiftSource")
 
 
@@ -156,10 +157,9 @@ def _field(node: ast.expr) -> tuple[str, str]:
     given = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
     name = given.get("name") or (node.args[0] if node.args else None)
     kind = given.get("dtype") or (node.args[1] if len(node.args) > 1 else None)
-    try:
-        return _literal(name), ast.unparse(kind) if kind is not None else ""
-    except RecursionError:
+    if kind is not None and sum(1 for _ in ast.walk(kind)) > MOST_NODES:
         return "", ""
+    return _literal(name), ast.unparse(kind) if kind is not None else ""
 
 
 def _called(call: ast.Call) -> str:

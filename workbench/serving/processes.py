@@ -182,6 +182,8 @@ class Front:
             if form in FORMS and name and "/" not in name:
                 return await self._hand_on(name, form, scope, receive) if method == "POST" else not_allowed(method)
             if (asked := held_path(path)) is not None:
+                if method != "GET":
+                    return not_allowed(method, "GET")
                 return await self._hand_on(asked[0], f"held/{quote(asked[1], safe='')}", scope, receive)
         if path == "/v1/labels":
             return await self._labelling.answer(scope, receive) if method == "POST" else not_allowed(method)
@@ -258,7 +260,7 @@ class Front:
             headers.append((KEY, key.id.encode()))
         try:
             async with asyncio.timeout(self._limits.answer):
-                return await child.relay.ask("POST", f"{MODELS}{quote(model, safe='')}/{form}", headers, body)
+                return await child.relay.ask(scope["method"], f"{MODELS}{quote(model, safe='')}/{form}", headers, body)
         except (OSError, EOFError, TimeoutError, ValueError):
             raise Refused(
                 f"the process of {model} does not answer; it is started again",
