@@ -22,7 +22,7 @@ WIDTH, LEFT, RIGHT = 860, 62, 12  # of the picture, and what is free at its side
 TOP, TALL, GAP, FOOT = 26, 74, 26, 22  # the marks' band, a panel, the space above it, and the axis
 STEPS = (1, 2, 3, 6, 12, 24, 48, 96, 168)  # hours between two ticks
 MOST_TICKS = 9
-BESIDE = 13  # units between two numbers of marks
+BESIDE, NUMBER = 13, 8  # units between two numbers of marks, and half of one
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,12 @@ def drawn(
     parts += [_tick(x(at), words, bottom) for at, words in ticks(begin, end)]
     at = [x(each) for each in times]
     parts += [_panel(panel, at, TOP + place * (TALL + GAP) + GAP) for place, panel in enumerate(panels)]
-    last = -math.inf
-    for number, event in enumerate(events, 1):
-        place = x(event.at)
-        last = max(place, last + BESIDE)
+    places = [x(event.at) for event in events]
+    for number, (event, place, shown) in enumerate(zip(events, places, beside(places), strict=True), 1):
         parts.append(
             f'<line class="wb-event wb-event-{event.look}" x1="{place}" x2="{place}" y1="{TOP - 6}" y2="{bottom}"/>'
-            f'<circle class="wb-event-{event.look}" cx="{last}" cy="{TOP - 14}" r="8"/>'
-            f'<text class="wb-event-number" x="{last}" y="{TOP - 10}" text-anchor="middle">{number}</text>'
+            f'<circle class="wb-event-{event.look}" cx="{shown}" cy="{TOP - 14}" r="{NUMBER}"/>'
+            f'<text class="wb-event-number" x="{shown}" y="{TOP - 10}" text-anchor="middle">{number}</text>'
         )
     words = "; ".join(_spoken(panel) for panel in panels)
     return (
@@ -118,6 +116,22 @@ def ticks(begin: datetime, end: datetime) -> list[tuple[datetime, str]]:
         if at >= begin:
             found.append((at, f"{at.day} {at:%b}" if at.hour == 0 else f"{at:%H:%M}"))
         at += timedelta(hours=step)
+    return found
+
+
+def beside(places: Sequence[float]) -> list[float]:
+    """Where the numbers of marks stand, given their marks in order: none covers another or leaves the picture.
+
+    >>> beside([100, 105, 848]), beside([848, 848])
+    ([100, 113, 848], [839, 852])
+    """
+    found: list[float] = []
+    for place in places:
+        found.append(max(place, found[-1] + BESIDE) if found else place)
+    most: float = WIDTH - NUMBER
+    for which in reversed(range(len(found))):
+        found[which] = min(found[which], most)
+        most = found[which] - BESIDE
     return found
 
 
