@@ -188,8 +188,10 @@ def _scanned(
     if table.rows < MANY_ROWS:
         counted = {name: count(name) for name in names}
     else:
+        slow_first = sorted(names, key=lambda name: not isinstance(like.get(name), Categories))  # no thread is left over
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-            counted = dict(zip(names, pool.map(count, names), strict=True))
+            done = dict(zip(slow_first, pool.map(count, slow_first), strict=True))
+        counted = {name: done[name] for name in names}
     schema = {name: counted[name][1] if name in counted else "" for name in sorted(table.names)}
     return Profile({name: column for name, (column, _) in counted.items()}, table.rows, schema=schema)
 
