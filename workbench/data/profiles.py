@@ -188,7 +188,7 @@ def _scanned(
     if table.rows < MANY_ROWS:
         counted = {name: count(name) for name in names}
     else:
-        slow_first = sorted(names, key=lambda name: not isinstance(like.get(name), Categories))  # no thread is left over
+        slow_first = sorted(names, key=lambda name: not isinstance(like.get(name), Categories))  # no thread waits
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
             done = dict(zip(slow_first, pool.map(count, slow_first), strict=True))
         counted = {name: done[name] for name in names}
