@@ -29,10 +29,29 @@ def file_of(url: str) -> Path:
     >>> file_of("sqlite:////var/ledger.db").as_posix()
     '/var/ledger.db'
     """
-    scheme, found, name = url.partition(":///")
-    if scheme != "sqlite" or not found or not name or name == ":memory:":
+    name = sqlite_name("the ledger's URL", url)
+    if name == ":memory:":
         raise Misuse(f"the ledger's URL is {url!r}; it must be sqlite:///PATH", hint="mend workbench.toml")
     return Path(name)
+
+
+def sqlite_name(what: str, url: str) -> str:
+    """The file that a URL of SQLite names, as text, or ":memory:".
+
+    Args:
+        what: What it is the URL of, as the refusal says it: "the ledger's URL".
+        url: "sqlite:///" followed by a path.
+
+    Raises:
+        Misuse: The URL is of another kind, or names no file.
+
+    >>> sqlite_name("the ledger's URL", "sqlite:////var/ledger.db")
+    '/var/ledger.db'
+    """
+    scheme, found, name = url.partition(":///")
+    if scheme != "sqlite" or not found or not name:
+        raise Misuse(f"{what} is {url!r}; it must be sqlite:///PATH", hint="mend workbench.toml")
+    return name
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -25,8 +25,8 @@ from sqlite3 import DatabaseError
 from types import TracebackType
 from typing import NamedTuple
 
-from workbench.errors import EngineError, Misuse
-from workbench.ledger.opening import write_ahead
+from workbench.errors import EngineError
+from workbench.ledger.opening import sqlite_name, write_ahead
 from workbench.monitoring.hour import Hour, added
 from workbench.monitoring.packed import Outline, outlined, packed, unpacked
 
@@ -98,9 +98,7 @@ class SummaryStore:
             Misuse: The URL is of another kind.
             EngineError: The file cannot be written, is no such store, or is of a newer workbench.
         """
-        scheme, found, name = url.partition(":///")
-        if scheme != "sqlite" or not found or not name:
-            raise Misuse(f"the summaries' URL is {url!r}; it must be sqlite:///PATH", hint="mend workbench.toml")
+        name = sqlite_name("the summaries' URL", url)
         hint = f"mend its permissions, or move {Path(name).name} aside: a new one is made from the prediction log"
         connection = None
         try:

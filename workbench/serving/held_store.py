@@ -23,8 +23,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from workbench.errors import EngineError, Misuse
-from workbench.ledger.opening import write_ahead
+from workbench.errors import EngineError
+from workbench.ledger.opening import sqlite_name, write_ahead
 from workbench.serving.held import Decided, Held
 from workbench.serving.log_rows import stamp
 
@@ -65,9 +65,7 @@ class HeldStore:
             Misuse: The URL is of another kind.
             EngineError: The file cannot be written, or is no such store.
         """
-        scheme, found, name = url.partition(":///")
-        if scheme != "sqlite" or not found or not name:
-            raise Misuse(f"the held answers' URL is {url!r}; it must be sqlite:///PATH", hint="mend workbench.toml")
+        name = sqlite_name("the held answers' URL", url)
         with _errors(name):
             if name != ":memory:":
                 with suppress(FileExistsError):

@@ -34,7 +34,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from filelock import FileLock
 
-from workbench.errors import EngineError, Misuse
+from workbench.errors import EngineError
+from workbench.ledger.opening import sqlite_name
 from workbench.serving import log_parts
 from workbench.serving.log_reading import Reading, condition, errors
 from workbench.serving.log_rows import COLUMNS, LogPolicy, Row, prediction_of, row_of, rows_of, stamp
@@ -81,9 +82,7 @@ class PredictionLog:
             Misuse: The URL is of another kind.
             EngineError: The file cannot be written, is no such log, or is of a newer workbench.
         """
-        scheme, found, name = url.partition(":///")
-        if scheme != "sqlite" or not found or not name:
-            raise Misuse(f"the prediction log's URL is {url!r}; it must be sqlite:///PATH", hint="mend workbench.toml")
+        name = sqlite_name("the prediction log's URL", url)
         hint = f"mend its permissions, or move {Path(name).name} aside: a new one is made"
         try:
             connection = sqlite3.connect(name, timeout=WAIT, isolation_level=None, check_same_thread=False)

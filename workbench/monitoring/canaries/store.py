@@ -19,8 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from workbench.errors import EngineError, Misuse
-from workbench.ledger.opening import write_ahead
+from workbench.errors import EngineError
+from workbench.ledger.opening import sqlite_name, write_ahead
 
 WAIT = 10.0  # seconds a writer waits for another
 TABLE = "CREATE TABLE IF NOT EXISTS canaries (plan INTEGER PRIMARY KEY, revision INTEGER NOT NULL, body TEXT NOT NULL)"
@@ -45,9 +45,7 @@ class CanaryStore:
             Misuse: The URL is of another kind.
             EngineError: The file cannot be written, or is no such store.
         """
-        scheme, found, name = url.partition(":///")
-        if scheme != "sqlite" or not found or not name:
-            raise Misuse(f"the canaries' URL is {url!r}; it must be sqlite:///PATH", hint="mend workbench.toml")
+        name = sqlite_name("the canaries' URL", url)
         connection = sqlite3.connect(name, timeout=WAIT, isolation_level=None, check_same_thread=False)
         store = cls(connection, name)
         try:

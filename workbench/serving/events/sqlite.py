@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from workbench.errors import EngineError, Misuse
-from workbench.ledger.opening import write_ahead
+from workbench.errors import EngineError
+from workbench.ledger.opening import sqlite_name, write_ahead
 from workbench.serving.events.tables import VERSION, Rows, tables
 
 WAIT = 5.0  # seconds a writer waits for another
@@ -41,9 +41,7 @@ class SqliteDatabase:
             Misuse: The URL is of another kind.
             EngineError: The file cannot be written, or is another database.
         """
-        scheme, found, name = url.partition(":///")
-        if scheme != "sqlite" or not found or not name:
-            raise Misuse(f"the URL of the events is {url!r}; it must be sqlite:///PATH", hint="mend workbench.toml")
+        name = sqlite_name("the URL of the events", url)
         path = Path(name)
         try:
             connection = sqlite3.connect(name, timeout=wait, isolation_level=None, check_same_thread=False)
