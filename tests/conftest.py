@@ -16,8 +16,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import HealthCheck, settings
 
 from workbench.bench import usual_zygote
+
+# a law holds or does not; how long a busy machine took to see it is no part of it
+settings.register_profile("laws", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("laws")
 
 SECONDS = 60  # that a cluster may take to come up on a busy machine
 
