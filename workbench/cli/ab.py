@@ -16,8 +16,8 @@ from workbench.errors import EngineError, Misuse
 if TYPE_CHECKING:
     from workbench.data import MomentCube
     from workbench.experiments import Analysis, Archive, Design, SegmentResult
-    from workbench.experiments.sequential import SequentialResult
-    from workbench.experiments.stopping import StoppingRule
+    from workbench.experiments.stopping.rules import StoppingRule
+    from workbench.experiments.stopping.sequential import SequentialResult
     from workbench.stats.effects import EffectPrior, Scale
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -130,7 +130,7 @@ def ab(
         )
     priors_of = partial(stated_prior, archive=partial(_archive, workspace), name=name or data.stem, data=data)
     from workbench.experiments.by_day import rule_looks_at
-    from workbench.experiments.stopping import parse_rule
+    from workbench.experiments.stopping.rules import parse_rule
 
     agreed = None if rule is None else parse_rule(rule)
     if agreed is None and days is not None:
