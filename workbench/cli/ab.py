@@ -270,7 +270,7 @@ def _write(path: Path, text: str) -> None:
 
 def _segments(cube: MomentCube, design: Design, analysis: Analysis) -> list[SegmentResult]:
     """Each arm in every segment on what decides, segments learning from each other; none where none was named."""
-    from workbench.experiments.segments import MEANS, shrunken_segments
+    from workbench.experiments.segments.shrunken import MEANS, shrunken_segments
 
     first = design.metrics[0]
     if not design.segments or first.kind not in MEANS:
@@ -283,7 +283,8 @@ def _segments(cube: MomentCube, design: Design, analysis: Analysis) -> list[Segm
 
 
 def _tell(analysis: Analysis, segments: Sequence[SegmentResult], *, twin: bool) -> None:
-    from workbench.experiments import segment_tables, tables, words
+    from workbench.experiments import tables, words
+    from workbench.experiments.segments import tables as segment_tables
 
     click.echo(analysis.sentence)
     click.echo(f"\n{analysis.sample_ratio.sentence}")

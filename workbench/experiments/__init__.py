@@ -16,8 +16,8 @@ from workbench.experiments.archive import Archive, Past
 from workbench.experiments.design import Design, Metric, parse_metrics
 from workbench.experiments.learned import archive_prior, learn_prior
 from workbench.experiments.results import Analysis, ArmResult, Balance, MetricResult
-from workbench.experiments.segments import SegmentResult, shrunken_segments
-from workbench.experiments.strata import Within, within_segments
+from workbench.experiments.segments.shrunken import SegmentResult, shrunken_segments
+from workbench.experiments.segments.strata import Within, within_segments
 
 __all__ = [
     "Analysis",

@@ -14,7 +14,7 @@ from workbench.data.pictures import Picture, drawn
 from workbench.errors import Misuse
 from workbench.experiments import pymc_models
 from workbench.experiments.certificate import Certificate, Sampling, certify, quiet, sample
-from workbench.experiments.segments import SegmentResult
+from workbench.experiments.segments.shrunken import SegmentResult
 from workbench.stats.hierarchy import SpreadPrior
 from workbench.stats.moments import Floats
 from workbench.stats.novelty import decay, walk

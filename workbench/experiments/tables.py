@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from workbench.experiments.certificate import Certificate
-    from workbench.experiments.strata import Within
+    from workbench.experiments.segments.strata import Within
 
 
 def filling(analysis: Analysis) -> pd.DataFrame:

@@ -23,9 +23,10 @@ from scipy import special
 
 from workbench.data.moments import MomentCube
 from workbench.errors import Misuse
-from workbench.experiments import segment_words, words
+from workbench.experiments import words
 from workbench.experiments.design import Metric
-from workbench.experiments.segment_cells import Form, Seen, design_effect, difference, measured, together
+from workbench.experiments.segments import words as segment_words
+from workbench.experiments.segments.cells import Form, Seen, design_effect, difference, measured, together
 from workbench.stats.crossed import MOST, Crossed, cross
 from workbench.stats.effects import EffectPrior, Scale
 from workbench.stats.hierarchy import Hierarchy, SpreadPrior, shrink

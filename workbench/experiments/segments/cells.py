@@ -16,7 +16,7 @@ import numpy as np
 
 from workbench.data.moments import Cell, MomentCube
 from workbench.experiments.design import Metric
-from workbench.experiments.segment_errors import Errors, pooled_errors
+from workbench.experiments.segments.errors import Errors, pooled_errors
 from workbench.stats.effects import Scale
 from workbench.stats.moments import Sample
 from workbench.stats.scarce import ENOUGH, Likelihood, likelihood
