@@ -7,7 +7,7 @@
 A design says what is compared and which way is good; `analyse` takes the cube and the design and
 returns frozen results; `words` puts them into sentences, `pictures` draws them, `within_segments`
 repeats the comparison inside each segment, `shrunken_segments` lets segments learn from each other,
-and `pymc_check` and `second_engine` ask PyMC. The `Archive` keeps what was tried; `learn_prior` learns
+and `second_engine` asks PyMC. The `Archive` keeps what was tried; `learn_prior` learns
 from it.
 """
 

@@ -13,7 +13,7 @@ from workbench.stats.ratio import Fieller
 if TYPE_CHECKING:
     import pandas as pd
 
-    from workbench.experiments.certificate import Certificate
+    from workbench.experiments.second_engine.certificate import Certificate
     from workbench.experiments.segments.strata import Within
 
 

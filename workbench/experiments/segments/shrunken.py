@@ -5,7 +5,7 @@ The best of fifty segments is mostly the luckiest. Here segments learn from each
 data say. Rules: raw numbers stand beside the shrunken ones; a segment that cannot be compared is
 listed with its reason; errors respect clusters, of which one that spans segments counts in each (so
 scan by the columns that are asked about, and no others); no error follows the segment's own mean
-(`segment_errors`); what is not near normal enters by its exact likelihood (`segment_cells`).
+(`errors`); what is not near normal enters by its exact likelihood (`cells`).
 
     result = shrunken_segments(cube, design.metrics[0], "0 %", "95 %", scale="relative")
     result.sentence

@@ -12,8 +12,8 @@ import numpy as np
 
 from workbench.data.pictures import Picture, drawn
 from workbench.errors import Misuse
-from workbench.experiments import pymc_models
-from workbench.experiments.certificate import Certificate, Sampling, certify, quiet, sample
+from workbench.experiments.second_engine import models as pymc_models
+from workbench.experiments.second_engine.certificate import Certificate, Sampling, certify, quiet, sample
 from workbench.experiments.segments.shrunken import SegmentResult
 from workbench.stats.hierarchy import SpreadPrior
 from workbench.stats.moments import Floats
