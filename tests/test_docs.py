@@ -15,19 +15,29 @@ from workbench.cli import main
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 CLUSTERS = ROOT / "templates" / "clusters"
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
-COMMANDS = [
-    line.split("#")[0].strip()
-    for kind, text in BLOCKS
-    if kind == "bash"
-    for line in text.splitlines()
-    if line.startswith("workbench ")
-]
-COMMANDS += re.findall(r"^    (workbench .*)$", (CLUSTERS / "README.md").read_text("utf-8"), re.MULTILINE)
+ROOMS = sorted((ROOT / "workbench").glob("*/README.md"))
+PAGES = [ROOT / "README.md", *ROOMS, CLUSTERS / "README.md", ROOT / "workbench" / "ARCHITECTURE.md"]
+PAGES += sorted((ROOT / "reports" / "decisions").glob("*.md"))
+
+
+def blocks(page: Path, kind: str) -> list[str]:
+    """The fenced blocks of a page in one language."""
+    return re.findall(rf"```{kind}\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+
+
+COMMANDS = sorted(
+    {
+        line.split(" #")[0].strip()
+        for page in PAGES
+        for text in [*blocks(page, "bash"), *re.findall(r"^    (workbench .*)$", page.read_text("utf-8"), re.MULTILINE)]
+        for line in text.splitlines()
+        if line.startswith("workbench ")
+    }
+)
 
 
 def test_the_python_on_the_first_screen_prints_what_it_says():
-    source = next(text for kind, text in BLOCKS if kind == "python" and "print(" in text)
+    source = next(text for text in blocks(ROOT / "README.md", "python") if "print(" in text)
     said = [line.removeprefix("# ") for line in source.splitlines() if line.startswith("# ")]
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
@@ -55,10 +65,21 @@ def test_the_readme_gives_the_two_commands_word_for_word():
     ]
 
 
-def test_linked_files_are_there():
-    for folder in (ROOT, CLUSTERS):
-        for target in re.findall(r"\]\(([^)#:]+)\)", (folder / "README.md").read_text("utf-8")):
-            assert (folder / target).exists(), target
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_linked_files_are_there(page):
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_page_about_a_room_can_be_found_from_the_first_one():
+    linked = re.findall(r"\]\((workbench/\w+/README\.md)\)", README)
+    assert sorted(linked) == [page.relative_to(ROOT).as_posix() for page in ROOMS]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_python_on_a_page_compiles(page):
+    for source in blocks(page, "python"):
+        compile(source, page.name, "exec")
 
 
 def test_the_cluster_for_kubernetes_runs_one_image_and_is_reached_by_its_own_labels():

@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from workbench.experiments import pymc_models
-from workbench.experiments.certificate import judge, quiet
+from workbench.experiments.second_engine import models as pymc_models
+from workbench.experiments.second_engine.certificate import judge, quiet
 from workbench.stats.effects import EffectPrior
 from workbench.stats.hierarchy import SpreadPrior, shrink
 

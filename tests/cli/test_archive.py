@@ -90,6 +90,9 @@ def test_one_experiment_is_shown_whole_and_decided_on(workspace):
     body = json.loads(ask("archive", "show", "form-3", "--json", "--workspace", workspace).stdout)
     assert (body["decision"], body["why"], body["looks"]) == ("stop", "too dear", 1)
     assert body["metrics"]["conversion"]["treated"]["relative_error"] == 0.01
+    again = ask("archive", "decide", "form-3", "go on", "--why", "cheaper now", "--json", "--workspace", workspace)
+    told = json.loads(again.stdout)
+    assert (told["name"], told["decision"], told["key"]) == ("form-3", "go on", body["key"]) and told["entry"] > 0
     missing = ask("archive", "show", "from-3", "--workspace", workspace)
     assert missing.exit_code == 2 and "did you mean form-3?" in missing.stderr
 

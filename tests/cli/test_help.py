@@ -40,6 +40,12 @@ def test_every_option_is_explained(path, command):
             assert parameter.help, f"{' '.join(path)} {parameter.opts} has no help"
 
 
+def test_every_command_stands_under_a_title():
+    told = CliRunner().invoke(main, ["--help"]).stdout
+    listed = [line.split()[0] for line in told.partition("A workspace:")[2].splitlines() if line.startswith("  ")]
+    assert listed == list(main.commands)
+
+
 def test_the_help_imports_nothing_heavy():
     """`--help` answers in under half a second because no heavy package is imported for it."""
     heavy = [

@@ -11,7 +11,7 @@ from workbench.data.moments import Measure, MomentCube
 from workbench.errors import Misuse
 from workbench.experiments import analyse
 from workbench.experiments.design import Design, parse_metric
-from workbench.experiments.sequential import daily_looks
+from workbench.experiments.stopping.sequential import daily_looks
 
 SPEND = [Measure("x", "x")]
 

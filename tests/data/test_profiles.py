@@ -5,6 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,6 +48,37 @@ def test_few_numbers_are_counted_as_many_are(values):
         many = counting.counted_numbers(x, 1.5, 2.0)
     assert all(np.array_equal(a, b) for a, b in zip(few.arrays, many.arrays, strict=True))
     assert (few.nulls, few.low, few.high) == (many.nulls, many.low, many.high)
+
+
+def test_rows_beyond_what_one_double_holds_are_counted_as_sorting_does():
+    """Large in the lower bits, so that sums of rests come near to what is exact."""
+    rows = counting.TOGETHER + counting.BLOCK + 7
+    x = np.nextafter(np.float32(-2.0), np.float32(0.0), dtype=np.float32) * np.ones(rows)
+    x[::3], x[::1000], x[-1] = np.random.default_rng(0).normal(0, 1, len(x[::3])), np.nan, -np.inf
+    many = counting.counted_numbers(x, 0.0, 1.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting, "FEW", rows + 1)
+        sorted_ = counting.counted_numbers(x, 0.0, 1.0)
+    assert all(np.array_equal(a, b) for a, b in zip(many.arrays, sorted_.arrays, strict=True))
+    assert (many.nulls, many.low, many.high) == (sorted_.nulls, sorted_.low, sorted_.high)
+
+
+@given(TEXTS, TEXTS)
+def test_texts_in_a_dictionary_are_counted_as_texts(one, other):
+    plain = [pa.array(each, pa.string()) for each in (one, other)]
+    assert counting.counted_texts(each.dictionary_encode()[1:] for each in plain) == counting.counted_texts(
+        each[1:] for each in plain
+    )
+
+
+@given(NUMBERS, NUMBERS)
+def test_two_histograms_side_by_side_are_their_sum_and_each_by_itself(one, other):
+    reference = Profile.scan(numbers([0.0, 1.0, 5.0]))
+    a, b = (Profile.scan(numbers(values), like=reference).columns["x"] for values in (one, other))
+    counts, values = a.beside(b)
+    both = a + b
+    assert np.array_equal(counts, [a.counts_at(both.bins), b.counts_at(both.bins)])
+    assert np.array_equal(values, both.values())
 
 
 @given(TEXTS, TEXTS, TEXTS)

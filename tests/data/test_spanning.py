@@ -9,7 +9,7 @@ import pytest
 
 from workbench.data.moments import Cell, Measure, MomentCube
 from workbench.errors import Misuse
-from workbench.experiments.sequential import daily_looks
+from workbench.experiments.stopping.sequential import daily_looks
 
 try:
     import polars as pl

@@ -7,8 +7,8 @@ import pytest
 
 from workbench.evidence import Finding
 from workbench.evidence.stopping import sequential_finding
-from workbench.experiments.sequential import check
-from workbench.experiments.stopping import parse_rule
+from workbench.experiments.stopping.rules import parse_rule
+from workbench.experiments.stopping.sequential import check
 from workbench.stats.sample_ratio import sample_ratio
 
 PLAN = {"a": 1, "b": 1}

@@ -8,7 +8,7 @@ from scipy import special, stats
 from workbench.errors import Misuse
 from workbench.experiments import Design, analyse, parse_metrics
 from workbench.experiments.metrics import unadjusted
-from workbench.experiments.pymc_check import cross_check
+from workbench.experiments.second_engine.analyses import cross_check
 from workbench.experiments.tables import rows
 from workbench.stats.clusters import design_effect
 from workbench.stats.comparison import chance_above

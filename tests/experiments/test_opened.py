@@ -12,8 +12,8 @@ from workbench.errors import Misuse
 from workbench.experiments import Archive, Design, analyse, parse_metrics
 from workbench.experiments.opened import Opened
 from workbench.experiments.past import ArmEffect, Past
-from workbench.experiments.sequential import check, daily_looks
-from workbench.experiments.stopping import parse_rule
+from workbench.experiments.stopping.rules import parse_rule
+from workbench.experiments.stopping.sequential import check, daily_looks
 
 NOTHING = Archive(())
 

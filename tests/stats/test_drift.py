@@ -56,6 +56,18 @@ def test_the_interval_of_psi_covers_the_true_index():
     assert 0.93 <= covered <= 0.985
 
 
+@pytest.mark.parametrize("now", [[260, 255, 250, 245], [200, 240, 260, 300], [5, 900, 40, 3], [0, 0, 0, 80_000]])
+def test_the_ends_of_psis_interval_leave_a_fortieth_on_either_side(now):
+    found = psi([250] * 4, now)
+    scale = 1 / 1000 + 1 / sum(now)
+    statistic = found.value / scale
+    assert stats.ncx2.cdf(max(statistic, 3), 3, found.high / scale) == pytest.approx(0.025, rel=1e-6)
+    if found.low:
+        assert stats.ncx2.cdf(statistic, 3, found.low / scale) == pytest.approx(0.975, rel=1e-6)
+    else:
+        assert stats.chi2.cdf(statistic, 3) <= 0.975
+
+
 def test_a_value_never_seen_counts_although_its_bin_was_empty():
     found = psi([1000, 0], [500, 500])
     assert found.value > 1

@@ -235,13 +235,12 @@ def _compared(
         raise Misuse(f"the column {name!r} is scaled differently", hint="scan the current data with like=reference")
     if not before.n:
         return np.zeros(1), np.array([float(now.n)]), {}, ()
-    both = before + now
-    a, b = (side.counts_at(both.bins).astype(float) for side in (before, now))
+    counts, values = before.beside(now)
+    a, b = counts.astype(float)
     place = exact.even_bins(a)
     distances: dict[str, float] = {}
     if now.n:
         distances["ks"], distances["ks_p"] = exact.kolmogorov_smirnov(a, b)
-        values = both.values()
         finite = np.isfinite(values)
         if a[finite].any() and b[finite].any():
             distances["wasserstein"] = exact.wasserstein(a[finite], b[finite], values[finite]) / before.scale

@@ -63,61 +63,11 @@ def main() -> None:
     """
 
 
-for command in (
-    demo,
-    init,
-    new,
-    run,
-    params,
-    sweeps,
-    runs,
-    diff,
-    rerun,
-    schedule,
-    ab,
-    power,
-    archive,
-    bandit,
-    off_policy,
-    price,
-    audit,
-    models,
-    declare,
-    promote,
-    stage,
-    canary,
-    retire,
-    reject,
-    rollback,
-    approvals,
-    approve,
-    refuse,
-    withdraw,
-    delegate,
-    held,
-    people,
-    reconcile,
-    guard,
-    policy,
-    ledger,
-    lineage,
-    certificate,
-    verify,
-    card,
-    docpack,
-    retention,
-    serve,
-    consume,
-    publish,
-    key,
-    compile_version,
-    labels,
-    log,
-    monitor,
-    incidents,
-    replay,
-    up,
-    kernel,
-    doctor,
-):
-    main.add_command(command)
+main.add_section("A workspace", demo, init, up, doctor, kernel)
+main.add_section("Notebooks", new, run, params, sweeps, runs, diff, rerun, schedule)
+main.add_section("Experiments and audits", ab, power, archive, bandit, off_policy, price, audit)
+main.add_section("Moving a version", models, declare, promote, stage, canary, retire, reject, rollback)
+main.add_section("People and rules", approvals, approve, refuse, withdraw, delegate, people, policy, reconcile, guard)
+main.add_section("What happened, and proof of it", ledger, lineage, certificate, verify, card, docpack, retention)
+main.add_section("Serving", serve, key, compile_version, held, labels, log, publish, consume)
+main.add_section("Watching", monitor, incidents, replay)

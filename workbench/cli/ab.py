@@ -16,8 +16,8 @@ from workbench.errors import EngineError, Misuse
 if TYPE_CHECKING:
     from workbench.data import MomentCube
     from workbench.experiments import Analysis, Archive, Design, SegmentResult
-    from workbench.experiments.sequential import SequentialResult
-    from workbench.experiments.stopping import StoppingRule
+    from workbench.experiments.stopping.rules import StoppingRule
+    from workbench.experiments.stopping.sequential import SequentialResult
     from workbench.stats.effects import EffectPrior, Scale
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -130,7 +130,7 @@ def ab(
         )
     priors_of = partial(stated_prior, archive=partial(_archive, workspace), name=name or data.stem, data=data)
     from workbench.experiments.by_day import rule_looks_at
-    from workbench.experiments.stopping import parse_rule
+    from workbench.experiments.stopping.rules import parse_rule
 
     agreed = None if rule is None else parse_rule(rule)
     if agreed is None and days is not None:
@@ -270,7 +270,7 @@ def _write(path: Path, text: str) -> None:
 
 def _segments(cube: MomentCube, design: Design, analysis: Analysis) -> list[SegmentResult]:
     """Each arm in every segment on what decides, segments learning from each other; none where none was named."""
-    from workbench.experiments.segments import MEANS, shrunken_segments
+    from workbench.experiments.segments.shrunken import MEANS, shrunken_segments
 
     first = design.metrics[0]
     if not design.segments or first.kind not in MEANS:
@@ -283,7 +283,8 @@ def _segments(cube: MomentCube, design: Design, analysis: Analysis) -> list[Segm
 
 
 def _tell(analysis: Analysis, segments: Sequence[SegmentResult], *, twin: bool) -> None:
-    from workbench.experiments import segment_tables, tables, words
+    from workbench.experiments import tables, words
+    from workbench.experiments.segments import tables as segment_tables
 
     click.echo(analysis.sentence)
     click.echo(f"\n{analysis.sample_ratio.sentence}")

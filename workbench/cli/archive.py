@@ -210,7 +210,8 @@ def bring_in(file: Path, dry_run: bool, workspace: Path | None, as_json: bool) -
 @click.option("--why", required=True, help="The reason.")
 @click.option("--lesson", default="", help="What was learned, failures too.")
 @workspace_option
-def decide_(name: str, decision: str, why: str, lesson: str, workspace: Path | None) -> None:
+@json_option
+def decide_(name: str, decision: str, why: str, lesson: str, workspace: Path | None, as_json: bool) -> None:
     """Tell what was decided after the experiment NAME, or a key: ship, stop, …; the last one told counts.
 
     \b
@@ -223,7 +224,10 @@ def decide_(name: str, decision: str, why: str, lesson: str, workspace: Path | N
     with open_bench(workspace) as bench:
         past = bench.archive().named(name)
         entry = decide(bench.ledger, past, decision, why=why, lesson=lesson, actor=bench.actor, now=bench.now())
-    click.echo(f"{past.name}: {decision}. Ledger entry {entry.seq}.")
+    if as_json:
+        print_json({"name": past.name, "key": past.key, "decision": decision, "entry": entry.seq})
+    else:
+        click.echo(f"{past.name}: {decision}. Ledger entry {entry.seq}.")
 
 
 def _archive(workspace: Path | None) -> Archive:

@@ -31,6 +31,10 @@ class Told(click.ClickException):
 class Commands(click.Group):
     """A group that tells our errors in words, and keeps its commands in the order they were added."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._sections: dict[str, tuple[click.Command, ...]] = {}
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command.
 
@@ -45,6 +49,24 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """The commands' names, in the order of the flow and not of the alphabet."""
         return list(self.commands)
+
+    def add_section(self, title: str, *commands: click.Command) -> None:
+        """Add commands that the help lists under a title."""
+        for command in commands:
+            self.add_command(command)
+        self._sections[title] = commands
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands, by section where there are sections."""
+        if not self._sections:
+            super().format_commands(ctx, formatter)
+        widest = max(map(len, self.commands), default=0)
+        for title, commands in self._sections.items():
+            rows = [
+                (f"{each.name:{widest}}", each.get_short_help_str(formatter.width - widest - 4)) for each in commands
+            ]
+            with formatter.section(title):
+                formatter.write_dl(rows)
 
 
 def workspace_option(command: Command) -> Command:

@@ -10,7 +10,7 @@ from workbench.cli.options import json_option, print_json, print_table
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
-    from workbench.experiments.planning import Traffic
+    from workbench.experiments.stopping.planning import Traffic
 
 SEED = 20260101  # of the simulated experiments: the same question gets the same answer
 
@@ -68,7 +68,7 @@ def power(
     """
     import numpy as np
 
-    from workbench.experiments.planning import (
+    from workbench.experiments.stopping.planning import (
         WEEKS,
         characteristics,
         days_for,
@@ -78,7 +78,7 @@ def power(
         reach,
         share,
     )
-    from workbench.experiments.stopping import parse_rule
+    from workbench.experiments.stopping.rules import parse_rule
 
     rule = parse_rule(rule_text)
     if effect is None and days is None:
@@ -140,7 +140,7 @@ def _traffic(
     correlation: float,
     better: Any,
 ) -> Traffic:
-    from workbench.experiments.planning import Traffic, stated
+    from workbench.experiments.stopping.planning import Traffic, stated
     from workbench.stats.power import Split
 
     base = stated(kind, baseline, variance)

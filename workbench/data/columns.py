@@ -243,7 +243,9 @@ def _doubles(column: Any) -> npt.NDArray[np.float64]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    doubles = pc.fill_null(pc.cast(column, pa.float64(), safe=False), float("nan"))
+    doubles = column if column.type == pa.float64() else pc.cast(column, pa.float64(), safe=False)
+    if doubles.null_count:
+        doubles = pc.fill_null(doubles, float("nan"))
     chunks = doubles.chunks if isinstance(doubles, pa.ChunkedArray) else [doubles]
     arrays: list[npt.NDArray[np.float64]] = [np.from_dlpack(chunk) for chunk in chunks]  # type: ignore[misc]
     return arrays[0] if len(arrays) == 1 else np.concatenate([np.empty(0), *arrays])

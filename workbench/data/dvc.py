@@ -10,15 +10,14 @@ what is recorded of a run never fails for a neighbour's mistake.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.data.plain_yaml import read_yaml
+from workbench.data.plain_yaml import mapping, plain_text, read_yaml
 
 LOCK = "dvc.lock"
-MOST_BYTES = 4_000_000  # of a file that is read; DVC's own are kilobytes
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
 
@@ -43,13 +42,13 @@ def tracked_by_dvc(path: Path, root: Path) -> Tracked | None:
         path: The file, whole.
         root: The folder above which nobody looks for a `dvc.lock`.
     """
-    beside = _text(path.with_name(f"{path.name}.dvc"))
+    beside = plain_text(path.with_name(f"{path.name}.dvc"))
     if beside is not None:
         found = read_dvc_file(beside).get(path.name)
         if found is not None:
             return found
     for folder in path.parents:
-        text = _text(folder / LOCK)
+        text = plain_text(folder / LOCK)
         if text is not None:
             return read_lock(text).get(path.relative_to(folder).as_posix())
         if folder == root:
@@ -64,32 +63,19 @@ def read_dvc_file(text: str) -> dict[str, Tracked]:
 
 def read_lock(text: str) -> dict[str, Tracked]:
     """The dependencies and outputs of a `dvc.lock` by path; an output knows the stage that makes it."""
-    stages = _mapping(_mapping(read_yaml(text)).get("stages"))
+    stages = mapping(mapping(read_yaml(text)).get("stages"))
     found: dict[str, Tracked] = {}
     for name, stage in stages.items():
-        for path, tracked in _outputs({"outs": _mapping(stage).get("deps")}, ""):
+        for path, tracked in _outputs({"outs": mapping(stage).get("deps")}, ""):
             found.setdefault(path, tracked)
         found.update(_outputs(stage, str(name)))
     return found
 
 
 def _outputs(content: Any, stage: str) -> Iterator[tuple[str, Tracked]]:
-    outs = _mapping(content).get("outs")
+    outs = mapping(content).get("outs")
     for out in outs if isinstance(outs, list) else ():
-        told = _mapping(out)
+        told = mapping(out)
         path, md5, size = told.get("path"), told.get("md5"), told.get("size")
         if isinstance(path, str) and isinstance(md5, str) and MD5.fullmatch(md5):
             yield path, Tracked(md5, size if isinstance(size, int) else None, stage)
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(path: Path) -> str | None:
-    try:
-        if not path.is_file() or path.stat().st_size > MOST_BYTES:
-            return None
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        return None

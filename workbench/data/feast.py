@@ -21,11 +21,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.data.plain_yaml import read_yaml
+from workbench.data.plain_yaml import mapping, plain_text, read_yaml
 from workbench.ledger import digest
 
 STORE = "feature_store.yaml"  # a folder with this file is a feature repository
-MOST_BYTES = 4_000_000  # of a file that is read
 MOST_FILES = 200  # definitions that are read in one repository
 VIEWS = ("FeatureView", "BatchFeatureView", "StreamFeatureView")
 MOST_NODES = 200  # of a type: what is longer is none
@@ -67,7 +66,7 @@ def views_over(path: Path, root: Path) -> list[FeatureView]:
         root: The folder above which nobody looks for a feature repository.
     """
     for folder in path.parents:
-        store = _text(folder / STORE)
+        store = plain_text(folder / STORE)
         if store is not None:
             project = _project(store)
             found = [view for view in _views_in(folder, project) if view.path and _same(folder, view.path, path)]
@@ -104,10 +103,10 @@ def read_registry(text: str, project: str = "") -> list[FeatureView]:
     views = content.get("featureViews") if isinstance(content, dict) else None
     found = []
     for view in views if isinstance(views, list) else ():
-        spec = _mapping(_mapping(view).get("spec"))
+        spec = mapping(mapping(view).get("spec"))
         if isinstance(spec.get("name"), str):
-            options = _mapping(_mapping(spec.get("batchSource")).get("fileOptions"))
-            features = [_mapping(one) for one in _listed(spec.get("features"))]
+            options = mapping(mapping(spec.get("batchSource")).get("fileOptions"))
+            features = [mapping(one) for one in _listed(spec.get("features"))]
             found.append(
                 FeatureView(
                     name=spec["name"],
@@ -128,10 +127,10 @@ def _views_in(folder: Path, project: str) -> Iterator[FeatureView]:
     for number, file in enumerate(sorted(folder.rglob("*.py"))):
         if number == MOST_FILES:
             break
-        text = _text(file)
+        text = plain_text(file)
         yield from read_definitions(text, project) if text else ()
     for file in sorted(folder.glob("*registry*.json")):
-        text = _text(file)
+        text = plain_text(file)
         yield from read_registry(text, project) if text else ()
 
 
@@ -175,7 +174,7 @@ def _literal(node: ast.expr | None) -> str:
 
 
 def _project(store: str) -> str:
-    project = _mapping(read_yaml(store)).get("project")
+    project = mapping(read_yaml(store)).get("project")
     return project if isinstance(project, str) else ""
 
 
@@ -185,16 +184,3 @@ def _same(folder: Path, declared: str, path: Path) -> bool:
         return (folder / declared.removeprefix("file://")).resolve() == path.resolve()
     except (OSError, ValueError):
         return False
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(path: Path) -> str | None:
-    try:
-        if not path.is_file() or path.stat().st_size > MOST_BYTES:
-            return None
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        return None

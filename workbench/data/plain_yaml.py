@@ -1,4 +1,4 @@
-r"""YAML of others, read as plain data: no tag makes an object, and no alias makes a small file large.
+r"""Files of others, read as plain data: no tag makes an object, and neither size nor an alias fills the memory.
 
 >>> read_yaml("outs: [1, 2]")
 {'outs': [1, 2]}
@@ -8,7 +8,11 @@ True
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+MOST_BYTES = 4_000_000  # of a file that is read; DVC's own are kilobytes
 
 
 def read_yaml(text: str) -> Any:
@@ -24,4 +28,19 @@ def read_yaml(text: str) -> Any:
     try:
         return yaml.load(text, Plain)  # noqa: S506 (it is a safe loader)
     except (yaml.YAMLError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """The value where it is a mapping, else none of anything."""
+    return value if isinstance(value, dict) else {}
+
+
+def plain_text(path: Path) -> str | None:
+    """A file's text; None where it is no file, not UTF-8, or larger than `MOST_BYTES`."""
+    try:
+        if not path.is_file() or path.stat().st_size > MOST_BYTES:
+            return None
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
         return None

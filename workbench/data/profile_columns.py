@@ -59,23 +59,31 @@ class Histogram:
     def __add__(self, other: Histogram) -> Histogram:
         if (self.centre, self.scale) != (other.centre, other.scale):
             raise Misuse("profiles of different scales do not add", hint="scan with like=the reference profile")
-        bins = np.concatenate([self._arrays[0], other._arrays[0]])
-        bins.sort(kind="stable")  # two runs in order: merged, not sorted
-        bins = bins[np.diff(bins, prepend=-1) > 0]
         ends = [each for each in (self.low, self.high, other.low, other.high) if each is not None]
-        arrays = (bins, self.counts_at(bins) + other.counts_at(bins), self._at(2, bins) + other._at(2, bins))
-        nulls = self.nulls + other.nulls
+        bins, counts, rests = self._beside(other)
+        arrays, nulls = (bins, counts.sum(axis=0), rests.sum(axis=0)), self.nulls + other.nulls
         return Histogram.of(self.centre, self.scale, arrays, nulls, min(ends, default=None), max(ends, default=None))
 
     def counts_at(self, bins: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Cases in these bins, in this order."""
-        return self._at(1, bins)
+        own, counts, _ = self._arrays
+        wanted = np.asarray(bins, dtype=np.int64)
+        if not len(own):
+            return np.zeros(wanted.shape, dtype=np.int64)
+        place = np.minimum(np.searchsorted(own, wanted), len(own) - 1)
+        return np.where(own[place] == wanted, counts[place], 0)
+
+    def beside(self, other: Histogram) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Cases here (first row) and in another histogram of the same scale, and the mean value of both, by bin.
+
+        A bin is one that either has, in order.
+        """
+        bins, counts, rests = self._beside(other)
+        return counts, self._means(bins, counts.sum(axis=0), rests.sum(axis=0))
 
     def values(self) -> npt.NDArray[np.float64]:
         """The mean value in each bin, in the column's own unit, in order."""
-        bins, counts, rests = self._arrays
-        numbers = bin_values(bins, np.rint(rests / np.maximum(counts, 1)), self.centre, self.scale)
-        return np.asarray(np.round(numbers, DIGITS - int(np.floor(np.log10(self.scale)))) + 0.0)
+        return self._means(*self._arrays)
 
     @property
     def infinite(self) -> int:
@@ -98,12 +106,25 @@ class Histogram:
         bins, counts, rests = (np.array(each, dtype=np.int64) for each in (self.bins, self.counts, self.rests))
         return bins, counts, rests
 
-    def _at(self, which: int, bins: npt.ArrayLike) -> npt.NDArray[np.int64]:
-        own, wanted = self._arrays[0], np.asarray(bins, dtype=np.int64)
-        if not len(own):
-            return np.zeros(wanted.shape, dtype=np.int64)
-        place = np.minimum(np.searchsorted(own, wanted), len(own) - 1)
-        return np.where(own[place] == wanted, self._arrays[which][place], 0)
+    def _beside(self, other: Histogram) -> Arrays:
+        """The bins that either has, and the counts and rests there: one row a histogram."""
+        all_bins = np.concatenate([self._arrays[0], other._arrays[0]])
+        order = all_bins.argsort(kind="stable")  # two runs in order: merged, not sorted
+        merged = all_bins[order]
+        fresh = np.diff(merged, prepend=-1) > 0
+        place = np.empty(len(order), dtype=np.intp)
+        place[order] = np.cumsum(fresh) - 1
+        counts, rests = np.zeros((2, 2, int(fresh.sum())), dtype=np.int64)
+        places = np.split(place, [len(self.bins)])
+        for side, (there, held) in enumerate(zip(places, (self, other), strict=True)):
+            counts[side, there], rests[side, there] = held._arrays[1:]
+        return merged[fresh], counts, rests
+
+    def _means(
+        self, bins: npt.ArrayLike, counts: npt.NDArray[np.int64], rests: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float64]:
+        numbers = bin_values(bins, np.rint(rests / np.maximum(counts, 1)), self.centre, self.scale)
+        return np.asarray(np.round(numbers, DIGITS - int(np.floor(np.log10(self.scale)))) + 0.0)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from workbench.evidence.finding import Figure, Finding, Verdict
 
 if TYPE_CHECKING:
-    from workbench.experiments.planning import Characteristics
-    from workbench.experiments.sequential import SequentialResult
+    from workbench.experiments.stopping.planning import Characteristics
+    from workbench.experiments.stopping.sequential import SequentialResult
 
 VERDICTS: dict[str, Verdict] = {"better": "pass", "worse": "fail"}  # all others: not enough evidence
 

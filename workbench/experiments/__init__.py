@@ -7,7 +7,7 @@
 A design says what is compared and which way is good; `analyse` takes the cube and the design and
 returns frozen results; `words` puts them into sentences, `pictures` draws them, `within_segments`
 repeats the comparison inside each segment, `shrunken_segments` lets segments learn from each other,
-and `pymc_check` and `second_engine` ask PyMC. The `Archive` keeps what was tried; `learn_prior` learns
+and `second_engine` asks PyMC. The `Archive` keeps what was tried; `learn_prior` learns
 from it.
 """
 
@@ -16,8 +16,8 @@ from workbench.experiments.archive import Archive, Past
 from workbench.experiments.design import Design, Metric, parse_metrics
 from workbench.experiments.learned import archive_prior, learn_prior
 from workbench.experiments.results import Analysis, ArmResult, Balance, MetricResult
-from workbench.experiments.segments import SegmentResult, shrunken_segments
-from workbench.experiments.strata import Within, within_segments
+from workbench.experiments.segments.shrunken import SegmentResult, shrunken_segments
+from workbench.experiments.segments.strata import Within, within_segments
 
 __all__ = [
     "Analysis",

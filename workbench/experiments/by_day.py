@@ -16,9 +16,9 @@ from workbench.errors import Misuse
 from workbench.experiments.design import Design, Metric
 from workbench.experiments.novelty import Novelty, novelty
 from workbench.experiments.results import Analysis
-from workbench.experiments.segments import MEANS
-from workbench.experiments.sequential import SequentialResult, check, daily_looks
-from workbench.experiments.stopping import StoppingRule
+from workbench.experiments.segments.shrunken import MEANS
+from workbench.experiments.stopping.rules import StoppingRule
+from workbench.experiments.stopping.sequential import SequentialResult, check, daily_looks
 from workbench.stats.effects import Scale
 
 

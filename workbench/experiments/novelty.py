@@ -21,7 +21,7 @@ from workbench.data.moments import Cell, MomentCube
 from workbench.errors import Misuse
 from workbench.experiments import words
 from workbench.experiments.design import Metric
-from workbench.experiments.segments import Range
+from workbench.experiments.segments.shrunken import Range
 from workbench.stats.moments import Floats
 from workbench.stats.novelty import Course, Decay, decay
 

@@ -23,9 +23,9 @@ from workbench.experiments.design import Design, Metric
 from workbench.experiments.learned import learn_prior
 from workbench.experiments.looking import Expectation, Reading, Span
 from workbench.experiments.results import Analysis, MetricResult
-from workbench.experiments.segments import MEANS, shrunken_segments
-from workbench.experiments.sequential import check, daily_looks
-from workbench.experiments.stopping import StoppingRule
+from workbench.experiments.segments.shrunken import MEANS, shrunken_segments
+from workbench.experiments.stopping.rules import StoppingRule
+from workbench.experiments.stopping.sequential import check, daily_looks
 from workbench.stats.effects import Scale
 from workbench.stats.twins import relative_change
 

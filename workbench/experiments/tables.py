@@ -13,8 +13,8 @@ from workbench.stats.ratio import Fieller
 if TYPE_CHECKING:
     import pandas as pd
 
-    from workbench.experiments.certificate import Certificate
-    from workbench.experiments.strata import Within
+    from workbench.experiments.second_engine.certificate import Certificate
+    from workbench.experiments.segments.strata import Within
 
 
 def filling(analysis: Analysis) -> pd.DataFrame:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from workbench.experiments.design import Metric
     from workbench.experiments.results import Analysis, ArmResult, Guard, MetricResult
-    from workbench.experiments.strata import Within
+    from workbench.experiments.segments.strata import Within
 
 
 ENDLESS = "So few units leave what a wrong choice costs on average without end."

@@ -24,6 +24,7 @@ from workbench.stats.groups import Counts, Floats
 HALF = 0.5  # added to every bin, so that an empty one has a logarithm
 TAIL = 0.025  # at either side of a 95 % interval
 BINS = 10  # of about equal share, that ordered values are put into
+CLOSE = 1e-12  # of a noncentrality, its share to which it is found
 TAILS, FEWEST = 0.02, 5.0  # of the reference in a bin at either end: a share, and cases
 
 
@@ -298,9 +299,15 @@ def _noncentrality(statistic: float, df: int, chance: float) -> float:
     if special.chdtr(df, statistic) <= chance:
         return 0.0
     low, high = 0.0, float(statistic + 20.0 * (statistic**0.5 + 5.0))
-    for _ in range(40):
-        middle = (low + high) / 2.0
-        low, high = (middle, high) if special.chndtr(statistic, df, middle) > chance else (low, middle)
+    middle = max(statistic - df, 1.0)
+    while high - low > CLOSE * high:
+        found = float(special.chndtr(statistic, df, middle))
+        low, high = (middle, high) if found > chance else (low, middle)
+        slope = (float(special.chndtr(statistic, df + 2, middle)) - found) / 2.0
+        after = middle + (chance - found) / slope if slope < 0.0 else low  # Newton's step, where it stays between
+        if abs(after - middle) <= CLOSE * middle:
+            return after
+        middle = after if low < after < high else (low + high) / 2.0
     return high
 
 

@@ -120,11 +120,9 @@ def _distributions(before: ColumnProfile, now: ColumnProfile) -> str:
 
 def _shares(before: ColumnProfile, now: ColumnProfile) -> tuple[Floats, Floats]:
     if isinstance(before, Histogram) and isinstance(now, Histogram):
-        both = before + now
-        values = both.values()
+        sides, values = before.beside(now)
         finite = np.isfinite(values)
-        values = values[finite]
-        sides = [each.counts_at(both.bins)[finite] for each in (before, now)]
+        sides, values = sides[:, finite], values[finite]
         if not len(values):
             return np.zeros(0), np.zeros(0)
         heights = np.cumsum(sides[0] + sides[1])

@@ -1,7 +1,7 @@
 """Segments as they were measured: each one's difference with its error, or its exact likelihood, or why it has none.
 
 Estimates are differences of means with errors that respect clusters and do not follow the segment's own
-means (`segment_errors`). Shares and counts with few events in an arm enter by their exact likelihood, and
+means (`errors`). Shares and counts with few events in an arm enter by their exact likelihood, and
 ratios to a control mean that is not sharp by their logarithm, or exactly where values may be negative
 (`stats.scarce`): the delta method's error of such a ratio goes up and down with the ratio itself.
 """
@@ -16,7 +16,7 @@ import numpy as np
 
 from workbench.data.moments import Cell, MomentCube
 from workbench.experiments.design import Metric
-from workbench.experiments.segment_errors import Errors, pooled_errors
+from workbench.experiments.segments.errors import Errors, pooled_errors
 from workbench.stats.effects import Scale
 from workbench.stats.moments import Sample
 from workbench.stats.scarce import ENOUGH, Likelihood, likelihood

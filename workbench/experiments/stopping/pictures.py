@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from workbench.data.pictures import Picture, drawn
-from workbench.experiments.planning import Reach
-from workbench.experiments.sequential import Look, SequentialResult
+from workbench.experiments.stopping.planning import Reach
+from workbench.experiments.stopping.sequential import Look, SequentialResult
 
 LINE, BETTER, WORSE, FUTILE = "#1f3b57", "#1b7f4d", "#b3261e", "#6b7280"
 

@@ -11,7 +11,9 @@ from workbench.data.moments import MomentCube
 from workbench.data.rand import rand_health
 from workbench.errors import Misuse
 from workbench.evidence import segments_finding
-from workbench.experiments import Design, Metric, parse_metrics, segment_tables, segment_words, shrunken_segments
+from workbench.experiments import Design, Metric, parse_metrics, shrunken_segments
+from workbench.experiments.segments import tables as segment_tables
+from workbench.experiments.segments import words as segment_words
 from workbench.stats.effects import EffectPrior
 from workbench.stats.hierarchy import SpreadPrior, shrink
 

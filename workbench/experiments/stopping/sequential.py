@@ -12,7 +12,7 @@ Rules:
 - where few clusters or units stand behind an error, boundaries are those of Student's t;
 - an effect is treated arm less control; with `better="lower"` a fall is what is hoped for.
 
->>> from workbench.experiments.stopping import parse_rule
+>>> from workbench.experiments.stopping.rules import parse_rule
 >>> found = check(parse_rule("pocock:5"), [("May 2", 0.2, 0.1), ("May 4", 0.2, 0.08)])
 >>> found.decision, round(found.estimate, 3), found.stopped.day
 ('better', 0.192, 'May 4')
@@ -32,7 +32,7 @@ import numpy as np
 from workbench.data.moments import MomentCube
 from workbench.errors import Misuse
 from workbench.experiments import words
-from workbench.experiments.stopping import BELIEF, StoppingRule
+from workbench.experiments.stopping.rules import BELIEF, StoppingRule
 from workbench.stats.always_valid import always_valid
 from workbench.stats.comparison import Better
 from workbench.stats.crossing import Boundaries, zero_of_increasing

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 from workbench.errors import Misuse
-from workbench.experiments import Design, parse_metrics, pymc_models, shrunken_segments
-from workbench.experiments.certificate import Certificate, Sampling, certify
-from workbench.experiments.second_engine import certify_decay, certify_segments, certify_walk, expected
+from workbench.experiments import Design, parse_metrics, shrunken_segments
+from workbench.experiments.second_engine import models as pymc_models
+from workbench.experiments.second_engine.certificate import Certificate, Sampling, certify
+from workbench.experiments.second_engine.segments import certify_decay, certify_segments, certify_walk, expected
 from workbench.stats.crossed import cross
 from workbench.stats.effects import EffectPrior
 from workbench.stats.hierarchy import SpreadPrior, shrink

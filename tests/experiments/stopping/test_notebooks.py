@@ -12,9 +12,9 @@ import pytest
 import workbench
 from workbench.batch import parameters
 from workbench.evidence import Finding
-from workbench.experiments.stopping import StoppingRule
+from workbench.experiments.stopping.rules import StoppingRule
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
 
 
 class Hands:

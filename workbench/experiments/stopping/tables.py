@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workbench.experiments.planning import Characteristics, Reach, percent, share
+from workbench.experiments.stopping.planning import Characteristics, Reach, percent, share
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from workbench.experiments.sequential import SequentialResult
+    from workbench.experiments.stopping.sequential import SequentialResult
     from workbench.stats.comparison import Better
 
 

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 from workbench.data.moments import MomentCube
-from workbench.experiments import Design, SegmentResult, parse_metrics, segment_words, shrunken_segments
+from workbench.experiments import Design, SegmentResult, parse_metrics, shrunken_segments
 from workbench.experiments.design import Metric
-from workbench.experiments.segment_errors import pooled_errors
+from workbench.experiments.segments import words as segment_words
+from workbench.experiments.segments.errors import pooled_errors
 from workbench.stats.hierarchy import SpreadPrior
 from workbench.stats.moments import Sample
 

@@ -9,8 +9,8 @@ from scipy import special, stats
 
 from workbench.data.moments import Measure, MomentCube
 from workbench.errors import Misuse
-from workbench.experiments.sequential import Look, check, daily_looks, look_at
-from workbench.experiments.stopping import parse_rule
+from workbench.experiments.stopping.rules import parse_rule
+from workbench.experiments.stopping.sequential import Look, check, daily_looks, look_at
 from workbench.stats.crossing import crossing
 from workbench.stats.effects import effect_posterior
 from workbench.stats.group_sequential import obrien_fleming_spending

@@ -9,7 +9,7 @@ from workbench.experiments import words
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workbench.experiments.segments import Segment, SegmentResult
+    from workbench.experiments.segments.shrunken import Segment, SegmentResult
     from workbench.stats.effects import EffectPrior, Scale
     from workbench.stats.hierarchy import SpreadPrior
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from workbench.data.pictures import Picture, drawn
 from workbench.errors import Misuse
-from workbench.experiments import pymc_models
-from workbench.experiments.certificate import Certificate, Sampling, certify, quiet, sample
-from workbench.experiments.segments import SegmentResult
+from workbench.experiments.second_engine import models as pymc_models
+from workbench.experiments.second_engine.certificate import Certificate, Sampling, certify, quiet, sample
+from workbench.experiments.segments.shrunken import SegmentResult
 from workbench.stats.hierarchy import SpreadPrior
 from workbench.stats.moments import Floats
 from workbench.stats.novelty import decay, walk

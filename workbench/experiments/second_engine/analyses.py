@@ -1,6 +1,6 @@
 """An A/B analysis asked of a second engine: PyMC samples what quadrature has integrated.
 
-The models (`pymc_arms`) take the summaries, not rows, so that a check costs seconds; design effects
+The models (`arms`) take the summaries, not rows, so that a check costs seconds; design effects
 enter as they do on the exact path. What may differ, and what counts as converged, is said in
 `certificate`.
 """
@@ -11,9 +11,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from workbench.experiments import pymc_arms
-from workbench.experiments.certificate import Certificate, Sampling, certify
 from workbench.experiments.results import Analysis, MetricResult
+from workbench.experiments.second_engine import arms as pymc_arms
+from workbench.experiments.second_engine.certificate import Certificate, Sampling, certify
 from workbench.stats.moments import Sample
 
 MODELS: dict[str, Callable[[list[Sample]], Any]] = {

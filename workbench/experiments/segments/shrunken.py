@@ -5,7 +5,7 @@ The best of fifty segments is mostly the luckiest. Here segments learn from each
 data say. Rules: raw numbers stand beside the shrunken ones; a segment that cannot be compared is
 listed with its reason; errors respect clusters, of which one that spans segments counts in each (so
 scan by the columns that are asked about, and no others); no error follows the segment's own mean
-(`segment_errors`); what is not near normal enters by its exact likelihood (`segment_cells`).
+(`errors`); what is not near normal enters by its exact likelihood (`cells`).
 
     result = shrunken_segments(cube, design.metrics[0], "0 %", "95 %", scale="relative")
     result.sentence
@@ -23,9 +23,10 @@ from scipy import special
 
 from workbench.data.moments import MomentCube
 from workbench.errors import Misuse
-from workbench.experiments import segment_words, words
+from workbench.experiments import words
 from workbench.experiments.design import Metric
-from workbench.experiments.segment_cells import Form, Seen, design_effect, difference, measured, together
+from workbench.experiments.segments import words as segment_words
+from workbench.experiments.segments.cells import Form, Seen, design_effect, difference, measured, together
 from workbench.stats.crossed import MOST, Crossed, cross
 from workbench.stats.effects import EffectPrior, Scale
 from workbench.stats.hierarchy import Hierarchy, SpreadPrior, shrink

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from workbench.experiments import stopping_tables
-from workbench.experiments.planning import Traffic, characteristics, reach
-from workbench.experiments.sequential import check
-from workbench.experiments.stopping import parse_rule
+from workbench.experiments.stopping import tables as stopping_tables
+from workbench.experiments.stopping.planning import Traffic, characteristics, reach
+from workbench.experiments.stopping.rules import parse_rule
+from workbench.experiments.stopping.sequential import check
 from workbench.stats.power import Baseline, Split
 
 SHOP = Traffic(Baseline.binary(0.1), 20_000, Split.equal(2))

@@ -26,7 +26,7 @@ import numpy as np
 from workbench.data.moments import MomentCube
 from workbench.errors import Misuse
 from workbench.experiments import words
-from workbench.experiments.stopping import StoppingRule
+from workbench.experiments.stopping.rules import StoppingRule
 from workbench.stats.comparison import Better
 from workbench.stats.crossing import Boundaries, crossing, zero_of_increasing
 from workbench.stats.operating import RUNS, Operating, operate

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from workbench.errors import Misuse
-from workbench.experiments.stopping import StoppingRule, parse_rule
+from workbench.experiments.stopping.rules import StoppingRule, parse_rule
 from workbench.stats.crossing import Boundaries, crossing
 from workbench.stats.effects import Component, EffectPrior
 

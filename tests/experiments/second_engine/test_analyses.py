@@ -10,8 +10,8 @@ import pytest
 
 from workbench.errors import EngineError, Misuse
 from workbench.experiments import Design, analyse, parse_metrics
-from workbench.experiments.certificate import judge
-from workbench.experiments.pymc_check import cross_check
+from workbench.experiments.second_engine.analyses import cross_check
+from workbench.experiments.second_engine.certificate import judge
 
 DESIGN = Design(
     "test",
@@ -53,7 +53,7 @@ def test_no_compiler_is_needed(tmp_path):
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from test_pymc_check import DESIGN, shop\n"
         "from workbench.experiments import analyse\n"
-        "from workbench.experiments.pymc_check import cross_check\n"
+        "from workbench.experiments.second_engine.analyses import cross_check\n"
         "found = cross_check(analyse(DESIGN.scan(shop()), DESIGN), seed=1, draws=1000)\n"
         "from pytensor.configdefaults import config\n"
         "print(repr(config.cxx), all(a.agreed for a in found), max(a.seconds for a in found) < 120)\n"

@@ -9,7 +9,7 @@ import pytest
 
 from workbench.data.moments import Measure, MomentCube
 from workbench.errors import Misuse
-from workbench.experiments.planning import (
+from workbench.experiments.stopping.planning import (
     Traffic,
     baseline_of,
     characteristics,
@@ -18,7 +18,7 @@ from workbench.experiments.planning import (
     power_after,
     reach,
 )
-from workbench.experiments.stopping import parse_rule
+from workbench.experiments.stopping.rules import parse_rule
 from workbench.stats.power import Baseline, Split, sample_size, smallest_effect
 
 SHOP = Traffic(Baseline.binary(0.1), 20_000, Split.equal(2))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.experiments import words
 from workbench.experiments.pictures import COLOURS, Picture
-from workbench.experiments.segment_words import amount
-from workbench.experiments.segments import Segment, SegmentResult
+from workbench.experiments.segments.shrunken import Segment, SegmentResult
+from workbench.experiments.segments.words import amount
 
 if TYPE_CHECKING:
     import pandas as pd

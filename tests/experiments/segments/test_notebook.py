@@ -15,7 +15,7 @@ from workbench.batch import parameters
 from workbench.errors import Misuse
 from workbench.evidence import Finding
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "segments.ipynb"
+NOTEBOOK = Path(__file__).parents[3] / "notebooks" / "segments.ipynb"
 
 
 class Hands:
