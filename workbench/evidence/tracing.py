@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.ledger.lineage import Lineage, Node, Way
+from workbench.ledger.lineage import Lineage, Way
+from workbench.ledger.telling import Node
 
 FEW = 8  # things of one kind that hang on one node and are shown
 LONGEST = 150  # characters of a line about a node

@@ -29,7 +29,7 @@ class Traced:
     registered_at: str  # ISO 8601, UTC
     registered_by: str
     trace: Callable[[], Lineage]  # what it came of and what it led to, drawn up when it is looked at
-    changed: Sequence[Difference]  # upstream, against the version before
+    changed: Callable[[], Sequence[Difference]]  # upstream, against the version before; read when it is shown
     count: Callable[[], int]  # the answers that it gave
 
     @property
@@ -71,9 +71,10 @@ def _lead(versions: Sequence[Traced]) -> str:
 
 def _line(one: Traced) -> str:
     badge = '<span class="wb-badge wb-yes">Champion</span> ' if one.champion else ""
-    if one.changed:
-        told = ", ".join(shown(each.what, 40) for each in one.changed[:4])
-        more = f" and {len(one.changed) - 4} more" if len(one.changed) > 4 else ""
+    changed = one.changed()
+    if changed:
+        told = ", ".join(shown(each.what, 40) for each in changed[:4])
+        more = f" and {len(changed) - 4} more" if len(changed) > 4 else ""
         what = f"Against the version before, other: {safe(told)}{more}."
     else:
         what = "The first version." if one.version == 1 else "Nothing upstream differs from the version before."
@@ -90,11 +91,11 @@ def _closely(parts: Parts, one: Traced, _: Sequence[Traced]) -> list[Any]:
     found, given = one.trace(), one.count()
     answers = f"<p>It gave {counted(given, 'answer')}.</p>" if given else ""
     changed = ""
-    if one.changed:
+    if differences := one.changed():
         rows = "".join(
             f'<tr><th scope="row">{safe(shown(d.what))}</th><td>{safe(shown(d.before) or "none")}</td>'
             f"<td>{safe(shown(d.after) or 'none')}</td></tr>"
-            for d in one.changed
+            for d in differences
         )
         heads = '<th scope="col">What</th><th scope="col">Before</th><th scope="col">Now</th>'
         changed = folded(

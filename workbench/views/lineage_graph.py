@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from workbench.evidence.tracing import particulars, shown, title
-from workbench.ledger.lineage import Edge, Lineage, Node
+from workbench.ledger.lineage import Lineage
+from workbench.ledger.telling import Edge, Node
 from workbench.views.words import safe
 
 COLUMNS = (
