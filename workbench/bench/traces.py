@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from workbench.bench.composition import Bench
     from workbench.serving import Prediction
     from workbench.views.lineage import Traced
+    from workbench.views.outcome import Place
 
 MOST = 1000  # answers of a model that are told, the newest
 KNOWN = 5  # things that a refusal names
@@ -89,10 +90,22 @@ class Traces:
                     partial(self.version, name, number),
                     partial(self.changed, name, earlier, number) if earlier is not None else tuple,
                     partial(self._bench.log.answers, name, number),
+                    partial(self._run, version.run_id),
                 )
             )
             before[name] = number
         return sorted(told, key=lambda one: one.registered_at, reverse=True)
+
+    def _run(self, run_id: str) -> Place | None:
+        """Where a run is to be found; None where the ledger does not tell its folder."""
+        from workbench.batch.folders import REPORT, runs_folder
+        from workbench.bench.forms import place_of
+
+        told = self._bench.ledger.entries(subject=f"run/{run_id}", kind="run.finished", limit=1)
+        if not told or not told[0].body.get("folder"):
+            return None
+        report = runs_folder(self._bench.root) / str(told[0].body["folder"]) / REPORT
+        return place_of(report, run_id, self._bench.root, self._bench.environ)
 
     def _prediction(self, name: str, ways: Sequence[Way]) -> tuple[Lineage, Node]:
         """One answer, by its id or by that of a request of one row; one that is held is in the ledger alone."""

@@ -72,8 +72,8 @@ def particulars(node: Node) -> str:
         "evidence": [facts.get("verdict", ""), facts.get("sentence", "")],
         "decision": [f"by {facts.get('actor')}", facts.get("why", "")],
         "approval": [f"by {facts.get('actor')}", facts.get("why", "")],
-        "prediction": [f"{facts.get('model')} {facts.get('version')}, generation {facts.get('generation')}",
-                       facts.get("at", "")],
+        "prediction": [f"{facts['model']} {facts.get('version')}, generation {facts.get('generation')}"
+                       if "model" in facts else facts.get("sentence", ""), facts.get("at", "")],
     }.get(node.kind, [])  # fmt: skip
     return ", ".join(str(word) for word in about if word)
 
