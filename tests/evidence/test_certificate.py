@@ -316,7 +316,7 @@ def test_a_name_that_stands_twice_is_refused_by_both_verifiers(certified, key, t
 
 @pytest.mark.parametrize("deep", ["[" * 200_000, '{"a":' * 200_000, '{"payloadType":' + "[" * 100_000])
 def test_what_is_nested_without_end_is_refused_by_both(deep, tmp_path):
-    with pytest.raises(ValueError, match="deep|delimiter|Expecting"):
+    with pytest.raises(ValueError, match=r"deep|delimiter|Expecting"):
         read_json(deep)
     done = alone(deep, tmp_path)
     assert done.returncode == 1

@@ -1,11 +1,10 @@
-"""The index of lineage answers as all entries do, whatever befalls its file, and reads only what the question touches."""
+"""The index of lineage answers as all entries do, whatever befalls its file, and reads what a question touches."""
 
 import multiprocessing
 import os
 import shutil
 import signal
 import sqlite3
-import string
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,11 +17,13 @@ from workbench.ledger import Draft, Ledger
 from workbench.ledger.lineage import lineage
 from workbench.ledger.lineage_index import FILE, LineageIndex
 
-MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # many ledgers, none of which has to last  # noqa: S108
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # many ledgers, none of which has to last
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 few = st.sampled_from
 short = few(["a", "b", "abcdef1", "abcdef2", "abcdefg", "'; --", "a:b", "\U0010ffff", "\u00e9"])
-data = st.lists(st.fixed_dictionaries({"digest": short, "name": short}, optional={"rows": st.integers(0, 9)}), max_size=2)
+data = st.lists(
+    st.fixed_dictionaries({"digest": short, "name": short}, optional={"rows": st.integers(0, 9)}), max_size=2
+)
 view = st.fixed_dictionaries({"project": few("pq"), "view": few("vw"), "digest": few("xy")})
 source = st.fixed_dictionaries(
     {"digest": short, "path": short}, optional={"dvc": st.just({"md5": "a" * 32}), "feast": st.lists(view, max_size=2)}
@@ -192,7 +193,9 @@ def test_an_index_that_cannot_be_made_costs_time_and_no_answer(told, tmp_path):
 
 def test_the_index_reads_only_the_entries_that_a_question_touches(told):
     ledger, index = told
-    ledger.append_all(drafts([("run.finished", f"run/x{n}", {"name": "train", "notebook_digest": "n"}) for n in range(99)]))
+    ledger.append_all(
+        drafts([("run.finished", f"run/x{n}", {"name": "train", "notebook_digest": "n"}) for n in range(99)])
+    )
     index.some("run", 1)
     read = []
 
@@ -209,7 +212,9 @@ def test_the_index_reads_only_the_entries_that_a_question_touches(told):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system that can kill")
-@pytest.mark.parametrize("line", ["CREATE TABLE", "INSERT OR IGNORE INTO marks", "INSERT OR IGNORE INTO edges", "UPDATE place", "COMMIT"])
+@pytest.mark.parametrize(
+    "line", ["CREATE TABLE", "INSERT OR IGNORE INTO marks", "INSERT OR IGNORE INTO edges", "UPDATE place", "COMMIT"]
+)
 def test_killed_between_the_commit_of_the_ledger_and_that_of_the_index_nothing_is_wrong(tmp_path, line):
     with opened(tmp_path) as ledger:
         ledger.append_all(drafts(STORY))

@@ -62,7 +62,11 @@ def traced(words="lending", **given):
     edges = [Edge(f"run:{words}", f"version:{words}/1", words, 1),
              Edge(f"version:{words}/1", f"evidence:{words}", words, 2)]  # fmt: skip
     known = {"model": words, "version": 1, "champion": True, "registered_at": words, "registered_by": words}
-    known |= {"trace": lambda: Lineage(nodes, edges), "count": lambda: 3, "changed": lambda: (Difference(words, words, words),)}
+    known |= {
+        "trace": lambda: Lineage(nodes, edges),
+        "count": lambda: 3,
+        "changed": lambda: (Difference(words, words, words),),
+    }
     return Traced(**{**known, **given})
 
 

@@ -193,7 +193,6 @@ def place_of(report: Path, run_id: str, root: Path, environ: Mapping[str, str]) 
     )
 
 
-
 def _report(outcome: Outcome) -> str:
     """The report's HTML.
 

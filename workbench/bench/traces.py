@@ -1,4 +1,4 @@
-"""Where a workspace's things come from and what became of them, asked of the index of lineage and the prediction log."""
+"""Where a workspace's things come from and what became of them: the index of lineage and the prediction log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import Misuse
 from workbench.ledger.lineage import Difference, Lineage, Way, differences
 from workbench.ledger.lineage_index import FILE, LineageIndex
-from workbench.ledger.telling import DECIDED, PREDICTION, Kind, Node
+from workbench.ledger.telling import DECIDED, Kind, Node
 
 if TYPE_CHECKING:
     from workbench.bench.composition import Bench
@@ -108,7 +108,13 @@ class Traces:
         return place_of(report, run_id, self._bench.root, self._bench.environ)
 
     def _prediction(self, name: str, ways: Sequence[Way]) -> tuple[Lineage, Node]:
-        """One answer, by its id or by that of a request of one row; one that is held is in the ledger alone."""
+        """One answer, by its id or by that of a request of one row; one that is held is in the ledger alone.
+
+        Raises:
+            Misuse: Nobody gave it, or it is a request of several.
+        """
+        from workbench.evidence.tracing import shown
+
         one = self._bench.log.find(name)
         rows = [one] if one is not None else self._bench.log.rows(request=name)
         if len(rows) > 1:
@@ -120,7 +126,7 @@ class Traces:
         held = [node.facts for node in self.index.nodes([about])]
         if not answered and not held:
             refused = f" (it was refused with status {rows[0].status})" if rows else ""
-            raise Misuse(f"{name!r} is no answer that a version gave{refused}", hint=self._some_answers())
+            raise Misuse(f"{shown(name)!r} is no answer that a version gave{refused}", hint=self._some_answers())
         subjects = {f"{told['model']}/{told['version']}" for told in [*_answers(answered), *held] if "version" in told}
         starts = [about, *(n for one in sorted(subjects) for n in (f"version:{one}", *self._decisions(one)))]
         found = self.index.around(up=starts, down=[about]).with_predictions(

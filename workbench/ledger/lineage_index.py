@@ -43,14 +43,9 @@ T = TypeVar("T")
 
 
 class LineageIndex:
-    """Lineage of a ledger, read by what a question touches."""
+    """Lineage of a ledger, read by what a question touches; its file is made when it is not there."""
 
     def __init__(self, path: Path, ledger: Reading) -> None:
-        """
-        Args:
-            path: The index's file, made when it is not there.
-            ledger: What it is of.
-        """
         shape = Shape("the index of lineage", "workbench lineage reindex", VERSION, TABLES, _take)
         self.projection = Projection(path, ledger, shape)
         self._ledger = ledger

@@ -147,7 +147,11 @@ class Projection:
         return bool(entry) and (entry[0].seq, entry[0].hash) == (seq, found)
 
     def _place(self, database: sqlite3.Connection) -> tuple[int, str]:
-        """Number and hash of the last entry that was taken in."""
+        """Number and hash of the last entry that was taken in.
+
+        Raises:
+            Stale: It does not say so.
+        """
         rows = database.execute("SELECT seq, hash FROM place").fetchall()
         if len(rows) != 1:
             raise Stale("it does not know how far it is")

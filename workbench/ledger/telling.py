@@ -15,6 +15,7 @@ wrote, or another hand, tells as far as its fields are known here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -68,10 +69,9 @@ class Link(NamedTuple):
 def told_by(entry: Entry) -> list[Node | Link]:
     """The things and the edges that an entry tells of, each thing before its edges; what cannot be read ends it."""
     found: list[Node | Link] = []
-    try:
-        found.extend(_told(entry))
-    except (KeyError, TypeError, AttributeError, ValueError):  # a body of another form; `extend` kept what came before
-        pass
+    with suppress(KeyError, TypeError, AttributeError, ValueError):  # a body of another form
+        for one in _told(entry):
+            found.append(one)  # noqa: PERF402 (what came before stays)
     return found
 
 

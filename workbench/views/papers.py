@@ -23,9 +23,7 @@ from workbench.views.words import safe
 class Papers:
     """The buttons and what they show; one thing at a time."""
 
-    def __init__(
-        self, parts: Parts, acts: Acts, model: str, version: int, *, without: Collection[str] = ()
-    ) -> None:
+    def __init__(self, parts: Parts, acts: Acts, model: str, version: int, *, without: Collection[str] = ()) -> None:
         self._acts, self._model, self.version = acts, model, version
         self._open = ""
         name = f"{model} version {version}"
