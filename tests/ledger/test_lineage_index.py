@@ -31,7 +31,7 @@ source = st.fixed_dictionaries(
 run = st.tuples(
     st.just("run.finished"), short.map("run/{}".format),
     st.fixed_dictionaries({}, optional={
-        "name": short, "notebook_digest": short, "environment": few("ef"), "data": data, "parameters": st.just({"s": 1}),
+        "name": short, "notebook_digest": short, "environment": few("e"), "data": data, "parameters": st.just({"s": 1}),
         "sources": st.lists(source, max_size=2)}),
 )  # fmt: skip
 subject = st.tuples(few(["m", "m/x", "n"]), st.integers(1, 3)).map(lambda pair: f"{pair[0]}/{pair[1]}")

@@ -191,7 +191,11 @@ def _take(database: sqlite3.Connection, entries: Sequence[Entry]) -> None:
 
 
 def _keep(database: sqlite3.Connection, places: Mapping[str, _Place]) -> None:
-    changed = [(node.partition(":"), place) for node, place in places.items() if place.traits != place.kept]
+    changed = [
+        (node.partition(":"), place)
+        for node, place in places.items()
+        if place.kept is None or place.traits - place.kept
+    ]
     database.executemany(
         "INSERT OR REPLACE INTO nodes VALUES (?, ?, ?, ?)",
         [(place.number, kind, name, json.dumps(sorted(place.traits))) for (kind, _, name), place in changed],
