@@ -93,10 +93,21 @@ def digest_of_files(files):
     return found.hexdigest()
 
 
+def read_json(text):
+    """JSON in which no name stands twice, so that all readers find the same in it."""
+
+    def once(pairs):
+        if len(dict(pairs)) != len(pairs):
+            raise ValueError("a name stands twice in one object")
+        return dict(pairs)
+
+    return json.loads(text, object_pairs_hook=once)
+
+
 def checks(envelope, keys, folder):
     """Yields (held, words); held is None for what could not be checked."""
     payload = base64.b64decode(envelope["payload"], validate=True)
-    content = json.loads(payload)
+    content = read_json(payload)
     form = (envelope["payloadType"], content["_type"], content["predicateType"])
     yield form == (PAYLOAD_TYPE, STATEMENT, PREDICATE), "it is an in-toto statement about a promotion"
     told = content["predicate"]
@@ -175,11 +186,11 @@ def main():
     given = asked.parse_args()
     broken = 0
     try:
-        for held, words in checks(json.loads(given.certificate.read_text("utf-8")), given.key, given.model_dir):
+        for held, words in checks(read_json(given.certificate.read_text("utf-8")), given.key, given.model_dir):
             broken += held is False
             line = f"{'?' if held is None else 'ok' if held else 'NO':>2}  {words}"
             print("".join(sign if sign.isprintable() else " " for sign in line))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         broken += 1
         print(f"NO  it cannot be read as a certificate: {type(error).__name__}: {error}")
     print("everything holds" if not broken else f"{broken} of these do not hold")

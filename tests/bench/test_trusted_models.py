@@ -84,3 +84,35 @@ def test_after_a_rotation_old_signatures_still_count(bench):
     for key in known:
         found = check(json.loads(json.dumps(made)), keys=[key.public])
         assert [one.what for one in found if one.held is False] == []
+
+
+WAYS = {
+    "the estimator in a notebook": lambda bench: bench.model("lending", 1),
+    "its profile": lambda bench: bench.profile("lending", 1),
+    "the compiled form": lambda bench: bench.compile("lending", 1),
+    "the gateway": lambda bench: bench.lanes.load(bench.version("lending", 1)),
+    "the store": lambda bench: bench.store.load(bench.version("lending", 1)),
+    "a certificate": lambda bench: bench.papers.certificate("lending", 1),
+}
+ATTACKS = {
+    "swapped": lambda folder: (folder / "model" / "model.skops").write_bytes(b"another"),
+    "added": lambda folder: (folder / "model" / "run.py").write_text("import os"),
+    "a flavor": lambda folder: (folder / "model" / "MLmodel").write_text("flavors: {python_function: {}}"),
+    "a link": lambda folder: ((folder / "model" / "model.skops").unlink(),
+                              (folder / "model" / "model.skops").symlink_to("/etc/passwd")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_no_way_of_loading_takes_files_that_changed_after_approval(bench, way, attack):
+    ATTACKS[attack](TOLD.folder_of(bench.root))
+    with pytest.raises(EngineError, match="lending/1"):
+        WAYS[way](bench)
+
+
+def test_a_signature_in_which_a_name_stands_twice_is_refused(bench):
+    file = TOLD.folder_of(bench.root).with_name("lending.signature.json")
+    file.write_text(file.read_text().replace('"payload":', '"payload": "e30=", "payload":', 1))
+    with pytest.raises(EngineError, match="stands twice"):
+        bench.store.folder(bench.version("lending", 1))

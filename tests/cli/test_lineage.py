@@ -49,6 +49,39 @@ def test_a_prediction_leads_back_to_the_data(told):
         assert "down" not in found
 
 
+def rotated(bench):
+    """Enough answers that the older ones lie in Parquet parts."""
+    for n in range(6):
+        TOLD.answer(bench, name=f"old{n}", days_ago=9 - n)
+    return bench.log.rotate(now=bench.now(), most=4)
+
+
+def test_an_answer_leads_back_wherever_its_row_lies(told, tmp_path):
+    """In a Parquet part, in the part that is still open, and after the log was rotated once more."""
+    root = TOLD.copied(told, tmp_path / "w")
+    with open_bench(root) as bench:
+        assert rotated(bench).moved
+        assert list(root.rglob("*.parquet"))
+    wanted = {"prediction", "decision", "evidence", "version", "run", "notebook", "environment", "data", "feature set"}
+    for name in ("old0", "request-old0", "p1", "old5"):
+        found = asked(root, "lineage", "prediction", name)
+        assert {node["kind"] for node in found["up"]["nodes"]} == wanted
+        assert f"data:{TOLD.PART}" in {node["id"] for node in found["up"]["nodes"]}
+        assert [node["kind"] for node in found["down"]["nodes"]] == ["prediction"]
+    below = asked(root, "lineage", "data", TOLD.DATA, "--down")
+    assert {"prediction:old0", "prediction:p1"} <= {node["id"] for node in below["down"]["nodes"]}
+
+
+@pytest.mark.parametrize(
+    "name", ["nothing", "../../etc/passwd", "' OR 1=1 --", "%", "\x1b[31m", "p1 ", "<b>", "a" * 5000]
+)
+def test_an_answer_that_nobody_gave_is_refused_with_some_that_were(told, name):
+    done = call("lineage", "prediction", name, "--workspace", told, code=2)
+    assert "is no answer that a version gave" in done.stderr
+    assert "the newest: p1" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
 def test_data_is_followed_by_digest_by_name_and_by_a_file(told, tmp_path):
     for name in (TOLD.DATA, TOLD.DATA[:8], "loans"):
         found = asked(told, "lineage", "data", name, "--down")

@@ -73,3 +73,117 @@ def test_what_is_no_file_of_dvc_says_nothing(text, tmp_path):
 def test_a_hostile_text_says_nothing_and_takes_no_time(hostile):
     assert read_dvc_file(hostile) == {}
     assert read_lock(hostile) == {}
+
+
+# as DVC 3.67 writes them: what `dvc add`, `dvc import-url`, `dvc import` and `dvc repro` left behind
+
+
+MD = "7c400e70b4d2d9b07f904202fd9ac386"
+IMPORTED = f"""
+md5: {MD}
+frozen: true
+deps:
+- etag: '"0a1b"'
+  size: 6
+  hash: md5
+  path: https://analyst:secret@example.org/loans.csv
+outs:
+- md5: {MD}
+  size: 6
+  hash: md5
+  path: loans.csv
+"""
+FROM_REPOSITORY = f"""
+md5: {MD}
+frozen: true
+deps:
+- path: data/loans.csv
+  repo:
+    url: https://example.org/registry
+    rev_lock: 15e29ffe7dd5d1dd8e9a8c3a0e2cbb0c9e6d3d11
+outs:
+- md5: {MD}
+  size: 6
+  hash: md5
+  path: loans.csv
+"""
+PIPELINE = """
+stages:
+  prep:
+    foreach: [a, b]
+    do:
+      cmd: make ${item}
+      outs:
+      - out/${item}
+  sub:
+    wdir: data
+    cmd: cp raw.csv made.csv
+    deps: [raw.csv]
+    outs: [made.csv]
+  templated:
+    wdir: ${where}
+    cmd: x
+    outs: [there.csv]
+"""
+LOCKED = f"""
+schema: '2.0'
+stages:
+  prep@a:
+    cmd: make a
+    outs:
+    - path: out/a
+      hash: md5
+      md5: {MD}.dir
+      size: 4
+      nfiles: 1
+  sub:
+    cmd: cp raw.csv made.csv
+    deps:
+    - {{path: raw.csv, hash: md5, md5: {MD}, size: 4}}
+    outs:
+    - {{path: made.csv, hash: md5, md5: {MD}, size: 4}}
+  templated:
+    cmd: x
+    outs:
+    - {{path: there.csv, hash: md5, md5: {MD}, size: 4}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        (IMPORTED, "https://example.org/loans.csv"),
+        (FROM_REPOSITORY, "https://example.org/registry@15e29ffe7dd5d1dd8e9a8c3a0e2cbb0c9e6d3d11:data/loans.csv"),
+    ],
+)
+def test_an_import_says_where_it_came_from_and_no_password(tmp_path, text, origin):
+    (tmp_path / "loans.csv.dvc").write_text(text)
+    assert tracked_by_dvc(tmp_path / "loans.csv", tmp_path) == Tracked(MD, 6, "", origin)
+
+
+def test_paths_of_a_stage_begin_in_its_own_folder(tmp_path):
+    (tmp_path / "dvc.yaml").write_text(PIPELINE)
+    (tmp_path / "dvc.lock").write_text(LOCKED)
+    assert tracked_by_dvc(tmp_path / "data" / "made.csv", tmp_path) == Tracked(MD, 4, "sub")
+    assert tracked_by_dvc(tmp_path / "data" / "raw.csv", tmp_path) == Tracked(MD, 4)
+    assert tracked_by_dvc(tmp_path / "out" / "a", tmp_path) == Tracked(f"{MD}.dir", 4, "prep@a")
+    for other in ("made.csv", "raw.csv", "there.csv"):
+        assert tracked_by_dvc(tmp_path / other, tmp_path) is None
+    (tmp_path / "dvc.yaml").write_text("stages: [")  # then nobody knows where its paths begin
+    assert tracked_by_dvc(tmp_path / "out" / "a", tmp_path) is None
+
+
+def test_a_file_of_a_tracked_folder_is_found_by_the_listing_in_the_cache(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "dir.dvc").write_text(f"outs:\n- md5: {MD}.dir\n  size: 4\n  nfiles: 1\n  path: dir\n")
+    file = tmp_path / "data" / "dir" / "sub" / "two.csv"
+    assert tracked_by_dvc(file, tmp_path) is None  # the cache is not at hand
+    cache = tmp_path / ".dvc" / "cache" / "files" / "md5" / MD[:2]
+    cache.mkdir(parents=True)
+    listing = cache / f"{MD[2:]}.dir"
+    listing.write_text('[{"md5": "401b30e3b8b5d629635a5c613cdb7919", "relpath": "sub/two.csv"}]')
+    assert tracked_by_dvc(file, tmp_path) == Tracked("401b30e3b8b5d629635a5c613cdb7919", None)
+    assert tracked_by_dvc(file.with_name("other.csv"), tmp_path) is None
+    for damaged in ("[", "7", '[7, {"relpath": "sub/two.csv", "md5": "../../x"}]'):
+        listing.write_text(damaged)
+        assert tracked_by_dvc(file, tmp_path) is None

@@ -15,7 +15,7 @@ from workbench.data.digests import file_digests
 from workbench.errors import Misuse
 from workbench.evidence.certificate import PREDICATE, grounds
 from workbench.evidence.checking import check
-from workbench.ledger.dsse import opened, seal
+from workbench.ledger.dsse import opened, pae, read_json, seal
 from workbench.ledger.signing import SigningKey, to_sign
 
 VERIFIER = Path(__file__).parents[2] / "templates" / "verify_certificate.py"
@@ -45,7 +45,7 @@ def other_key(tmp_path_factory):
 def alone(certificate, tmp_path, *options):
     """The shipped verifier, in an interpreter that has `cryptography` and nothing of ours."""
     file = tmp_path / "certificate.json"
-    file.write_text(json.dumps(certificate))
+    file.write_text(certificate if isinstance(certificate, str) else json.dumps(certificate))
     start = (
         "import runpy, sys; sys.path.append(sys.argv.pop(1)); sys.argv.pop(0)\n"
         "try:\n    runpy.run_path(sys.argv[0], run_name='__main__')\n"
@@ -286,6 +286,68 @@ def test_a_swapped_file_is_named(certified, told, tale, key):
 def test_what_is_no_certificate_is_told_so(given):
     found = check(given)
     assert broken(found) == ["form"]
+
+
+def test_another_type_of_payload_is_no_certificate(certified, key):
+    """The type is signed with the payload: neither the label nor a signature for another type will do."""
+    told = {**certified, "payloadType": "application/json"}
+    assert broken(check(told, keys=[key.public])) == ["form"]
+    payload = base64.b64decode(certified["payload"])
+    other = {**certified, "signatures": [{"keyid": key.key_id, "sig": key.sign(pae("application/json", payload))}]}
+    assert "signature" in broken(check(other, keys=[key.public]))
+
+
+@pytest.mark.parametrize("place", ["payload", "envelope"])
+def test_a_name_that_stands_twice_is_refused_by_both_verifiers(certified, key, tmp_path, place):
+    """Readers differ in which of the two they take; so neither counts, whoever signed it."""
+    payload = base64.b64decode(certified["payload"]).decode()
+    twice = payload.replace('"model":', '"model":"pricing","model":', 1).encode()
+    sealed = {**certified, "payload": base64.b64encode(twice).decode(),
+              "signatures": [{"keyid": key.key_id, "sig": key.sign(pae(certified["payloadType"], twice))}]}  # fmt: skip
+    text = json.dumps(sealed)
+    if place == "envelope":
+        text = json.dumps(certified).replace('"payload":', '"payload": "e30=", "payload":', 1)
+        with pytest.raises(ValueError, match="stands twice"):
+            read_json(text)
+    else:
+        assert broken(check(read_json(text), keys=[key.public])) == ["form"]
+    assert alone(text, tmp_path, "--key", key.public).returncode == 1
+
+
+@pytest.mark.parametrize("deep", ["[" * 200_000, '{"a":' * 200_000, '{"payloadType":' + "[" * 100_000])
+def test_what_is_nested_without_end_is_refused_by_both(deep, tmp_path):
+    with pytest.raises(ValueError, match=r"deep|delimiter|Expecting"):
+        read_json(deep)
+    done = alone(deep, tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_the_proof_of_another_entry_proves_nothing(certified, key, tmp_path):
+    def exchange(content):
+        one, other = content["predicate"]["entries"][:2]
+        one["inclusion"], other["inclusion"] = other["inclusion"], one["inclusion"]
+
+    spoiled = sealed_again(certified, exchange, key)
+    assert "inclusion" in broken(check(spoiled, keys=[key.public]))
+    assert alone(spoiled, tmp_path, "--key", key.public).returncode == 1
+
+
+def test_a_certificate_of_a_rotated_key_holds_by_the_new_one_only_if_the_ledger_says_so(tale, tmp_path, other_key):
+    """The certificate of today brings the rotation; a key that nobody rotated to vouches for nothing."""
+    with open_bench(tale.tell(tmp_path / "w")) as bench:
+        old = bench.signing_key
+        before = bench.papers.certificate("lending", 1)
+        bench.ledger.rotate_key(actor="administrator", why="yearly", now=bench.now())
+        new = SigningKey.load(bench.root / "keys" / "ledger.key")
+        after = bench.papers.certificate("lending", 1)
+    assert old.public != new.public
+    assert broken(check(after, keys=[old.public])) == []
+    assert broken(check(after, keys=[new.public])) == []
+    assert "signature" in broken(check(before, keys=[new.public]))  # it could not know its successor
+    stale = seal(opened(after), old)
+    assert "signature" not in broken(check(stale, keys=[old.public]))
+    assert "signature" in broken(check(seal(opened(after), other_key), keys=[new.public]))
 
 
 def test_a_statement_that_lacks_parts_is_told_so(key):

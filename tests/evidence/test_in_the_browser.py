@@ -5,7 +5,8 @@ import shutil
 import pytest
 
 from workbench.evidence.blocks import Hole, Quoted, Said, Section, Table, as_html
-from workbench.ledger.lineage import Edge, Lineage, Node
+from workbench.ledger.lineage import Lineage
+from workbench.ledger.telling import Edge, Node
 from workbench.views.lineage_graph import STYLE, picture, trace
 
 pytestmark = pytest.mark.slow

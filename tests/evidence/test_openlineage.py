@@ -43,6 +43,29 @@ def test_every_required_field_is_there_and_of_its_type(told_events):
             assert URI.fullmatch(facet["_schemaURL"])
 
 
+def test_every_facet_of_the_standard_has_what_its_schema_requires(told_events):
+    """The required properties, and their types, of the facets' schemas as openlineage.io publishes them."""
+    required = {
+        "jobType": {"processingType": str, "integration": str},
+        "documentation": {"description": str},
+        "version": {"datasetVersion": str},
+        "errorMessage": {"message": str, "programmingLanguage": str},
+    }
+    seen = set()
+    for event in told_events:
+        assert set(event) == {
+            "eventType", "eventTime", "run", "job", "inputs", "outputs", "producer", "schemaURL",
+        }  # fmt: skip
+        assert event["eventType"] in {"START", "RUNNING", "COMPLETE", "ABORT", "FAIL", "OTHER"}
+        for holder in (event["run"], event["job"], *event["inputs"], *event["outputs"]):
+            for name, facet in holder["facets"].items():
+                assert name in required or name.startswith("workbench_")  # ours carry our prefix
+                for key, kind in required.get(name, {}).items():
+                    assert isinstance(facet[key], kind)
+                seen.add(name)
+    assert {"jobType", "documentation", "version"} <= seen
+
+
 def test_inputs_carry_our_digest_and_the_word_of_dvc_and_feast(told_events, tale):
     inputs = {one["name"]: one["facets"] for one in told_events[1]["inputs"]}
     assert inputs["loans"]["version"]["datasetVersion"] == tale.DATA

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.ledger import Ledger
 from workbench.ledger.entry import GENESIS, chained
-from workbench.ledger.lineage import Edge, Lineage, Node, differences, entries_about, lineage
+from workbench.ledger.lineage import Lineage, differences, lineage
+from workbench.ledger.telling import Edge, Node
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -167,24 +167,3 @@ def test_hostile_names_are_names_and_nothing_else(name):
     found = lineage(told(run(name, name, (name, name)), version(1, name, name, feature_set=name)))
     assert found.nodes[f"data:{name}"].facts["names"] == [name]
     assert found.part("version:lending/1", ["up"]).as_json()["nodes"]
-
-
-def test_a_version_is_followed_through_the_entries_about_its_model_alone(tmp_path):
-    """Neither other models nor other runs are read, and nothing that hangs on the version is lost."""
-    other = ("version.registered", "lending-2/1", {"run_id": "r9", "data_digest": "d1"})
-    sub = ("version.registered", "lending/eu/1", {"run_id": "r8", "data_digest": "d1"})
-    with Ledger.open(f"sqlite:///{tmp_path}/ledger.db") as ledger:
-        for entry in STORY:
-            ledger.append(entry.kind, subject=entry.subject, actor="analyst", why="told", body=entry.body, now=START)
-        for kind, subject, body in (
-            other,
-            sub,
-            run("train", "r9", ("loans", "d1")),
-            run("look", "r7", ("loans", "d2")),
-        ):
-            ledger.append(kind, subject=subject, actor="analyst", why="told", body=body, now=START)
-        about, whole = entries_about(ledger, "lending"), lineage(ledger.entries())
-        assert {entry.subject for entry in about}.isdisjoint({"lending-2/1", "run/r9", "run/r7"})
-        for number in (1, 2):
-            node = f"version:lending/{number}"
-            assert lineage(about).part(node).as_json() == whole.part(node).as_json()

@@ -11,7 +11,8 @@ import pytest
 
 from workbench.bench import open_bench
 from workbench.errors import EngineError
-from workbench.ledger.lineage import Difference, Edge, Lineage, Node
+from workbench.ledger.lineage import Difference, Lineage
+from workbench.ledger.telling import Edge, Node
 from workbench.views import lineage_page
 from workbench.views.lineage import Traced
 from workbench.views.lineage_graph import MOST, picture, trace
@@ -49,7 +50,7 @@ def versions(tmp_path_factory):
     root = TOLD.tell(tmp_path_factory.mktemp("told") / "w")
     with open_bench(root) as bench:
         TOLD.register(bench, number=2, run_id="c3" * 16, data_digest="d9" * 32)
-        yield bench.traced()
+        yield bench.traces.traced()
 
 
 def traced(words="lending", **given):
@@ -61,7 +62,11 @@ def traced(words="lending", **given):
     edges = [Edge(f"run:{words}", f"version:{words}/1", words, 1),
              Edge(f"version:{words}/1", f"evidence:{words}", words, 2)]  # fmt: skip
     known = {"model": words, "version": 1, "champion": True, "registered_at": words, "registered_by": words}
-    known |= {"trace": lambda: Lineage(nodes, edges), "count": lambda: 3, "changed": (Difference(words, words, words),)}
+    known |= {
+        "trace": lambda: Lineage(nodes, edges),
+        "count": lambda: 3,
+        "changed": lambda: (Difference(words, words, words),),
+    }
     return Traced(**{**known, **given})
 
 
@@ -77,7 +82,7 @@ def test_the_champion_is_marked_and_its_answers_are_counted(versions, reader):
     page = reader(lineage_page(lambda: versions))
     page.press("Look")
     assert "Champion" in page.text
-    assert "It gave 1 answer." in page.text
+    assert "1 answer" in page.text
 
 
 def test_the_picture_has_its_text_beside_it(versions):

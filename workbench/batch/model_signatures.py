@@ -17,7 +17,7 @@ from typing import Any
 
 from workbench.errors import EngineError
 from workbench.ledger import ModelVersion
-from workbench.ledger.dsse import Signer, opened, seal, signed_by, statement, subjects_of
+from workbench.ledger.dsse import Signer, opened, read_json, seal, signed_by, statement, subjects_of
 
 MODEL_TYPE = "urn:workbench:model:v1"
 SUFFIX = ".signature.json"
@@ -87,11 +87,11 @@ def swapped(folder: Path, signature: Path, version: ModelVersion, keys: Sequence
 
 def _read(path: Path, version: ModelVersion, keys: Sequence[str]) -> dict[str, Any]:
     try:
-        envelope = json.loads(path.read_text("utf-8"))
+        envelope = read_json(path.read_text("utf-8"))
         content = opened(envelope)
     except FileNotFoundError:
         _refuse(version, "its files are not signed")
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         _refuse(version, f"its signature cannot be read: {error}")
     if signed_by(envelope, keys) is None:
         _refuse(version, "its signature is not by a key of this workspace")

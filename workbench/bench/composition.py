@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,17 +28,15 @@ if TYPE_CHECKING:
     from workbench.bench.held import HeldAnswers
     from workbench.bench.papers import Papers
     from workbench.bench.retention import Retention
+    from workbench.bench.traces import Traces
     from workbench.bench.trials import Trial
     from workbench.bench.watch import Watch
     from workbench.data import Profile
     from workbench.experiments.archive import Archive, Past
     from workbench.experiments.opened import Opened
-    from workbench.ledger.lineage import Lineage
     from workbench.monitoring import AuditedVersion, DriftedModel
     from workbench.promotion import Candidate, Gate, Move, Open
     from workbench.promotion.reconciling import Found
-    from workbench.serving import Prediction
-    from workbench.views.lineage import Traced
 
 
 REPLAYED = 5000  # served rows that a compiled form is tried on, at most
@@ -149,52 +147,12 @@ class Bench(Notebooks):
 
     # where things come from
 
-    def lineage(self, *, model: str | None = None, prediction: str | None = None, most: int = 1000) -> Lineage:
-        """What came of what, from data to decisions, and with the newest answers of a model or one answer.
+    @cached_property
+    def traces(self) -> Traces:
+        """What came of what: data, runs, versions, decisions, answers, in both directions."""
+        from workbench.bench.traces import Traces
 
-        Args:
-            model: Whose answers and whose versions, with the runs behind them; None for everything but answers.
-            prediction: The id of one prediction, or of its request, with the lineage of the model that gave it.
-            most: Answers of a model that are read.
-        """
-        from workbench.ledger.lineage import entries_about, lineage
-
-        if prediction is None and model is None:
-            return lineage(self.ledger.entries())
-        rows = self._predictions(prediction) if prediction is not None else self.log.rows(model, limit=most)
-        models = {row.model for row in rows if row.version is not None} | ({model} if model is not None else set())
-        about = {entry.seq: entry for name in models for entry in entries_about(self.ledger, name)}
-        found = lineage(about[seq] for seq in sorted(about))
-        return found.with_predictions(_answer(row) for row in rows if row.version is not None)
-
-    def traced(self) -> Sequence[Traced]:
-        """Every version with what it came of and what it led to, the newest first; answers are counted only."""
-        from workbench.ledger.lineage import differences
-        from workbench.views.lineage import Traced
-
-        found, champions = self.lineage(), {(h.model, h.version) for h in self.ledger.heads() if h.slot == "champion"}
-        told: list[Traced] = []
-        before: dict[str, str] = {}
-        for version in sorted(self.ledger.versions(), key=lambda v: (v.model, v.version)):
-            earlier = before.get(version.model)
-            told.append(
-                Traced(
-                    version.model,
-                    version.version,
-                    (version.model, version.version) in champions,
-                    version.registered_at,
-                    version.registered_by,
-                    partial(found.part, f"version:{version.subject}"),
-                    differences(found, earlier, version.subject) if earlier else (),
-                    partial(self.log.answers, version.model, version.version),
-                )
-            )
-            before[version.model] = version.subject
-        return sorted(told, key=lambda one: one.registered_at, reverse=True)
-
-    def _predictions(self, name: str) -> Sequence[Prediction]:
-        one = self.log.find(name)
-        return [one] if one is not None else self.log.rows(request=name)
+        return Traces(self)
 
     # what was tried before
 
@@ -312,12 +270,3 @@ class Bench(Notebooks):
             text = self._store.profile(version)
             self._profiles[version.model_digest] = None if text is None else Profile.from_json(text)
         return self._profiles[version.model_digest]
-
-
-def _answer(row: Prediction) -> dict[str, Any]:
-    """An answer as lineage tells it: who gave it and from which input, never the input itself."""
-    return {
-        "id": row.id, "at": row.at.isoformat(), "model": row.model, "version": row.version, "request": row.request,
-        "generation": row.generation, "input_digest": row.input_digest, "score": row.score, "answer": row.answer,
-        "names": [row.request], "slot": row.variant, "status": row.status,
-    }  # fmt: skip

@@ -62,7 +62,7 @@ class Decisions:
     def trace(self, model: str, version: int) -> Lineage:
         """Where a version comes from, and what it led to; answers are left out."""
         self._looked()
-        return self._bench.lineage().part(f"version:{model}/{version}")
+        return self._bench.traces.version(model, version)
 
     def certificate(self, model: str, version: int) -> Paper:
         """The signed certificate of a version's promotion, as a file.

@@ -108,7 +108,7 @@ def filling_of(bench: Notebooks, notebook: Path, asked: Mapping[str, str]) -> Fi
         exists=lambda path: _exists(bench.root / path),
         last=lambda: _last(bench, notebook.stem),
         compare=lambda before, after: _changes(bench, before, after),
-        place=lambda outcome: _place(outcome, bench.root, bench.environ),
+        place=lambda outcome: place_of(outcome.report, outcome.run_id, bench.root, bench.environ),
         read_report=_report,
         read_comparison=lambda before, after: _comparison(bench, before, after),
     )
@@ -180,15 +180,16 @@ def _comparison(bench: Notebooks, before: str, after: str) -> str:
     return comparison_page(bench.compare(before, after))
 
 
-def _place(outcome: Outcome, root: Path, environ: Mapping[str, str]) -> Place:
+def place_of(report: Path, run_id: str, root: Path, environ: Mapping[str, str]) -> Place:
+    """Where a run is to be found: its report below the workspace, with the addresses that a browser opens."""
     from workbench.views.outcome import Place
 
-    report = _beneath(outcome.report, root)
+    shown = _beneath(report, root)
     files, mlflow = (environ.get(name, "").rstrip("/") for name in (FILES, MLFLOW))
     return Place(
-        report=report,
-        report_link=f"{files}/{quote(report)}" if files and not Path(report).is_absolute() else "",
-        run_link=f"{mlflow}/#/runs/{quote(outcome.run_id)}" if mlflow else "",
+        report=shown,
+        report_link=f"{files}/{quote(shown)}" if files and not Path(shown).is_absolute() else "",
+        run_link=f"{mlflow}/#/runs/{quote(run_id)}" if mlflow else "",
     )
 
 

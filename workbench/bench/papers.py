@@ -76,12 +76,11 @@ class Papers:
             EngineError: The folder cannot be written.
         """
         from workbench.bench.workspace import shipped
-        from workbench.ledger.lineage import entries_about, lineage
 
         known, pages = self.known(model, version), {}
         for name, card in (("documentation", self.documentation(model, version)), ("card", self.card(model, version))):
             pages[f"{name}.html"], pages[f"{name}.md"] = card.as_html(), card.as_markdown()
-        part = lineage(entries_about(self._ledger, model)).part(f"version:{known.subject}")
+        part = self._bench.traces.version(model, version)
         pages["lineage.json"] = json.dumps(part.as_json(), indent=1, ensure_ascii=False)
         pages["entries.jsonl"] = "".join(f"{json.dumps(e.as_dict(), ensure_ascii=False)}\n" for e in known.history)
         for kind, entry in known.evidence.items():

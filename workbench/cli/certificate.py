@@ -69,11 +69,12 @@ def verify(file: Path, keys: tuple[str, ...], model_dir: Path | None, again: boo
       workbench verify lending-3.json --key 4fK…= --model-dir models/lending
     """
     from workbench.evidence.checking import check
+    from workbench.ledger.dsse import read_json
 
     try:
         text = sys.stdin.read(MOST_BYTES) if str(file) == "-" else _read(file)
-        envelope = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        envelope = read_json(text)
+    except ValueError as error:
         raise Misuse(f"{file} is no JSON: {error}", hint="give a file that workbench certificate wrote") from error
     files = None
     if model_dir is not None:

@@ -172,6 +172,8 @@ def _workspace(workspace: Path | None) -> Iterator[Check]:
             yield Check("history", False, f"the ledger is empty, but there are runs in {runs}", "put back a backup")
         damage = Index(bench.root, bench.ledger).damage()
         yield Check("index of runs", not damage, damage or "sound", "workbench runs --reindex" if damage else "")
+        damage = bench.traces.index.projection.damage()
+        yield Check("index of lineage", not damage, damage or "sound", "workbench lineage reindex" if damage else "")
         for head in bench.ledger.heads():
             yield _champion(bench, head)
         owed = len(bench.ledger.owed())

@@ -12,9 +12,8 @@ from workbench.cli.options import Commands, json_option, print_json, print_table
 from workbench.errors import EngineError, Misuse
 
 if TYPE_CHECKING:
-    from workbench.ledger.lineage import Kind, Lineage, Node, Way
-
-MOST_PREDICTIONS = 1000  # of a model that are read, the newest
+    from workbench.ledger.lineage import Way
+    from workbench.ledger.telling import Kind
 
 Command = Callable[..., None]
 
@@ -71,7 +70,7 @@ def version(model: str, number: int, up: bool, down: bool, workspace: Path | Non
       workbench lineage version lending 3
       workbench lineage version lending 3 --up --json
     """
-    _follow("version", [f"{model}/{number}"], up, down, workspace, as_json, model=model)
+    _follow("version", [f"{model}/{number}"], up, down, workspace, as_json)
 
 
 @lineage.command()
@@ -112,7 +111,7 @@ def prediction(prediction_id: str, up: bool, down: bool, workspace: Path | None,
     Example:
       workbench lineage prediction demo-application-0001 --up
     """
-    _follow("prediction", [prediction_id], up, down, workspace, as_json, prediction=prediction_id)
+    _follow("prediction", [prediction_id], up, down, workspace, as_json)
 
 
 @lineage.command()
@@ -130,12 +129,9 @@ def diff(model: str, before: int, after: int, workspace: Path | None, as_json: b
     """
     from workbench import open_bench
     from workbench.evidence.tracing import shown
-    from workbench.ledger.lineage import differences
 
     with open_bench(workspace) as bench:
-        for number in (before, after):
-            bench.ledger.version(model, number)  # refused in words where it is not there
-        found = differences(bench.lineage(model=model, most=1), f"{model}/{before}", f"{model}/{after}")
+        found = bench.traces.changed(model, before, after)
     if as_json:
         print_json([{"what": one.what, "before": one.before, "after": one.after} for one in found])
     elif not found:
@@ -177,23 +173,28 @@ def export(file: Path, namespace: str, workspace: Path | None) -> None:
     click.echo(f"{len(lines)} events in {file}", err=True)
 
 
-def _follow(
-    kind: Kind,
-    names: list[str],
-    up: bool,
-    down: bool,
-    workspace: Path | None,
-    as_json: bool,
-    *,
-    model: str | None = None,
-    prediction: str | None = None,
-) -> None:
+@lineage.command()
+@workspace_option
+def reindex(workspace: Path | None) -> None:
+    """Make the index of lineage anew from the ledger; it is brought up to date by itself.
+
+    \b
+    Example:
+      workbench lineage reindex
+    """
     from workbench import open_bench
 
     with open_bench(workspace) as bench:
-        found = bench.lineage(model=model, prediction=prediction, most=MOST_PREDICTIONS)
-    node = _one(found, kind, names)
+        bench.traces.index.projection.rebuild()
+    click.echo("the index of lineage was made anew", err=True)
+
+
+def _follow(kind: Kind, names: list[str], up: bool, down: bool, workspace: Path | None, as_json: bool) -> None:
+    from workbench import open_bench
+
     wanted: list[Way] = ["up"] if up and not down else ["down"] if down and not up else ["up", "down"]
+    with open_bench(workspace) as bench:
+        found, node = bench.traces.follow(kind, names, wanted)
     if as_json:
         print_json({"about": node.as_json(), **{way: found.part(node.id, [way]).as_json() for way in wanted}})
         return
@@ -201,19 +202,3 @@ def _follow(
 
     for line in tree(found, node, wanted):
         click.echo(line)
-
-
-def _one(found: Lineage, kind: Kind, names: list[str]) -> Node:
-    from workbench.evidence.tracing import shown, title
-
-    for name in names:
-        named = found.named(kind, name)
-        if len(named) == 1:
-            return named[0]
-        if named:
-            told = ", ".join(shown(node.name, 16) for node in named[:5])
-            raise Misuse(f"{names[-1]!r} names {len(named)} of them: {told}", hint="give more of its digest or id")
-    known = [node for node in found.nodes.values() if node.kind == kind]
-    some = ", ".join(title(node) for node in known[:5])
-    hint = f"known: {shown(some, 300)}" if known else "nothing of this kind is in the ledger yet"
-    raise Misuse(f"the ledger knows no {kind} {names[-1]!r}", hint=hint)

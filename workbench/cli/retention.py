@@ -100,7 +100,7 @@ def declare(
         raise Misuse("the reason is empty; every declaration needs one", hint='--why "…", in a sentence')
     with open_bench(workspace) as bench:
         if subject.startswith(DATA):
-            found = bench.lineage().named("data", subject.removeprefix(DATA))
+            found = bench.traces.index.nodes(bench.traces.index.named("data", subject.removeprefix(DATA)))
             if len(found) != 1:
                 said = "no data" if not found else f"{len(found)} bodies of data"
                 raise Misuse(f"{subject!r} names {said} of the ledger", hint="workbench lineage version MODEL VERSION")

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.ledger.lineage import Lineage, Node, Way
+from workbench.ledger.lineage import Lineage, Way
+from workbench.ledger.telling import Node
 
 FEW = 8  # things of one kind that hang on one node and are shown
 LONGEST = 150  # characters of a line about a node
@@ -71,8 +72,8 @@ def particulars(node: Node) -> str:
         "evidence": [facts.get("verdict", ""), facts.get("sentence", "")],
         "decision": [f"by {facts.get('actor')}", facts.get("why", "")],
         "approval": [f"by {facts.get('actor')}", facts.get("why", "")],
-        "prediction": [f"{facts.get('model')} {facts.get('version')}, generation {facts.get('generation')}",
-                       facts.get("at", "")],
+        "prediction": [f"{facts['model']} {facts.get('version')}, generation {facts.get('generation')}"
+                       if "model" in facts else facts.get("sentence", ""), facts.get("at", "")],
     }.get(node.kind, [])  # fmt: skip
     return ", ".join(str(word) for word in about if word)
 

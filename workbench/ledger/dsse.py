@@ -75,6 +75,23 @@ def seal(content: Mapping[str, Any], key: Signer) -> dict[str, Any]:
     }
 
 
+def read_json(text: str | bytes) -> Any:
+    """JSON that every reader understands alike.
+
+    Raises:
+        ValueError: It is none, a name stands twice in it, of which readers take one or the other, or it is too deep.
+
+    >>> read_json('{"a": 1, "a": 2}')
+    Traceback (most recent call last):
+        ...
+    ValueError: the name 'a' stands twice in one object
+    """
+    try:
+        return json.loads(text, parse_constant=_no_number, object_pairs_hook=_each_once)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
 def payload_of(envelope: Any) -> bytes:
     """The payload of an envelope; whether it is signed is another question.
 
@@ -99,9 +116,9 @@ def opened(envelope: Any) -> dict[str, Any]:
     """
     payload = payload_of(envelope)
     try:
-        content = json.loads(payload, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        raise ValueError("its payload is no JSON") from error
+        content = read_json(payload)
+    except ValueError as error:
+        raise ValueError(f"its payload is no JSON: {error}") from error
     if not isinstance(content, dict) or content.get("_type") != STATEMENT:
         raise ValueError("its payload is no in-toto statement of version 1")
     return content
@@ -142,6 +159,15 @@ def subjects_of(content: Mapping[str, Any]) -> dict[str, str]:
             found[name] = value
     except (KeyError, TypeError) as error:
         raise ValueError("its subjects are not files with their SHA-256") from error
+    return found
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"the name {name!r} stands twice in one object")
+        found[name] = value
     return found
 
 

@@ -18,51 +18,16 @@ carries. An entry that a newer workbench wrote adds what it tells in fields that
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from workbench.ledger.entry import Entry, digest
+from workbench.ledger.entry import Entry
 from workbench.ledger.heads import SLOT
-from workbench.ledger.reading import Reading
+from workbench.ledger.telling import Edge, Kind, Link, Node, merged, told_by
 
-Kind = Literal["data", "feature set", "notebook", "environment", "run", "version", "evidence", "approval",
-               "decision", "prediction"]  # fmt: skip
 Way = Literal["up", "down"]
 
-READ = ("run.finished", "version.registered", "evidence.recorded")  # and what decides or approves
-DECIDED = (".granted", ".denied")  # how the kind of a decision's entry ends
-APPROVED = "approval."  # how the kind of an approval's entry begins
-ANSWERED = "answer.decided"  # what became of an answer that was held
-PREDICTION = "prediction/"  # how the subject of whatever is about one begins
 SHORTEST = 6  # characters of a digest that name it, where no other begins so
-
-
-@dataclass(frozen=True)
-class Node:
-    """One thing that something came of, or that came of something."""
-
-    kind: Kind
-    name: str  # a digest, "lending/2", a run's id, an entry's number
-    facts: Mapping[str, Any] = field(default_factory=dict)  # what is known of it, plain JSON
-
-    @property
-    def id(self) -> str:
-        """Its name among all nodes: "version:lending/2"."""
-        return f"{self.kind}:{self.name}"
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return {"id": self.id, "kind": self.kind, "name": self.name, "facts": dict(self.facts)}
-
-
-@dataclass(frozen=True)
-class Edge:
-    """That one thing came of another."""
-
-    upper: str  # id of what was there before
-    lower: str  # id of what was made of it
-    words: str  # how, as said of the lower one: "read", "trained in", "judged"
-    seq: int  # the entry that says so; 0 where the prediction log does
 
 
 class Lineage:
@@ -82,10 +47,16 @@ class Lineage:
 
     def part(self, node: str, ways: Sequence[Way] = ("up", "down")) -> Lineage:
         """All that a node came of, all that came of it, or both; never what merely shares an origin."""
-        found: dict[str, Node] = {node: self.nodes[node]}
+        return self.around(**{way: [node] for way in ways})
+
+    def around(self, *, up: Iterable[str] = (), down: Iterable[str] = ()) -> Lineage:
+        """What some nodes came of, and what came of others; these nodes first, those that are not there left out."""
+        starts: dict[Way, list[str]] = {"up": [n for n in up if n in self.nodes],
+                                        "down": [n for n in down if n in self.nodes]}  # fmt: skip
+        found = {node: self.nodes[node] for node in [*starts["up"], *starts["down"]]}
         edges: dict[Edge, None] = {}
-        for way in ways:
-            seen, todo = {node}, [node]
+        for way, todo in starts.items():
+            seen = set(todo)
             while todo:
                 for edge in self.near(todo.pop(), way):
                     edges[edge] = None
@@ -150,21 +121,15 @@ class Difference:
 
 def lineage(entries: Iterable[Entry]) -> Lineage:
     """The lineage that entries tell of, in their order."""
-    story = _Story()
+    nodes: dict[str, Node] = {}
+    edges: list[Edge] = []
     for entry in entries:
-        story.tell(entry)
-    return Lineage(story.nodes, story.edges)
-
-
-def entries_about(ledger: Reading, model: str) -> list[Entry]:
-    """The entries about a model's versions and the runs that they name, in their order; found by the ledger's indexes.
-
-    What runs for other models told of the same data is left out.
-    """
-    about = ledger.entries(prefix=f"{model}/")
-    runs = dict.fromkeys(str(entry.body["run_id"]) for entry in about if entry.body.get("run_id"))
-    about += [entry for run in runs for entry in ledger.entries(subject=f"run/{run}", kind="run.finished")]
-    return sorted(about, key=lambda entry: entry.seq)
+        for one in told_by(entry):
+            if not isinstance(one, Link):
+                nodes[one.id] = merged(nodes.get(one.id), one)
+            elif one.sure or one.edge.upper in nodes:
+                edges.append(one.edge)
+    return Lineage(nodes, edges)
 
 
 def differences(found: Lineage, before: str, after: str) -> list[Difference]:
@@ -184,145 +149,6 @@ def differences(found: Lineage, before: str, after: str) -> list[Difference]:
     return [
         Difference(name, one.get(name, ""), other.get(name, "")) for name in names if one.get(name) != other.get(name)
     ]
-
-
-class _Story:
-    """What has been told so far."""
-
-    def __init__(self) -> None:
-        self.nodes: dict[str, Node] = {}
-        self.edges: list[Edge] = []
-
-    def tell(self, entry: Entry) -> None:
-        """Go on by one entry."""
-        if entry.kind == "run.finished":
-            self._run(entry)
-        elif entry.kind == "version.registered":
-            self._version(entry)
-        elif entry.kind == "evidence.recorded":
-            self._evidence(entry)
-        elif entry.kind.startswith(APPROVED):
-            self._approval(entry)
-        elif entry.kind == ANSWERED:
-            self._answered(entry)
-        elif entry.kind.endswith(DECIDED) and isinstance(entry.body.get("decision"), Mapping):
-            self._decision(entry)
-
-    def _run(self, entry: Entry) -> None:
-        body = entry.body
-        known = ("name", "parameters", "sentence", "folder", "lane", "content", "design", "reproduces")
-        run = self._node("run", entry.subject.removeprefix("run/"), {k: body[k] for k in known if body.get(k)}, entry)
-        for data in body.get("data", ()):
-            self._join(self._data(data["digest"], data["name"], {"rows": data.get("rows")}), run, "read", entry)
-        for source in body.get("sources", ()):
-            facts = {k: source[k] for k in ("dvc", "feast", "path") if k in source}
-            self._join(self._data(source["digest"], source["path"], facts), run, "read", entry)
-            for view in source.get("feast", ()):
-                title = f"{view['project']}.{view['view']}"
-                node = self._node("feature set", title, {"digest": view["digest"], "feast": dict(view)})
-                self._join(self._data(source["digest"], source["path"], {}), node, "drawn from", entry)
-                self._join(node, run, "read", entry)
-        if body.get("notebook_digest"):
-            names = {"names": [body["name"]]} if body.get("name") else {}
-            self._join(self._node("notebook", body["notebook_digest"], names), run, "executed", entry)
-        if body.get("environment"):
-            self._join(self._node("environment", body["environment"], {}), run, "ran in", entry)
-
-    def _version(self, entry: Entry) -> None:
-        body = entry.body
-        known = ("model_digest", "source", "threshold", "metrics", "parameters", "registered_by", "mlflow", "run_id")
-        version = self._node("version", entry.subject, {k: body[k] for k in known if k in body}, entry)
-        run = self._node("run", body["run_id"], {})
-        self._join(run, version, "trained in", entry)
-        if body.get("data_digest"):
-            self._join(self._data(body["data_digest"], "", {}), run, "trained on", entry)
-        if body.get("feature_set"):
-            facts = {"digest": body["feature_set_digest"]} if body.get("feature_set_digest") else {}
-            self._join(self._node("feature set", body["feature_set"], facts), run, "read", entry)
-
-    def _evidence(self, entry: Entry) -> None:
-        body = entry.body
-        bare = {k: v for k, v in body.items() if k != "digest"}
-        facts = {k: body[k] for k in ("kind", "verdict", "sentence", "subject", "at") if k in body}
-        node = self._node("evidence", str(body.get("digest") or digest(bare)), facts, entry)
-        if f"version:{entry.subject}" in self.nodes:
-            self._join(self.nodes[f"version:{entry.subject}"], node, "about", entry)
-        if body.get("run_id"):
-            self._join(self._node("run", body["run_id"], {}), node, "found by", entry)
-        if body.get("data_digest"):
-            self._join(self._data(body["data_digest"], "", {}), node, "looked at", entry)
-
-    def _approval(self, entry: Entry) -> None:
-        facts = {"subject": entry.subject, "actor": entry.actor, "why": entry.why, "what": entry.kind}
-        node = self._node("approval", str(entry.seq), facts, entry)
-        if entry.subject.startswith(PREDICTION):
-            told = self._held(entry.subject, entry.body.get("question", {}).get("particulars", {}))
-            self._join(told, node, "about", entry)
-        if f"version:{entry.subject}" in self.nodes:
-            self._join(self.nodes[f"version:{entry.subject}"], node, "about", entry)
-
-    def _answered(self, entry: Entry) -> None:
-        """What people, or the time, made of an answer that was held."""
-        body = entry.body
-        facts = {
-            "what": entry.kind, "subject": entry.subject, "actor": entry.actor, "why": entry.why,
-            "decision": body["told"], "by": body["by"], "score": body["score"], "answer": body["answer"],
-        }  # fmt: skip
-        node = self._node("decision", str(entry.seq), facts, entry)
-        self._join(self._held(entry.subject, body), node, "decided", entry)
-        for seq in body.get("approvals", ()):
-            if f"approval:{seq}" in self.nodes:
-                self._join(self.nodes[f"approval:{seq}"], node, "approved by", entry)
-
-    def _held(self, subject: str, told: Mapping[str, Any]) -> Node:
-        """The prediction that an entry is about, of which the ledger knows no more than what was asked."""
-        known = ("model", "version", "generation", "input_digest")
-        facts = {name: told[name] for name in known if name in told}
-        return self._node("prediction", subject.removeprefix(PREDICTION), facts)
-
-    def _decision(self, entry: Entry) -> None:
-        body, said = entry.body, entry.body["decision"]
-        facts = {
-            "what": entry.kind, "subject": entry.subject, "actor": entry.actor, "why": entry.why,
-            "decision": said.get("decision"), "policy": said.get("policy"), "policy_digest": said.get("policy_digest"),
-            "generation": body.get("generation"), "slot": body.get("slot"),
-        }  # fmt: skip
-        node = self._node("decision", str(entry.seq), facts, entry)
-        if f"version:{entry.subject}" in self.nodes:
-            self._join(self.nodes[f"version:{entry.subject}"], node, "about", entry)
-        for name in body.get("evidence", ()):
-            if f"evidence:{name}" in self.nodes:
-                self._join(self.nodes[f"evidence:{name}"], node, "judged", entry)
-        for given in body.get("approvals", ()):
-            seq = given.get("seq", given.get("entry")) if isinstance(given, Mapping) else given
-            if f"approval:{seq}" in self.nodes:
-                self._join(self.nodes[f"approval:{seq}"], node, "approved by", entry)
-
-    def _data(self, name: str, title: str, facts: Mapping[str, Any]) -> Node:
-        titles = {"names": [title]} if title else {}
-        return self._node("data", str(name), {**{k: v for k, v in facts.items() if v is not None}, **titles})
-
-    def _node(self, kind: Kind, name: str, facts: Mapping[str, Any], entry: Entry | None = None) -> Node:
-        """The node, with what is newly known of it; titles gather, all else is told once."""
-        before = self.nodes.get(f"{kind}:{name}")
-        if before is not None and entry is None and _adds_nothing(before.facts, facts):
-            return before
-        told = {"entry": entry.seq, "at": entry.at.isoformat(), **facts} if entry else dict(facts)
-        if before is not None:
-            titles = [*before.facts.get("names", ()), *told.get("names", ())]
-            told |= before.facts
-            told |= {"names": list(dict.fromkeys(titles))} if titles else {}
-        node = Node(kind, str(name), told)
-        self.nodes[node.id] = node
-        return node
-
-    def _join(self, upper: Node, lower: Node, words: str, entry: Entry) -> None:
-        self.edges.append(Edge(upper.id, lower.id, words, entry.seq))
-
-
-def _adds_nothing(known: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
-    names = known.get("names", ())
-    return all(all(one in names for one in told[key]) if key == "names" else key in known for key in told)
 
 
 def _traits(found: Lineage, version: str) -> Iterator[tuple[str, str]]:

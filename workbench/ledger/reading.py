@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from workbench.ledger.entry import Entry, Head
 from workbench.ledger.rows import COLUMNS, HEADS, from_row
 from workbench.ledger.versions import ModelVersion
 
+AT_ONCE = 500  # entries that are asked for by number in one statement
 LAST_CHARACTER = "\U0010ffff"  # sorts behind every text that goes on after a prefix
 
 
@@ -75,6 +76,16 @@ class Reading:
         most = "" if limit is None else " LIMIT ?"
         values += [] if limit is None else [limit]
         return self._entries(f"WHERE {' AND '.join(clauses)} ORDER BY seq {order}{most}", values)
+
+    def numbered(self, seqs: Collection[int]) -> list[Entry]:
+        """The entries with some numbers, in their order; those that are not there are left out."""
+        wanted = sorted(set(seqs))
+        return [
+            entry
+            for start in range(0, len(wanted), AT_ONCE)
+            for some in [wanted[start : start + AT_ONCE]]
+            for entry in self._entries(f"WHERE seq IN ({', '.join('?' * len(some))}) ORDER BY seq", some)
+        ]
 
     def head(self, model: str, slot: str = "champion") -> Head | None:
         """Who holds a model's slot now; a cleared one has version None, one never held is None."""

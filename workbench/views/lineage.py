@@ -7,15 +7,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from workbench.evidence.tracing import shown
+from workbench.ledger.heads import PROMOTIONS
 from workbench.ledger.lineage import Difference, Lineage
+from workbench.ledger.telling import Edge, Node
 from workbench.views.evidence import folded
 from workbench.views.lineage_graph import STYLE, picture, trace
 from workbench.views.listing import Kind, Listing
+from workbench.views.outcome import link
+from workbench.views.papers import Papers
 from workbench.views.words import counted, moment, safe
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
 
+    from workbench.views.deciding import Acts
+    from workbench.views.outcome import Place
     from workbench.views.parts import Parts
 
 
@@ -29,8 +35,9 @@ class Traced:
     registered_at: str  # ISO 8601, UTC
     registered_by: str
     trace: Callable[[], Lineage]  # what it came of and what it led to, drawn up when it is looked at
-    changed: Sequence[Difference]  # upstream, against the version before
+    changed: Callable[[], Sequence[Difference]]  # upstream, against the version before; read when it is shown
     count: Callable[[], int]  # the answers that it gave
+    run: Callable[[], Place | None] = lambda: None  # where the run that trained it is to be found
 
     @property
     def subject(self) -> str:
@@ -38,12 +45,23 @@ class Traced:
         return f"{self.model}/{self.version}"
 
 
-def lineage_page(read: Callable[[], Sequence[Traced]]) -> Widget:
+def lineage_page(read: Callable[[], Sequence[Traced]], acts: Acts | None = None) -> Widget:
     """The page on which one sees where each version comes from and what became of it.
 
     Args:
         read: The versions with their lineage, the newest first.
+        acts: What gives story, card and certificate of a version; None: nothing does.
     """
+
+    def closely(parts: Parts, one: Traced, _: Sequence[Traced]) -> list[Any]:
+        found = one.trace()
+        drawn = [parts.html(_told(one, found))]
+        if acts is not None:
+            papers = Papers(parts, acts, one.model, one.version, without=("Lineage",))
+            papers.offer(certificate=any(str(n.facts.get("what", "")) in PROMOTIONS for n in found.nodes.values()))
+            drawn.append(papers.widget)
+        return drawn
+
     kind: Kind[Traced] = Kind(
         noun="version",
         style=STYLE,
@@ -51,7 +69,7 @@ def lineage_page(read: Callable[[], Sequence[Traced]]) -> Widget:
         key=lambda one: one.subject,
         lead=_lead,
         line=lambda one, _: _line(one),
-        closely=_closely,
+        closely=closely,
     )
     return Listing(kind, read).open()
 
@@ -71,9 +89,10 @@ def _lead(versions: Sequence[Traced]) -> str:
 
 def _line(one: Traced) -> str:
     badge = '<span class="wb-badge wb-yes">Champion</span> ' if one.champion else ""
-    if one.changed:
-        told = ", ".join(shown(each.what, 40) for each in one.changed[:4])
-        more = f" and {len(one.changed) - 4} more" if len(one.changed) > 4 else ""
+    changed = one.changed()
+    if changed:
+        told = ", ".join(shown(each.what, 40) for each in changed[:4])
+        more = f" and {len(changed) - 4} more" if len(changed) > 4 else ""
         what = f"Against the version before, other: {safe(told)}{more}."
     else:
         what = "The first version." if one.version == 1 else "Nothing upstream differs from the version before."
@@ -85,20 +104,38 @@ def _line(one: Traced) -> str:
     )
 
 
-def _closely(parts: Parts, one: Traced, _: Sequence[Traced]) -> list[Any]:
+def _told(one: Traced, found: Lineage) -> str:
     about = f"version:{one.subject}"
-    found, given = one.trace(), one.count()
-    answers = f"<p>It gave {counted(given, 'answer')}.</p>" if given else ""
+    found = _with_answers(found, one)
     changed = ""
-    if one.changed:
+    if differences := one.changed():
         rows = "".join(
             f'<tr><th scope="row">{safe(shown(d.what))}</th><td>{safe(shown(d.before) or "none")}</td>'
             f"<td>{safe(shown(d.after) or 'none')}</td></tr>"
-            for d in one.changed
+            for d in differences
         )
         heads = '<th scope="col">What</th><th scope="col">Before</th><th scope="col">Now</th>'
         changed = folded(
             "What changed upstream", f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
         )
     told = folded("The same as a list", trace(found, about))
-    return [parts.html(f"{picture(found, about)}{answers}{changed}{told}")]
+    return f"{picture(found, about)}{_where(one.run())}{changed}{told}"
+
+
+def _where(place: Place | None) -> str:
+    """The run behind it, as links."""
+    if place is None:
+        return ""
+    run = f" · {link(place.run_link, 'MLflow run')}" if place.run_link else ""
+    return f'<p class="wb-quiet">Trained in {link(place.report_link, place.report)}{run}</p>'
+
+
+def _with_answers(found: Lineage, one: Traced) -> Lineage:
+    """A version's lineage with its answers as one thing, below the last move that let it give them."""
+    given = one.count()
+    if not given:
+        return found
+    moves = [node for node in found.nodes.values() if str(node.facts.get("what", "")).endswith(".granted")]
+    upper = moves[-1].id if moves else f"version:{one.subject}"
+    node = Node("prediction", counted(given, "answer"), {"sentence": "given by this version"})
+    return Lineage({**found.nodes, node.id: node}, [*found.edges, Edge(upper, node.id, "answered", 0)])

@@ -5,6 +5,8 @@ keyboard and a screen reader can follow.
 
 >>> column_of("data"), column_of("version")
 (0, 3)
+>>> label(Node("decision", "7", {"what": "promotion.granted", "actor": "risk-officer"}))
+('promotion granted', 'by risk-officer, entry 7')
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from workbench.evidence.tracing import particulars, shown, title
-from workbench.ledger.lineage import Edge, Lineage, Node
+from workbench.ledger.lineage import Lineage
+from workbench.ledger.telling import Edge, Node
 from workbench.views.words import safe
 
 COLUMNS = (
@@ -25,19 +28,21 @@ COLUMNS = (
     ("prediction",),
 )
 HEADS = ("Data", "Made with", "Run", "Version", "Evidence", "Decision", "Answers")
-WIDTH, HEIGHT, GAP, FREE = 164, 44, 40, 12  # of a box; between columns; between rows; in the picture's own units
+WIDTH, HEIGHT, GAP, FREE = 164, 46, 28, 12  # of a box; between columns; between rows; in the picture's own units
 TOP = 26  # room for the heads
 MOST = 12  # boxes of one column; the rest is counted
-LETTERS = 20  # of a box's first line
+LETTERS = 19  # of a box's first line
 
 STYLE = """
 .wb-served .wb-name { font-weight:650; font-size:16px; }
 .wb-lineage { overflow-x:auto; margin-top:8px; }
-.wb-lineage svg { display:block; min-width:720px; width:100%; height:auto; font:12px system-ui,sans-serif; }
+.wb-lineage:focus-visible { outline:2px solid #0a58a6; outline-offset:2px; }
+.wb-lineage svg { display:block; min-width:1060px; width:100%; height:auto; font:12.5px system-ui,sans-serif; }
 .wb-lineage text { fill:#1b1f24; }
-.wb-lineage .wb-minor { fill:#57606a; font-size:10.5px; }
+.wb-lineage .wb-minor { fill:#57606a; font-size:11px; }
 .wb-lineage rect { fill:#fff; stroke:#8c97a3; stroke-width:1; }
 .wb-lineage .wb-about rect { stroke:#0a58a6; stroke-width:2.5; }
+.wb-lineage .wb-yes rect { stroke:#1a7f37; stroke-width:1.6; }
 .wb-lineage .wb-fail rect { stroke:#b3261e; stroke-width:2; stroke-dasharray:5 3; }
 .wb-lineage path { fill:none; stroke:#a9b4c0; stroke-width:1.3; }
 .wb-trace ul { margin:0; padding-left:1.1em; }
@@ -66,7 +71,8 @@ def picture(found: Lineage, about: str) -> str:
         start = TOP + (tallest - len(columns[number])) * (HEIGHT + FREE) // 2
         for row, node in enumerate(columns[number]):
             places[node.id] = (at * (WIDTH + GAP), start + row * (HEIGHT + FREE))
-    lines = "".join(_curve(edge, places) for edge in found.edges if edge.upper in places and edge.lower in places)
+    drawn = [edge for edge in found.edges if edge.upper in places and edge.lower in places]
+    lines = "".join(_curve(edge, places, height) for edge in drawn)
     boxes = "".join(_box(found.nodes[name], x, y, about=name == about) for name, (x, y) in places.items())
     heads = "".join(
         f'<text class="wb-minor" x="{at * (WIDTH + GAP) + 2}" y="14">{HEADS[number]}{_more(found, number)}</text>'
@@ -75,9 +81,30 @@ def picture(found: Lineage, about: str) -> str:
     width = max(1, len(filled)) * (WIDTH + GAP) - GAP
     words = safe(f"Lineage of {title(found.nodes[about])}: {len(found.nodes)} things, told in the list below")
     return (
-        f'<div class="wb-lineage"><svg role="img" aria-label="{words}" viewBox="-2 0 {width + 4} {height}">'
+        f'<div class="wb-lineage" tabindex="0" role="region" aria-label="Picture of the lineage">'
+        f'<svg role="img" aria-label="{words}" viewBox="-2 0 {width + 4} {height + FREE // 2}">'
         f"{heads}{lines}{boxes}</svg></div>"
     )
+
+
+def label(node: Node) -> tuple[str, str]:
+    """The two lines of a node's box: what people call it, and what tells it from others."""
+    facts, short = node.facts, node.name[:12]
+    entry = f"entry {node.name}"
+    named = ", ".join(facts.get("names", ()))
+    by = ", ".join(words for words in (f"by {facts['actor']}" if facts.get("actor") else "", entry) if words)
+    rows = f"{facts['rows']:,} rows, {short[:7]}" if isinstance(facts.get("rows"), int) else short
+    told: dict[str, tuple[str, str]] = {
+        "data": (named or "data", rows),
+        "notebook": (named or "notebook", f"notebook {short}"),
+        "environment": ("environment", short),
+        "run": (str(facts.get("name") or "run"), f"run {short}"),
+        "evidence": (str(facts.get("kind") or "evidence"), f"{facts.get('verdict') or 'found'}, {short[:7]}"),
+        "decision": (str(facts.get("what", "decision")).replace(".", " "), by),
+        "approval": (str(facts.get("what", "approval")).replace(".", " "), by),
+        "version": (node.name.replace("/", " version "), f"threshold {facts.get('threshold')}"),
+    }
+    return told.get(node.kind, (node.name, str(facts.get("sentence", node.kind))))
 
 
 def trace(found: Lineage, about: str) -> str:
@@ -123,8 +150,11 @@ def _more(found: Lineage, number: int) -> str:
 
 
 def _box(node: Node, x: int, y: int, *, about: bool) -> str:
-    looks = " ".join(["wb-about"] * about + ["wb-fail"] * (node.facts.get("verdict") == "fail"))
-    first, second = shown(title(node), LETTERS), shown(particulars(node) or node.kind, LETTERS + 5)
+    verdict, granted = node.facts.get("verdict"), str(node.facts.get("what", "")).endswith(".granted")
+    looks = " ".join(
+        ["wb-about"] * about + ["wb-fail"] * (verdict == "fail") + ["wb-yes"] * (verdict == "pass" or granted)
+    )
+    first, second = (shown(words, LETTERS + more) for words, more in zip(label(node), (0, 5), strict=True))
     whole = shown(f"{node.kind} {title(node)}. {particulars(node)}", 300)
     return (
         f'<g class="{looks}"><title>{safe(whole)}</title>'
@@ -134,11 +164,17 @@ def _box(node: Node, x: int, y: int, *, about: bool) -> str:
     )
 
 
-def _curve(edge: Edge, places: dict[str, tuple[int, int]]) -> str:
+def _curve(edge: Edge, places: dict[str, tuple[int, int]], bottom: int) -> str:
     (x1, y1), (x2, y2) = places[edge.upper], places[edge.lower]
     x1, y1, y2 = x1 + WIDTH, y1 + HEIGHT // 2, y2 + HEIGHT // 2
     if x2 < x1:  # within a column, or to the left: around the right side
         x2 += WIDTH
         return f'<path d="M{x1} {y1}C{x1 + 26} {y1} {x2 + 26} {y2} {x2} {y2}"/>'
-    bend = (x2 - x1) // 2
-    return f'<path d="M{x1} {y1}C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}"/>'
+    bend = GAP // 2
+    if x2 - x1 <= GAP:
+        return f'<path d="M{x1} {y1}C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}"/>'
+    start, end = x1 + GAP, x2 - GAP  # below the boxes of the columns between, and up again
+    return (
+        f'<path d="M{x1} {y1}C{x1 + bend} {y1} {x1 + bend} {bottom} {start} {bottom}'
+        f'H{end}C{x2 - bend} {bottom} {x2 - bend} {y2} {x2} {y2}"/>'
+    )

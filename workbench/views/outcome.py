@@ -105,14 +105,14 @@ def _metrics(metrics: Mapping[str, float]) -> str:
 
 def _where(outcome: Outcome, place: Place) -> str:
     rows = [
-        ("Report", _link(place.report_link, place.report)),
-        ("MLflow run", _link(place.run_link, outcome.run_id)),
+        ("Report", link(place.report_link, place.report)),
+        ("MLflow run", link(place.run_link, outcome.run_id)),
     ]
     told = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in rows)
     return f'<dl class="wb-particulars">{told}</dl>'
 
 
-def _link(address: str, words: str) -> str:
+def link(address: str, words: str) -> str:
     """Words that lead to an address, where it is one; Jupyter serves no file to a link without a referrer."""
     if address.startswith(("/", "http://", "https://")) and not address.startswith("//"):
         return f'<a href="{safe(address)}" target="_blank" rel="noopener">{safe(words)}</a>'

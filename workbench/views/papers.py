@@ -7,7 +7,7 @@ has to keep it.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 
 from workbench.errors import WorkbenchError
@@ -23,7 +23,7 @@ from workbench.views.words import safe
 class Papers:
     """The buttons and what they show; one thing at a time."""
 
-    def __init__(self, parts: Parts, acts: Acts, model: str, version: int) -> None:
+    def __init__(self, parts: Parts, acts: Acts, model: str, version: int, *, without: Collection[str] = ()) -> None:
         self._acts, self._model, self.version = acts, model, version
         self._open = ""
         name = f"{model} version {version}"
@@ -32,6 +32,7 @@ class Papers:
                 words, look="wb-plain", tooltip=f"{words} of {name}", click=partial(self._pressed, words)
             )
             for words in ("Its story", "Lineage", "Model card", "Certificate")
+            if words not in without
         }
         self.said = parts.html()
         row = parts.row(*self.buttons.values(), look="wb-acts")
