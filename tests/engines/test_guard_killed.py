@@ -20,11 +20,11 @@ spec = importlib.util.spec_from_file_location("killing_guard", SCRIPT)
 killing = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(killing)
 
+VERSION = "current_stage VARCHAR(20), source VARCHAR(500), run_id VARCHAR(32), storage_location VARCHAR(500)"
 TABLES = (  # what the rules read of MLflow's; `test_mlflow_on_postgres` has MLflow's own
     "CREATE TABLE registered_models (name VARCHAR(256) PRIMARY KEY)",
     "CREATE TABLE registered_model_aliases (name VARCHAR(256), alias VARCHAR(256), version INTEGER)",
-    "CREATE TABLE model_versions (name VARCHAR(256), version INTEGER, current_stage VARCHAR(20), "
-    "source VARCHAR(500), run_id VARCHAR(32), storage_location VARCHAR(500))",
+    f"CREATE TABLE model_versions (name VARCHAR(256), version INTEGER, {VERSION})",
 )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.errors import EngineError
+from workbench.promotion.projection import MovedElsewhereError
 
 TAG = "workbench.ledger"  # of a registered model
 
@@ -39,7 +39,7 @@ def claim(client: Any, known: Any, owner: Owner | None) -> None:
         owner: Who asks.
 
     Raises:
-        EngineError: It is another ledger's.
+        MovedElsewhereError: It is another ledger's.
     """
     if owner is None:
         return
@@ -48,7 +48,7 @@ def claim(client: Any, known: Any, owner: Owner | None) -> None:
         return
     if told:
         ledger, _, place = told.partition(" ")
-        raise EngineError(
+        raise MovedElsewhereError(
             f"the model {known.name} in this MLflow is moved by another workspace, {place or 'unnamed'} "
             f"(ledger {ledger[:16]}); nothing was changed here",
             hint="give the model another name, or share that workspace's ledger (ledger = … in workbench.toml); "

@@ -21,6 +21,7 @@ from workbench.promotion.questions import Question
 REQUESTED, GIVEN, REFUSED = "approval.requested", "approval.given", "approval.refused"
 WITHDRAWN, CLOSED, DELEGATED = "approval.withdrawn", "approval.closed", "approval.delegated"
 ABOUT_A_QUESTION = (REQUESTED, GIVEN, REFUSED, WITHDRAWN, CLOSED)
+ENDS = frozenset({REFUSED, CLOSED})
 PURPOSE = "approval"  # so that a signature of an approval is one of nothing else
 
 Verifies = Callable[[bytes, Mapping[str, Any], int], bool]  # of a message, the signature beside it, its entry's number

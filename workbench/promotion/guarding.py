@@ -88,7 +88,7 @@ def remove(ledger: Ledger, guard: RegistryGuard, *, actor: str, why: str, now: d
 
 
 def look_after(ledger: Ledger, guard: RegistryGuard, *, now: datetime) -> str | None:
-    """Finish what was cut off, and put back what is missing of a guard that is to be there; a sentence where either was.
+    """Finish what was cut off, put back what is missing of a guard that is to be there; a sentence where either was.
 
     Raises:
         EngineError: The registry's database refuses.
