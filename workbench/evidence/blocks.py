@@ -26,9 +26,10 @@ p{margin:.4rem 0;overflow-wrap:anywhere}table{border-collapse:collapse;width:100
 caption{text-align:left;font-weight:600;padding:.2rem 0}th,td{text-align:left;vertical-align:top;
 padding:.3rem .6rem .3rem 0;border-bottom:1px solid #e4e8ec;overflow-wrap:break-word}td.long{overflow-wrap:anywhere}
 th{font-weight:600}.number{text-align:right;padding-right:1.4rem;font-variant-numeric:tabular-nums}.when{white-space:nowrap}
-.wide{overflow-x:auto}.of{color:#57606a;font-size:.85rem;white-space:nowrap}.hole{border:2px dashed #b35900;border-radius:6px;
-padding:.5rem .8rem;margin:.6rem 0;background:#fff8ef}code,pre{font:.88rem/1.45 ui-monospace,monospace;
-overflow-wrap:anywhere}pre{background:#f5f7f9;padding:.8rem;border-radius:6px;white-space:pre-wrap;tab-size:4}
+.wide{overflow-x:auto}.of{color:#57606a;font-size:.85rem;white-space:nowrap}.hole{border:2px dashed #b35900;
+border-radius:6px;padding:.5rem .8rem;margin:.6rem 0;background:#fff8ef}
+code,pre{font:.88rem/1.45 ui-monospace,monospace;overflow-wrap:anywhere}
+pre{background:#f5f7f9;padding:.8rem;border-radius:6px;white-space:pre-wrap;tab-size:4}
 nav ol{padding-left:1.2rem}a{color:#0a58a6}.lead{color:#57606a}
 @media print{body{padding:0}.hole{background:none}}
 """

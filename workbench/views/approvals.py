@@ -97,6 +97,6 @@ def _lead(reading: Reading) -> str:
     mine = sum(one.yours for one in reading.waiting) if "approve" in reading.you.may else 0
     many = len(reading.waiting) + reading.left
     told = counted(many, "question waits", "questions wait") + " for people"
-    if reading.left:
-        told += f"; {len(reading.waiting)} are shown, the next come as these are answered"
-    return f"{told}, {mine} of them for you." if mine else f"{told}, none of them for you."
+    of = f"of the {len(reading.waiting)} shown" if reading.left else "of them"
+    more = "; the next come as these are answered" if reading.left else ""
+    return f"{told}, {mine or 'none'} {of} for you{more}."
