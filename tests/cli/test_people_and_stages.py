@@ -119,7 +119,7 @@ def test_a_long_queue_is_listed_in_parts(run, workspace):
     assert "50 of 55 are shown; more: workbench approvals --after 50" in said
     assert said.count("answer prediction p-") == 50
     rest = run("approvals", "--after", "50")
-    assert "5 of 55 are shown; more: workbench approvals\n" in rest
+    assert "5 of 55 are shown; first: workbench approvals" in rest
     assert "p-54" in rest
     assert "0 of 55 are shown" in run("approvals", "--after", "60")
     assert [one["question"] for one in run("approvals", "--limit", "0", "--json")] == [one.digest for one in made]

@@ -163,7 +163,7 @@ class Decisions:
         return You(identity.name, identity.source, tuple(sorted(roles, key=lambda r: (r not in RIGHTS, r))), may)
 
     def _waiting(self, roster: Roster) -> tuple[list[Waiting], int]:
-        """The questions that a page shows, the oldest first, and how many wait in all.
+        """The questions that a page shows, and how many wait in all; the oldest first.
 
         Where there are more than a page shows, moves of models come before what else is asked, and what waits
         for the person who looks before the rest.

@@ -40,9 +40,10 @@ def approvals(ended: bool, limit: int, after: int, workspace: Path | None, as_js
         queued = bench.queue(ended=ended)
         waiting = bench.gate.look_at(queued[after : after + limit if limit else None], now=bench.now())
         you = bench.actor
-    if left := len(queued) - after - len(waiting):
-        more = f"workbench approvals --after {after + limit}" if left > 0 else "workbench approvals"
-        click.echo(f"{len(waiting)} of {len(queued):,} are shown; more: {more}", err=True)
+    if len(waiting) < len(queued):
+        onward = after + len(waiting)
+        rest = f"more: workbench approvals --after {onward}" if onward < len(queued) else "first: workbench approvals"
+        click.echo(f"{len(waiting)} of {len(queued):,} are shown; {rest}", err=True)
     if as_json:
         print_json([_as_json(one) for one in waiting])
         return

@@ -92,7 +92,7 @@ class Reading:
     you: You
     candidates: Sequence[Candidate] = ()  # by model, in the order in which its versions are to be shown
     trail: Sequence[Entry] = ()  # past decisions
-    waiting: Sequence[Waiting] = ()  # the questions that are shown, the oldest first
+    waiting: Sequence[Waiting] = ()  # the questions that are shown, in their order
     wrong: Sequence[Trouble] = ()
     back: Mapping[str, int] = field(default_factory=dict)  # by model, the version that a rollback brings back
     queued: int | None = None  # questions that wait in all; None: those that are shown
