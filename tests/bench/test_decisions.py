@@ -233,3 +233,26 @@ def test_the_story_and_the_card_are_told_to_whoever_may_look(told):
     assert "version:lending/1" in visitor.trace("lending", 1).nodes
     told.register("a/../b", 1)
     assert visitor.card("a/../b", 1).name == "a-b-1.card.html"
+
+
+def test_a_page_shows_of_thousands_the_moves_and_what_is_the_viewers_first(told):
+    from workbench.bench.decisions import SHOWN
+    from workbench.promotion import Question, Requirement
+
+    bench = told.bench
+    told.by("keeper")
+    with bench.ledger.transaction() as writer:
+        for n in range(SHOWN + 20):
+            needed = Requirement(1, ("auditor",) if n % 2 else ("approver",), why="a large loan")
+            held = Question("answer", f"prediction/p-{n}", {}, "p" * 64, (), needed)
+            bench.desk.ask_within(writer, held, author="a", actor="workbench", why="held", now=bench.now())
+    high_stakes(told)
+    told.by("analyst").do(Wish("promote", "lending", 2), WHY)
+    reading = told.by("risk-officer").read()
+    assert (len(reading.waiting), reading.left) == (SHOWN, 21)
+    assert reading.waiting[0].open.in_words == "promote lending 2"
+    yours = [one.yours for one in reading.waiting]
+    assert yours == sorted(yours, reverse=True)
+    assert sum(yours) == 1 + (SHOWN + 20) // 2
+    (shown,) = [one for one in reading.waiting if one.open.in_words == "answer prediction p-0"]
+    assert shown.open.may == ("auditor", "risk-officer")

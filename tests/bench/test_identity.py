@@ -57,6 +57,28 @@ def test_two_names_are_nobody(root):
         identify("proxy:X-Remote-User", environ, root, nobody)
 
 
+@pytest.mark.parametrize(
+    "named", ["first\udcffofficer", "first-officer\x00", "first\r\nX-Workbench-Proxy: x", "first-officer;x\u200b", " "]
+)
+def test_a_header_that_is_no_text_names_nobody(root, named):
+    environ = {**PAGE, "HTTP_X_REMOTE_USER": named, "HTTP_X_WORKBENCH_PROXY": SECRET}
+    with pytest.raises(Misuse, match="is no name"):
+        identify("proxy:X-Remote-User", environ, root, nobody)
+
+
+@pytest.mark.parametrize("guess", ["\udcff" * 32, "\u00df" * 32, SECRET.upper(), f"{SECRET} ", f"{SECRET},{SECRET}"])
+def test_a_guess_at_the_proxys_secret_is_refused_in_words(root, guess):
+    environ = {**PAGE, "HTTP_X_REMOTE_USER": "risk-officer", "HTTP_X_WORKBENCH_PROXY": guess}
+    with pytest.raises(Misuse, match="not opened through the proxy"):
+        identify("proxy:X-Remote-User", environ, root, nobody)
+
+
+def test_a_header_that_looks_like_the_proxys_is_another(root):
+    """A viewer's own header with a line below for a hyphen is not handed to a kernel, whatever a server makes of it."""
+    assert page_headers("proxy:X-Remote-User") == ("X-Remote-User", "X-Workbench-Proxy")
+    assert page_headers("proxy:X_Remote_User") == ()
+
+
 def test_what_is_no_page_is_told_by_the_machine(root):
     environ = {"HTTP_X_REMOTE_USER": "risk-officer", "HTTP_X_WORKBENCH_PROXY": SECRET}
     assert identify("proxy:X-Remote-User", environ, root, nobody) == Identity(ME, "os")

@@ -187,3 +187,32 @@ def test_eight_that_promote_at_once_lose_nothing(tmp_path, mlflow, capsys):
         print(f"  MLflow's aliases {PLAIN_ATTEMPTS:6} attempts {done:6} moves {undone:6} lost")
     assert lost == 0
     assert moved == len(granted)
+
+
+def test_five_thousand_open_questions_are_listed_quickly(tmp_path):
+    """Read once, and a page of them looked at; in CPU time, on any machine."""
+    import time
+    from datetime import UTC, datetime
+
+    from workbench.ledger import Ledger
+    from workbench.promotion import Desk, Question, Requirement, queue
+
+    now, needed = (
+        datetime(2026, 1, 1, tzinfo=UTC),
+        Requirement(2, ("approver",), hours=72, why="it decides about people"),
+    )
+    made = [Question("answer", f"prediction/{n}", {"input": f"{n:064x}"}, "p" * 64, (), needed) for n in range(5_000)]
+    with Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+        desk = Desk(ledger)
+        with ledger.transaction() as writer:
+            for question in made:
+                desk.ask_within(writer, question, author="lending/2", actor="workbench", why="held", now=now)
+        begin = time.process_time()
+        assert len(queue(desk, now=now)) == 5_000
+        listed = time.process_time() - begin
+        begin = time.process_time()
+        assert desk.find(made[4_000].digest[:12])[0] == made[4_000]
+        found = time.process_time() - begin
+    print(f"5,000 open questions: listed in {listed:.2f} CPU s, one found in {1000 * found:.1f} ms")
+    assert listed < 3  # 0.4 on a quiet machine
+    assert found < 0.1

@@ -107,6 +107,24 @@ def test_a_version_goes_all_the_way_by_commands(run):
     assert "is retired" in run("promote", "lending", "3", *WHY, code=2)
 
 
+def test_a_long_queue_is_listed_in_parts(run, workspace):
+    from workbench.promotion import Question, Requirement
+
+    needed = Requirement(1, ("approver",), why="a large loan")
+    made = [Question("answer", f"prediction/p-{n}", {}, "p" * 64, (), needed) for n in range(55)]
+    with open_bench(workspace) as bench, bench.ledger.transaction() as writer:
+        for question in made:
+            bench.desk.ask_within(writer, question, author="a", actor="workbench", why="held", now=bench.now())
+    said = run("approvals")
+    assert "50 of 55 are shown; more: workbench approvals --after 50" in said
+    assert said.count("answer prediction p-") == 50
+    rest = run("approvals", "--after", "50")
+    assert "5 of 55 are shown; first: workbench approvals" in rest
+    assert "p-54" in rest
+    assert "0 of 55 are shown" in run("approvals", "--after", "60")
+    assert [one["question"] for one in run("approvals", "--limit", "0", "--json")] == [one.digest for one in made]
+
+
 def test_a_canary_that_is_worse_is_taken_out(run):
     run("promote", "lending", "1", *WHY)
     run("stage", "lending", "2", "--canary", "0.05", *WHY)

@@ -180,54 +180,6 @@ def test_a_database_that_is_none_is_told_in_words(tmp_path):
         Guard(f"sqlite:///{tmp_path / 'mlflow.db'}").status()
 
 
-def test_the_same_rules_stand_in_postgresql(postgres):
-    """On MLflow's tables as far as the rules read them."""
-    from sqlalchemy import create_engine
-    from sqlalchemy.exc import DatabaseError
-
-    uri = f"postgresql+pg8000://{postgres['user']}@{postgres['host']}:{postgres['port']}/{postgres['database']}"
-    guard, engine = Guard(uri), create_engine(uri)
-    with engine.begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE registered_models (name VARCHAR(256) PRIMARY KEY)")
-        connection.exec_driver_sql(
-            "CREATE TABLE registered_model_aliases (name VARCHAR(256), alias VARCHAR(256), version INTEGER)"
-        )
-        connection.exec_driver_sql(
-            "CREATE TABLE model_versions (name VARCHAR(256), version INTEGER, current_stage VARCHAR(20), "
-            "source VARCHAR(500), run_id VARCHAR(32), storage_location VARCHAR(500))"
-        )
-        connection.exec_driver_sql("INSERT INTO registered_models VALUES ('lending')")
-        connection.exec_driver_sql("INSERT INTO model_versions VALUES ('lending', 1, 'None', 's', 'r', 's')")
-    assert guard.status()[0] is False
-    assert guard.install([("lending", "champion", 1, 1)]) == digest("postgresql") != digest("sqlite")
-    assert guard.status() == (True, [])
-
-    def run(statement):
-        with engine.begin() as connection:
-            connection.exec_driver_sql(statement)
-
-    run("INSERT INTO registered_model_aliases VALUES ('lending', 'champion', 1), ('lending', 'mine', 7)")
-    for statement, words in (
-        ("INSERT INTO registered_model_aliases VALUES ('lending', 'canary', 1)", DENIED),
-        ("UPDATE registered_model_aliases SET version = 2 WHERE alias = 'champion'", DENIED),
-        ("DELETE FROM registered_model_aliases WHERE alias = 'champion'", IN_USE),
-        ("UPDATE model_versions SET current_stage = 'Deleted_Internal'", IN_USE),
-        ("DELETE FROM registered_models", IN_USE),
-    ):
-        with pytest.raises(DatabaseError, match=words):
-            run(statement)
-    run("DROP TRIGGER workbench_guard_alias_set ON registered_model_aliases")
-    assert guard.status() == (True, ["alias_set"])
-    guard.install([])
-    assert guard.status() == (True, [])
-    guard.granted("lending", "champion", None, 2)
-    run("DELETE FROM registered_model_aliases WHERE alias = 'champion'")
-    assert guard.remove() is True
-    assert guard.status()[0] is False
-    run("INSERT INTO registered_model_aliases VALUES ('lending', 'canary', 1)")
-    engine.dispose()
-
-
 def test_a_grant_that_the_ledger_never_gave_is_found_and_taken_out(place, tmp_path):
     """Whoever writes the guard's own table moves an alias once; the next opening puts both back."""
     from datetime import UTC, datetime
@@ -250,6 +202,7 @@ def test_a_grant_that_the_ledger_never_gave_is_found_and_taken_out(place, tmp_pa
         client.set_registered_model_alias("lending", "champion", "3")
         told = guarding.look_after(ledger, guard, now=now)
         assert "never did (lending 3 as champion, lending 1 as canary); it is whole again" in told
+        assert ledger.entries(kind="guard.restored")[0].why == told
         assert sorted(guard.noted()) == [("elsewhere", "champion", 1, 7), ("lending", "champion", 2, 1)]
         assert guarding.look_after(ledger, guard, now=now) is None
     refused(lambda: client.set_registered_model_alias("lending", "canary", "1"), DENIED)

@@ -27,6 +27,7 @@ HOSTILE = [
 KNOWN = {
     "html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "p", "nav", "ol", "li", "a", "section",
     "table", "caption", "thead", "tbody", "tr", "th", "td", "span", "strong", "code", "pre",
+    "div", "wbr",
 }  # fmt: skip
 
 

@@ -15,6 +15,14 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WORDS = (
     '"><img src=x onerror="document.title=1"><script>document.title=1</script></style><svg onload="document.title=1">'
 )
+FIGURES = Table(
+    "Figures",
+    ("Figure", "Value", "95 % interval", "Probability", "Cases"),
+    (
+        ("demographic_parity_difference.race", "0.09542", "0.06038 to 0.1358", "0.595 to reach 0.1", "1,989"),
+        ("lattice_differences", "3", "", "", "15"),
+    ),
+)
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +58,15 @@ def test_a_card_runs_nothing_and_fits_its_window(look, width):
     blocks = (
         Said(WORDS, (1,)),
         Table(WORDS, (WORDS, "b"), ((WORDS, "a" * 64),)),
+        FIGURES,
         Hole(WORDS, WORDS),
         Quoted(WORDS, WORDS),
     )
     page = look(as_html("Card", [Section(WORDS, blocks)], lead=WORDS), width)
     assert page.title() == "Card"
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    edges = "[...document.querySelectorAll('td.number')].map(cell => cell.getBoundingClientRect().right)"
+    assert len(set(page.evaluate(edges))) == 2, "a column of values and one of cases, each under one another"
     assert page.get_by_text("Missing:").is_visible()
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.getAttribute('href')") == "#s1"

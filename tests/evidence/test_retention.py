@@ -52,6 +52,44 @@ def test_findings_are_one_a_version_and_fail_where_any_data_had_to_be_gone(kept,
     assert "had to be gone 3 days ago" in finding.sentence
 
 
+@pytest.mark.parametrize(
+    ("seconds", "verdict", "words"),
+    [
+        (1, "pass", "may be kept for less than an hour more"),
+        (0, "pass", "may be kept for less than an hour more"),
+        (-1, "fail", "had to be gone less than an hour ago"),
+        (-7200, "fail", "had to be gone 2 hours ago"),
+        (40.6 * 86_400, "pass", "may be kept for 40 days more"),
+    ],
+)
+def test_evidence_and_policy_agree_at_the_edge_of_a_window(kept, tale, seconds, verdict, words):
+    window = Window(f"data/{tale.DATA}", until=NOW + timedelta(seconds=seconds))
+    kept.retention.declare(window, "consent")
+    (held, *_) = served_data(kept.ledger.entries(), {window.subject: window}, [("lending", 1)], now=NOW)
+    assert held.verdict == verdict
+    assert words in held.sentence
+    decision = kept.gate.judge("lending", 1, now=NOW)
+    assert ("retention" in [reason.code for reason in decision.reasons]) == (verdict == "fail")
+
+
+def test_answers_and_held_answers_are_kept_to_the_edge(kept, tale, monkeypatch):
+    tale.answer(kept, name="edge", days_ago=90)
+    at = kept.log.find("edge").at
+    kept.retention.declare(Window("predictions/*", 90.0), "notice")
+    for step, left in ((timedelta(0), True), (timedelta(microseconds=1), False)):
+        monkeypatch.setattr(type(kept), "now", lambda self, now=at + timedelta(days=90) + step: now)
+        kept.retention.apply(dry_run=False)
+        assert (kept.log.find("edge") is not None) == left
+    monkeypatch.setattr(type(kept), "now", lambda self: at)  # the clock steps back
+    kept.retention.apply(dry_run=False)
+    assert kept.log.find("p1") is not None
+
+
+def test_data_of_tomorrow_was_not_collected(kept, tale):
+    with pytest.raises(Misuse, match="is to come"):
+        kept.retention.declare(Window(f"data/{tale.DATA}", 3.0, collected=kept.now() + timedelta(days=1)), "consent")
+
+
 def test_without_a_window_there_is_not_enough_evidence(kept):
     held = served_data(kept.ledger.entries(), {}, [("lending", 1)], now=NOW)
     assert {one.verdict for one in held} == {"not enough evidence"}

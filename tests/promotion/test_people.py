@@ -505,7 +505,7 @@ def test_what_names_no_question_is_refused(bank, name):
 def test_the_queue_says_who_is_missing(bank):
     question = bank.ask()
     bank.approve(question, "first-officer")
-    (waiting,) = queue(bank.desk, now=bank.now)
+    (waiting,) = bank.gate.waiting(now=bank.now)
     assert (waiting.digest, waiting.in_words, waiting.state) == (question, "promote lending 2", "waiting")
     assert waiting.may == ("second-officer",)
     bank.approve(question, "second-officer")

@@ -93,6 +93,12 @@ def test_it_says_who_looks_in_which_role_and_who_says_so(world, reader):
     assert "You may look; deciding is for others." in text
 
 
+def test_the_queue_says_how_many_more_wait_than_it_shows(waiting, reader):
+    page = reader(approvals_page(lambda: replace(waiting.read(), queued=5_000), waiting.acts))
+    told = "5,000 questions wait for people, 1 of the 2 shown for you; the next come as these are answered."
+    assert page.text.startswith(told)
+
+
 def test_what_waits_for_the_viewer_and_what_is_wrong_comes_first(waiting, reader):
     waiting.wrong = [Trouble("lending", "MLflow’s alias does not follow the ledger yet", "workbench reconcile")]
     text = opened(waiting, reader).text

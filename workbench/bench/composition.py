@@ -116,9 +116,11 @@ class Bench(Notebooks):
         """Refuse a question in the name of whoever acts; it has ended."""
         return self.gate.desk.refuse(question, by=self.identity, why=why, now=self.now())
 
-    def waiting(self, *, ended: bool = False) -> list[Open]:
-        """The questions that wait for people, oldest first."""
-        return self.gate.waiting(now=self.now(), ended=ended)
+    def queue(self, *, ended: bool = False) -> list[Open]:
+        """The questions that wait for people, oldest first, none of them looked at yet: there may be thousands."""
+        from workbench.promotion import queue
+
+        return queue(self.gate.desk, now=self.now(), ended=ended)
 
     def reconcile(self, *, dry_run: bool = False) -> list[str]:
         """Bring MLflow's aliases in line with the ledger; says what was mended or cannot be."""

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, assert_never
 from workbench.errors import Misuse, NeedsPeople
 from workbench.ledger import Entry
 from workbench.promotion import Roster, Step, trail
+from workbench.promotion.moves import POLICIES
 from workbench.promotion.people import RIGHTS, Right
+from workbench.promotion.projection import ALIAS
 from workbench.promotion.queue import may_refuse, why_not
 from workbench.promotion.stages import CHAMPION
 from workbench.views.deciding import Acts, Paper, Reading, Trouble, Waiting, Wish, You
@@ -23,8 +25,9 @@ if TYPE_CHECKING:
     from workbench.bench.composition import Bench
     from workbench.ledger.lineage import Lineage
     from workbench.policy import Decision
-    from workbench.promotion import Candidate, Move
+    from workbench.promotion import Candidate, Move, Open
 
+SHOWN = 50  # questions on a page, each of which is judged anew
 EVERY: tuple[Right, ...] = ("look", "ask", "approve", "administer")
 
 
@@ -50,9 +53,9 @@ class Decisions:
         bench, roster = self._bench, self._looked()
         you = self._you(roster)
         candidates, past = bench.board()
-        waiting = self._waiting(roster)
+        waiting, queued = self._waiting(roster)
         wrong = [*self._served(candidates), *self._incidents(), *self._stuck(waiting), *self._owed()]
-        return Reading(you, candidates, past, waiting, wrong, dict(self._ways_back(candidates)))
+        return Reading(you, candidates, past, waiting, wrong, dict(self._ways_back(candidates)), queued)
 
     def story(self, model: str, version: int) -> Sequence[Step]:
         """All that happened to a version, the oldest first."""
@@ -109,7 +112,9 @@ class Decisions:
         try:
             return self._done(wish, why)
         except NeedsPeople as asked:
-            (one,) = [w.open for w in self._waiting(self._bench.desk.roster()) if w.open.digest == asked.question]
+            bench, subject = self._bench, f"{wish.model}/{wish.version}"
+            waiting = bench.gate.waiting(now=bench.now(), subject=subject)
+            (one,) = [open_ for open_ in waiting if open_.digest == asked.question]
             many = "1 approval is" if asked.missing == 1 else f"{asked.missing} approvals are"
             who = ", ".join(one.may) or "nobody yet: an admin gives the role"
             return f"People are asked to {wish.in_words}: {many} missing. Who may: {who}. Nothing moved yet."
@@ -157,17 +162,28 @@ class Decisions:
         roles = roster.roles(identity.name) if roster.named else frozenset[str]()
         return You(identity.name, identity.source, tuple(sorted(roles, key=lambda r: (r not in RIGHTS, r))), may)
 
-    def _waiting(self, roster: Roster) -> list[Waiting]:
+    def _waiting(self, roster: Roster) -> tuple[list[Waiting], int]:
+        """The questions that a page shows, and how many wait in all; the oldest first.
+
+        Where there are more than a page shows, moves of models come before what else is asked, and what waits
+        for the person who looks before the rest.
+        """
         bench = self._bench
         name, now, delegations = bench.actor, bench.now(), bench.desk.delegations()
-        return [
-            Waiting(
+
+        def seen(one: Open) -> Waiting:
+            return Waiting(
                 one,
                 why_not(one.answers, name, roster, delegations, now),
                 may_refuse(one.answers, name, roster, delegations, now),
             )
-            for one in bench.waiting()
-        ]
+
+        def last(one: Open) -> tuple[bool, bool]:
+            return one.answers.question.action not in POLICIES, not seen(one).yours
+
+        queued = bench.queue()
+        shown = queued if len(queued) <= SHOWN else sorted(queued, key=last)[:SHOWN]
+        return [seen(one) for one in bench.gate.look_at(shown, now=now)], len(queued)
 
     def _served(self, candidates: Sequence[Candidate]) -> Iterator[Trouble]:
         for candidate in candidates:
@@ -194,7 +210,8 @@ class Decisions:
                 )
 
     def _owed(self) -> Iterator[Trouble]:
-        owed = sorted({str(effect.payload.get("model", effect.target)) for effect in self._bench.ledger.owed()})
+        effects = [effect for effect in self._bench.ledger.owed() if effect.target == ALIAS]
+        owed = sorted({str(effect.payload.get("model")) for effect in effects})
         for model in owed:
             yield Trouble(model, "MLflow’s alias does not follow the ledger yet", "workbench reconcile")
 

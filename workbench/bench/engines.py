@@ -23,6 +23,7 @@ from workbench.ledger import Ledger
 if TYPE_CHECKING:
     from workbench.engines.lanes import Lanes
     from workbench.engines.mlflow import MlflowStore
+    from workbench.engines.mlflow_claims import Owner
     from workbench.engines.mlflow_guard import Guard
     from workbench.engines.opa import OpaEngine
     from workbench.engines.rego import RegoEngine
@@ -81,7 +82,9 @@ class Engines:
     @property
     def tracking(self) -> tuple[str, Path]:
         """Where MLflow keeps runs and registry (a URL), and artifacts (a folder)."""
-        return self._url(self.settings.tracking), self.root / self.settings.artifacts
+        from workbench.engines.mlflow_names import driven
+
+        return driven(self._url(self.settings.tracking)), self.root / self.settings.artifacts
 
     @property
     def ledger(self) -> Ledger:
@@ -236,7 +239,14 @@ class Engines:
     def _store(self) -> MlflowStore:
         from workbench.engines.mlflow import MlflowStore
 
-        return MlflowStore(*self.tracking, trusted=self.keys_for, opened=self._look_after_guard)
+        return MlflowStore(*self.tracking, trusted=self.keys_for, whose=self._owner, opened=self._look_after_guard)
+
+    def _owner(self) -> Owner | None:
+        """This ledger, as whoever shares its MLflow is told of it."""
+        from workbench.engines.mlflow_claims import Owner
+
+        first = self._ledger.entries(limit=1)
+        return Owner(first[0].hash, str(self.root)) if first else None
 
     @cached_property
     def guard(self) -> Guard:

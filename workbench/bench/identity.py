@@ -86,7 +86,7 @@ def _of_the_machine() -> Identity:
 
 def _of_the_proxy(header: str, environ: Mapping[str, str], root: Path) -> Identity:
     given = environ.get(_variable(SECRET_HEADER), "")
-    if not hmac.compare_digest(given.encode(), _secret(root / SECRET_FILE).encode()):
+    if not hmac.compare_digest(os.fsencode(given), _secret(root / SECRET_FILE).encode()):
         raise Misuse(
             "nobody vouches for you: this page was not opened through the proxy",
             hint="open it at the proxy's address",

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from workbench.data.retention import DECLARED, LOGS, PREDICTIONS, Window, answers_before, checked, windows
-from workbench.errors import EngineError
+from workbench.errors import EngineError, Misuse
 
 if TYPE_CHECKING:
     from workbench.bench.composition import Bench
@@ -45,10 +45,14 @@ class Retention:
         """Declare how long something may be kept; the newest declaration about it holds.
 
         Raises:
-            Misuse: The window says nothing that can be kept.
+            Misuse: The window says nothing that can be kept, or counts from a time to come.
         """
         bench = self._bench
         body = checked(window).as_body()
+        if window.collected is not None and window.collected > bench.now():
+            raise Misuse(
+                f"{window.collected.isoformat()} is to come; nothing was collected then", hint="--collected DATE"
+            )
         return bench.ledger.append(
             DECLARED, subject=window.subject, actor=bench.actor, why=why, body=body, now=bench.now()
         )

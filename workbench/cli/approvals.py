@@ -21,26 +21,35 @@ question_argument = click.argument("question")
 
 @click.command()
 @click.option("--all", "ended", is_flag=True, help="Those that were refused, too.")
+@click.option("--limit", type=click.IntRange(0), default=50, show_default=True, help="At most so many; 0: all.")
+@click.option("--after", type=click.IntRange(0), default=0, help="Pass over so many, the oldest.")
 @workspace_option
 @json_option
-def approvals(ended: bool, workspace: Path | None, as_json: bool) -> None:
-    """List what waits for people: what is asked, who approved it, how many are missing and who may.
+def approvals(ended: bool, limit: int, after: int, workspace: Path | None, as_json: bool) -> None:
+    """List what waits for people, the oldest first: what is asked, who approved it, who is missing and who may.
 
     \b
     Examples:
       workbench approvals
-      workbench approvals --json
+      workbench approvals --after 50
+      workbench approvals --limit 0 --json
     """
     from workbench import open_bench
 
     with open_bench(workspace) as bench:
-        waiting = bench.waiting(ended=ended)
+        queued = bench.queue(ended=ended)
+        waiting = bench.gate.look_at(queued[after : after + limit if limit else None], now=bench.now())
         you = bench.actor
+    if len(waiting) < len(queued):
+        onward = after + len(waiting)
+        rest = f"more: workbench approvals --after {onward}" if onward < len(queued) else "first: workbench approvals"
+        click.echo(f"{len(waiting)} of {len(queued):,} are shown; {rest}", err=True)
     if as_json:
         print_json([_as_json(one) for one in waiting])
         return
-    if not waiting:
+    if not queued:
         click.echo("nothing waits for people", err=True)
+    if not waiting:
         return
     print_table(
         ["question", "asks to", "asked by", "approved by", "missing", "who may", "state"],
@@ -82,7 +91,8 @@ def approve(question: str, why: str, then: bool, workspace: Path | None, as_json
         asked, _ = bench.desk.find(question)
         with refusals(asked.subject, None, as_json):
             entry, move = bench.say_yes(question, why, then=then)
-        left = next((one for one in bench.waiting() if one.digest == asked.digest), None)
+        open_ = bench.gate.waiting(now=bench.now(), subject=asked.subject)
+        left = next((one for one in open_ if one.digest == asked.digest), None)
     missing = left.answers.missing if left else 0
     if as_json:
         print_json({"entry": entry.seq, "question": asked.digest, "missing": missing, "move": move and as_data(move)})

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -69,8 +68,10 @@ def retention(ctx: click.Context, applied: bool, dry_run: bool, workspace: Path 
 @retention.command()
 @click.argument("subject")
 @click.option("--days", type=float, help="How many days, from when it was collected, answered or logged.")
-@click.option("--until", metavar="DATE", help="The last day or moment, ISO 8601, UTC where no offset is told.")
-@click.option("--collected", metavar="DATE", help="When data was collected, ISO 8601.")
+@click.option(
+    "--until", metavar="DATE", help="The last day (to its end) or moment, ISO 8601, UTC where no offset is told."
+)
+@click.option("--collected", metavar="DATE", help="When data was collected, from the beginning of a day; ISO 8601.")
 @click.option("--name", "names", multiple=True, help="What people call it; may be repeated.")
 @click.option("--why", required=True, help="On what ground; it is kept in the ledger.")
 @workspace_option
@@ -106,7 +107,7 @@ def declare(
                 raise Misuse(f"{subject!r} names {said} of the ledger", hint="workbench lineage version MODEL VERSION")
             subject = f"{DATA}{found[0].name}"
             names = names or tuple(found[0].facts.get("names", ()))
-        window = Window(subject, days, _moment(until), _moment(collected), names, why)
+        window = Window(subject, days, _moment(until, last=True), _moment(collected), names, why)
         entry = bench.retention.declare(window, why.strip())
     if as_json:
         print_json(entry.as_dict())
@@ -115,11 +116,10 @@ def declare(
         click.echo(f"{subject} is declared (ledger entry {entry.seq}){end}")
 
 
-def _moment(text: str | None) -> Any:
-    if text is None:
-        return None
+def _moment(text: str | None, *, last: bool = False) -> datetime | None:
+    from workbench.data.retention import moment
+
     try:
-        at = datetime.fromisoformat(text)
+        return None if text is None else moment(text, last=last)
     except ValueError as error:
         raise Misuse(f"{text!r} is no date", hint="write 2026-01-31 or 2026-01-31T12:00:00+00:00") from error
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -3,6 +3,8 @@
 A window is an entry of kind `retention.declared`. Its subject says what it is for: "data/DIGEST" one body of
 data, "predictions/MODEL" the answers of one model ("predictions/*" of all), "logs" the files of runs. The
 newest entry about a subject holds. Where both a day and a number of days are told, the earlier end counts.
+A day is 86,400 seconds, whatever a clock on a wall does. What is older than its window must be gone; at the
+window's very edge it may still be kept.
 
 >>> from datetime import UTC, datetime
 >>> window = Window("data/d1", collected=datetime(2026, 1, 1, tzinfo=UTC), days=30.0)
@@ -14,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from workbench.errors import Misuse
@@ -43,12 +45,12 @@ class Window:
         """When it must be gone; None where each thing has an end of its own."""
         ends = [self.until] if self.until else []
         if self.collected is not None and self.days is not None:
-            ends.append(self.collected + timedelta(days=self.days))
+            ends.append(self.collected.astimezone(UTC) + timedelta(days=self.days))  # across a change of the clocks
         return min(ends) if ends else None
 
     def days_left(self, now: datetime) -> float | None:
         """Days until it must be gone, below zero where it should be gone already; None where it has no end."""
-        return None if self.end is None else (self.end - now).total_seconds() / DAY
+        return None if self.end is None else (self.end.astimezone(UTC) - now).total_seconds() / DAY
 
     def as_body(self) -> dict[str, Any]:
         """Plain JSON for the body of its entry."""
@@ -81,6 +83,10 @@ def checked(window: Window) -> Window:
             raise Misuse(f"the time {at.isoformat()} has no offset", hint="e.g. 2026-01-31T00:00:00+00:00")
     if name.startswith(DATA) and window.days is not None and window.collected is None:
         raise Misuse("days count from when the data was collected", hint="--collected DATE, or --until DATE")
+    try:
+        window.as_body(), window.end
+    except OverflowError as error:
+        raise Misuse(f"the end of {name} is beyond the year 9999", hint="an earlier day, or fewer days") from error
     return window
 
 
@@ -131,6 +137,30 @@ def answers_before(model: str, known: Mapping[str, Window], now: datetime) -> da
     if window.until is not None and window.until <= now:
         ends.append(now)  # all that there is
     return max(ends) if ends else None
+
+
+def moment(text: str, *, last: bool = False) -> datetime:
+    """The moment that a text tells, in UTC where it has no offset; of a day its beginning, or as the last day its end.
+
+    Args:
+        text: ISO 8601.
+        last: Whether a day counts to its end.
+
+    Raises:
+        ValueError: It tells none.
+
+    >>> moment("2026-01-31").isoformat(), moment("2026-01-31", last=True).isoformat()
+    ('2026-01-31T00:00:00+00:00', '2026-02-01T00:00:00+00:00')
+    """
+    try:
+        day = datetime.combine(date.fromisoformat(text), time(tzinfo=UTC))
+    except ValueError:
+        at = datetime.fromisoformat(text)
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
+    try:
+        return day + timedelta(days=1) if last else day
+    except OverflowError as error:
+        raise ValueError(f"no day comes after {text}") from error
 
 
 def _moment(text: Any) -> datetime | None:

@@ -27,9 +27,10 @@ from workbench.batch.model_signatures import SUFFIX, check_model, signature_of, 
 from workbench.batch.models import PROFILE
 from workbench.batch.tracking import Registered, Status
 from workbench.data.digests import digest_folder
+from workbench.engines.mlflow_claims import Whose, claim
 from workbench.engines.mlflow_guard import DATABASES, Guard
 from workbench.engines.mlflow_names import KEY_DIGEST as KEY_DIGEST
-from workbench.engines.mlflow_names import MOST_NAME, MOST_VALUE, batches, datasets, digest_of, safe, tags_of
+from workbench.engines.mlflow_names import MOST_NAME, MOST_VALUE, batches, datasets, digest_of, safe, shown, tags_of
 from workbench.engines.model_files import load_predictor
 from workbench.errors import EngineError, Misuse
 from workbench.ledger import ModelVersion
@@ -50,10 +51,12 @@ class MlflowStore:
         artifacts: Path,
         *,
         trusted: Trusted = lambda _: (),
+        whose: Whose = lambda: None,
         opened: Callable[[], None] | None = None,
     ) -> None:
         self._uri = uri
         self._trusted = trusted
+        self._whose = whose
         self._guard = Guard(uri) if uri.startswith(DATABASES) else None
         self._on_open = opened  # called once, when the store is there and before it is used
         self._artifacts = artifacts
@@ -131,7 +134,9 @@ class MlflowStore:
     def register(self, run_id: str, model: str, path: str, *, tags: Mapping[str, str]) -> int:
         """Register the model that a run keeps at an artifact path; the version's number."""
         with self._client() as client:
-            _unless("RESOURCE_ALREADY_EXISTS", lambda: client.create_registered_model(model))
+            with self._alone():
+                _unless("RESOURCE_ALREADY_EXISTS", lambda: client.create_registered_model(model))
+                claim(client, client.get_registered_model(model), self._whose())
             source = f"{client.get_run(run_id).info.artifact_uri}/{path}"
             version = client.create_model_version(model, source, run_id=run_id, tags=tags_of(tags))
             return int(version.version)
@@ -158,8 +163,10 @@ class MlflowStore:
         """
         with self._client() as client, self._alone():
             known = _unless(MISSING, lambda: client.get_registered_model(model))
-            if known is not None and _generation(known, alias) > generation:
-                return
+            if known is not None:
+                claim(client, known, self._whose())
+                if _generation(known, alias) > generation:
+                    return
             client.get_model_version(model, str(version))  # an alias of what is not there is refused
             self._grant(model, alias, version, generation)
             client.set_registered_model_tag(model, f"{GENERATION}{alias}", str(generation))
@@ -179,6 +186,7 @@ class MlflowStore:
             known = _unless(MISSING, lambda: client.get_registered_model(model))
             if known is None or _generation(known, alias) > generation:
                 return
+            claim(client, known, self._whose())
             self._grant(model, alias, None, generation)
             client.set_registered_model_tag(model, f"{GENERATION}{alias}", str(generation))
             if alias in known.aliases:
@@ -259,14 +267,15 @@ class MlflowStore:
             try:
                 if self._opened is None:
                     _make_once(self._uri, self._artifacts)
-                    self._opened = mlflow.MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
-                    self._opened.search_registered_models(max_results=1)  # migrates the tables where they are older
+                    with self._guarded():
+                        self._opened = mlflow.MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+                        self._opened.search_registered_models(max_results=1)  # makes or migrates its tables
                     if self._on_open is not None:
                         self._on_open()
                 yield self._opened
             except (mlflow.exceptions.MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
                 said = str(error).partition("\n")[0]
-                raise EngineError(f"MLflow at {self._uri}: {said}", hint="workbench doctor") from error
+                raise EngineError(f"MLflow at {shown(self._uri)}: {said}", hint="workbench doctor") from error
 
     def _grant(self, model: str, alias: str, version: int | None, generation: int) -> None:
         """Tell the guard, where there is one, what the ledger granted; before the alias moves."""
@@ -277,8 +286,12 @@ class MlflowStore:
     def _alone(self) -> Iterator[None]:
         """No other process moves an alias meanwhile; MLflow itself has no compare-and-swap."""
         path = _file_of(self._uri)
-        with FileLock(f"{path}.alias.lock", mode=0o600) if path else contextlib.nullcontext():
+        with FileLock(f"{path}.alias.lock", mode=0o600) if path else self._guarded():
             yield
+
+    def _guarded(self) -> contextlib.AbstractContextManager[None]:
+        """Alone in PostgreSQL; over HTTP nothing can be held, and the generation is all there is."""
+        return self._guard.alone() if self._guard else contextlib.nullcontext()
 
     def _experiment(self, client: Any) -> str:
         """The one that writes into our folder of artifacts; a store that was moved or copied gets a new one."""

@@ -7,6 +7,9 @@ generation, and the projection writes it before it moves an alias. MLflow's migr
 so drop triggers: they are looked at whenever the store is opened (see
 `promotion.guarding`), and what is missing is put back.
 
+In PostgreSQL the functions of the triggers look for that table in the schema in which they were made and
+nowhere else, so that no client's own table of that name is asked.
+
 It binds every client of MLflow. Whoever may change the database's schema can take it away; that is found
 at the next opening, and what was done meanwhile by `reconcile`.
 """
@@ -23,6 +26,7 @@ from workbench.errors import EngineError, Misuse
 DATABASES = ("sqlite:", "postgresql:", "postgresql+")  # that it can stand in
 TABLE = "workbench_granted"
 WAIT = 30  # seconds a writer waits for another
+LOCK = 0x776F726B  # number of the advisory lock under which aliases move in PostgreSQL
 ALIASES, VERSIONS, MODELS = "registered_model_aliases", "model_versions", "registered_models"
 WORDS = "workbench guard"  # begins every refusal, so that whoever is refused knows by what
 
@@ -60,6 +64,15 @@ RULES: tuple[tuple[str, str, str, str, str], ...] = (
     ("model_renamed", MODELS, "UPDATE", f"NEW.name <> OLD.name AND {_HELD})", IN_USE),
 )
 
+# those that fire in every session, whose function is asked in no other schema; another spelling is another text
+STANDING_IN_POSTGRESQL = """
+SELECT t.tgname, replace(pg_get_triggerdef(t.oid), ' ON ' || quote_ident(n.nspname) || '.', ' ON ') || ' ' || p.prosrc
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_proc p ON p.oid = t.tgfoid
+WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND n.nspname = current_schema()
+AND p.proconfig = ARRAY['search_path=' || quote_ident(current_schema()) || ', pg_temp']
+"""
+
 
 class Guard:
     """The triggers in one MLflow database, by its address."""
@@ -73,8 +86,23 @@ class Guard:
         with self._connection() as connection:
             return self._installed(connection), self._missing(connection)
 
-    def install(self, granted: Sequence[tuple[str, str, int | None, int]]) -> str:
-        """Make the table and the triggers, or put back what is missing; the digest of what they say.
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all that it says in its database's dialect, hex; the ledger keeps it."""
+        return digest(self._uri.partition(":")[0].partition("+")[0])
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else who asks for it goes on meanwhile; SQLite has a file's lock in its place."""
+        if self._uri.startswith("sqlite:"):
+            yield
+            return
+        with self._connection() as connection:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+            yield
+
+    def install(self, granted: Sequence[tuple[str, str, int | None, int]]) -> None:
+        """Make the table and the triggers, or put back what is missing; all or nothing.
 
         Args:
             granted: Who holds which slot by the ledger: model, slot, version (None: nobody), generation.
@@ -88,10 +116,9 @@ class Guard:
             for model, alias, version, generation in granted:
                 _note(connection, model, alias, version, generation)
             self._make(connection)
-            return digest(connection.dialect.name)
 
     def remove(self) -> bool:
-        """Take the triggers and the table away; whether there were any."""
+        """Take the triggers and the table away, all or nothing; whether there were any."""
         with self._connection() as connection:
             there = self._installed(connection)
             for name, table, *_ in RULES:
@@ -171,7 +198,8 @@ class Guard:
         for name, table, when, condition, words in RULES:
             connection.exec_driver_sql(_drop(dialect, name, table))
             if dialect == "postgresql":
-                connection.exec_driver_sql(_function(name, when, condition, words))
+                schema = connection.exec_driver_sql("SELECT quote_ident(current_schema())").scalar_one()
+                connection.exec_driver_sql(_function(name, when, condition, words, schema))
             connection.exec_driver_sql(_trigger(dialect, name, table, when, condition, words))
 
 
@@ -194,9 +222,8 @@ def _note(connection: Any, model: str, alias: str, version: int | None, generati
 
 def _told(dialect: str, name: str, table: str, when: str, condition: str, words: str) -> str:
     """What a rule says, as `_standing` reads it back."""
-    if dialect == "postgresql":
-        return _body(when, condition, words)
-    return _trigger(dialect, name, table, when, condition, words)
+    body = [_body(when, condition, words)] if dialect == "postgresql" else []
+    return " ".join([_trigger(dialect, name, table, when, condition, words), *body])
 
 
 def _trigger(dialect: str, name: str, table: str, when: str, condition: str, words: str) -> str:
@@ -206,9 +233,9 @@ def _trigger(dialect: str, name: str, table: str, when: str, condition: str, wor
     return f"{head} FOR EACH ROW WHEN {condition} BEGIN SELECT RAISE(ABORT, '{words}'); END"
 
 
-def _function(name: str, when: str, condition: str, words: str) -> str:
+def _function(name: str, when: str, condition: str, words: str, schema: str) -> str:
     head = f"CREATE OR REPLACE FUNCTION workbench_guard_{name}() RETURNS trigger LANGUAGE plpgsql"
-    return f"{head} AS $guard${_body(when, condition, words)}$guard$"
+    return f"{head} SET search_path = {schema}, pg_temp AS $guard${_body(when, condition, words)}$guard$"
 
 
 def _body(when: str, condition: str, words: str) -> str:
@@ -222,15 +249,12 @@ def _drop(dialect: str, name: str, table: str) -> str:
 
 
 def _standing(connection: Any) -> dict[str, str]:
-    """The text of the triggers (PostgreSQL: of their functions) that stand, by the rule's name."""
+    """The text of the triggers that stand (in PostgreSQL with their functions'), by the rule's name."""
+    begin = "workbench_guard_"
     if connection.dialect.name == "postgresql":
-        rows = connection.exec_driver_sql(
-            "SELECT t.tgname, p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid "
-            "WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'"
-        )
+        rows = connection.exec_driver_sql(STANDING_IN_POSTGRESQL)
     else:
         rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
-    begin = "workbench_guard_"
     return {name.removeprefix(begin): text or "" for name, text in rows if name.startswith(begin)}
 
 

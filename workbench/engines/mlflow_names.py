@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +16,27 @@ MOST_VALUE = 5000  # characters MLflow keeps of a parameter or a tag
 MOST_NAME = 250  # characters of a name
 MOST_DIGEST = 36  # characters of a dataset's digest
 BATCH = 90  # metrics, parameters or tags in one call
+
+
+def driven(uri: str) -> str:
+    """The address of MLflow's store with a driver that is here: MLflow itself looks for psycopg2, we bring pg8000.
+
+    >>> driven("sqlite:///mlflow.db"), driven("postgresql+pg8000://u@h/d")
+    ('sqlite:///mlflow.db', 'postgresql+pg8000://u@h/d')
+    """
+    scheme, _, rest = uri.partition("://")
+    if scheme in {"postgresql", "postgres"} and importlib.util.find_spec("psycopg2") is None:
+        return f"postgresql+pg8000://{rest}"
+    return uri
+
+
+def shown(uri: str) -> str:
+    """An address as it may be printed: without its password.
+
+    >>> shown("postgresql://mlflow:p@ss@db.example/models")
+    'postgresql://mlflow@db.example/models'
+    """
+    return re.sub(r"(?<=://)([^:/@]*):.*@", r"\1@", uri)
 
 
 def tags_of(tags: Mapping[str, str]) -> dict[str, str]:

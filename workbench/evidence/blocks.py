@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&$])")
 LONG = 30  # letters of a word that may be broken
+NUMBER = re.compile(r"[-+\u2212]?[\d,]+(\.\d+)?(e[-+]?\d+)?%?", re.IGNORECASE)
+WHEN = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d)?")
 STYLE = """
 :root{color-scheme:light}body{font:16px/1.5 system-ui,sans-serif;color:#1b1f24;background:#fff;margin:0 auto;
 padding:2rem 1.25rem 4rem;max-width:54rem}h1{font-size:1.7rem;line-height:1.2;margin:0 0 .25rem}
@@ -23,10 +25,11 @@ h2{font-size:1.15rem;margin:2.2rem 0 .4rem;padding-top:.6rem;border-top:1px soli
 p{margin:.4rem 0;overflow-wrap:anywhere}table{border-collapse:collapse;width:100%;margin:.6rem 0;font-size:.92rem}
 caption{text-align:left;font-weight:600;padding:.2rem 0}th,td{text-align:left;vertical-align:top;
 padding:.3rem .6rem .3rem 0;border-bottom:1px solid #e4e8ec;overflow-wrap:break-word}td.long{overflow-wrap:anywhere}
-th{font-weight:600}
-.of{color:#57606a;font-size:.85rem;white-space:nowrap}.hole{border:2px dashed #b35900;border-radius:6px;
-padding:.5rem .8rem;margin:.6rem 0;background:#fff8ef}code,pre{font:.88rem/1.45 ui-monospace,monospace;
-overflow-wrap:anywhere}pre{background:#f5f7f9;padding:.8rem;border-radius:6px;white-space:pre-wrap}
+th{font-weight:600}.number{text-align:right;padding-right:1.4rem;font-variant-numeric:tabular-nums}.when{white-space:nowrap}
+.wide{overflow-x:auto}.of{color:#57606a;font-size:.85rem;white-space:nowrap}.hole{border:2px dashed #b35900;
+border-radius:6px;padding:.5rem .8rem;margin:.6rem 0;background:#fff8ef}
+code,pre{font:.88rem/1.45 ui-monospace,monospace;overflow-wrap:anywhere}
+pre{background:#f5f7f9;padding:.8rem;border-radius:6px;white-space:pre-wrap;tab-size:4}
 nav ol{padding-left:1.2rem}a{color:#0a58a6}.lead{color:#57606a}
 @media print{body{padding:0}.hole{background:none}}
 """
@@ -119,18 +122,38 @@ def _html(block: Block) -> str:
         return f'<p class="hole"><strong>Missing:</strong> {_safe(block.missing)}.{way}</p>'
     if isinstance(block, Quoted):
         return f"<p>{_safe(block.title)}{_of_html(block.entries)}</p><pre>{_safe(block.text)}</pre>"
-    heads = "".join(f'<th scope="col">{_safe(head)}</th>' for head in block.heads)
+    looks = [_look([row[n] for row in block.rows]) for n in range(len(block.heads))]
+    heads = "".join(f'<th scope="col"{look}>{_safe(head)}</th>' for head, look in zip(block.heads, looks, strict=True))
     rows = "".join(
-        f'<tr><th scope="row">{_safe(row[0])}</th>' + "".join(_cell(cell) for cell in row[1:]) + "</tr>"
+        f'<tr><th scope="row">{_name(row[0])}</th>'
+        + "".join(_cell(cell, look) for cell, look in zip(row[1:], looks[1:], strict=True))
+        + "</tr>"
         for row in block.rows
     )
     caption = f"<caption>{_safe(block.title)}{_of_html(block.entries)}</caption>"
-    return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    table = f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    title = _safe(block.title or ", ".join(block.heads))
+    label = f'role="region" tabindex="0" aria-label="{title}"'  # a keyboard has to reach what scrolls
+    return f'<div class="wide" {label}>{table}</div>'
 
 
-def _cell(text: str) -> str:
+def _look(cells: Sequence[str]) -> str:
+    """How a column stands: numbers under one another, days in one line."""
+    told = [cell for cell in cells if cell]
+    for name, form in (("number", NUMBER), ("when", WHEN)):
+        if told and all(form.fullmatch(cell) for cell in told):
+            return f' class="{name}"'
+    return ""
+
+
+def _name(text: str) -> str:
+    """The name of a row, which may be broken after a point or a line below."""
+    return re.sub(r"([._])(?=\w)", r"\1<wbr>", _safe(text))
+
+
+def _cell(text: str, look: str) -> str:
     """A cell; one with a long word, such as a digest, may break it."""
-    look = ' class="long"' if any(len(word) > LONG for word in text.split()) else ""
+    look = look or (' class="long"' if any(len(word) > LONG for word in text.split()) else "")
     return f"<td{look}>{_safe(text)}</td>"
 
 

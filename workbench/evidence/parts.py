@@ -15,6 +15,7 @@ from typing import Any
 from workbench.data.retention import DATA, LOGS, PREDICTIONS, Window
 from workbench.evidence.blocks import Block, Hole, Quoted, Said, Section, Table
 from workbench.evidence.known import Known
+from workbench.evidence.retention import span
 from workbench.ledger import Entry
 
 MOST_FIGURES = 40  # rows of one table
@@ -118,7 +119,7 @@ def _kept(window: Window, known: Known) -> str:
     told = f"{window.days:g} days" if window.days is not None else ""
     if left is None:
         return f"kept for {told}"
-    state = f"{left:,.0f} days left" if left >= 0 else f"expired {-left:,.0f} days ago"
+    state = f"{span(left)} left" if left >= 0 else f"expired {span(-left)} ago"
     return f"until {_day(window.end.isoformat() if window.end else '')}, {state}"
 
 

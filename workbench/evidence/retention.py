@@ -32,7 +32,7 @@ class Held:
         """Whether the version may go on: never known without a window."""
         if self.days_left is None:
             return "not enough evidence"
-        return "pass" if self.days_left > 0 else "fail"
+        return "pass" if self.days_left >= 0 else "fail"
 
     @property
     def sentence(self) -> str:
@@ -40,9 +40,21 @@ class Held:
         subject = f"{self.model} {self.version}"
         if self.days_left is None:
             return f"{subject} was trained on {self.name}; how long that may be kept is not declared"
-        if self.days_left <= 0:
-            return f"{subject} was trained on {self.name}, which had to be gone {-self.days_left:,.0f} days ago"
-        return f"{subject} was trained on {self.name}, which may be kept for {self.days_left:,.0f} more days"
+        if self.days_left < 0:
+            return f"{subject} was trained on {self.name}, which had to be gone {span(-self.days_left)} ago"
+        return f"{subject} was trained on {self.name}, which may be kept for {span(self.days_left)} more"
+
+
+def span(days: float) -> str:
+    """A span in whole days, below two of them in hours; rounded down, so that none is promised.
+
+    >>> span(40.9), span(0.5), span(0.0)
+    ('40 days', '12 hours', 'less than an hour')
+    """
+    if days >= 2:
+        return f"{int(days):,} days"
+    hours = int(days * 24)
+    return f"{hours} {'hour' if hours == 1 else 'hours'}" if hours else "less than an hour"
 
 
 def data_behind(data_digest: str, run: Entry | None) -> dict[str, str]:

@@ -46,6 +46,7 @@ class Reading:
         subject: str | None = None,
         kind: str | Sequence[str] | None = None,
         prefix: str | None = None,
+        key_prefix: str | None = None,
         since: int = 0,
         newest_first: bool = False,
         limit: int | None = None,
@@ -56,6 +57,7 @@ class Reading:
             subject: Exactly this subject.
             kind: This kind, or one of these.
             prefix: Subjects that begin so, e.g. "lending/".
+            key_prefix: Idempotency keys that begin so.
             since: Only entries after this number.
             newest_first: The other way round.
             limit: At most so many.
@@ -72,6 +74,9 @@ class Reading:
         if prefix is not None:
             clauses.append("subject >= ? AND subject < ?")
             values.extend((prefix, prefix + LAST_CHARACTER))
+        if key_prefix is not None:
+            clauses.append("key >= ? AND key < ?")
+            values.extend((key_prefix, key_prefix + LAST_CHARACTER))
         order = "DESC" if newest_first else "ASC"
         most = "" if limit is None else " LIMIT ?"
         values += [] if limit is None else [limit]

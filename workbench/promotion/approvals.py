@@ -21,6 +21,7 @@ from workbench.promotion.questions import Question
 REQUESTED, GIVEN, REFUSED = "approval.requested", "approval.given", "approval.refused"
 WITHDRAWN, CLOSED, DELEGATED = "approval.withdrawn", "approval.closed", "approval.delegated"
 ABOUT_A_QUESTION = (REQUESTED, GIVEN, REFUSED, WITHDRAWN, CLOSED)
+ENDS = frozenset({REFUSED, CLOSED})
 PURPOSE = "approval"  # so that a signature of an approval is one of nothing else
 
 Verifies = Callable[[bytes, Mapping[str, Any], int], bool]  # of a message, the signature beside it, its entry's number
@@ -192,23 +193,40 @@ def standing_for(
 
 
 def delegations(entries: Iterable[Entry]) -> list[Delegation]:
-    """Who lets whom take their place; the newest between two people counts."""
+    """Who lets whom take their place; the newest between two people counts, and ends it where it cannot be read."""
     found: dict[tuple[str, str], Delegation] = {}
     for entry in entries:
-        if entry.kind == DELEGATED:
-            to, until = str(entry.body["to"]), datetime.fromisoformat(str(entry.body["until"]))
-            found[normal(entry.actor), normal(to)] = Delegation(entry.actor, to, until)
+        if entry.kind != DELEGATED:
+            continue
+        to = str(entry.body.get("to"))
+        found.pop((normal(entry.actor), normal(to)), None)
+        try:
+            until = _moment(entry.body["until"])
+        except (KeyError, TypeError, ValueError):
+            continue
+        found[normal(entry.actor), normal(to)] = Delegation(entry.actor, to, until)
     return list(found.values())
+
+
+def _moment(text: object) -> datetime:
+    """The moment that a text tells.
+
+    Raises:
+        ValueError: It tells none, or none of one place.
+    """
+    at = datetime.fromisoformat(str(text))
+    if at.tzinfo is None:
+        raise ValueError(f"{text!r} has no offset")
+    return at
 
 
 def _read(entry: Entry, verifies: Verifies) -> tuple[Approval | None, str]:
     """The approval that an entry tells of, and what is wrong with the entry itself."""
     try:
         approval = replace(Approval(**entry.body["approval"]), entry=entry.seq)
-        expires = approval.expires
-        datetime.fromisoformat(approval.at)
-        if expires is not None:
-            datetime.fromisoformat(expires)
+        for at in (approval.at, approval.expires):
+            if at is not None:
+                _moment(at)
     except (KeyError, TypeError, ValueError):
         return None, "it cannot be read"
     if approval.question != entry.body["digest"] or normal(approval.by) != normal(entry.actor):

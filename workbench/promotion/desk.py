@@ -11,18 +11,19 @@ must not happen before people have said yes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 from workbench.errors import Misuse
 from workbench.ledger import Entry, Ledger, Writer
-from workbench.ledger.keys import held_at
+from workbench.ledger.keys import LedgerKey, held_at
 from workbench.ledger.signing import SigningKey, verify_signature
 from workbench.promotion.approvals import (
     ABOUT_A_QUESTION,
     CLOSED,
     DELEGATED,
+    ENDS,
     GIVEN,
     REFUSED,
     REQUESTED,
@@ -39,6 +40,7 @@ from workbench.promotion.approvals import (
 from workbench.promotion.people import CHANGED, MACHINE, Identity, Right, Roster, normal, person_named, roles_named
 from workbench.promotion.questions import Question
 
+KEY = "question/"  # begins the key of the entry that asks, before the question's digest
 LEAST_DIGEST = 6  # characters of a digest that name a question
 LONGEST = timedelta(days=90)  # of a delegation
 
@@ -149,7 +151,7 @@ class Desk:
             why=why,
             body={"digest": question.digest, "question": question.as_body(), "author": author},
             now=now,
-            key=f"question/{question.digest}",
+            key=f"{KEY}{question.digest}",
         )
         if asked.kind != REQUESTED or asked.body.get("digest") != question.digest:
             raise Misuse(f"entry {asked.seq} ({asked.kind}) has the key of {question.in_words()}; nobody can be asked")
@@ -178,18 +180,48 @@ class Desk:
             now=now,
         )
 
+    def all_answers(self, *, now: datetime, subject: str | None = None, ended: bool = False) -> list[Answers]:
+        """What became of every question, the oldest first, from one reading of the ledger.
+
+        Args:
+            now: The time.
+            subject: Only of those about this.
+            ended: Of those that were refused or done, too.
+        """
+        about: dict[str, list[Entry]] = {}
+        for entry in self._ledger.entries(kind=ABOUT_A_QUESTION, subject=subject):
+            about.setdefault(str(entry.body.get("digest")), []).append(entry)
+        roster, delegations, keys = self.roster(), self.delegations(), self._ledger.keys()
+        found = []
+        for entries in about.values():
+            asked = next((e for e in entries if e.kind == REQUESTED and sound(e)), None)
+            if asked is None or (not ended and any(e.kind in ENDS and e.seq > asked.seq for e in entries)):
+                continue
+            known = answers(
+                Question.from_body(asked.body["question"]),
+                entries,
+                roster=roster,
+                delegations=delegations,
+                verifies=lambda *said: _verified(keys, *said),
+                now=now,
+            )
+            if known is not None:
+                found.append(known)
+        return sorted(found, key=lambda known: known.requested.seq)
+
     def find(self, name: str, *, subject: str | None = None) -> tuple[Question, Entry]:
         """The question with a digest, or with one that begins so, and the entry that asks it.
 
         Args:
             name: The digest, or its beginning.
-            subject: What it is about, where that is known: only its questions are read.
+            subject: What it is about, where that is known.
 
         Raises:
             Misuse: There is none, or more than one.
         """
-        asked = self.asked(subject)
-        found = [(question, entry) for question, entry in asked if question.digest.startswith(name.lower())]
+        begins = name.lower()
+        asked = self._ledger.entries(kind=REQUESTED, subject=subject, key_prefix=f"{KEY}{begins}")
+        found = [(question, entry) for question, entry in _sound(asked) if question.digest.startswith(begins)]
         if len(name) < LEAST_DIGEST or len(found) != 1:
             many = "none begins so" if not found else f"{len(found)} begin so"
             raise Misuse(
@@ -200,8 +232,7 @@ class Desk:
 
     def asked(self, subject: str | None = None) -> list[tuple[Question, Entry]]:
         """Every question that was ever asked, of all subjects or of one, oldest first."""
-        entries = self._ledger.entries(kind=REQUESTED, subject=subject)
-        return [(Question.from_body(entry.body["question"]), entry) for entry in entries if sound(entry)]
+        return _sound(self._ledger.entries(kind=REQUESTED, subject=subject))
 
     def delegations(self) -> list[Delegation]:
         """Who lets whom take their place."""
@@ -320,12 +351,20 @@ class Desk:
         return could[0]
 
     def _verifies(self, message: bytes, signature: Mapping[str, Any], seq: int) -> bool:
-        """Whether the key that held at an entry has signed it; one that was rotated out signs nothing later."""
-        public, signed = signature.get("public"), signature.get("signature")
-        key = held_at(self._ledger.keys(), seq)
-        if not isinstance(public, str) or not isinstance(signed, str) or key is None or public != key.public:
-            return False
-        return verify_signature(public, message, signed)
+        return _verified(self._ledger.keys(), message, signature, seq)
+
+
+def _verified(keys: Sequence[LedgerKey], message: bytes, signature: Mapping[str, Any], seq: int) -> bool:
+    """Whether the key that held at an entry has signed it; one that was rotated out signs nothing later."""
+    public, signed = signature.get("public"), signature.get("signature")
+    key = held_at(keys, seq)
+    if not isinstance(public, str) or not isinstance(signed, str) or key is None or public != key.public:
+        return False
+    return verify_signature(public, message, signed)
+
+
+def _sound(asked: Iterable[Entry]) -> list[tuple[Question, Entry]]:
+    return [(Question.from_body(entry.body["question"]), entry) for entry in asked if sound(entry)]
 
 
 def _refuse(question: Question, name: str) -> NoReturn:

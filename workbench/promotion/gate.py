@@ -11,7 +11,7 @@ nothing is written and the asker is told, so that two people never undo each oth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -30,7 +30,7 @@ from workbench.promotion.judging import Judge
 from workbench.promotion.moves import POLICIES, Move, Request, asked_in, same_request, told_by, wait
 from workbench.promotion.people import Identity
 from workbench.promotion.projection import Aliases, align, owed_for
-from workbench.promotion.queue import Open, queue, who_may
+from workbench.promotion.queue import Open, look_at, queue, who_may
 from workbench.promotion.reconciling import Found, reconcile
 from workbench.promotion.stages import CHAMPION, SLOTS, STAGED, Action, Stage
 from workbench.promotion.steps import check_share, check_step, told
@@ -289,10 +289,12 @@ class Gate:
         return entry, self.ask_again(known, actor=by.name, why=requested.why, now=now)
 
     def waiting(self, *, now: datetime, subject: str | None = None, ended: bool = False) -> list[Open]:
-        """The questions about models that wait for people, oldest first; what would be asked otherwise now is stale."""
-        return queue(
-            self.desk, now=now, subject=subject, ended=ended, current=lambda known: self.is_current(known, now=now)
-        )
+        """The questions that wait for people, oldest first; what would be asked otherwise now is stale."""
+        return self.look_at(queue(self.desk, now=now, subject=subject, ended=ended), now=now)
+
+    def look_at(self, waiting: Sequence[Open], *, now: datetime) -> list[Open]:
+        """Some questions of a long queue, each judged anew."""
+        return look_at(self.desk, waiting, now=now, current=lambda known: self.is_current(known, now=now))
 
     def is_current(self, known: Answers, *, now: datetime) -> bool:
         """Whether a question would be asked so now; one that is not about a model is for others to say."""

@@ -41,6 +41,7 @@ TOLD: Mapping[Right, str] = {
 }
 LOOK_ALIKE = {"LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"}
 MOST_NAME = 120  # characters
+APOSTROPHES = "\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}\N{MODIFIER LETTER APOSTROPHE}\N{PRIME}"
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,19 @@ def normal(name: str) -> str:
 
     >>> normal("  Analyst\u00a0One ") == normal("analyst one")
     True
+    >>> normal("First\u2010Officer") == normal("first-officer")  # two hyphens that look alike
+    True
     """
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", name).casefold())
+    folded = unicodedata.normalize("NFKC", folded.casefold())  # what was taken apart may fold once more
+    return " ".join("".join(map(_plain, folded)).split())
+
+
+def _plain(character: str) -> str:
+    """The hyphen and the apostrophe of a keyboard, for those that look like them."""
+    if unicodedata.category(character) == "Pd" or character == "\N{MINUS SIGN}":
+        return "-"
+    return "'" if character in APOSTROPHES else character
 
 
 def person_named(name: str) -> str:

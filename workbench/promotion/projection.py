@@ -11,16 +11,25 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
+from workbench.errors import EngineError
 from workbench.ledger import Effect, Entry, Head, Ledger, ModelVersion, Writer
 
 ALIAS = "mlflow-alias"  # target of the effect that a move owes
+
+
+class MovedElsewhereError(EngineError):
+    """The aliases of this model follow another ledger."""
 
 
 class Aliases(Protocol):
     """The aliases of a model registry."""
 
     def set_alias(self, model: str, alias: str, version: int, generation: int) -> None:
-        """Point an alias at a version; repeatable, and never back to an older generation."""
+        """Point an alias at a version; repeatable, and never back to an older generation.
+
+        Raises:
+            MovedElsewhereError: The model is another ledger's.
+        """
         ...
 
     def alias(self, model: str, alias: str) -> tuple[int, int] | None:
@@ -81,7 +90,10 @@ def align(ledger: Ledger, aliases: Aliases, head: Head, *, now: datetime) -> str
             return None  # another process moved the head, or repairs it, at this moment
         told = mended(head, found)
     if not agrees(head, found) or (owed and head.version is None):
-        _set(aliases, head)
+        try:
+            _set(aliases, head)
+        except MovedElsewhereError as error:
+            return f"{error.message}: {error.hint}"
         found = aliases.alias(head.model, head.slot)
         if not agrees(head, found):
             return stuck(head, found) if ledger.head(head.model, head.slot) == head else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -22,7 +22,7 @@ class Open:
 
     answers: Answers
     state: State
-    may: tuple[str, ...]  # who could give what is missing, by name
+    may: tuple[str, ...] = ()  # who could give what is missing, by name; known once it was looked at
 
     @property
     def digest(self) -> str:
@@ -35,41 +35,41 @@ class Open:
         return self.answers.question.in_words()
 
 
-def queue(
-    desk: Desk,
-    *,
-    now: datetime,
-    subject: str | None = None,
-    ended: bool = False,
-    current: Callable[[Answers], bool] = lambda _: True,
-) -> list[Open]:
-    """The questions that wait, oldest first.
+def queue(desk: Desk, *, now: datetime, subject: str | None = None, ended: bool = False) -> list[Open]:
+    """The questions that wait, oldest first; there may be thousands, so none was looked at yet.
 
     Args:
         desk: Where they were asked.
         now: The time.
         subject: Only those about this, e.g. "lending/3".
         ended: Those that were refused or done, too.
+    """
+    return [Open(known, _state(known)) for known in desk.all_answers(now=now, subject=subject, ended=ended)]
+
+
+def look_at(
+    desk: Desk, waiting: Sequence[Open], *, now: datetime, current: Callable[[Answers], bool] = lambda _: True
+) -> list[Open]:
+    """Questions of the queue with who may answer them, and whether they are stale.
+
+    Args:
+        desk: Where they were asked.
+        waiting: The questions; each is judged anew, which takes milliseconds.
+        now: The time.
         current: Whether a question would still be asked so; what would not is stale.
     """
     roster, delegations = desk.roster(), desk.delegations()
     found = []
-    for question, _ in desk.asked():
-        if subject is not None and question.subject != subject:
-            continue
-        known = desk.answers(question, now=now)
-        if known is None or (known.ended and not ended):
-            continue
-        state = _state(known, current)
-        found.append(Open(known, state, tuple(who_may(known, roster, delegations, now))))
+    for one in waiting:
+        stale = not one.answers.ended and not current(one.answers)
+        may = tuple(who_may(one.answers, roster, delegations, now))
+        found.append(replace(one, may=may, state="stale" if stale else one.state))
     return found
 
 
-def _state(known: Answers, current: Callable[[Answers], bool]) -> State:
+def _state(known: Answers) -> State:
     if known.ended:
         return "done" if known.closed else "refused"
-    if not current(known):
-        return "stale"
     return "enough" if known.enough else "waiting"
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Literal
 
 from workbench.ledger import Entry, Head, Ledger
+from workbench.promotion.guarding import GUARD
 from workbench.promotion.projection import ALIAS, Aliases, agrees, align, gone, owed_for, pointed_at
 
 Kind = Literal["owed", "moved", "deleted", "changed", "unsettled", "whole"]
@@ -56,7 +57,7 @@ def reconcile(ledger: Ledger, aliases: Aliases, *, now: datetime, dry_run: bool 
             f"effect {effect.id} of entry {effect.seq} is owed to {effect.target!r}, which nothing here settles",
         )
         for effect in ledger.owed()
-        if effect.target != ALIAS
+        if effect.target not in {ALIAS, GUARD}  # the guard is settled when the registry is opened
     ]
     return [one for one in found if one is not None]
 

@@ -95,5 +95,8 @@ def _lead(reading: Reading) -> str:
     if not reading.waiting:
         return "Nothing waits for people."
     mine = sum(one.yours for one in reading.waiting) if "approve" in reading.you.may else 0
-    told = counted(len(reading.waiting), "question waits", "questions wait") + " for people"
-    return f"{told}, {mine} of them for you." if mine else f"{told}, none of them for you."
+    many = len(reading.waiting) + reading.left
+    told = counted(many, "question waits", "questions wait") + " for people"
+    of = f"of the {len(reading.waiting)} shown" if reading.left else "of them"
+    more = "; the next come as these are answered" if reading.left else ""
+    return f"{told}, {mine or 'none'} {of} for you{more}."

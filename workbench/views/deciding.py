@@ -92,9 +92,15 @@ class Reading:
     you: You
     candidates: Sequence[Candidate] = ()  # by model, in the order in which its versions are to be shown
     trail: Sequence[Entry] = ()  # past decisions
-    waiting: Sequence[Waiting] = ()  # the oldest question first
+    waiting: Sequence[Waiting] = ()  # the questions that are shown, in their order
     wrong: Sequence[Trouble] = ()
     back: Mapping[str, int] = field(default_factory=dict)  # by model, the version that a rollback brings back
+    queued: int | None = None  # questions that wait in all; None: those that are shown
+
+    @property
+    def left(self) -> int:
+        """Questions that wait and are not shown: they come as others are answered."""
+        return max(0, (self.queued or 0) - len(self.waiting))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,57 @@
+"""Whose a registered model is: a tag names the one ledger that moves its aliases.
+
+Several workspaces may share an MLflow. Two of them that move one model would each put the other's move right,
+for ever; so the first that registers a version of a model, or moves one of its aliases, claims it, and every
+other is refused with the name of the workspace whose it is. Workspaces that share a ledger are one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.promotion.projection import MovedElsewhereError
+
+TAG = "workbench.ledger"  # of a registered model
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A ledger, and the workspace through which it claims."""
+
+    ledger: str  # the hash of its first entry, hex; it says nothing of a copy, which is the same ledger
+    place: str  # the workspace's folder, for people
+
+    def __str__(self) -> str:
+        return f"{self.ledger[:16]} {self.place}"
+
+
+Whose = Callable[[], Owner | None]  # who asks; None: a ledger that is still empty, which claims nothing
+
+
+def claim(client: Any, known: Any, owner: Owner | None) -> None:
+    """Note whose a model is, or find that it is another's.
+
+    Args:
+        client: MLflow's.
+        known: The registered model, as just read by whoever moves alone (see `MlflowStore`).
+        owner: Who asks.
+
+    Raises:
+        MovedElsewhereError: It is another ledger's.
+    """
+    if owner is None:
+        return
+    told = known.tags.get(TAG, "")
+    if told.partition(" ")[0] == str(owner).partition(" ")[0]:
+        return
+    if told:
+        ledger, _, place = told.partition(" ")
+        raise MovedElsewhereError(
+            f"the model {known.name} in this MLflow is moved by another workspace, {place or 'unnamed'} "
+            f"(ledger {ledger[:16]}); nothing was changed here",
+            hint="give the model another name, or share that workspace's ledger (ledger = … in workbench.toml); "
+            f"where that workspace is gone for good, remove the tag {TAG} of the model in MLflow",
+        )
+    client.set_registered_model_tag(known.name, TAG, str(owner))
