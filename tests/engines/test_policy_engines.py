@@ -185,6 +185,9 @@ def test_a_deny_that_is_no_set_is_an_error(engine):
         'allow if data["other"].yes',
         "allow if yes with data.other as 1",
         "allow if count(data) > 0",
+        'allow := $"{opa.runtime().env}"',
+        'allow := $`{http.send({"method": "get", "url": "http://127.0.0.1:9"})}`',
+        'deny contains $"at {time.now_ns()}"',
     ],
 )
 def test_a_policy_that_reaches_for_the_environment_the_network_the_clock_or_others_is_refused(engine, code):
