@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from workbench.engines.rego import read_answers
-from workbench.engines.rego_child import RULES, Rules
+from workbench.engines.rego_child import RULES, Rules, evaluate
 from workbench.policy import Policy
 
 POLICIES = Path(__file__).parents[2] / "templates" / "policies"
@@ -24,6 +24,9 @@ class SameProcess:
             json.dumps(self._rules.ask(policies, json.dumps(document, ensure_ascii=False))), [source]
         )
         return ruling
+
+    def values(self, source, package, rules, document):
+        return evaluate(source, package, document, rules)
 
 
 @pytest.fixture(scope="session")
