@@ -31,34 +31,42 @@ people := {
 	count(why_held) > 0
 }
 
+# fields are taken by `object.get`, because OPA checks the others against what stands in `held`
 concerned contains rule if {
 	some rule in held
-	rule.model == input.model
+	object.get(rule, "model", null) == input.model
 }
 
-why_held contains sprintf("its score %v lies between %v and %v", [input.score, rule.low, rule.high]) if {
+why_held contains sprintf("its score %v lies between %v and %v", [input.score, low, high]) if {
 	some rule in concerned
+	low := object.get(rule, "low", null)
+	high := object.get(rule, "high", null)
+	is_number(low)
+	is_number(high)
 	is_number(input.score)
-	input.score >= rule.low
-	input.score <= rule.high
+	input.score >= low
+	input.score <= high
 }
 
 why_held contains "it has no score, and answers of some scores are held" if {
 	some rule in concerned
-	is_number(rule.low)
+	is_number(object.get(rule, "low", null))
 	not is_number(object.get(input, "score", null))
 }
 
-why_held contains sprintf("its %s is above %v", [rule.feature, rule.above]) if {
+why_held contains sprintf("its %s is above %v", [feature, above]) if {
 	some rule in concerned
-	is_number(rule.above)
-	not at_most(object.get(input, ["features", rule.feature], null), rule.above)
+	feature := object.get(rule, "feature", null)
+	above := object.get(rule, "above", null)
+	is_number(above)
+	not at_most(object.get(input, ["features", feature], null), above)
 }
 
-why_held contains sprintf("its %s is one of those that people look at", [rule.feature]) if {
+why_held contains sprintf("its %s is one of those that people look at", [feature]) if {
 	some rule in concerned
-	some value in rule.among
-	object.get(input, ["features", rule.feature], null) == value
+	feature := object.get(rule, "feature", null)
+	some value in object.get(rule, "among", [])
+	object.get(input, ["features", feature], null) == value
 }
 
 # what is no number is not known to be small

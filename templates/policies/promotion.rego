@@ -29,18 +29,18 @@ default allow := false
 allow if {
 	no_objection
 	input.action == "promote"
-	count(sound) == count(required)
-	count(astray) == 0
+	sound == required
+	astray == set()
 	input.evidence.fairness.data_digest == input.evidence.performance.data_digest
-	count(reached) == count(limits.measures)
-	count(named) == count(attributes)
-	count(met) == count(single)
-	count(breached) == 0
+	reached == measures
+	named == attributes
+	met == single
+	breached == set()
 	comparable
 	enough_people
 }
 
-no_objection if count(deny) == 0
+no_objection if deny == set()
 
 people := {
 	"approvals": people_needed.approvals,
@@ -55,7 +55,11 @@ people := {
 	no_objection
 }
 
-enough_people if object.get(input, "stakes", "normal") == "normal"
+default stakes := "normal"
+
+stakes := input.stakes
+
+enough_people if stakes == "normal"
 
 enough_people if count(approving) >= people_needed.approvals
 
@@ -76,8 +80,10 @@ sound contains kind if {
 	input.evidence[kind].data_digest != ""
 	is_number(input.evidence[kind].age_days)
 	input.evidence[kind].age_days <= limits.age_days
-	input.evidence[kind].age_days >= 0 - limits.ahead_days
+	input.evidence[kind].age_days >= earliest
 }
+
+earliest := 0 - limits.ahead_days
 
 unsound := required - sound
 
@@ -85,7 +91,7 @@ looked_at contains kind if some kind, _ in input.evidence
 
 astray contains kind if {
 	some kind in looked_at
-	object.get(input.evidence[kind], "subject", null) != subject
+	not input.evidence[kind].subject == subject
 }
 
 default model := "the model"
@@ -180,13 +186,13 @@ deny contains {
 	"message": sprintf("the %s evidence is dated %.0f days from now", [kind, 0 - input.evidence[kind].age_days]),
 	"metric": kind,
 	"got": input.evidence[kind].age_days,
-	"limit": 0 - limits.ahead_days,
+	"limit": earliest,
 	"flip": sprintf("set the clock right and run %s again", [notebook[kind]]),
 	"evidence": input.evidence[kind].digest,
 } if {
 	some kind in unsound
 	is_number(input.evidence[kind].age_days)
-	input.evidence[kind].age_days < 0 - limits.ahead_days
+	input.evidence[kind].age_days < earliest
 }
 
 # performance
@@ -197,7 +203,9 @@ reached contains name if {
 	input.evidence.performance.figures[name].low >= limit
 }
 
-missed := object.keys(limits.measures) - reached
+measures := object.keys(limits.measures)
+
+missed := measures - reached
 
 deny contains {
 	"code": "performance",
@@ -267,6 +275,8 @@ named contains name if {
 	single[concat("", ["disparate_impact.", name])]
 }
 
+unnamed := attributes - named
+
 deny contains {
 	"code": "fairness",
 	"message": sprintf("the fairness evidence has no disparate impact by %s", [name]),
@@ -275,8 +285,8 @@ deny contains {
 	"flip": sprintf("run fairness_audit with %s among its attributes", [name]),
 	"evidence": input.evidence.fairness.digest,
 } if {
+	some name in unnamed
 	"fairness" in looked_at
-	some name in (attributes - named)
 }
 
 deny contains {
@@ -447,15 +457,17 @@ deny contains {
 	"limit": 0,
 	"flip": "run train with retain_until, a day",
 } if {
-	not is_number(days_left)
 	retention_asked
+	not is_number(days_left)
 }
 
 retention_asked if limits.retention
 
-retention_asked if object.get(input, "retention", null) != null
+retention_asked if input.retention != null
 
-days_left := object.get(input, ["retention", "days_left"], null)
+default days_left := null
+
+days_left := input.retention.days_left
 
 at_most(got, limit) if {
 	is_number(got)

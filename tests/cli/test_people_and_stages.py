@@ -125,6 +125,28 @@ def test_a_long_queue_is_listed_in_parts(run, workspace):
     assert [one["question"] for one in run("approvals", "--limit", "0", "--json")] == [one.digest for one in made]
 
 
+def test_a_dry_run_ends_with_the_exit_code_that_the_move_would_end_with(run):
+    """So that a script that asks first is not told that all is well."""
+    run("promote", "lending", "1", *WHY, "--dry-run")
+    run("promote", "lending", "1", *WHY)
+    denied = ("stage", "lending", "2", "--canary", "0.9", *WHY)
+    assert "denies it" in run(*denied, "--dry-run", code=3)
+    assert run(*denied, "--dry-run", "--json", code=3)["decision"] == "deny"
+    run(*denied, code=3)
+    run("people", "add", "first", "--role", "approver", *WHY)
+    run("declare", "lending", "--stakes", "high", *WHY)
+    assert "waits for people" in run("promote", "lending", "2", *WHY, "--dry-run", code=5)
+    assert run("promote", "lending", "2", *WHY, "--dry-run", "--json", code=5)["decision"] == "needs-people"
+    assert run("approvals", "--json") == []
+    run("promote", "lending", "2", *WHY, code=5)
+
+
+@pytest.mark.parametrize("command", ["promote", "stage", "retire", "rollback"])
+def test_the_help_of_a_move_says_how_a_dry_run_ends(command):
+    said = " ".join(CliRunner().invoke(main, [command, "--help"]).output.split())
+    assert "0 it would be made, 3 the policy denies it, 5 people have to approve it first" in said
+
+
 def test_a_canary_that_is_worse_is_taken_out(run):
     run("promote", "lending", "1", *WHY)
     run("stage", "lending", "2", "--canary", "0.05", *WHY)

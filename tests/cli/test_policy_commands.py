@@ -43,6 +43,21 @@ def test_the_workspaces_policies_are_tried_on_the_cases_beside_them(workspace):
     assert "FAIL" in result.output and "3 of 5 cases passed" in result.output
 
 
+def test_rules_that_no_case_exercises_are_told(workspace):
+    done = ask("test", "seed", "stage", "--coverage", "--json")
+    assert done.exit_code == 0
+    assert all(found["exercised"] == len(found["rules"]) for found in json.loads(done.stdout)["policies"])
+    path = workspace / "policies" / "seed.rego"
+    path.write_text(path.read_text() + '\ndeny contains {"code": "odd", "message": "odd"} if input.odd\n')
+    assert ask("test", "seed").exit_code == 0
+    done = ask("test", "seed", "--coverage")
+    assert done.exit_code == 1
+    assert "1 of 2 rules exercised" in done.stdout
+    assert ["deny", "odd", "NONE"] in [line.split()[1:] for line in done.stdout.splitlines()]
+    (found,) = json.loads(ask("test", "seed", "--coverage", "--json").stdout)["policies"]
+    assert [(one["rule"], one["code"], one["cases"]) for one in found["rules"]][1:] == [("deny", "odd", 0)]
+
+
 def test_an_answer_is_explained_by_input_or_by_version(workspace):
     result = ask("explain", "seed", "--input", "-", input='{"metrics": {"fairness": 0.8}}')
     assert "would pass: fairness >= 0.85" in result.output

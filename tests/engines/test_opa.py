@@ -1,5 +1,6 @@
 """What an Open Policy Agent may do wrong: it is down, late, redirects, babbles or refuses us, and each is a denial."""
 
+import contextlib
 import json
 import threading
 import time
@@ -8,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from workbench.bench.policies import policy_engine
+from workbench.engines import opa_wire
 from workbench.engines.opa import OpaEngine, own_package
 from workbench.errors import Misuse
 from workbench.policy import Policy, decide
@@ -60,8 +62,59 @@ def saying(status=200, body=b"", **headers):
     return lambda handler: handler._say(status, body, **headers)
 
 
+def answering(values, *, version="1.22.3", named=None):
+    """An answer as ours has to be: it names the policy that was asked for, and OPA's version."""
+
+    def answer(handler):
+        name = handler.path.split("/")[4]
+        told = {"opa": version, "named": [[named or name]], "values": [values]}
+        handler._say(200, json.dumps({"result": told}).encode())
+
+    return answer
+
+
 def result(value):
     return saying(body=json.dumps({"result": value}).encode())
+
+
+def half(handler):
+    """Cut off in the middle: fewer bytes than were announced, and the connection closed."""
+    handler._say(200, b'{"result": {"opa": "1.', **{"Content-Length": 500})
+    handler.close_connection = True
+
+
+def whole_but_said_to_be_longer(handler):
+    name = handler.path.split("/")[4]
+    told = {"result": {"opa": "1.22.3", "named": [[name]], "values": [YES]}}
+    handler._say(200, json.dumps(told).encode(), **{"Content-Length": 5000})
+    handler.close_connection = True
+
+
+def a_piece_too_few(handler):
+    """In pieces, the last of which never comes."""
+    handler.send_response(200)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    handler.wfile.write(b"2\r\n{}\r\n")
+    handler.close_connection = True
+
+
+def endless(handler):
+    handler.send_response(200)
+    handler.end_headers()
+    with contextlib.suppress(OSError):
+        while True:
+            handler.wfile.write(b" " * 65536)
+
+
+def garbage(handler):
+    handler.wfile.write(b"\x00\xff not HTTP at all\r\n\r\n")
+    handler.close_connection = True
+
+
+def silent(handler):
+    time.sleep(1)
+    handler.close_connection = True
 
 
 def slowly(handler):
@@ -84,11 +137,11 @@ def asked_of(answer, *, token=None, seconds=0.3):
 
 
 def test_a_clear_yes_is_a_yes():
-    said, server = asked_of(result(YES))
+    said, server = asked_of(answering(YES))
     assert said.allowed
     (rules, _, pushed), (asked, _, _), (question, _, _) = server.asked
     assert "package workbench.p" in pushed and "rules.model" in pushed
-    assert rules.endswith("/rules") and asked.endswith("/asked")
+    assert rules.endswith("/rules0") and asked.endswith("/asked")
     assert "strict-builtin-errors=true" in question
 
 
@@ -100,10 +153,18 @@ BAD = {
     "no JSON": (saying(200, b"<html>yes</html>"), "policy-crash", "cannot be read"),
     "a list": (saying(200, b"[true]"), "policy-crash", "cannot be read"),
     "a bare true": (result(True), "policy-crash", "cannot be read"),
-    "too few rules": (result({"allow": [True]}), "policy-crash", "cannot be read"),
-    "too many values": (result({**YES, "allow": [True, True]}), "policy-crash", "cannot be read"),
-    "no lists": (result({**YES, "allow": True}), "policy-crash", "cannot be read"),
-    "a deny that is no set": (result({**YES, "deny": [{"a": 1}]}), "policy-error", "must be a set"),
+    "too few rules": (answering({"allow": [True]}), "policy-crash", "cannot be read"),
+    "too many values": (answering({**YES, "allow": [True, True]}), "policy-crash", "cannot be read"),
+    "no lists": (answering({**YES, "allow": True}), "policy-crash", "cannot be read"),
+    "a deny that is no set": (answering({**YES, "deny": [{"a": 1}]}), "policy-error", "must be a set"),
+    "values of no policy": (result({"opa": "1.22.3", "named": [], "values": []}), "policy-crash", "cannot be read"),
+    "values in the open": (result(YES), "policy-crash", "cannot be read"),
+    "another policy": (answering(YES, named="p0"), "policy-skew", "another policy stands where ours was put"),
+    "half of it": (half, "policy-crash", "cut off"),
+    "less than announced": (whole_but_said_to_be_longer, "policy-crash", "cut off"),
+    "a piece too few": (a_piece_too_few, "policy-unreachable", "cannot be reached"),
+    "no HTTP": (garbage, "policy-unreachable", "cannot be reached"),
+    "silent": (silent, "policy-timeout", "0.3 seconds"),
     "no result": (saying(200, b"{}"), "policy-crash", "does not know the policy"),
     "slow": (slowly, "policy-timeout", "0.3 seconds"),
     "closes": (lambda handler: handler.connection.close(), "policy-", ""),
@@ -118,13 +179,47 @@ def test_anything_but_an_answer_of_ours_is_a_denial_with_its_reason(answer, code
     assert words in said.reasons[0].message
 
 
+def test_a_redirect_is_not_followed_and_nobody_else_is_shown_the_token():
+    elsewhere = Server(answering(YES))
+    said, server = asked_of(saying(307, Location=f"{elsewhere.address.removeprefix('opa+')}/v1/data"), token="s3same")
+    elsewhere.close()
+    assert not said.allowed
+    assert server.asked and not elsewhere.asked
+
+
+def test_an_answer_that_never_ends_is_cut_off(monkeypatch):
+    monkeypatch.setattr(opa_wire, "MOST_ANSWER", 1 << 20)
+    said, _ = asked_of(endless, seconds=30)
+    assert (said.decision, said.reasons[0].code) == ("deny", "policy-crash")
+    assert "too long" in said.reasons[0].message
+
+
+def test_another_version_than_the_one_that_is_asked_for_is_a_denial():
+    for version, decision in (("1.22.3", "allow"), ("0.9.0", "deny"), (None, "deny")):
+        server = Server(answering(YES, version=version))
+        engine = OpaEngine.at(f"{server.address}?version=1.22.3")
+        said = decide(engine, SEED, {"metrics": {"fairness": 0.9}})
+        assert said.decision == decision
+        if decision == "deny":
+            assert said.reasons[0].code == "policy-skew"
+            assert f"it is version {version}; policy_engine asks for 1.22.3" in said.reasons[0].message
+        engine.close()
+        server.close()
+
+
+@pytest.mark.parametrize("version", ["", "latest", "1", "1.2/../x", "1.22.3?x"])
+def test_what_is_no_version_is_said(version):
+    with pytest.raises(Misuse, match="no version of OPA"):
+        OpaEngine.at(f"opa+http://127.0.0.1:9?version={version}")
+
+
 def test_a_server_that_is_down_is_a_denial():
     said = decide(OpaEngine.at("opa+http://127.0.0.1:9"), SEED, {})
     assert said.reasons[0].code == "policy-unreachable"
 
 
 def test_the_token_comes_from_its_reference_and_is_shown_to_nobody_else(tmp_path):
-    server = Server(result(YES))
+    server = Server(answering(YES))
     engine = policy_engine(server.address, "env:OPA_TOKEN", {"OPA_TOKEN": "s3same"})
     assert decide(engine, SEED, {"metrics": {"fairness": 0.9}}).allowed
     assert {token for _, token, _ in server.asked} == {"Bearer s3same"}

@@ -185,6 +185,9 @@ def test_a_deny_that_is_no_set_is_an_error(engine):
         'allow if data["other"].yes',
         "allow if yes with data.other as 1",
         "allow if count(data) > 0",
+        'allow := $"{opa.runtime().env}"',
+        'allow := $`{http.send({"method": "get", "url": "http://127.0.0.1:9"})}`',
+        'deny contains $"at {time.now_ns()}"',
     ],
 )
 def test_a_policy_that_reaches_for_the_environment_the_network_the_clock_or_others_is_refused(engine, code):
@@ -276,13 +279,37 @@ def test_a_server_that_forgot_a_policy_is_given_it_again(request, server):
     engine = opened("server", request)
     assert engine.evaluate(SEED, "model", {"metrics": {"fairness": 1}}).allow is True
     (name,) = engine._pushed
-    for part in ("asked", "rules"):
+    for part in ("asked", "rules0"):
         request = urllib.request.Request(
             f"{server.removeprefix('opa+')}/v1/policies/workbench/{name}/{part}", method="DELETE"
         )
         urllib.request.urlopen(request, timeout=5).close()
     assert engine.evaluate(SEED, "model", {"metrics": {"fairness": 0.1}}).allow is False
     engine.close()
+
+
+def test_a_policy_that_was_replaced_behind_our_back_is_found_out_and_put_back(request, server):
+    engine = opened("server", request)
+    document = {"metrics": {"fairness": 0.1}}
+    assert engine.evaluate(SEED, "model", document).allow is False
+    (name,) = engine._pushed
+    loose = f"package workbench.{name}.rules.model\nallow := true\n".encode()
+    address = f"{server.removeprefix('opa+')}/v1/policies/workbench/{name}/rules0"
+    urllib.request.urlopen(urllib.request.Request(address, loose, method="PUT"), timeout=5).close()
+    ruling = engine.evaluate(SEED, "model", document)
+    assert (ruling.allow, ruling.code) == (None, "policy-skew")
+    assert engine.evaluate(SEED, "model", document).allow is False
+    engine.close()
+
+
+def test_a_real_opa_tells_its_version(server, opa_program):
+    said = subprocess.run([opa_program, "version"], capture_output=True, text=True, check=True).stdout
+    version = said.split()[1]
+    right, wrong = (OpaEngine.at(f"{server}?version={told}") for told in (version, "0.1.0"))
+    assert right.evaluate(SEED, "model", {"metrics": {"fairness": 1}}).allow is True
+    assert wrong.evaluate(SEED, "model", {"metrics": {"fairness": 1}}).code == "policy-skew"
+    right.close()
+    wrong.close()
 
 
 def test_the_program_sees_no_environment(request, monkeypatch):

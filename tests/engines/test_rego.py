@@ -343,6 +343,13 @@ def test_opa_has_all_its_builtins_but_those_that_reach_outside(code, refused):
     assert (refusal(f"package m\nallow if {{ {code} }}\n", embedded=False) is not None) == refused
 
 
+@pytest.mark.parametrize("embedded", [True, False])
+@pytest.mark.parametrize("text", ['$"{opa.runtime().env}"', "$`{time.now_ns()}`", '$"nothing"'])
+def test_a_template_string_is_refused_because_it_runs_what_stands_in_a_text(text, embedded):
+    assert refusal(f"package m\nallow := {text}\n", embedded=embedded)[:2] == ("a template string", 2)
+    assert refusal(f'package m\nallow := true # {text}\nx := `$`\ny := "$"\n', embedded=embedded) is None
+
+
 def test_a_refusal_says_how_to_have_the_builtin():
     assert 'policy_engine = "opa"' in refusal('package m\nx := semver.is_valid("1")').why
 
@@ -374,11 +381,11 @@ def test_the_child_sees_no_environment(monkeypatch):
 def asked_alone(*questions):
     """What a child says to questions put to it by hand."""
     lines = "".join(
-        f"{json.dumps([source, package, RULES])}\n{json.dumps(document)}\n" for source, package, document in questions
+        f"{json.dumps([[source, package, RULES]])}\n{json.dumps(document)}\n" for source, package, document in questions
     )
     done = subprocess.run([sys.executable, "-I", str(CHILD)], input=lines, env={}, capture_output=True, text=True)
     assert done.returncode == 0
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return [answer for line in done.stdout.splitlines() for answer in json.loads(line)]
 
 
 @slow

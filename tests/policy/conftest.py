@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from workbench.engines.rego import read_answer
-from workbench.engines.rego_child import RULES, answered
+from workbench.engines.rego import read_answers
+from workbench.engines.rego_child import RULES, Rules, evaluate
 from workbench.policy import Policy
 
 POLICIES = Path(__file__).parents[2] / "templates" / "policies"
@@ -16,11 +16,17 @@ class SameProcess:
     """The Rego engine without its process."""
 
     def __init__(self):
-        self._known = {}
+        self._rules = Rules()
 
     def evaluate(self, source, package, document):
-        policy = json.dumps([source, package, RULES]).encode()
-        return read_answer(json.dumps(answered(self._known, policy, json.dumps(document, ensure_ascii=False))), source)
+        policies = json.dumps([[source, package, RULES]]).encode()
+        (ruling,) = read_answers(
+            json.dumps(self._rules.ask(policies, json.dumps(document, ensure_ascii=False))), [source]
+        )
+        return ruling
+
+    def values(self, source, package, rules, document):
+        return evaluate(source, package, document, rules)
 
 
 @pytest.fixture(scope="session")

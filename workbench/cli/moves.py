@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workbench.cli.options import json_option, print_json, workspace_option
+from workbench.cli.options import EXIT_CODES, json_option, print_json, workspace_option
 from workbench.errors import Denied, Misuse, NeedsPeople
 from workbench.policy import Decision
 
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from workbench.promotion.stages import Action
 
 why_option = click.option("--why", required=True, help="The reason, in a sentence; it is kept in the ledger.")
-dry_run_option = click.option("--dry-run", is_flag=True, help="Ask the policy, change nothing.")
+dry_run_option = click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Ask the policy, change nothing; the exit code is that of the move: 0 it would be made, 3 the policy "
+    "denies it, 5 people have to approve it first.",
+)
 version_argument = click.argument("version", type=click.IntRange(min=1))
 
 
@@ -224,7 +229,11 @@ def refusals(model: str, version: int | None, as_json: bool) -> Iterator[None]:
 
 
 def tell(decision: Decision, granted: str, as_json: bool) -> None:
-    """Say what a policy answered to a dry run."""
+    """Say what a policy answered to a dry run.
+
+    Raises:
+        SystemExit: It did not allow the move; with the exit code that the move itself would end with.
+    """
     if as_json:
         print_json(decision.as_body())
     elif decision.allowed:
@@ -236,6 +245,8 @@ def tell(decision: Decision, granted: str, as_json: bool) -> None:
         click.echo(f"policy {decision.policy!r} denies it:")
         for reason in decision.reasons:
             click.echo(f"  - {reason.message}" + (f"\n    would pass: {reason.flip}" if reason.flip else ""))
+    if not decision.allowed:
+        raise SystemExit(EXIT_CODES[Denied if decision.people is None else NeedsPeople])
 
 
 def as_data(move: Move) -> dict[str, Any]:

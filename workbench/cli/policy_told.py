@@ -40,6 +40,22 @@ def tell_rules(found: Explanation) -> None:
     print_table(["read", "value"], [*read, *((f"input.{path}", "not there") for path in found.missing)])
 
 
+def tell_cases(told: dict[str, Any]) -> None:
+    """Print what came of a policy's cases, and which rules none of them exercises, where that was asked."""
+    rows = [
+        ("ok" if case["passed"] else "FAIL", case["case"], case["expected"], case["said"], ", ".join(case["codes"]))
+        for case in told["cases"]
+    ]
+    title = f"{told['policy']}: {told['passed']} of {len(rows)} cases passed"
+    print_table(["", "case", "expected", "said", "reasons"], rows, title=title)
+    for advice in told["advice"]:
+        click.echo(f"  advice: {advice}")
+    if "rules" in told:
+        counted = [(one["line"], one["rule"], one["code"], one["cases"] or "NONE") for one in told["rules"]]
+        title = f"{told['policy']}: {told['exercised']} of {len(counted)} rules exercised"
+        print_table(["line", "rule", "code", "cases in which it spoke"], counted, title=title)
+
+
 def _brief(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"

@@ -3,9 +3,11 @@
 A policy is pushed under a name derived from the digest of its text, in a package of its own, so that no two
 workspaces mix, and it is asked there. It sees its own package and no other data; it may use all of OPA's
 built-ins but those that reach outside. A server that is down, late, redirects or answers something else is
-a ruling with an error, which is a denial.
+a ruling with an error, which is a denial. Every answer names the policy that gave it and the version of OPA, so
+that a policy which somebody put in the place of ours is found out, and so is another version where one is asked
+for. (Whoever may write to a server can make it say anything; nobody else should be able to.)
 
-    OpaEngine.at("opa+http://localhost:8181", seconds=5)
+    OpaEngine.at("opa+http://localhost:8181?version=1.22.3", seconds=5)
     OpaEngine.at("opa")  # the program on the PATH
 """
 
@@ -14,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,10 +29,13 @@ from workbench.engines.opa_wire import Answer, Unreached, Wire, parsed
 from workbench.engines.rego import refused
 from workbench.engines.rego_builtins import own_package
 from workbench.engines.rego_child import RULES
+from workbench.errors import Misuse
 from workbench.policy import Ruling
 
 AT_ONCE = 4  # questions of many that are put at the same time
 JSON, TEXT = "application/json", "text/plain"
+NAMED = "named_by_workbench"  # the rule by which a policy names itself
+VERSION = re.compile(r"\d+(?:\.\d+){1,3}(?:[-+][A-Za-z0-9.-]+)?")
 
 
 class Asked(NamedTuple):
@@ -37,15 +43,17 @@ class Asked(NamedTuple):
 
     name: str
     modules: tuple[tuple[str, str], ...]
+    names: tuple[str, ...]  # of the policies, as each must name itself
 
 
 class OpaEngine:
     """Evaluates policies by Open Policy Agent; safe to share between threads."""
 
-    def __init__(self, wire: Wire | Path, *, seconds: float = 5.0) -> None:
+    def __init__(self, wire: Wire | Path, *, seconds: float = 5.0, version: str | None = None) -> None:
         self._program = wire if isinstance(wire, Path) else None
         self._wire = None if isinstance(wire, Path) else wire
         self._seconds = seconds
+        self._version = version  # of OPA, where only one will do
         self._server: PrivateServer | None = None
         self._pushed: set[str] = set()
         self._owner = os.getpid()
@@ -56,17 +64,21 @@ class OpaEngine:
         """The engine that a setting names.
 
         Args:
-            place: "opa+http://host:port", "opa+https://host:port", "opa+exec:///path/opa", or "opa".
+            place: "opa+http://host:port", "opa+https://host:port", "opa+exec:///path/opa", or "opa"; with
+                "?version=1.22.3" behind it, answers of another version of OPA are none.
             token: Bearer token that a server asks for.
             seconds: Wall time one evaluation may take.
 
         Raises:
             Misuse: It names none.
         """
+        place, asks, version = place.partition("?version=")
+        if asks and not VERSION.fullmatch(version):
+            raise Misuse(f"{version!r} is no version of OPA", hint="write it as `opa version` does: ?version=1.22.3")
         if place == "opa" or place.startswith("opa+exec://"):
-            return cls(find_program(place), seconds=seconds)
+            return cls(find_program(place), seconds=seconds, version=version or None)
         parsed(place)
-        return cls(Wire(place, token=token, seconds=seconds), seconds=seconds)
+        return cls(Wire(place, token=token, seconds=seconds), seconds=seconds, version=version or None)
 
     @property
     def told(self) -> str:
@@ -79,7 +91,7 @@ class OpaEngine:
         if ruling is not None:
             return ruling
         answer = self._asked(source, package, RULES, document)
-        return answer if isinstance(answer, Ruling) else _ruling(answer)
+        return answer if isinstance(answer, Ruling) else _ruling(answer[0])
 
     def evaluate_many(self, source: str, package: str, documents: Iterable[Mapping[str, Any]]) -> Iterator[Ruling]:
         """The rulings for many inputs, in their order; several at a time."""
@@ -99,7 +111,7 @@ class OpaEngine:
     def _together(self, policies: tuple[tuple[str, str], ...], document: Mapping[str, Any]) -> tuple[Ruling, ...]:
         if len(policies) > 1 and not any(refused(*policy, embedded=False) for policy in policies):
             answers = self._put(_several(policies), document)
-            if isinstance(answers, list) and len(answers) == len(policies):
+            if not isinstance(answers, Ruling):
                 return tuple(_ruling(answer) for answer in answers)
         return tuple(self.evaluate(source, package, document) for source, package in policies)
 
@@ -109,7 +121,7 @@ class OpaEngine:
         answer = ruling or self._asked(source, package, rules, document)
         if isinstance(answer, Ruling):
             return {"error": answer.error}
-        found = _values(answer, rules)
+        found = _values(answer[0], rules)
         return {"error": "its answer cannot be read"} if found is None else found
 
     def close(self) -> None:
@@ -121,11 +133,12 @@ class OpaEngine:
                 self._server.close()
                 self._server, self._wire, self._pushed = None, None, set()
 
-    def _asked(self, source: str, package: str, rules: Sequence[str], document: Any) -> Any:
+    def _asked(self, source: str, package: str, rules: Sequence[str], document: Any) -> list[Any] | Ruling:
         """What the rules of a policy hold, or the ruling where that is not known."""
         return self._put(_one(source, package, tuple(rules)), document)
 
-    def _put(self, asked: Asked, document: Any) -> Any:
+    def _put(self, asked: Asked, document: Any) -> list[Any] | Ruling:
+        """What the rules of each policy hold."""
         question = json.dumps({"input": document}, ensure_ascii=False, allow_nan=False).encode()
         try:
             for _ in range(2):
@@ -133,15 +146,30 @@ class OpaEngine:
                 if isinstance(wire, Ruling):
                     return wire
                 path = f"/v1/data/workbench/{asked.name}/asked/them?strict-builtin-errors=true"
-                answer = wire.send("POST", path, question, JSON)
-                found = _read(answer)
-                if isinstance(found, Ruling) or "result" in found:
-                    return found if isinstance(found, Ruling) else found["result"]
+                found = _read(wire.send("POST", path, question, JSON))
+                if isinstance(found, Ruling):
+                    return found
+                if "result" in found:
+                    return self._checked(asked, found["result"])
                 self._pushed.discard(asked.name)  # a server that was started anew knows nothing
         except Unreached as error:
             self._restart()
             return Ruling(None, error=f"{self.told}: {error}", code=error.code)
         return Ruling(None, error=f"{self.told}: it does not know the policy that it was given", code="policy-crash")
+
+    def _checked(self, asked: Asked, result: Any) -> list[Any] | Ruling:
+        """What the rules of each policy hold, if those are the policies that were pushed, and OPA is as asked for."""
+        told = result if isinstance(result, Mapping) and set(result) == {"opa", "named", "values"} else None
+        if told is None or not isinstance(told["values"], list) or len(told["values"]) != len(asked.names):
+            return Ruling(None, error="its answer cannot be read", code="policy-crash")
+        if told["named"] != [[name] for name in asked.names]:
+            self._pushed.discard(asked.name)
+            why = "another policy stands where ours was put; the next question puts ours there again"
+            return Ruling(None, error=f"{self.told}: {why}", code="policy-skew")
+        if self._version is not None and told["opa"] != self._version:
+            why = f"it is version {str(told['opa'])[:40]}; policy_engine asks for {self._version}"
+            return Ruling(None, error=f"{self.told}: {why}", code="policy-skew")
+        return list(told["values"])
 
     def _pushing(self, asked: Asked) -> Wire | Ruling:
         with self._lock:
@@ -178,20 +206,27 @@ class OpaEngine:
 @lru_cache(maxsize=64)
 def _one(source: str, package: str, rules: tuple[str, ...]) -> Asked:
     name = _name([package, source, rules])
-    asking = f"package workbench.{name}.asked\nthem := {_values_of(name, package, rules)}\n"
-    return Asked(name, (("rules", own_package(source, package, name)), ("asked", asking)))
+    return _asking(name, ((name, source, package),), rules)
 
 
 @lru_cache(maxsize=8)
 def _several(policies: tuple[tuple[str, str], ...]) -> Asked:
     name = _name(["together", policies])
-    own = [f"{name}.of{number}" for number in range(len(policies))]
-    them = ", ".join(_values_of(one, package, RULES) for one, (_, package) in zip(own, policies, strict=True))
-    rules = (
-        (f"rules{number}", own_package(source, package, own[number]))
-        for number, (source, package) in enumerate(policies)
-    )
-    return Asked(name, (*rules, ("asked", f"package workbench.{name}.asked\nthem := [{them}]\n")))
+    own = tuple((f"{name}.of{number}", source, package) for number, (source, package) in enumerate(policies))
+    return _asking(name, own, RULES)
+
+
+def _asking(name: str, policies: tuple[tuple[str, str, str], ...], rules: Sequence[str]) -> Asked:
+    """The policies, each in a package of its own and naming itself, and the module by which they are asked."""
+    modules = [
+        (f"rules{number}", own_package(source, package, own) + f'\n{NAMED} := "{own}"\n')
+        for number, (own, source, package) in enumerate(policies)
+    ]
+    named = ", ".join(f"[name | name := data.workbench.{own}.rules.{package}.{NAMED}]" for own, _, package in policies)
+    values = ", ".join(_values_of(own, package, rules) for own, _, package in policies)
+    them = f'{{"opa": opa.runtime().version, "named": [{named}], "values": [{values}]}}'
+    asking = ("asked", f"package workbench.{name}.asked\nthem := {them}\n")
+    return Asked(name, (*modules, asking), tuple(own for own, _, _ in policies))
 
 
 def _name(told: list[Any]) -> str:

@@ -102,6 +102,8 @@ class Wire:
                 _hurry(connection, until)
                 if len(got) > MOST_ANSWER:
                     raise Unreached("its answer is too long", "policy-crash")
+            if answer.length:  # bytes that were announced and did not come; `read1` says nothing of them
+                raise Unreached("its answer is cut off", "policy-crash")
             answer.read()  # `read1` alone does not note that all was read
             well = not answer.will_close
             return Answer(answer.status, bytes(got))

@@ -17,7 +17,7 @@ from functools import lru_cache, partial
 from itertools import islice
 from typing import Any
 
-from workbench.engines.rego_builtins import own_package, refusal
+from workbench.engines.rego_builtins import refusal
 from workbench.engines.rego_child import RULES
 from workbench.engines.rego_children import Children, NoAnswer
 from workbench.policy import Ruling
@@ -39,7 +39,7 @@ class RegoEngine:
 
     def evaluate(self, source: str, package: str, document: Mapping[str, Any]) -> Ruling:
         """The values of `allow`, `deny` and `people` in a package, for one input."""
-        return refused(source, package) or self._asked(_policy(source, package), source, document)
+        return refused(source, package) or self._asked(source, package, document)
 
     def evaluate_many(self, source: str, package: str, documents: Iterable[Mapping[str, Any]]) -> Iterator[Ruling]:
         """The rulings for many inputs, in their order; as many at a time as there are processors."""
@@ -51,7 +51,7 @@ class RegoEngine:
     ) -> Iterator[tuple[Ruling, ...]]:
         """What each of some policies, told by text and package, rules of many inputs, in their order.
 
-        An input is read once for all of them; where that gives an error, each is asked alone, as ever.
+        An input is read once for all of them; where a child gives up, each question is put alone, as ever.
         """
         from concurrent.futures import ThreadPoolExecutor
 
@@ -68,27 +68,22 @@ class RegoEngine:
     ) -> list[list[Ruling]]:
         if not policies:
             return [[] for _ in documents]
-        questions = [json.dumps(one, ensure_ascii=False, allow_nan=False).encode() for one in documents]
+        questions = [_written(one) for one in documents]
         try:
-            answers = [
-                read_answers(line, len(policies))
-                for line in self._children.ask_all(_together_asked(tuple(policies)), questions)
-            ]
+            lines = self._children.ask_all(_asked_of(tuple((*policy, RULES) for policy in policies)), questions)
         except NoAnswer:
-            answers = [None] * len(documents)
-        return [
-            answer or [self._asked(_policy(*policy), policy[0], document) for policy in policies]
-            for answer, document in zip(answers, documents, strict=True)
-        ]
+            return [[self._asked(*policy, document) for policy in policies] for document in documents]
+        sources = [source for source, _ in policies]
+        return [read_answers(line, sources) for line in lines]
 
     def values(self, source: str, package: str, rules: Sequence[str], document: Mapping[str, Any]) -> dict[str, Any]:
         """The values of some rules, for one input; undefined ones are left out, and "error" says why there are none."""
         ruling = refused(source, package)
         if ruling is not None:
             return {"error": ruling.error}
-        question = json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
         try:
-            found = json.loads(self._children.ask(_policy(source, package, tuple(rules)) + question + b"\n"))
+            asked = _asked_of(((source, package, tuple(rules)),))
+            (found,) = json.loads(self._children.ask(asked + _written(document) + b"\n"))
         except (NoAnswer, ValueError) as error:
             return {"error": str(error)}
         return {"error": _parse_error(str(found["error"]), source)} if "error" in found else dict(found)
@@ -97,13 +92,12 @@ class RegoEngine:
         """End the children that wait."""
         self._children.close()
 
-    def _asked(self, policy: bytes, source: str, document: Mapping[str, Any]) -> Ruling:
-        question = json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
+    def _asked(self, source: str, package: str, document: Mapping[str, Any]) -> Ruling:
         try:
-            answer = self._children.ask(policy + question + b"\n")
+            answer = self._children.ask(_asked_of(((source, package, RULES),)) + _written(document) + b"\n")
         except NoAnswer as error:
             return Ruling(None, error=str(error), code=error.code)
-        return read_answer(answer, source)
+        return read_answers(answer, [source])[0]
 
 
 def refused(source: str, package: str, *, embedded: bool = True) -> Ruling | None:
@@ -114,35 +108,26 @@ def refused(source: str, package: str, *, embedded: bool = True) -> Ruling | Non
     return Ruling(None, error=f"line {found.line}: it uses {found.name}: {found.why}", code="policy-refused")
 
 
-def read_answer(text: str | bytes, source: str) -> Ruling:
-    """The ruling that an answer tells of, whatever it is."""
+def read_answers(text: str | bytes, sources: Sequence[str]) -> list[Ruling]:
+    """The rulings that an answer tells of, one for each text of a policy, whatever it is."""
     try:
-        answer = json.loads(text)
+        answers = json.loads(text)
     except (ValueError, RecursionError):
-        answer = None
+        answers = None
+    if not isinstance(answers, list) or len(answers) != len(sources):
+        answers = [None] * len(sources)
+    return [_ruling(answer, source) for answer, source in zip(answers, sources, strict=True)]
+
+
+def _ruling(answer: Any, source: str) -> Ruling:
     if not isinstance(answer, dict):
         return Ruling(None, error="its answer cannot be read", code="policy-crash")
     if "error" in answer:
         return Ruling(None, error=_parse_error(str(answer["error"]), source))
-    return ruling_of(answer)
-
-
-def ruling_of(answer: Mapping[str, Any]) -> Ruling:
-    """The ruling that the values of the rules come to."""
     deny = answer.get("deny", [])
     if not isinstance(deny, list):
         return Ruling(None, error=f"deny must be a set of reasons; it is a {type(deny).__name__}")
     return Ruling(answer.get("allow"), tuple(deny), people=answer.get("people"))
-
-
-def read_answers(text: bytes, many: int) -> list[Ruling] | None:
-    """The rulings of policies that were asked together; None where one of them has an error."""
-    try:
-        answers = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    well = isinstance(answers, list) and len(answers) == many and all(isinstance(one, dict) for one in answers)
-    return [ruling_of(one) for one in answers] if well else None
 
 
 def _parts(documents: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
@@ -152,17 +137,12 @@ def _parts(documents: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str,
 
 
 @lru_cache(maxsize=64)
-def _together_asked(policies: tuple[tuple[str, str], ...]) -> bytes:
-    moved = [
-        (own_package(source, package, f"p{number}"), f"workbench.p{number}.rules.{package}", RULES)
-        for number, (source, package) in enumerate(policies)
-    ]
-    return json.dumps(moved).encode() + b"\n"
+def _asked_of(policies: tuple[tuple[str, str, tuple[str, ...]], ...]) -> bytes:
+    return json.dumps(policies).encode() + b"\n"
 
 
-@lru_cache(maxsize=64)
-def _policy(source: str, package: str, rules: tuple[str, ...] = RULES) -> bytes:
-    return json.dumps([source, package, rules]).encode() + b"\n"
+def _written(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
 
 
 def _parse_error(text: str, source: str) -> str:

@@ -3,7 +3,8 @@ r"""Which built-ins a policy may use, and where it uses one that it may not.
 The embedded engine takes only what gave OPA's answer in every one of OPA's own published conformance cases
 that call it (v1.22.3); `PROVEN` says in how many. A case that the interpreter cannot even load speaks
 neither for nor against, since such a policy is refused with its line. Not taken, whatever the cases say, is
-what reaches outside or reads a clock, and what orders values of different kinds unlike OPA.
+what reaches outside or reads a clock, what orders values of different kinds unlike OPA, and a template string
+(`$"{…}"`), on either engine: what it runs stands inside a text, where nobody looks.
 
 >>> refusal("package m\nallow if time.now_ns() > 0")
 Refusal(name='time.now_ns', line=2, why='a policy reads no clock but input.now; the input gives ages in days')
@@ -101,14 +102,18 @@ def refusal(source: str, package: str = "", *, embedded: bool = True) -> Refusal
         embedded: Whether the embedded engine is to run it; OPA has all its own, but none may reach outside.
     """
     code = without_words(source)
+    template = code.find("$")
+    if template >= 0:  # $"{opa.runtime()}": what stands in its braces is run
+        why = "what it runs cannot be seen; use sprintf"
+        return Refusal("a template string", code.count("\n", 0, template) + 1, why)
     for found in PATH.finditer(code):
         path = re.sub(r"\s", "", found[0])
         replaces = REPLACED.search(code[max(0, found.start() - LOOK_BACK) : found.start()]) is not None
-        why = _refused(path, found[1], replaces, embedded)
+        refused = _refused(path, found[1], replaces, embedded)
         if path.partition(".")[0] == "data" and not f"{found[0]}.".startswith(f"data.{package or '.'}."):
-            why = path, "a policy sees no data but its input and its own package"
-        if why is not None:
-            return Refusal(why[0], code.count("\n", 0, found.start()) + 1, why[1])
+            refused = path, "a policy sees no data but its input and its own package"
+        if refused is not None:
+            return Refusal(refused[0], code.count("\n", 0, found.start()) + 1, refused[1])
     return None
 
 

@@ -1,14 +1,14 @@
 """The child process in which policies are evaluated; imports nothing of ours.
 
-It answers one question after another: from stdin a line with a policy, its package and the rules that are asked
-for, and a line with the input, both JSON; to the descriptor that was stdout a line with their values, or with the
-error. A policy is compiled at its first question and kept; an empty line in its place asks the last one again.
-Several policies may be asked together, if no two have one package: the first line is then a list of them, and
-the answer a list too, or one error where any of them has one. The process has an empty environment, leaves no
-core file, writes no more than a little to disk, ends with its parent, and is the first to go when the
-machine's memory runs short. A limit on memory would stop every policy, because the interpreter reserves
-256 GB of addresses at once; so a thread watches what is really used, and ends the process in time. A policy
-that crashes, loops or eats memory takes nothing else with it.
+It answers one question after another: from stdin a line with a list of policies, each its text, its package and
+the rules that are asked for, and a line with the input, both JSON; to the descriptor that was stdout a line with a
+list, for each policy the values of its rules or its error. The input is read once for all of them. A policy is
+compiled at its first question and kept, each on its own, because what an evaluation costs grows with all that is
+compiled together; an empty line in the place of policies asks the last ones again. The process has an empty
+environment, leaves no core file, writes no more than a little to disk, ends with its parent, and is the first to
+go when the machine's memory runs short. A limit on memory would stop every policy, because the interpreter
+reserves 256 GB of addresses at once; so a thread watches what is really used, and ends the process in time. A
+policy that crashes, loops or eats memory takes nothing else with it.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ import re
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ TOO_MUCH = 77  # exit code of a policy that needed more
 GLANCE = 0.02  # seconds between two looks at the memory
 WRITES = 1 << 20  # bytes that may be written to a file
 KEPT = 16  # compiled policies
-SAME = b"\n"  # the policy of the question before
+SAME = b"\n"  # the policies of the question before
 RULES = ("allow", "deny", "people")
 ERROR = re.compile(r"\(errormsg \d+:(.*?)\)\s*\n", re.DOTALL)
 
@@ -45,12 +46,12 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_FSIZE, (WRITES, WRITES))
         threading.Thread(target=watch, daemon=True).start()
-    questions, known, policy = sys.stdin.buffer, {}, b""  # type: ignore[var-annotated]
+    questions, rules, asked = sys.stdin.buffer, Rules(), b""
     with os.fdopen(answer_to, "wb") as answers:
         while line := questions.readline():
-            policy = policy if line == SAME else line
+            asked = asked if line == SAME else line
             document = questions.readline().decode()
-            answers.write(json.dumps(answered(known, policy, document)).encode() + b"\n")
+            answers.write(json.dumps(rules.ask(asked, document)).encode() + b"\n")
             answers.flush()
 
 
@@ -65,72 +66,82 @@ def watch() -> None:
         os._exit(TOO_MUCH)
 
 
-def answered(known: dict[bytes, "Compiled"], policy: bytes, document: str) -> Answer | list[Answer]:
-    """The answer to a question; a policy that was asked before is not compiled again."""
-    compiled = known.pop(policy, None) or Compiled(json.loads(policy))
-    known[policy] = compiled  # the last asked stands last
-    if len(known) > KEPT:
-        del known[next(iter(known))]
-    return compiled.ask(document)
+class Rules:
+    """The policies that were asked, ready to be asked again."""
+
+    def __init__(self) -> None:
+        from regopy import Interpreter
+
+        self._asker = Interpreter()  # reads the input, and runs what others compiled
+        self._asker.strict_built_in_errors = True
+        self._known: dict[bytes, list[Compiled]] = {}
+
+    def ask(self, policies: bytes, document: str) -> list[Answer]:
+        """What each of some policies says to one input; those that were asked before are not compiled again."""
+        from regopy.rego_shared import RegoError
+
+        compiled = self._known.pop(policies, None) or [Compiled(*policy) for policy in json.loads(policies)]
+        self._known[policies] = compiled  # the last asked stands last
+        if len(self._known) > KEPT:
+            del self._known[next(iter(self._known))]
+        try:
+            # as a term: `set_input` rounds numbers to six decimals, wraps integers at 64 bits, and leaves
+            # the quotes of a text unescaped in the answer
+            self._asker.set_input_term(document)
+        except RegoError as error:
+            return [one.error or {"error": str(error)} for one in compiled]
+        return [one.answer(self._asker) for one in compiled]
 
 
 class Compiled:
-    """A policy ready to be asked, or several in one interpreter, so that an input is read once for all."""
+    """A policy ready to be run."""
 
-    def __init__(self, policy: list[Any]) -> None:
+    def __init__(self, source: str, package: str, rules: Sequence[str]) -> None:
         from regopy import Interpreter
         from regopy.rego_shared import RegoError
 
         self.error: Answer | None = None
-        self.together = isinstance(policy[0], list)
-        policies = policy if self.together else [policy]
-        self.names = [{rule: f"{rule}_{number}" for rule in rules} for number, (_, _, rules) in enumerate(policies)]
-        self.rego = Interpreter()
-        self.rego.strict_built_in_errors = True
+        self._rules = set(rules)
+        rego = Interpreter()
+        rego.strict_built_in_errors = True
         query = "; ".join(  # a comprehension is empty where the rule is undefined
-            f"{name} = [value | value = data.{package}.{rule}]"
-            for (_, package, _), names in zip(policies, self.names, strict=True)
-            for rule, name in names.items()
+            f"{rule} = [value | value = data.{package}.{rule}]" for rule in rules
         )
         try:
-            for number, (source, _, _) in enumerate(policies):
-                self.rego.add_module(f"policy_{number}" if self.together else "policy", source)
-            self.bundle = self.rego.build(query)
-            if not self.bundle.ok():  # built again, as a query it says why
-                self.error = {"error": _complaint(str(self.rego.query(query)))}
+            rego.add_module("policy", source)
+            self._bundle = rego.build(query)
+            if not self._bundle.ok():  # built again, as a query it says why
+                self.error = {"error": _complaint(str(rego.query(query)))}
         except RegoError as error:
             self.error = {"error": str(error)}
 
-    def ask(self, document: str) -> Answer | list[Answer]:
-        """The values of the rules; an undefined one is left out."""
+    def answer(self, asker: Any) -> Answer:
+        """The values of the rules, by an interpreter that has read the input; an undefined one is left out."""
         from regopy.rego_shared import RegoError
 
         if self.error is not None:
             return self.error
         try:
-            # as a term: `set_input` rounds numbers to six decimals, wraps integers at 64 bits, and leaves
-            # the quotes of a text unescaped in the answer
-            self.rego.set_input_term(document)
-            text = str(self.rego.query_bundle(self.bundle))
+            text = str(asker.query_bundle(self._bundle))
             if text == "undefined":
-                return {"error": "undefined"} if self.together else {}
+                return {}
             found = json.loads(text, object_pairs_hook=_once)["bindings"]
-            asked = {name for names in self.names for name in names.values()}
-            if set(found) != asked or any(len(values) > 1 for values in found.values()):
+            if set(found) != self._rules or any(len(values) > 1 for values in found.values()):
                 return {"error": "the interpreter's answer cannot be read (it has more than was asked)"}
-            answers = [{rule: found[name][0] for rule, name in names.items() if found[name]} for names in self.names]
+            return {rule: values[0] for rule, values in found.items() if values}
         except RegoError as error:
             return {"error": str(error)}
         except json.JSONDecodeError as error:
             return {"error": _complaint(error.doc)}
         except (KeyError, TypeError, RecursionError) as error:
             return {"error": f"the interpreter's answer cannot be read ({type(error).__name__})"}
-        return answers if self.together else answers[0]
 
 
-def evaluate(source: str, package: str, document: Any) -> Answer | list[Answer]:
+def evaluate(source: str, package: str, document: Any, rules: Sequence[str] = RULES) -> Answer:
     """The answer to one question, in this process."""
-    return Compiled([source, package, RULES]).ask(json.dumps(document, ensure_ascii=False, allow_nan=False))
+    question = json.dumps([[source, package, rules]]).encode()
+    (answer,) = Rules().ask(question, json.dumps(document, ensure_ascii=False, allow_nan=False))
+    return answer
 
 
 def _complaint(text: str) -> str:

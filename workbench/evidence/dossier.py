@@ -87,6 +87,8 @@ def as_input(
     """
     version = candidate.version
     return {
+        # what policies read most stands first: the embedded engine looks for a key from the front
+        "evidence": {kind: _told(finding, now) for kind, finding in candidate.findings.items()},
         "action": action,
         "model": version.model,
         "version": version.version,
@@ -117,7 +119,6 @@ def as_input(
         "was_champion": was_champion,
         **_retention(candidate, now),
         "metrics": _defined(candidate),
-        "evidence": {kind: _told(finding, now) for kind, finding in candidate.findings.items()},
     }
 
 

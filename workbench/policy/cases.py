@@ -7,6 +7,8 @@ A file `NAME_cases.json` stands beside `NAME.rego`:
         "decision": "deny", "codes": ["never-granted"]}}}}
 
 The input of a case is the base with changes; "change" names places by their path, "remove" takes them out.
+"values" tries the policy as it would be with other values of its rules, `{"limits": {"canary": true}}`: of an
+object the keys that are named, of anything else the whole; so what a policy has switched off is tried, too.
 `NAME_test.rego` reads the same file as `data.NAME_cases`, so that `opa test FOLDER` runs the same cases.
 """
 
@@ -14,7 +16,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any, get_args
 
@@ -23,9 +26,10 @@ from workbench.policy.deciding import Engine
 from workbench.policy.decision import Decision, Outcome
 from workbench.policy.many import decide_many
 from workbench.policy.source import Policy
+from workbench.policy.statements import with_values
 
 ENDING = "_cases.json"
-FIELDS = {"change", "remove", "decision", "codes"}
+FIELDS = {"change", "remove", "values", "decision", "codes"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Case:
     document: Mapping[str, Any]
     decision: Outcome
     codes: tuple[str, ...] | None = None  # of its reasons, sorted; None: any
+    values: Mapping[str, Any] = field(default_factory=dict)  # that rules of the policy have in this case
 
 
 @dataclass(frozen=True)
@@ -84,9 +89,17 @@ def read_cases(path: Path) -> list[Case]:
 
 
 def run_cases(engine: Engine, policy: Policy, cases: Sequence[Case]) -> Iterator[Ran]:
-    """What a policy says to each case."""
-    said = decide_many(engine, policy, [case.document for case in cases])
-    return (Ran(case, decision) for case, decision in zip(cases, said, strict=True))
+    """What a policy says to each case.
+
+    Raises:
+        Misuse: A case gives a value to a rule that is not there.
+    """
+    for values, some in groupby(cases, key=lambda case: case.values):
+        alike, tried = list(some), policy
+        if values:
+            tried = Policy.parse(policy.name, with_values(policy.source, values))
+        said = decide_many(engine, tried, [case.document for case in alike])
+        yield from (Ran(case, decision) for case, decision in zip(alike, said, strict=True))
 
 
 def changed(document: Mapping[str, Any], change: Mapping[str, Any], remove: Sequence[str] = ()) -> dict[str, Any]:
@@ -124,4 +137,7 @@ def _case(base: Mapping[str, Any], name: str, told: Mapping[str, Any]) -> Case:
         document = changed(base, told.get("change", {}), told.get("remove", ()))
     except (LookupError, TypeError) as error:
         raise Misuse(f"the case {name!r} changes a place that the base does not have: {error}") from error
-    return Case(name, document, told["decision"], None if codes is None else tuple(sorted(set(codes))))
+    values = told.get("values", {})
+    if not isinstance(values, Mapping):
+        raise Misuse(f"the case {name!r} has values that are no object", hint='{"limits": {"canary": true}}')
+    return Case(name, document, told["decision"], None if codes is None else tuple(sorted(set(codes))), values)

@@ -17,8 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import EngineError, Misuse
-from workbench.evidence import dossier
+from workbench.errors import Misuse
 from workbench.ledger import Entry, Ledger
 from workbench.policy import Decision, Engine
 from workbench.promotion.approvals import Answers
@@ -29,10 +28,11 @@ from workbench.promotion.history import champions
 from workbench.promotion.judging import Judge
 from workbench.promotion.moves import POLICIES, Move, Request, asked_in, same_request, told_by, wait
 from workbench.promotion.people import Identity
-from workbench.promotion.projection import Aliases, align, owed_for
+from workbench.promotion.projection import Aliases, follow
 from workbench.promotion.queue import Open, look_at, queue, who_may
 from workbench.promotion.reconciling import Found, reconcile
-from workbench.promotion.stages import CHAMPION, SLOTS, STAGED, Action, Stage
+from workbench.promotion.rejecting import reject
+from workbench.promotion.stages import CHAMPION, STAGED, Action, Stage
 from workbench.promotion.steps import check_share, check_step, told
 
 
@@ -225,22 +225,7 @@ class Gate:
         """
         why = told(actor, why)
         self.desk.check(actor, "approve")
-        with self._ledger.transaction() as writer:
-            known = dossier(self._ledger, model, version)
-            head = writer.head(model, CHAMPION)
-            if head is not None and head.version == version:
-                raise Misuse(f"{model} {version} is champion", hint=f"workbench rollback {model} --why …")
-            standing = self._judge.rejection(known.version.subject)
-            if standing is not None:
-                raise Misuse(f"{model} {version} was turned down already, in entry {standing.seq}: {standing.why}")
-            return writer.append(
-                "candidate.rejected",
-                subject=known.version.subject,
-                actor=actor,
-                why=why,
-                body={"evidence": sorted(finding.digest for finding in known.findings.values())},
-                now=now,
-            )
+        return reject(self._ledger, model, version, actor=actor, why=why, now=now)
 
     def declare(self, made: Declaration, *, actor: str, why: str, now: datetime) -> Entry:
         """Record what a model is: its stakes, its owner, its key figures and objectives.
@@ -352,27 +337,7 @@ class Gate:
                 request, judgement, answers, who_may(answers, self.desk.roster(), self.desk.delegations(), request.now)
             )
         move = told_by(entry)
-        return replace(move, pending=self._follow(request))
-
-    def _follow(self, request: Request) -> tuple[str, ...]:
-        """Let the registry follow; what cannot be done now stays owed, and the move stays true."""
-        pending = []
-        owed = {
-            effect.payload.get("alias")
-            for effect in self._ledger.owed()
-            if effect.payload.get("model") == request.model
-        }
-        for slot in SLOTS:
-            head = self._ledger.head(request.model, slot) if slot in owed else None
-            if head is None:
-                continue
-            try:
-                said = align(self._ledger, self._aliases(), head, now=request.now)
-            except EngineError as error:
-                said = f"the alias {slot} of {head.model} is still owed to the registry: {error.message}"
-            if said and owed_for(self._ledger, head):
-                pending.append(said)
-        return tuple(pending)
+        return replace(move, pending=follow(self._ledger, self._aliases, request.model, now=request.now))
 
     def before(self, model: str) -> int:
         """The version that a rollback brings back.

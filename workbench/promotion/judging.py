@@ -19,6 +19,7 @@ from workbench.promotion.declarations import declaration
 from workbench.promotion.desk import Desk
 from workbench.promotion.moves import POLICIES, Judgement, Request, denied, refused_by_people, turned_down
 from workbench.promotion.questions import Question, Requirement
+from workbench.promotion.rejecting import rejection
 from workbench.promotion.stages import CHAMPION, SLOTS, Past, Stage, stage_of
 
 NO_REJECTION = {"clear", "retire"}  # what is turned down may still be taken out
@@ -88,11 +89,6 @@ class Judge:
         )
         return stage_of(version, held, past)
 
-    def rejection(self, subject: str) -> Entry | None:
-        """The rejection that still stands: no evidence about the version came after it."""
-        newest = self._newest(subject, "evidence.recorded", "candidate.rejected")
-        return newest if newest is not None and newest.kind == "candidate.rejected" else None
-
     def _document(
         self,
         request: Request,
@@ -122,7 +118,7 @@ class Judge:
         return document
 
     def _rejection(self, request: Request) -> Entry | None:
-        return None if request.action in NO_REJECTION else self.rejection(request.subject)
+        return None if request.action in NO_REJECTION else rejection(self._ledger, request.subject)
 
     def _newest(self, subject: str, *kinds: str) -> Entry | None:
         found = self._ledger.entries(subject=subject, kind=kinds, newest_first=True, limit=1)

@@ -8,11 +8,13 @@ that keeps an older effect from overwriting a newer one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
 from workbench.errors import EngineError
 from workbench.ledger import Effect, Entry, Head, Ledger, ModelVersion, Writer
+from workbench.promotion.stages import SLOTS
 
 ALIAS = "mlflow-alias"  # target of the effect that a move owes
 
@@ -102,6 +104,33 @@ def align(ledger: Ledger, aliases: Aliases, head: Head, *, now: datetime) -> str
             for effect in owed:
                 writer.settle(effect.id)
     return told
+
+
+def follow(ledger: Ledger, aliases: Callable[[], Aliases], model: str, *, now: datetime) -> tuple[str, ...]:
+    """Let the registry follow a model that moved; what cannot be done now stays owed, and the move stays true.
+
+    Args:
+        ledger: The truth.
+        aliases: Opens the registry; only where something is owed.
+        model: The model that moved.
+        now: The time, for the entry that a repair leaves.
+
+    Returns:
+        A sentence for everything that is still owed.
+    """
+    pending = []
+    owed = {effect.payload.get("alias") for effect in ledger.owed() if effect.payload.get("model") == model}
+    for slot in SLOTS:
+        head = ledger.head(model, slot) if slot in owed else None
+        if head is None:
+            continue
+        try:
+            said = align(ledger, aliases(), head, now=now)
+        except EngineError as error:
+            said = f"the alias {slot} of {head.model} is still owed to the registry: {error.message}"
+        if said and owed_for(ledger, head):
+            pending.append(said)
+    return tuple(pending)
 
 
 def agrees(head: Head, found: tuple[int, int] | None) -> bool:
