@@ -163,7 +163,7 @@ def _try(bench: Bench, wanted: Subscription, source: str | None, batch: int, *, 
         "read": len(records),
         "would_score": len(judged.kept),
         "would_be_dead": _reasons(judged.dead),
-        "first": judged.kept[0].output.body.decode() if judged.kept else None,
+        "first": judged.outputs[0].body.decode() if judged.outputs else None,
     }
     if as_json:
         return print_json(told)

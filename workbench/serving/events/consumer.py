@@ -167,7 +167,7 @@ class Consumer:
         batch = Batch(
             before={part: position.get(part, 0) for part in after},
             after=after,
-            outputs=[kept.output for kept in judged.kept],
+            outputs=judged.outputs,
             dead=judged.dead,
             ends=self._look(),
             logged=self._log.logged,

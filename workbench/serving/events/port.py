@@ -18,7 +18,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from workbench.errors import EngineError, Misuse
 from workbench.serving.events.cloud_event import Event
@@ -36,7 +38,7 @@ class LostError(EngineError):
     """Events that were not read yet are gone from the stream; whoever goes on must say so."""
 
 
-class Record(NamedTuple):
+class Record(msgspec.Struct, frozen=True, order=True, gc=False):
     """One event of a topic, not read yet."""
 
     partition: int
@@ -44,7 +46,7 @@ class Record(NamedTuple):
     body: bytes
 
 
-class Output(NamedTuple):
+class Output(msgspec.Struct, frozen=True, gc=False):
     """What came of an event."""
 
     key: bytes  # of the event it came of

@@ -54,13 +54,9 @@ def redrive(
     still += [_again(one, one) for one in cut]
     if dry:
         return Redriven(len(judged.kept), gone, still)
-    added = desk.redrive(
-        standing.subscription, outputs=[kept.output for kept in judged.kept], still=still, gone=gone, now=now
-    )
+    added = desk.redrive(standing.subscription, outputs=judged.outputs, still=still, gone=gone, now=now)
     if log is not None and added == len(judged.kept):
-        log.append(
-            blocks((kept.made, kept.record) for kept in judged.kept if sample(kept.made.data.model, kept.made.id))
-        )
+        log.append(blocks((made, row) for made, row in judged.kept if sample(made.data.model, made.id)))
     return Redriven(added, gone, still)
 
 
