@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, final
 
 import msgspec
 
@@ -25,6 +25,7 @@ from workbench.serving.schema import Refused, Schema
 from workbench.serving.typed import UNREADABLE, Record
 
 
+@final
 class Scored(msgspec.Struct, frozen=True, gc=False):
     """What a version made of one row."""
 
@@ -32,10 +33,11 @@ class Scored(msgspec.Struct, frozen=True, gc=False):
     score: float
 
 
+@final
 class Failed(msgspec.Struct, frozen=True, gc=False):
     """Why nothing came of one row."""
 
-    kind: str  # "invalid": the row's fault; "model": the version's
+    kind: str  # "invalid": the row's fault; "model": the version's; "crash": it ended the process
     reason: str
 
 

@@ -27,6 +27,7 @@ from workbench.serving.events.cloud_event import Event
 from workbench.serving.prediction import Block
 
 Position = Mapping[int, int]  # the next offset to be read, by partition; a partition that is missing: its first
+BYTES = 1 << 24  # of bodies, after which a read is enough, however many events are left
 TOPIC = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 
@@ -59,7 +60,7 @@ class DeadLetter:
 
     partition: int
     offset: int
-    kind: str  # "malformed", "too large", "invalid", "model"
+    kind: str  # "malformed", "too large", "invalid", "model", "crash"
     reason: str
     body: bytes  # as it came; its beginning where it is too large
     size: int  # bytes it has
@@ -86,6 +87,7 @@ class Claim:
     subscription: Subscription
     token: str  # given to the subscription when it was first made; in the ids of its outputs
     fence: int  # goes up each time that it is taken
+    orphaned: bool = False  # the holder before never gave it back: it may have died of what it had in hand
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ class Stream(Protocol):
         Args:
             topic: Its name.
             position: Where to begin.
-            most: At most so many.
+            most: At most so many; and fewer where they come to more than BYTES.
             wait: Seconds to wait where there is none.
             until: Only events before this position, of the partitions that it names.
 

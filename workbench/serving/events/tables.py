@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from workbench.errors import Misuse
 from workbench.serving.events.cloud_event import LARGEST, Event
-from workbench.serving.events.port import Output, Position, Record, check_topic
+from workbench.serving.events.port import BYTES, Output, Position, Record, check_topic
 
 VERSION = 1  # of the tables
 TABLES = (
@@ -40,6 +40,7 @@ TABLES = (
     )""",
     "CREATE TABLE event_tables (version INTEGER NOT NULL)",
 )
+ROWS = 256  # read by one query
 PAUSE = 0.02  # seconds between two looks where nothing is there
 
 
@@ -136,8 +137,15 @@ class TableStream:
                     return []
                 self._numbers[topic] = found[0][0]
             sql = "SELECT seq, body FROM events WHERE topic = ? AND seq >= ? ORDER BY seq LIMIT ?"
-            rows = reader.run(sql, (self._numbers[topic], first, most))
-        return [Record(0, seq, body) for seq, body in rows]
+            records: list[Record] = []
+            size = 0
+            while (left := min(ROWS, most - len(records))) and size < BYTES:
+                rows = reader.run(sql, (self._numbers[topic], first + len(records), left))
+                records += [Record(0, seq, body) for seq, body in rows]
+                size += sum(len(body) for _, body in rows)
+                if len(rows) < left:
+                    break
+        return records
 
 
 def add(writer: Rows, topic: str, made: Sequence[Output]) -> int:
