@@ -65,7 +65,10 @@ def subscription(topic, name=None):
 
 def bodies(desk, topic):
     """What stands in a topic of a desk's own tables."""
-    return [record.body for record in TableStream(desk._database).read(topic, {}, most=1_000_000, wait=0)]
+    stream, found = TableStream(desk._database), []
+    while some := stream.read(topic, {0: len(found)}, most=1_000_000, wait=0):
+        found += [record.body for record in some]
+    return found
 
 
 def fresh_topic():
