@@ -67,7 +67,7 @@ def test_a_read_takes_no_more_than_it_is_asked_for_and_stops_where_it_is_told(pi
 
 @pytest.mark.parametrize("stream", [one for one in STREAMS if one != "mock kafka"], indirect=True)  # it keeps 5 MB
 def test_a_read_of_large_events_gives_fewer_and_goes_on_with_the_rest(pieces, stream, topic):
-    number, large = 250, "x" * 100_000  # 25 MB
+    number, large = 400, "x" * 100_000  # 40 MB
     for first in range(0, number, 50):
         rows = [make_event("desk", f"a{n}", {"x": large}, kind="t") for n in range(first, first + 50)]
         assert stream.append(topic, rows) == 50
