@@ -166,32 +166,61 @@ def in_memory(tmp_path_factory):
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory):
     """Where it is, as a driver's `connect` takes it."""
-    if not BINARIES:
-        pytest.skip("PostgreSQL is not installed: there is no /usr/lib/postgresql/*/bin")
-    folder = Path("/tmp") if os.geteuid() == 0 else tmp_path_factory.mktemp("postgres")
-    folder = Path(
-        subprocess.check_output(as_postgres(["mktemp", "-d", f"{folder}/wb-postgres-XXXXXX"]), text=True).strip()
-    )
-    with contextlib.closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    user = "postgres" if os.geteuid() == 0 else getpass.getuser()
+    with Postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server.place
 
-    def run(program, *options):
-        command = as_postgres([str(BINARIES[-1] / program), "-D", str(folder / "data"), *options])
+
+@pytest.fixture
+def own_postgres(tmp_path):
+    """A server that a test may kill."""
+    with Postgres(tmp_path) as server:
+        yield server
+
+
+class Postgres:
+    """PostgreSQL itself, on a port and in a folder that nobody else has."""
+
+    def __init__(self, folder):
+        if not BINARIES:
+            pytest.skip("PostgreSQL is not installed: there is no /usr/lib/postgresql/*/bin")
+        root = Path("/tmp") if os.geteuid() == 0 else folder
+        made = subprocess.check_output(as_postgres(["mktemp", "-d", f"{root}/wb-postgres-XXXXXX"]), text=True)
+        self.folder = Path(made.strip())
+        (port,) = free_ports(1)
+        user = "postgres" if os.geteuid() == 0 else getpass.getuser()
+        self.place = {"host": "127.0.0.1", "port": port, "user": user, "database": "postgres"}
+
+    @property
+    def url(self):
+        return "postgresql://{user}@{host}:{port}/{database}".format(**self.place)
+
+    def __enter__(self):
+        try:
+            self._run("initdb", "--auth", "trust", "--username", self.place["user"], "--encoding", "UTF8", "--no-sync")
+            self.start()
+        except BaseException:
+            shutil.rmtree(self.folder)
+            raise
+        return self
+
+    def __exit__(self, *_):
+        try:
+            self.kill()
+        finally:
+            shutil.rmtree(self.folder)
+
+    def start(self):
+        options = " ".join(f"-c {name}='{value}'" for name, value in {**SETTINGS, "port": self.place["port"]}.items())
+        self._run("pg_ctl", "start", "--wait", "--log", str(self.folder / "log"), "--options", options)
+
+    def kill(self):
+        """At once, with whatever it was doing."""
+        self._run("pg_ctl", "stop", "--mode", "immediate")
+
+    def _run(self, program, *options):
+        command = as_postgres([str(BINARIES[-1] / program), "-D", str(self.folder / "data"), *options])
         done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
-
-    try:
-        run("initdb", "--auth", "trust", "--username", user, "--encoding", "UTF8", "--no-sync")
-        options = " ".join(f"-c {name}='{value}'" for name, value in {**SETTINGS, "port": port}.items())
-        run("pg_ctl", "start", "--wait", "--log", str(folder / "log"), "--options", options)
-        try:
-            yield {"host": "127.0.0.1", "port": port, "user": user, "database": "postgres"}
-        finally:
-            run("pg_ctl", "stop", "--mode", "immediate")
-    finally:
-        shutil.rmtree(folder)
 
 
 KAFKA = Path(os.environ.get("WORKBENCH_KAFKA") or Path.home() / ".cache" / "workbench" / "kafka")

@@ -12,6 +12,7 @@ import statistics
 import time
 from collections import Counter
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -93,12 +94,18 @@ def consumer_of(path, champion, log=None, batch=BATCH):
     )  # fmt: skip
 
 
+def stood_ready():
+    """Seconds that this thread could have gone on, but others had the processors (Linux)."""
+    return int(Path("/proc/thread-self/schedstat").read_text("ascii").split()[1]) / 1e9
+
+
 def drained(consumer):
-    """Events a second, by the clock and by the processor's time."""
-    began, busy = time.perf_counter(), time.process_time()
+    """Events a second: by the clock; by the clock but for the time that others had the processors; by CPU time."""
+    began, ready, busy = time.perf_counter(), stood_ready(), time.process_time()
     while consumer.step():
         pass
-    return EACH / (time.perf_counter() - began), EACH / (time.process_time() - busy)
+    clock, ready, busy = time.perf_counter() - began, stood_ready() - ready, time.process_time() - busy
+    return EACH / clock, EACH / (clock - ready), EACH / busy
 
 
 def test_fifty_thousand_events_a_second_are_scored_once(tmp_path, champion, capsys):
@@ -121,10 +128,13 @@ def test_fifty_thousand_events_a_second_are_scored_once(tmp_path, champion, caps
     with capsys.disabled():
         print()
         for name, found in rates.items():
-            clock, busy = (statistics.median(pair[n] for pair in found) for n in (0, 1))
-            print(f"  {name:<16} median {clock:>8,.0f} events/s by the clock, {busy:>8,.0f} a second of processor time")
+            clock, own, busy = (statistics.median(one[n] for one in found) for n in range(3))
+            print(
+                f"  {name:<16} median {clock:>8,.0f} events/s by the clock, {own:>8,.0f} but for waiting for a "
+                f"processor, {busy:>8,.0f} a second of processor time"
+            )
         print(f"  load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
-    assert statistics.median(busy for _, busy in rates["outputs"]) >= 50_000  # others use this machine too
+    assert statistics.median(own for _, own, _ in rates["outputs"]) >= 50_000  # others use this machine too
 
 
 def test_fifty_kills_lose_and_double_nothing(tmp_path, champion, capsys):
@@ -156,7 +166,9 @@ def test_fifty_kills_lose_and_double_nothing(tmp_path, champion, capsys):
         os.waitpid(child, 0)
     took = time.perf_counter() - began
     database = SqliteDatabase.open(f"sqlite:///{path}")
-    records = TableStream(database).read("scored", {}, most=2 * KILLED, wait=0)
+    stream, records = TableStream(database), []
+    while some := stream.read("scored", {0: len(records)}, most=2 * KILLED, wait=0):
+        records += some
     scored = Counter(msgspec.json.decode(record.body)["data"]["event"]["id"] for record in records)
     lost, doubled = KILLED - len(scored), sum(scored.values()) - len(scored)
     with capsys.disabled():

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 import threading
 
 import numpy as np
@@ -12,10 +13,11 @@ from click.testing import CliRunner
 from workbench import open_bench
 from workbench.bench import create
 from workbench.bench.engines import Engines
-from workbench.cli import main
+from workbench.cli import main, progress
 from workbench.cli.consume import _stopping
 from workbench.ledger import ModelVersion
 from workbench.serving import Predictor
+from workbench.serving.events import TableStream
 
 COLUMNS = {"income": "double", "purpose": "string"}
 
@@ -133,8 +135,37 @@ def test_a_line_that_is_no_event_is_named(told, line):
     assert done.exit_code == 2 and "line 9" in done.stderr
 
 
-def test_sigterm_stops_after_the_batch_in_hand():
+def test_sigterm_stops_after_the_batch_in_hand_and_a_second_one_at_once():
     with _stopping() as stop:
         assert isinstance(stop, threading.Event().__class__) and not stop.is_set()
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.wait(5)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler  # nothing is kept back now
+
+
+def test_a_long_command_says_now_and_then_how_far_it_is(told, monkeypatch):
+    monkeypatch.setattr(progress, "SELDOM", 0.0)
+    assert told("publish", "apps", "-", stdin=ROWS).stderr == "8 events read, 8 added to apps\n"
+    done = told(*CONSUME, "--once", "--batch", "6")
+    lines = [line for line in done.stderr.splitlines() if "a second" in line]
+    assert [line.partition(";")[0] for line in lines] == [
+        "6 scored, 0 dead letters, 2 wait",
+        "8 scored, 0 dead letters, 0 wait",
+    ]
+
+
+def test_ctrl_c_while_publishing_tells_how_far_it_was_and_what_to_do(told, monkeypatch):
+    monkeypatch.setattr(sys.modules["workbench.cli.publish"], "PART", 5)
+    append = TableStream.append
+
+    def interrupted(stream, topic, events):
+        if len(events) < 5:
+            raise KeyboardInterrupt
+        return append(stream, topic, events)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TableStream, "append", interrupted)
+        done = told("publish", "apps", "-", stdin=ROWS)
+    assert done.exit_code == 130 and done.stdout == "5 events added to apps\n"
+    assert "publish the file again" in done.stderr
+    assert told("publish", "apps", "-", stdin=ROWS).stdout == "3 events added to apps, 5 were there already\n"

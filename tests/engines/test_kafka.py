@@ -1,10 +1,12 @@
 """Topics of a Kafka broker: what only a broker does, on a real one and on librdkafka's mock."""
 
 import contextlib
+import secrets
 import threading
 import time
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from workbench.errors import EngineError, Misuse
@@ -12,6 +14,7 @@ from workbench.ledger import Head
 from workbench.serving.events import (
     Consumer,
     LostError,
+    Malformed,
     Scored,
     Scorer,
     SqliteDatabase,
@@ -19,6 +22,7 @@ from workbench.serving.events import (
     TableDesk,
     TableStream,
     make_event,
+    read_event,
 )
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -112,6 +116,120 @@ def test_events_that_retention_deleted_before_they_were_read_are_told(kafka, str
     while not records:
         records = stream.read("short", {}, most=10, wait=1.0)  # a new subscription begins with what is there
     assert records[0].offset == 6
+
+
+REQUIRED = {"ce_specversion": "1.0", "ce_id": "b1", "ce_source": "desk", "ce_type": "t"}
+
+
+def sent(place, topic, value, headers):
+    from confluent_kafka import Producer
+
+    producer = Producer({"bootstrap.servers": place.removeprefix("kafka://")})
+    producer.produce(topic, value, headers=list(headers.items()))
+    assert producer.flush(10) == 0
+
+
+@pytest.fixture
+def received(kafka):
+    """Sends one message to the real broker, and reads it."""
+    from workbench.engines.kafka import KafkaStream
+
+    with contextlib.closing(KafkaStream(kafka.url)) as stream:
+        numbers = iter(range(100))
+
+        def of(value, headers):
+            topic = f"binary-{secrets.token_hex(4)}-{next(numbers)}"
+            kafka.topic(topic)
+            sent(kafka.url, topic, value, headers)
+            give_up = time.monotonic() + 10
+            while not (records := stream.read(topic, {}, most=10, wait=1.0)):
+                assert time.monotonic() < give_up
+            return records[0].body
+
+        yield of
+
+
+@pytest.mark.slow
+def test_the_binary_and_the_structured_form_of_an_event_are_one_event(received):
+    optional = {"ce_subject": "p7", "ce_time": "2026-01-01T00:00:00Z", "ce_dataschema": "urn:x", "ce_traceparent": "00"}
+    binary = read_event(
+        received(b'{"x": 1}', {**REQUIRED, **optional, "Content-Type": "application/json; charset=UTF-8"})
+    )
+    made = make_event("desk", "b1", {"x": 1}, kind="t", subject="p7", time=NOW)
+    structured = read_event(received(made.body(), {"content-type": "application/cloudevents+json; charset=UTF-8"}))
+    assert binary.key == structured.key
+    for name in ("specversion", "id", "source", "type", "subject", "time"):
+        assert getattr(binary, name) == getattr(structured, name), name
+    assert msgspec.json.decode(binary.data) == msgspec.json.decode(structured.data) == {"x": 1}
+    assert (binary.dataschema, binary.datacontenttype) == ("urn:x", "application/json; charset=UTF-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["binary", "structured"])
+@pytest.mark.parametrize("name", ["specversion", "id", "source", "type"])
+def test_each_attribute_that_the_standard_requires_is_required(received, form, name):
+    for value in (None, ""):
+        given = {key: text for key, text in REQUIRED.items() if key != f"ce_{name}"}
+        given |= {} if value is None else {f"ce_{name}": value}
+        if form == "binary":
+            body = received(b'{"x": 1}', given)
+        else:
+            whole = {key.removeprefix("ce_"): text for key, text in given.items()} | {"data": {"x": 1}}
+            body = received(msgspec.json.encode(whole), {"content-type": "application/cloudevents+json"})
+        with pytest.raises(Malformed, match=name if value is None else "no CloudEvent"):
+            read_event(body)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("value", "more", "why"),
+    [
+        (b"\xff\xfe", {}, "no data in JSON"),
+        (b'1,"id":"another"', {}, "no data in JSON"),  # the payload cannot become attributes
+        (b"", {}, "no data in JSON"),
+        (b"{}", {"content-type": "text/plain"}, "must be JSON"),
+        (b"{}", {"ce_time": "yesterday"}, "time"),
+        (b"{}", {"ce_id": b"\xff" * 600}, "no CloudEvent"),
+    ],
+)
+def test_a_payload_or_a_header_that_is_wrong_is_a_malformed_event(received, value, more, why):
+    with pytest.raises(Malformed, match=why):
+        read_event(received(value, {**REQUIRED, **more}))
+
+
+@pytest.mark.slow
+def test_headers_named_as_the_data_change_nothing(received):
+    event = read_event(received(b'{"x": 1}', {**REQUIRED, "ce_data": '{"x": 2}', "ce_data_base64": "eHg="}))
+    assert bytes(event.data) == b'{"x": 1}'
+
+
+@pytest.mark.slow
+def test_partitions_that_are_added_while_a_topic_is_read_are_read_too(kafka, stream, monkeypatch):
+    from confluent_kafka.admin import NewPartitions
+
+    from workbench.engines import kafka as module
+
+    monkeypatch.setattr(module, "PARTITIONS", 0.1)
+    kafka.topic("grown")
+    stream.append("grown", events(20))
+    position, seen = {}, set()
+    give_up = time.monotonic() + 30
+    grown = False
+    while len(seen) < 220:
+        assert time.monotonic() < give_up
+        records = stream.read("grown", position, most=100, wait=0.5)
+        position |= {record.partition: record.offset + 1 for record in records}
+        assert seen.isdisjoint((record.partition, record.offset) for record in records)
+        seen |= {(record.partition, record.offset) for record in records}
+        if len(seen) == 20 and not grown:
+            admin = kafka.admin()
+            admin.create_partitions([NewPartitions("grown", 3)])["grown"].result(timeout=10)
+            grown = True
+            other = type(stream)(kafka.url)  # a client that knows of them
+            while len(other._parts("grown", fresh=True)) < 3:
+                time.sleep(0.05)
+            other.append("grown", events(220, first=20))
+    assert {part for part, _ in seen} == {0, 1, 2}
 
 
 @pytest.mark.slow

@@ -15,11 +15,12 @@ from urllib.parse import urlsplit
 import click
 
 from workbench.cli.options import json_option, print_json, print_table, workspace_option
+from workbench.cli.progress import seldom
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
     from workbench.bench import Bench
-    from workbench.serving.events import DeadLetter, Standing, Subscription
+    from workbench.serving.events import DeadLetter, Standing, Subscription, Tally
 
 COLUMNS = ("subscription", "version", "scored", "lag", "dead", "failures", "held by", "last commit", "problem")
 SHOWN = 200  # dead letters in a table
@@ -60,8 +61,14 @@ def consume(
 ) -> None:  # fmt: skip
     """Score the events of a TOPIC with a model's champion, each once, until Ctrl-C or SIGTERM.
 
-    Outputs and position change in one commit: a kill at any point loses and doubles nothing. The model
-    follows the ledger: a promotion is in use from the next batch on.
+    Each event comes out as one output or one dead letter. Outputs and position change in one commit: a kill
+    at any point loses and doubles nothing. The model follows the ledger: a promotion is in use from the next
+    batch on. A database or broker that goes away is told and waited for. Of two consumers of one subscription
+    one works and the other waits, and takes over when the first is gone.
+
+    Once means: an event, known by its source and id, gets one output in the topic TOPIC.NAME of the workspace,
+    and one row of the prediction log. Whoever acts on outputs elsewhere must do so once by their ids. A row
+    that ends the process is put aside when the command is started again.
 
     \b
     Examples:
@@ -120,6 +127,7 @@ def _consume(
 
     champion = Champion(bench.ledger, bench.lanes, wanted.model)
     version = champion.now().head.version  # a model that does not answer is told before anything is read
+    tell = seldom()
     gc.freeze()  # what is loaded stays: the collector need not look through it at every batch
     with closing(bench.stream(source)) as stream, _stopping() as stop:
         consumer = Consumer(
@@ -132,6 +140,7 @@ def _consume(
             sample=bench.log_policy.takes,
             batch=batch,
             told=_told,
+            progress=lambda tally: tell(_so_far(tally)),
         )
         _told(f"{wanted.model} {version} scores {wanted.topic} ({wanted.stream}) into {wanted.target}")
         tally = consumer.run(stop, once=once)
@@ -145,6 +154,11 @@ def _consume(
         if number
     ]
     return click.echo(f"{tally.scored} events scored{''.join(f', {text}' for text in more)}{rate}")
+
+
+def _so_far(tally: Tally) -> str:
+    rate = tally.scored / tally.seconds if tally.seconds else 0
+    return f"{tally.scored:,} scored, {tally.dead:,} dead letters, {tally.lag:,} wait; {rate:,.0f} a second"
 
 
 def _try(bench: Bench, wanted: Subscription, source: str | None, batch: int, *, as_json: bool) -> None:
@@ -163,7 +177,7 @@ def _try(bench: Bench, wanted: Subscription, source: str | None, batch: int, *, 
         "read": len(records),
         "would_score": len(judged.kept),
         "would_be_dead": _reasons(judged.dead),
-        "first": judged.kept[0].output.body.decode() if judged.kept else None,
+        "first": judged.outputs[0].body.decode() if judged.outputs else None,
     }
     if as_json:
         return print_json(told)
@@ -255,11 +269,18 @@ def _told(text: str) -> None:
 
 @contextmanager
 def _stopping() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set: the batch in hand is committed, then it is over."""
+    """An event that Ctrl-C and SIGTERM set: the batch in hand is committed, then it is over; a second one ends it."""
     stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def as_before(*_: Any) -> None:
+        stop.set()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    for number in before:
+        signal.signal(number, as_before)
     try:
         yield stop
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        as_before()

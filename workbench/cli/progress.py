@@ -1,4 +1,4 @@
-"""What a person sees while a sweep runs: a live table on a terminal, lines now and then elsewhere.
+"""What a person sees while a sweep or another long command runs: a live table, or lines now and then.
 
 What fails is told at once, with its parameters, on stderr like all the rest.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from workbench.batch.sweeps import Child, Onlooker
 
 LINE_SECONDS = 2.0  # between two lines about runs that went well
+SELDOM = 5.0  # seconds between two lines of a command that takes long
 MOST_SHOWN = 12  # running ones in the live table
 
 
@@ -159,3 +160,16 @@ def _lasting(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def seldom() -> Callable[[str], None]:
+    """Tells on stderr how far a long command is, at most every SELDOM seconds, whether or not it is a terminal."""
+    last = time.monotonic()
+
+    def tell(text: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= SELDOM:
+            last = time.monotonic()
+            click.echo(text, err=True)
+
+    return tell

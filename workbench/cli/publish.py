@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from workbench.cli.options import json_option, print_json, workspace_option
+from workbench.cli.options import INTERRUPTED, json_option, print_json, workspace_option
+from workbench.cli.progress import seldom
 
 PART = 1000  # events that are appended in one commit
 
@@ -71,12 +72,21 @@ def publish(
             events = list(made)
             told = {"topic": topic, "events": len(events), "first": events[0].body().decode() if events else None}
             return print_json(told) if as_json else click.echo(f"{len(events)} events; the first: {told['first']}")
-        read = added = 0
-        with closing(bench.stream(place)) as stream:
-            for part in parts(made, PART):
-                added += stream.append(topic, part)
-                read += len(part)
+        read, added, stopped, tell = 0, 0, False, seldom()
+        try:
+            with closing(bench.stream(place)) as stream:
+                for part in parts(made, PART):
+                    added += stream.append(topic, part)
+                    read += len(part)
+                    tell(f"{read:,} events read, {added:,} added to {topic}")
+        except KeyboardInterrupt:
+            stopped = True
         if as_json:
-            return print_json({"topic": topic, "events": read, "added": added})
-        there = f", {read - added} were there already" if added < read else ""
-        return click.echo(f"{added} events added to {topic}{there}")
+            print_json({"topic": topic, "events": read, "added": added})
+        else:
+            there = f", {read - added} were there already" if added < read else ""
+            click.echo(f"{added} events added to {topic}{there}")
+        if stopped:
+            click.echo("stopped; publish the file again, and what was added is left out", err=True)
+            click.get_current_context().exit(INTERRUPTED)
+        return None

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from workbench.errors import EngineError, Misuse
-from workbench.serving.events.cloud_event import Event
-from workbench.serving.events.port import LostError, Position, Record, check_topic
+from workbench.serving.events.cloud_event import Event, from_binary
+from workbench.serving.events.port import BYTES, LostError, Position, Record, check_topic
 
 SECONDS = 10.0  # that a broker may take to answer
 PARTITIONS = 30.0  # seconds between two looks at a topic's partitions
 GATHER = 0.05  # seconds that a batch with few events waits for more
 PAUSE = 0.1  # seconds between two tries
+MESSAGES = 256  # taken from the client at once
+PREFIX = "ce_"  # of headers that are an event's attributes
 ALLOWED = {"security.protocol", "sasl.mechanism", "ssl.ca.location", "ssl.certificate.location", "ssl.key.location"}
 CONTENT = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
 
@@ -139,20 +141,12 @@ class KafkaStream:
         self._producer = self._admin = None
 
     def _consumed(self, consumer: Any, most: int, wait: float, until: Position | None) -> list[Record]:
-        first = consumer.poll(wait)
-        messages = (
-            []
-            if first is None
-            else [first, *consumer.consume(most - 1, GATHER if wait else 0)]
-            if most > 1
-            else [first]
-        )
         records = []
-        for message in messages:
+        for message in self._messages(consumer, most, wait):
             error = message.error()
             if error is None:
                 self._down = ""
-                record = Record(message.partition(), message.offset(), message.value() or b"")
+                record = Record(message.partition(), message.offset(), _body(message))
                 if until is None or record.offset < until.get(record.partition, 0):
                     records.append(record)
             elif error.code() in {
@@ -166,6 +160,21 @@ class KafkaStream:
             elif not records and error.code() != self._kafka.KafkaError._PARTITION_EOF:
                 raise self._error(error.str())
         return records
+
+    def _messages(self, consumer: Any, most: int, wait: float) -> Iterator[Any]:
+        """What is there, at most so many and not much more than BYTES."""
+        first = consumer.poll(wait)
+        if first is None:
+            return
+        yield first
+        taken, size = 1, len(first)
+        while (left := min(MESSAGES, most - taken)) and size < BYTES:
+            some = consumer.consume(left, GATHER if wait else 0)
+            yield from some
+            taken += len(some)
+            size += sum(map(len, some))
+            if len(some) < left:
+                return
 
     def _reader(self) -> Any:
         if self._consumer is None:
@@ -215,6 +224,17 @@ class KafkaStream:
 
     def _error(self, told: str) -> EngineError:
         return EngineError(f"Kafka at {self.place}: {told}", hint="look at the broker; what was begun is tried again")
+
+
+def _body(message: Any) -> bytes:
+    """A message's event in the structured form, whichever form it came in."""
+    value = message.value() or b""
+    headers = [(name.lower(), (text or b"").decode("utf-8", "replace")) for name, text in message.headers() or ()]
+    kind = next((text for name, text in headers if name == "content-type"), None)
+    attributes = {name.removeprefix(PREFIX): text for name, text in headers if name.startswith(PREFIX)}
+    if not attributes or (kind or "").lower().startswith("application/cloudevents"):
+        return bytes(value)
+    return from_binary(attributes, kind, value)
 
 
 def _told(error: BaseException) -> str:

@@ -19,6 +19,7 @@ from workbench.serving.events.tables import VERSION, Rows, tables
 
 PORT = 5432
 SECONDS = 10  # that a connection may take to be made
+ASLEEP = 5  # seconds within a transaction without a statement, after which the server ends the connection
 ROWS = 500  # in one statement
 MAKING = 7_316_512  # advisory lock of who makes the tables
 
@@ -96,7 +97,11 @@ class PostgresDatabase:
                 from pg8000 import dbapi
             except ImportError as error:
                 raise EngineError("PostgreSQL needs pg8000", hint="pip install 'workbench[postgres]'") from error
-            self._connection = dbapi.connect(**self._given)
+            connection = dbapi.connect(**self._given)
+            # who falls asleep within a transaction is put out, so that another can take over
+            connection.cursor().execute(f"SET idle_in_transaction_session_timeout = {ASLEEP * 1000}")
+            connection.commit()
+            self._connection = connection
         return self._connection
 
     def _undo(self, error: BaseException) -> str:

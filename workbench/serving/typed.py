@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 Record = Any  # a struct whose class is known once the signature is
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what the decoder raises
 Values = tuple[Any, ...]  # one row, in the signature's order
 
 
@@ -54,7 +55,7 @@ class Reader:
         rows = list[self._type]  # type: ignore[name-defined]
         tuples = list[tuple[tuple(kinds)]]  # type: ignore[misc, valid-type]
         self._rows = msgspec.json.Decoder(rows)
-        self._row = msgspec.json.Decoder(self._type)
+        self.row: Callable[[bytes], Record] = msgspec.json.Decoder(self._type).decode  # one row, or UNREADABLE
         self._forms = {
             form: msgspec.json.Decoder(msgspec.defstruct("Form", [(form, rows)], forbid_unknown_fields=True))
             for form in ("rows", "dataframe_records", "inputs")
@@ -77,8 +78,8 @@ class Reader:
             if form == "dataframe_split" and form not in self._names:
                 split = getattr(self._split.decode(body), form)
                 return [self.record(row) for row in split.data] if split.columns == self._names else None
-            return [self._row.decode(body)]
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return [self.row(body)]
+        except UNREADABLE:
             return None
 
     def record(self, values: Sequence[Any]) -> Record:

@@ -1,6 +1,8 @@
 """Events, a model that needs no library, and a consumer that a test may kill: run as a program, it consumes."""
 
 import itertools
+import os
+import signal
 import sys
 import threading
 import time
@@ -21,6 +23,7 @@ from workbench.serving.events import (
     TableStream,
     make_event,
 )
+from workbench.serving.events import lease as leases
 
 NOW = datetime(2026, 1, 1, 9, 0, tzinfo=UTC)
 NUMBERS = itertools.count()
@@ -42,6 +45,9 @@ class Tenth:
         return [self.one(msgspec.json.decode(body)) for body in bodies]
 
     def one(self, row):
+        if type(row) is dict and row.get("purpose") == "deadly":
+            signal.signal(signal.SIGSEGV, signal.SIG_DFL)  # nobody wants to hear of it
+            os.kill(os.getpid(), signal.SIGSEGV)
         if self.broken:
             return Failed("model", "it does not work")
         if type(row) is not dict or type(row.get("income")) not in (int, float):
@@ -59,7 +65,10 @@ def subscription(topic, name=None):
 
 def bodies(desk, topic):
     """What stands in a topic of a desk's own tables."""
-    return [record.body for record in TableStream(desk._database).read(topic, {}, most=1_000_000, wait=0)]
+    stream, found = TableStream(desk._database), []
+    while some := stream.read(topic, {0: len(found)}, most=1_000_000, wait=0):
+        found += [record.body for record in some]
+    return found
 
 
 def fresh_topic():
@@ -95,17 +104,17 @@ def stream_at(url):
     return TableStream(database(url))
 
 
-def main(stream_url, desk_url, log_url, topic, batch):
-    """Consume until killed; says so on stdout once the first batch is committed."""
+def main(stream_url, desk_url, log_url, topic, batch, silence=leases.SILENCE):
+    """Consume until killed; says so on stdout once the first batch is committed, and what it is told after that."""
     stream, desk, log = stream_at(stream_url), TableDesk(database(desk_url)), PredictionLog.open(log_url)
+    first = iter(["going"])
     consumer = Consumer(
-        stream, desk, Tenth(), subscription(topic), now=lambda: datetime.now(UTC), log=log, batch=batch, wait=0.2
-    )
-    while not consumer.step(wait=0.2):
-        pass
-    print("going", flush=True)
+        stream, desk, Tenth(), subscription(topic), now=lambda: datetime.now(UTC), log=log, batch=batch, wait=0.2,
+        silence=silence, told=lambda text: print(text, flush=True),
+        progress=lambda _: [print(text, flush=True) for text in first],
+    )  # fmt: skip
     consumer.run(threading.Event())
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:5], int(sys.argv[5]))
+    main(*sys.argv[1:5], int(sys.argv[5]), *map(float, sys.argv[6:]))

@@ -364,3 +364,87 @@ def test_a_partition_whose_rows_are_not_in_the_log_is_not_forgotten_for_another(
     consumer.step()
     assert len(station.scored()) == 20
     assert {row.id for row in station.log.rows("lending")} == {output["id"] for output in station.outputs()}
+
+
+def test_a_failure_is_told_once_and_so_is_its_end(station):
+    station.stream = Raw(good(n) for n in range(5))
+    station.stream.down = True
+    consumer, stop = station.consumer(), threading.Event()
+    thread = threading.Thread(target=consumer.run, args=(stop,))
+    thread.start()
+    while consumer.tally.failures < 3:
+        stop.wait(0.01)
+    station.stream.down = False
+    while consumer.tally.scored < 5 or len(station.told) < 2:
+        stop.wait(0.01)
+    stop.set()
+    thread.join()
+    failed, over = station.told
+    assert failed.startswith("the broker does not answer") and "trying again" in failed
+    assert over.startswith("applications/lending goes on, after ")
+
+
+def test_a_name_that_stands_twice_has_the_last_value_as_for_other_readers_of_json(station):
+    twice = good(1).replace(b'{"income":1}', b'{"income":1,"income":7}')
+    station.stream = Raw([good(0), twice.replace(b'"id":"a1"', b'"id":"a0","id":"a1"')])
+    until_quiet(station.consumer())
+    assert [(one["data"]["event"]["id"], one["data"]["score"]) for one in station.outputs()] == [("a0", 0), ("a1", 0.7)]
+
+
+def deadly(number):
+    return make_event("desk", f"a{number}", {"income": 1, "purpose": "deadly"}, kind="application").body()
+
+
+def test_a_row_that_ended_the_process_is_found_by_the_next_one_and_harms_no_other(station, pieces):
+    station.stream = Raw([deadly(n) if n in {3, 8} else good(n) for n in range(12)])
+    assert station.desk.take(pieces.subscription(station.topic), "", seen=None)
+    with station.desk._database.writing() as writer:  # as a process that is gone left it
+        writer.change("UPDATE subscriptions SET holder = ?", (f"{leases.this_process()}0",))
+    tally = until_quiet(station.consumer(batch=12))
+    assert (tally.scored, tally.dead) == (10, 2)
+    assert [one["data"]["event"]["id"] for one in station.outputs()] == [f"a{n}" for n in range(12) if n not in {3, 8}]
+    letters = station.desk.dead_letters("applications/lending")
+    assert [(one.offset, one.kind) for one in letters] == [(3, "crash"), (8, "crash")]
+    assert "SIGSEGV, 2 times of 2" in letters[0].reason
+    again = redrive(station.desk, station.model.now(), station.standing(), letters, now=station_time())
+    assert (again.scored, len(again.still)) == (0, 2)  # and this process lives
+
+
+def test_a_model_that_is_deadly_on_every_row_is_at_fault_itself(pieces):
+    from workbench.serving.events.trial import tried
+
+    rows = [b'{"income": 1, "purpose": "deadly"}'] * 40
+    with pytest.raises(EngineError, match="SIGSEGV") as failed:
+        tried(pieces.Tenth().now()).score(rows)
+    assert "rollback lending" in failed.value.hint
+
+
+def test_a_row_on_which_the_model_hangs_is_given_up_while_others_hear_that_we_live(pieces, monkeypatch):
+    from workbench.serving.events import trial
+
+    monkeypatch.setattr(trial, "SECONDS", 0.3)
+    monkeypatch.setattr(trial, "BEAT", 0.1)
+    model, beats = pieces.Tenth(), []
+    model.one = lambda row: Scored(row, 1.0) if row["income"] else threading.Event().wait()
+    scorer = trial.tried(model.now(), alive=lambda: beats.append(1))
+    hung, fine = scorer.score([b'{"income": 0}', b'{"income": 1}'])
+    assert "no answer within" in hung.reason and fine.score == 1.0
+    assert beats
+
+
+def test_who_waits_for_a_subscription_outlives_a_desk_that_fails(station, pieces, monkeypatch):
+    station.stream.append(station.topic, pieces.events(5))
+    wanted = pieces.subscription(station.topic)
+    station.desk.take(wanted, "elsewhere/1/1", seen=None)
+    look, fails = station.desk.standing, iter([False, True, True, False])
+
+    def standing(name):
+        if next(fails, False):
+            raise EngineError("the desk is away")
+        return look(name)
+
+    monkeypatch.setattr(station.desk, "standing", standing)
+    consumer, stop = station.consumer(silence=0.3, progress=lambda _: stop.set()), threading.Event()
+    consumer.run(stop)
+    assert consumer.tally.scored == 5 and consumer.tally.failures == 2
+    assert sum("the desk is away" in text for text in station.told) == 1

@@ -65,6 +65,17 @@ def test_a_read_takes_no_more_than_it_is_asked_for_and_stops_where_it_is_told(pi
     assert some == [record for record in records if record.partition == first and record.offset < 1]
 
 
+@pytest.mark.parametrize("stream", [one for one in STREAMS if one != "mock kafka"], indirect=True)  # it keeps 5 MB
+def test_a_read_of_large_events_gives_fewer_and_goes_on_with_the_rest(pieces, stream, topic):
+    number, large = 400, "x" * 100_000  # 40 MB
+    for first in range(0, number, 50):
+        rows = [make_event("desk", f"a{n}", {"x": large}, kind="t") for n in range(first, first + 50)]
+        assert stream.append(topic, rows) == 50
+    first = stream.read(topic, {}, most=number, wait=5.0)
+    assert 0 < len(first) < number
+    assert len(pieces.drained(stream, topic, most=number)) == number
+
+
 @pytest.mark.parametrize("stream", ["sqlite", pytest.param("postgres", marks=slow)], indirect=True)
 def test_a_table_leaves_out_events_that_it_has_and_keeps_its_offsets_without_gaps(pieces, stream, topic):
     assert stream.append(topic, pieces.events(5)) == 5

@@ -58,23 +58,11 @@ class Made(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     subject: str | None = None
 
 
-class Kept(NamedTuple):
-    """An output with the row that it came of, for the prediction log."""
-
-    made: Made
-    key: bytes  # of the event
-    record: Row
-
-    @property
-    def output(self) -> Output:
-        """What the desk takes."""
-        return Output(self.key, _encode(self.made))
-
-
 class Judged(NamedTuple):
     """What came of a batch."""
 
-    kept: list[Kept]
+    outputs: list[Output]  # what the desk takes
+    kept: list[tuple[Made, Row]]  # the same, each with the row that it came of: what the prediction log takes
     dead: list[DeadLetter]
 
 
@@ -107,9 +95,9 @@ def judge(
         raise EngineError(str(getattr(answers[0], "reason", "")), hint=f"workbench rollback {head.model} --why …")
     latency_us = took()
     source = f"/workbench/{claim.subscription.name}"
-    kept = []
+    outputs, kept = [], []
     for (record, event), one in zip(events, answers, strict=True):
-        if isinstance(one, Failed):
+        if type(one) is Failed:
             dead.append(letter(record, one.kind, one.reason))
             continue
         of = Of(event.source, event.id)
@@ -117,8 +105,9 @@ def judge(
         answer = Answer(head.model, head.holder, head.generation, one.score, threshold, yes, of, latency_us)
         id_ = output_id(claim.token, record)
         made = Made("1.0", id_, source, TYPE, at, "application/json", answer, event.subject)
-        kept.append(Kept(made, event.key, one.record))
-    return Judged(kept, dead)
+        outputs.append(Output(event.key, _encode(made)))
+        kept.append((made, one.record))
+    return Judged(outputs, kept, dead)
 
 
 def output_id(token: str, record: Record) -> str:
@@ -127,7 +116,7 @@ def output_id(token: str, record: Record) -> str:
     >>> output_id("0badcafe", Record(1, 255, b""))
     'e0badcafe00010000000000ff'
     """
-    return f"e{token}{record.partition:04x}{record.offset:012x}"
+    return f"e{token}{(record.partition << 48) + record.offset:016x}"
 
 
 def letter(record: Record, kind: str, reason: str) -> DeadLetter:

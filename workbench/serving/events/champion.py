@@ -7,11 +7,12 @@ no other: the batch is scored again in halves.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, final
 
 import msgspec
 
@@ -21,20 +22,22 @@ from workbench.serving.inputs import decoded
 from workbench.serving.predictor import Predictor
 from workbench.serving.routes import AGAIN, Loader
 from workbench.serving.schema import Refused, Schema
-from workbench.serving.typed import Record
+from workbench.serving.typed import UNREADABLE, Record
 
 
-class Scored(NamedTuple):
+@final
+class Scored(msgspec.Struct, frozen=True, gc=False):
     """What a version made of one row."""
 
     record: Record  # the row, checked
     score: float
 
 
-class Failed(NamedTuple):
+@final
+class Failed(msgspec.Struct, frozen=True, gc=False):
     """Why nothing came of one row."""
 
-    kind: str  # "invalid": the row's fault; "model": the version's
+    kind: str  # "invalid": the row's fault; "model": the version's; "crash": it ended the process
     reason: str
 
 
@@ -120,14 +123,21 @@ def _load(ledger: Ledger, loader: Loader, head: Head) -> _Loaded:
 def _scored(loaded: _Loaded, bodies: Sequence[bytes]) -> list[Scored | Failed]:
     schema = loaded.predictor.schema
     values = schema.records.values
-    found = [_record(schema, body) for body in bodies]
-    good = [record for record in found if not isinstance(record, Failed)]
-    scores = iter(_scores(loaded, [values(record) for record in good]))
+    found = _records(schema, bodies)
+    scores = iter(_scores(loaded, [values(record) for record in found if type(record) is not Failed]))
     answers: list[Scored | Failed] = []
     for record in found:
-        score = record if isinstance(record, Failed) else next(scores)
-        answers.append(score if isinstance(score, Failed) else Scored(record, score))
+        score = record if type(record) is Failed else next(scores)
+        answers.append(score if type(score) is Failed else Scored(record, score))
     return answers
+
+
+def _records(schema: Schema, bodies: Sequence[bytes]) -> list[Record | Failed]:
+    """The rows, or what is wrong with each; where all are as they should be, in one go."""
+    if schema.reader is not None:
+        with contextlib.suppress(*UNREADABLE):
+            return list(map(schema.reader.row, bodies))
+    return [_record(schema, body) for body in bodies]
 
 
 def _record(schema: Schema, body: bytes) -> Record | Failed:

@@ -29,6 +29,7 @@ from workbench.serving.events.port import (
     Subscription,
 )
 from workbench.serving.events.projection import Projection, reached
+from workbench.serving.events.trial import tried
 
 FIRST_PAUSE, LAST_PAUSE = 0.1, 5.0  # seconds between two tries after a failure
 QUIET = 5.0  # seconds without an event after which, once, no more is expected
@@ -66,6 +67,7 @@ class Tally:
     dead: int = 0
     failures: int = 0
     seconds: float = 0.0  # spent on batches
+    lag: int = 0  # events that waited when the topic's end was last looked at
     version: int | None = None  # that scored last
 
 
@@ -86,6 +88,7 @@ class Consumer:
         wait: float = 0.5,
         silence: float = SILENCE,
         told: Callable[[str], None] = lambda _: None,
+        progress: Callable[[Tally], None] = lambda _: None,
     ) -> None:
         """A consumer.
 
@@ -101,14 +104,18 @@ class Consumer:
             wait: Seconds to wait for events where there are none.
             silence: Seconds without a beat after which another holder counts as gone.
             told: Takes a sentence for people.
+            progress: Takes the tally after each batch.
         """
         self._stream, self._desk, self._model, self._subscription = stream, desk, model, subscription
         self._now, self._most, self._wait, self._silence, self._told = now, batch, wait, silence, told
+        self._progress = progress
         self._claim: Claim | None = None
         self._waiting = Waiting()
+        self._doubtful = 0  # events to come that the holder before may have died of
         self._position: dict[int, int] | None = None  # None: to be read from the desk
         self._log = Projection(stream, desk, subscription, log, sample=sample, most=batch, told=told)
         self._ends: Position = {}
+        self._problem, self._failing = "", 0.0  # what failed last, and since when; empty: nothing does
         self._looked = self._beaten = 0.0  # when ends were looked at, and when the desk last heard of us
         self.tally = Tally()
 
@@ -120,12 +127,14 @@ class Consumer:
             EngineError: Once only: what failed. Else failures are told, counted, and tried again.
             Misuse: The model has no champion.
         """
+        pause, quiet = FIRST_PAUSE, 0.0
         try:
-            self._wait_for_turn(stop, once=once)
-            pause, quiet = FIRST_PAUSE, 0.0
             while not stop.is_set():
                 try:
+                    if not self._wait_for_turn(stop, once=once):
+                        break
                     quiet = 0.0 if self.step(wait=self._wait) else quiet + max(self._wait, 0.01)
+                    self._recover()
                     pause = FIRST_PAUSE
                     if once and quiet and (self._at_end() or quiet >= QUIET):
                         break
@@ -145,6 +154,7 @@ class Consumer:
         """Take the subscription; whether it is ours now."""
         if self._claim is None:
             self._claim = try_take(self._desk, self._subscription, self._waiting, silence=self._silence)
+            self._doubtful = self._most if self._claim and self._claim.orphaned else 0
         return self._claim is not None
 
     def step(self, *, wait: float = 0.0) -> int:
@@ -158,6 +168,8 @@ class Consumer:
         claim, position = self._ready()
         scorer = self._model.now()
         records = self._stream.read(self._subscription.topic, position, most=self._most, wait=wait)
+        if self._doubtful:
+            scorer = tried(scorer, alive=lambda: self._beat(claim))
         began = time.perf_counter()
         if not records:
             self._idle(claim)
@@ -167,7 +179,7 @@ class Consumer:
         batch = Batch(
             before={part: position.get(part, 0) for part in after},
             after=after,
-            outputs=[kept.output for kept in judged.kept],
+            outputs=judged.outputs,
             dead=judged.dead,
             ends=self._look(),
             logged=self._log.logged,
@@ -178,29 +190,33 @@ class Consumer:
         self._position = None  # until it is known whether the commit happened
         added = self._desk.commit(claim, batch, now=self._now())
         self._position = {**position, **after}
+        self._doubtful = max(0, self._doubtful - len(records))
         self._beaten = time.monotonic()
         if added < len(batch.outputs) or not self._log.follow(judged.kept, position, self._position):
             self._log.make_up(claim.token, self._model.now, self._position)  # some are duplicates, or the log is behind
         self._count(len(records), added, batch, time.perf_counter() - began)
+        self._progress(self.tally)
         return len(records)
 
     # the subscription
 
-    def _wait_for_turn(self, stop: Stop, *, once: bool) -> None:
-        """Wait until the subscription is ours.
+    def _wait_for_turn(self, stop: Stop, *, once: bool) -> bool:
+        """Wait until the subscription is ours; false: it is to stop before.
 
         Raises:
             FencedError: Once only: another process consumes it, and lives.
         """
         first = None
-        while not stop.is_set() and not self.take():
+        while not self.take():
             standing = self._desk.standing(self._subscription.name)
             if standing is not None and first is None:
                 first = (standing.fence, standing.beats)
                 self._told(f"{self._subscription.name} is consumed by {standing.holder}; waiting")
             elif standing is not None and once and first != (standing.fence, standing.beats):
                 raise self._held()
-            stop.wait(self._silence / 20)
+            if stop.wait(self._silence / 20):
+                return False
+        return True
 
     def _held(self) -> FencedError:
         return FencedError(
@@ -232,9 +248,12 @@ class Consumer:
         if time.monotonic() - self._beaten < BEAT and self._ends == self._position:
             return
         self._ends = self._stream.ends(self._subscription.topic)
+        self._beat(claim)
+        self._log.make_up(claim.token, self._model.now, self._position or {})
+
+    def _beat(self, claim: Claim) -> None:
         self._desk.beat(claim, ends=self._ends, logged=self._log.logged, problem=self._model.problem)
         self._beaten = time.monotonic()
-        self._log.make_up(claim.token, self._model.now, self._position or {})
 
     def _at_end(self) -> bool:
         position = self._position or {}
@@ -249,11 +268,18 @@ class Consumer:
 
     def _fail(self, error: EngineError, *, told: bool) -> None:
         self.tally.failures += 1
-        if told:
-            self._told(error.told())
+        if told and error.message != self._problem:
+            self._told(f"{error.told()}\ntrying again until it works, at least every {LAST_PAUSE:.0f} s")
+        self._failing = self._failing or time.monotonic()
+        self._problem = error.message
         if self._claim is not None:
             with contextlib.suppress(EngineError):  # the desk itself may be what fails
                 self._desk.beat(self._claim, ends={}, logged=self._log.logged, problem=error.message, failed=1)
+
+    def _recover(self) -> None:
+        if self._problem:
+            self._told(f"{self._subscription.name} goes on, after {time.monotonic() - self._failing:.1f} s")
+            self._problem, self._failing = "", 0.0
 
     def _leave(self) -> None:
         claim, self._claim = self._claim, None
@@ -269,4 +295,6 @@ class Consumer:
         tally.duplicates += len(batch.outputs) - added
         tally.dead += len(batch.dead)
         tally.seconds += seconds
+        position = self._position or {}
+        tally.lag = sum(max(0, end - position.get(part, 0)) for part, end in self._ends.items())
         tally.version = batch.version

@@ -89,7 +89,7 @@ class TableDesk:
                 "WHERE name = ? AND fence = ? AND beats = ?",
                 (holder, s.stream, s.name, fence, beats),
             )
-        return Claim(s, token, fence + 1) if taken else None
+        return Claim(s, token, fence + 1, orphaned=bool(seen and seen.holder)) if taken else None
 
     def release(self, claim: Claim, /) -> None:
         """Give it back; where it was taken by another already, nothing changes."""

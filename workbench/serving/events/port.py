@@ -18,13 +18,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from workbench.errors import EngineError, Misuse
 from workbench.serving.events.cloud_event import Event
 from workbench.serving.prediction import Block
 
 Position = Mapping[int, int]  # the next offset to be read, by partition; a partition that is missing: its first
+BYTES = 1 << 24  # of bodies, after which a read is enough, however many events are left
 TOPIC = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 
@@ -36,7 +39,7 @@ class LostError(EngineError):
     """Events that were not read yet are gone from the stream; whoever goes on must say so."""
 
 
-class Record(NamedTuple):
+class Record(msgspec.Struct, frozen=True, order=True, gc=False):
     """One event of a topic, not read yet."""
 
     partition: int
@@ -44,7 +47,7 @@ class Record(NamedTuple):
     body: bytes
 
 
-class Output(NamedTuple):
+class Output(msgspec.Struct, frozen=True, gc=False):
     """What came of an event."""
 
     key: bytes  # of the event it came of
@@ -57,7 +60,7 @@ class DeadLetter:
 
     partition: int
     offset: int
-    kind: str  # "malformed", "too large", "invalid", "model"
+    kind: str  # "malformed", "too large", "invalid", "model", "crash"
     reason: str
     body: bytes  # as it came; its beginning where it is too large
     size: int  # bytes it has
@@ -84,6 +87,7 @@ class Claim:
     subscription: Subscription
     token: str  # given to the subscription when it was first made; in the ids of its outputs
     fence: int  # goes up each time that it is taken
+    orphaned: bool = False  # the holder before never gave it back: it may have died of what it had in hand
 
 
 @dataclass(frozen=True)
@@ -143,7 +147,7 @@ class Stream(Protocol):
         Args:
             topic: Its name.
             position: Where to begin.
-            most: At most so many.
+            most: At most so many; and fewer where they come to more than BYTES.
             wait: Seconds to wait where there is none.
             until: Only events before this position, of the partitions that it names.
 

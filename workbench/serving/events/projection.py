@@ -11,10 +11,11 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 
 from workbench.errors import EngineError
-from workbench.serving.events.batches import Kept, Made, again, blocks
+from workbench.serving.events.batches import Made, again, blocks
 from workbench.serving.events.champion import Scorer
 from workbench.serving.events.cloud_event import Event, Malformed, read_event
 from workbench.serving.events.port import Desk, Log, LostError, Position, Record, Stream, Subscription
+from workbench.serving.typed import Record as Row
 
 WAIT = 2.0  # seconds to wait for events that were read before
 
@@ -55,14 +56,14 @@ class Projection:
         if self._log is None:
             self.logged = dict(position)
 
-    def follow(self, kept: Sequence[Kept], before: Position, after: Position) -> bool:
+    def follow(self, kept: Sequence[tuple[Made, Row]], before: Position, after: Position) -> bool:
         """Write what a commit brought, if the log is up to what was before it; whether it was written."""
         if self._log is None:
             self.logged = dict(after)
         if self._log is None or self.logged != before:
             return self._log is None
         with self._telling():
-            self._log.append(blocks((one.made, one.record) for one in kept if self._takes(one.made)))
+            self._log.append(blocks(pair for pair in kept if self._takes(pair[0])))
             self.logged = dict(after)
         return self.logged == after
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from workbench.serving.events.batches import blocks, judge
 from workbench.serving.events.champion import Scorer
 from workbench.serving.events.port import Claim, DeadLetter, Desk, Log, Record, Standing
+from workbench.serving.events.trial import tried
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ def redrive(
     whole = [one for one in open_ if one.size == len(one.body)]
     cut = [one for one in open_ if one.size != len(one.body)]
     claim = Claim(standing.subscription, standing.token, standing.fence)
+    if any(one.kind == "crash" for one in whole):
+        scorer = tried(scorer)
     judged = judge(claim, scorer, [Record(one.partition, one.offset, one.body) for one in whole], at=now)
     dead = {(one.partition, one.offset): one for one in judged.dead}
     gone = [one for one in whole if (one.partition, one.offset) not in dead]
@@ -54,13 +57,9 @@ def redrive(
     still += [_again(one, one) for one in cut]
     if dry:
         return Redriven(len(judged.kept), gone, still)
-    added = desk.redrive(
-        standing.subscription, outputs=[kept.output for kept in judged.kept], still=still, gone=gone, now=now
-    )
+    added = desk.redrive(standing.subscription, outputs=judged.outputs, still=still, gone=gone, now=now)
     if log is not None and added == len(judged.kept):
-        log.append(
-            blocks((kept.made, kept.record) for kept in judged.kept if sample(kept.made.data.model, kept.made.id))
-        )
+        log.append(blocks((made, row) for made, row in judged.kept if sample(made.data.model, made.id)))
     return Redriven(added, gone, still)
 
 

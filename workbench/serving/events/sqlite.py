@@ -19,6 +19,7 @@ from workbench.serving.events.tables import VERSION, Rows, tables
 
 WAIT = 5.0  # seconds a writer waits for another
 CACHE = -65536  # KiB of pages that are kept in memory
+CHECKPOINT = 8192  # pages of the write-ahead log (32 MiB) after which a commit carries them over into the file
 
 
 class SqliteDatabase:
@@ -135,6 +136,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     write_ahead(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA cache_size = {CACHE}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
 
 
 def _refuse(path: Path, verb: str, error: sqlite3.Error) -> NoReturn:

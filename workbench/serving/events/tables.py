@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from workbench.errors import Misuse
 from workbench.serving.events.cloud_event import LARGEST, Event
-from workbench.serving.events.port import Position, Record, check_topic
+from workbench.serving.events.port import BYTES, Output, Position, Record, check_topic
 
 VERSION = 1  # of the tables
 TABLES = (
@@ -40,6 +40,7 @@ TABLES = (
     )""",
     "CREATE TABLE event_tables (version INTEGER NOT NULL)",
 )
+ROWS = 256  # read by one query
 PAUSE = 0.02  # seconds between two looks where nothing is there
 
 
@@ -94,15 +95,15 @@ class TableStream:
             Misuse: The name is no topic's, or an event is too large.
         """
         check_topic(topic)
-        rows = [(event.key, event.body()) for event in events]
-        for _, body in rows:
-            if len(body) > LARGEST:
+        made = [Output(event.key, event.body()) for event in events]
+        for one in made:
+            if len(one.body) > LARGEST:
                 raise Misuse(
-                    f"an event has {len(body):,} bytes; at most {LARGEST:,} are taken",
+                    f"an event has {len(one.body):,} bytes; at most {LARGEST:,} are taken",
                     hint="send a reference to what is large",
                 )
         with self._database.writing() as writer:
-            return add(writer, topic, rows)
+            return add(writer, topic, made)
 
     def read(
         self, topic: str, position: Position, /, *, most: int, wait: float, until: Position | None = None
@@ -136,16 +137,23 @@ class TableStream:
                     return []
                 self._numbers[topic] = found[0][0]
             sql = "SELECT seq, body FROM events WHERE topic = ? AND seq >= ? ORDER BY seq LIMIT ?"
-            rows = reader.run(sql, (self._numbers[topic], first, most))
-        return [Record(0, seq, body) for seq, body in rows]
+            records: list[Record] = []
+            size = 0
+            while (left := min(ROWS, most - len(records))) and size < BYTES:
+                rows = reader.run(sql, (self._numbers[topic], first + len(records), left))
+                records += [Record(0, seq, body) for seq, body in rows]
+                size += sum(len(body) for _, body in rows)
+                if len(rows) < left:
+                    break
+        return records
 
 
-def add(writer: Rows, topic: str, rows: Sequence[tuple[bytes, bytes]]) -> int:
-    """Add keys and bodies to a topic, within a transaction; how many are new."""
+def add(writer: Rows, topic: str, made: Sequence[Output]) -> int:
+    """Add events to a topic, within a transaction; how many are new."""
     number, first = _held(writer, topic)
-    given = ((number, seq, key, body) for seq, (key, body) in enumerate(rows, first))
+    given = [(number, seq, one.key, one.body) for seq, one in enumerate(made, first)]
     added = writer.insert("events", ("topic", "seq", "key", "body"), given)
-    if added < len(rows):  # some were there: close the gaps they left
+    if added < len(made):  # some were there: close the gaps they left
         taken = writer.run("SELECT seq FROM events WHERE topic = ? AND seq >= ? ORDER BY seq", (number, first))
         for want, (seq,) in enumerate(taken, first):
             if want != seq:
