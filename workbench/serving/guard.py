@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 from collections.abc import Callable, Collection
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -42,18 +41,19 @@ def guard(
     """
     if token == "":
         raise ValueError("the token is empty; anybody would know it")
-    given = (token or secrets.token_hex(32)).encode()  # without one, what nobody knows
+    given = None if token is None else token.encode()
     cookie = f"workbench-{name}".encode()
-    pass_ = hashlib.sha256(b"workbench cookie\0" + cookie + b"\0" + given).hexdigest().encode()
+    pass_ = hashlib.sha256(b"workbench cookie\0" + cookie + b"\0" + (given or b"")).hexdigest().encode()
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         free = scope["type"] == "lifespan" or scope["path"] in public
-        if free or _bearer(scope, given) or _cookie(scope, cookie, pass_) or admits(scope):
+        known = given is not None and not free and (_bearer(scope, given) or _cookie(scope, cookie, pass_))
+        if free or known or admits(scope):
             await app(scope, receive, send)
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1008})
-        elif scope["method"] in {"GET", "HEAD"} and (clean := _without_token(scope, given)) is not None:
+        elif given is not None and (clean := _without_token(scope, given)) is not None:
             await _welcome(clean, cookie, pass_).send(send)
         else:
             refused(scope)
@@ -94,7 +94,9 @@ def _cookie(scope: Scope, name: bytes, wanted: bytes) -> bool:
 
 
 def _without_token(scope: Scope, token: bytes) -> str | None:
-    """The request's address without its token; None where it brings none, or a wrong one."""
+    """A reader's address without its token; None where it brings none, or a wrong one."""
+    if scope["method"] not in {"GET", "HEAD"}:
+        return None
     pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     tokens = [value for key, value in pairs if key == "token"]
     if not tokens or not hmac.compare_digest(tokens[0].encode(), token):

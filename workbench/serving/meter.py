@@ -7,7 +7,7 @@ unknown model is "(unknown)", so that a client cannot make series.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from workbench.ledger import Head
 from workbench.serving.exposition import Histogram, family, histograms
@@ -71,8 +71,7 @@ class Meter:
                 family("workbench_route_swaps_total", "counter", "Times a route was set.", [({}, swaps)]),
                 family("workbench_requests_open", "gauge", "Requests being answered.", [({}, opened)]),
                 family("workbench_requests_shed_total", "counter", "Requests sent away: too many open.", [({}, shed)]),
-                family("workbench_log_waiting_rows", "gauge", "Predictions not in the log yet.", [({}, waiting)]),
-                family("workbench_log_dropped_rows_total", "counter", "Predictions lost to the log.", [({}, dropped)]),
+                log_families({}, waiting=waiting, dropped=dropped),
             )
         )
 
@@ -89,3 +88,10 @@ class Meter:
         if histogram is None:
             histogram = self._seconds[model] = Histogram(BOUNDS)
         histogram.add(seconds)
+
+
+def log_families(labels: Mapping[str, str], *, waiting: int, dropped: int) -> str:
+    """How the log is written, in Prometheus's text form."""
+    return family(
+        "workbench_log_waiting_rows", "gauge", "Predictions not in the log yet.", [(labels, waiting)]
+    ) + family("workbench_log_dropped_rows_total", "counter", "Predictions lost to the log.", [(labels, dropped)])
