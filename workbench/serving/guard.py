@@ -1,7 +1,8 @@
 """The door: one token in front of an ASGI app, for programs as a header and for people as a link.
 
 A program sends `Authorization: Bearer TOKEN`. A person opens a link with `?token=TOKEN` once: the guard
-sets a cookie that scripts cannot read and sends the browser to the same address without the token.
+sets a cookie that scripts cannot read and sends the browser to the same address without the token, told
+relative to where it is, so that no header says where and a proxy may put a prefix before it.
 Tokens are compared in constant time; the cookie holds a digest of the token, not the token.
 """
 
@@ -102,8 +103,8 @@ def _without_token(scope: Scope, token: bytes) -> str | None:
     if not tokens or not hmac.compare_digest(tokens[0].encode(), token):
         return None
     rest = urlencode([(key, value) for key, value in pairs if key != "token"])
-    # one slash in front: two would send the browser to another host
-    path = "/" + quote(scope["path"].lstrip("/\\"))
+    # beside where the browser is: whatever prefix a proxy puts before it, and never at another host
+    path = "./" + quote(scope["path"].rpartition("/")[2])
     return path + (f"?{rest}" if rest else "")
 
 
