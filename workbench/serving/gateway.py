@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from workbench.errors import EngineError
 from workbench.ledger import Ledger
 from workbench.serving.access_log import AccessLog
 from workbench.serving.addresses import FORMS, MODELS, Addresses, again, alive, beside, doored, told_more
@@ -122,6 +121,7 @@ class Gateway:
         self._routes = routes
         self._writer = LogWriter(log)
         self._meter = Meter()
+        self._access = access
         self._now = now
         self._holding = holding
         self._only_model = only
@@ -165,12 +165,11 @@ class Gateway:
         async with beside(*work):
             yield
         await self._routes.close()
-        with contextlib.suppress(EngineError):
-            await self._writer.flush()
+        await self._writer.close()
 
-    async def predict(self, model: str, form: str, scope: Scope, receive: Receive) -> Reply | None:
+    def predict(self, model: str, form: str, scope: Scope, receive: Receive) -> Awaitable[Reply | None]:
         """The answer to a request for predictions, by a form of `FORMS`; None where the client left."""
-        return await self._answering.answer(model, scope, receive, plain=FORMS[form])
+        return self._answering.answer(model, scope, receive, plain=FORMS[form])
 
     async def held(self, model: str, prediction: str, scope: Scope, _: Receive) -> Reply:
         """What became of a held answer."""
@@ -245,6 +244,7 @@ class Gateway:
             dropped=self._writer.dropped,
             opened=self._admission.open,
             shed=self._admission.shed,
+            access=self._access,
         )
         text += trials_told(self._routes, self._shadows)
         return Reply(200, (text + await told_more(self._more_metrics)).encode(), CONTENT_TYPE)

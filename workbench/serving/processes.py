@@ -166,16 +166,15 @@ class Front:
             async with beside(*work):
                 yield
             await self._children.stop()
-            with contextlib.suppress(EngineError):
-                await self._writer.flush()
+            await self._writer.close()
 
-    async def predict(self, model: str, form: str, scope: Scope, receive: Receive) -> Reply | None:
+    def predict(self, model: str, form: str, scope: Scope, receive: Receive) -> Awaitable[Reply | None]:
         """What the model's process answers; None where the client left."""
-        return await self._hand_on(model, form, scope, receive)
+        return self._hand_on(model, form, scope, receive)
 
-    async def held(self, model: str, prediction: str, scope: Scope, receive: Receive) -> Reply | None:
+    def held(self, model: str, prediction: str, scope: Scope, receive: Receive) -> Awaitable[Reply | None]:
         """What the model's process knows of a held answer."""
-        return await self._hand_on(model, f"held/{quote(prediction, safe='')}", scope, receive)
+        return self._hand_on(model, f"held/{quote(prediction, safe='')}", scope, receive)
 
     async def models(self) -> Sequence[str]:
         """The models that have a process."""
@@ -302,7 +301,7 @@ class Front:
             "workbench_requests_shed_total", "counter", "Requests sent away: too many open.",
             [(front, self._admission.shed)],
         )  # fmt: skip
-        ours += log_families(front, waiting=self._writer.waiting, dropped=self._writer.dropped)
+        ours += log_families(front, waiting=self._writer.waiting, dropped=self._writer.dropped, access=self._access)
         texts = [({"model": model}, text.decode()) for model, text in said.items()]
         text = together([*texts, *(({}, each) for each in (*own, ours))])
         return Reply(200, (text + await told_more(self._more_metrics)).encode(), CONTENT_TYPE)
