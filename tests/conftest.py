@@ -363,3 +363,60 @@ def lending():
         return root
 
     return make
+
+
+NGINX = shutil.which("nginx") or next((path for path in ["/usr/sbin/nginx"] if shutil.which(path)), None)
+CONFIGURATION = """
+daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; worker_processes 1;
+events {{ worker_connections 256; }}
+http {{
+  access_log off; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxied;
+  fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  map $http_upgrade $kind {{ default upgrade; "" close; }}
+  server {{
+    listen 127.0.0.1:{port};
+    proxy_http_version 1.1; proxy_set_header Host $http_host;
+    proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $kind;
+    proxy_set_header X-Forwarded-For $remote_addr; {headers}
+    {locations}
+  }}
+}}
+"""
+
+
+@pytest.fixture(scope="session")
+def nginx():
+    """Debian's nginx as the proxy of a team: it puts a prefix before what it shows, and says who comes."""
+    if NGINX is None:
+        pytest.skip("Debian's nginx is not installed")
+    return proxy
+
+
+@contextlib.contextmanager
+def proxy(folder, locations, **headers):
+    """The port of a proxy.
+
+    Args:
+        folder: Where its files go.
+        locations: By prefix, the address that is shown there; one that ends in a slash takes the prefix off.
+        headers: What it says to whoever it asks, in place of what the client said.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    told = " ".join(f"proxy_set_header {name.replace('_', '-')} {value};" for name, value in headers.items())
+    shown = " ".join(f"location {prefix} {{ proxy_pass {address}; }}" for prefix, address in locations.items())
+    file = folder / "nginx.conf"
+    file.write_text(CONFIGURATION.format(folder=folder, port=port, headers=told, locations=shown))
+    process = subprocess.Popen([NGINX, "-p", str(folder), "-c", str(file), "-e", str(folder / "error.log")])
+    try:
+        end = time.monotonic() + 20
+        while True:
+            assert process.poll() is None, (folder / "error.log").read_text()
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()

@@ -1,5 +1,6 @@
 """The proxy's header through a real Voila and a real Chromium: who comes by the proxy is known, nobody else."""
 
+import contextlib
 import os
 import socket
 from pathlib import Path
@@ -67,10 +68,9 @@ def asked(tmp_path_factory):
     return root
 
 
-@pytest.fixture(scope="module")
-def pages(asked, tmp_path_factory):
-    """The address of the workspace's pages, in a real Voila."""
-    run = tmp_path_factory.mktemp("run")
+@contextlib.contextmanager
+def voila(asked, run, prefix="/"):
+    """The port of the workspace's pages, in a real Voila."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     server = jupyter.pages(
@@ -84,10 +84,18 @@ def pages(asked, tmp_path_factory):
         log=run / "pages.log",
         places=jupyter.Places(most=4, gb=1, idle=60),
         headers=page_headers(SETTING),
+        prefix=prefix,
     )
     with Servers([server]) as servers:
         servers.start()
         servers.wait(120, on_answer=lambda *_: None)
+        yield port
+
+
+@pytest.fixture(scope="module")
+def pages(asked, tmp_path_factory):
+    """The address of the workspace's pages."""
+    with voila(asked, tmp_path_factory.mktemp("run")) as port:
         yield f"http://127.0.0.1:{port}/voila/render"
 
 
@@ -157,3 +165,25 @@ def test_who_does_not_come_by_the_proxy_is_nobody_and_sees_nothing(visit):
     assert "Nobody vouches for you" in text
     assert "lending" not in text
     assert "You act as" not in text
+
+
+def test_pages_live_behind_a_prefix_and_are_told_who_comes_by_the_proxy_alone(asked, browser, nginx, tmp_path):
+    prefix = "/team/workbench/"
+    with (
+        voila(asked, tmp_path, prefix) as port,
+        nginx(
+            tmp_path, {prefix: f"http://127.0.0.1:{port}"}, X_Remote_User="auditor", X_Workbench_Proxy=SECRET
+        ) as door,
+        browser.new_context(extra_http_headers=by_proxy("risk-officer")) as context,  # a forgery, which it replaces
+    ):
+        page = context.new_page()
+        here = f"127.0.0.1:{door}{prefix}"
+        with page.expect_websocket(timeout=90_000) as socketed:
+            page.goto(f"http://{here}voila/render/approvals.ipynb?token={TOKEN}", timeout=90_000)
+        page.locator(".wb-page .wb-lead").wait_for(timeout=90_000)
+        assert "You act as auditor (approver), told by the proxy before the pages." in page.inner_text("body")
+        assert socketed.value.url.startswith(f"ws://{here}")
+        page.wait_for_function("document.querySelectorAll('.jupyter-widgets').length > 0", timeout=90_000)
+        assert not socketed.value.is_closed(), "the kernel's channel is open"
+        links = page.eval_on_selector_all("nav a, a.wb-name", "found => found.map(one => one.href)")
+        assert links and all(link.startswith(f"http://{here}") for link in links)

@@ -1,7 +1,8 @@
 """The gateway on a port, with keys, limits and log on, beside `mlflow models serve` and MLServer on the same model.
 
 All servers and the client are processes of their own on this machine; each is asked in turn, round about,
-and medians are compared. MLServer needs an environment of its own, since it does not install beside this
+and medians are compared. The
+client is `wrk` where it is installed. MLServer needs an environment of its own, since it does not install beside this
 one: `WORKBENCH_MLSERVER` names its Python.
 """
 
@@ -39,6 +40,7 @@ MODELS = 300
 WAIT = 180.0  # seconds for a server to come up on a busy machine
 ENVIRON = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}  # mlflow looks for uvicorn
 LOAD = Path(__file__).with_name("load.py")
+WRK = shutil.which("wrk")  # Debian's load generator, for all sides alike
 PREDICT = "/v1/models/lending/predict"
 PYFUNC = """
 import sys, warnings
@@ -170,8 +172,16 @@ def mlflow(root, port):
 
 
 def load(root, port, path, body, *, authorization="", rate=0.0, seconds=SECONDS, connections=CLIENTS):
-    argv = [sys.executable, LOAD, port, path, root / f"{body}.json", connections, seconds, rate, authorization]
-    return json.loads(subprocess.run([*map(str, argv)], capture_output=True, text=True, check=True).stdout)
+    """What comes of clients that ask at once, whoever is asked: by wrk where it is installed, which takes little of
+    the machine that the servers are to have; by our own client without it, and where a rate is asked for.
+    """
+    if WRK and not rate:
+        argv = [WRK, "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "30s", "-s", LOAD.with_name("wrk.lua")]
+        argv += [f"http://127.0.0.1:{port}{path}", "--", root / f"{body}.json", authorization]
+    else:
+        argv = [sys.executable, LOAD, port, path, root / f"{body}.json", connections, seconds, rate, authorization]
+    done = subprocess.run([*map(str, argv)], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def asked(process, *given, **more):

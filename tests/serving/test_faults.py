@@ -128,6 +128,20 @@ def test_curl_gets_an_answer(served):
     assert told["predictions"][0]["score"] == pytest.approx(0.401)
 
 
+def test_wrk_is_answered_again_and_again(served, tmp_path):
+    if not shutil.which("wrk"):
+        pytest.skip("wrk is not installed")
+    script = tmp_path / "ask.lua"
+    script.write_text(
+        "wrk.method, wrk.body = 'POST', '{\"income\": 4}'; wrk.headers['Content-Type'] = 'application/json'"
+    )
+    address = f"http://127.0.0.1:{served}/v1/models/lending/predict"
+    argv = ["wrk", "-t1", "-c16", "-d1s", "--timeout", "20s", "-s", str(script), address]
+    told = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    assert "Non-2xx" not in told and "Socket errors" not in told, told
+    assert int(told.partition(" requests in")[0].split()[-1]) > 0
+
+
 def test_mlflows_own_client_gets_its_scores(served):
     import pandas as pd
 

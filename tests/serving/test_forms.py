@@ -10,6 +10,7 @@ import pytest
 
 from workbench.errors import EngineError
 from workbench.serving import Keys, Request
+from workbench.serving.access_log import AccessLog
 from workbench.serving.client import living
 
 ROW = {"income": 4.5, "loans": 2, "cosigner": True, "purpose": "house"}
@@ -191,6 +192,24 @@ async def both(client):
     return first.status, (await client.ask(post("/v1/models/churn/predict", ROW))).status
 
 
+def test_an_access_log_that_cannot_be_written_stops_no_answer_and_is_counted(shop, monkeypatch):
+    monkeypatch.setattr("workbench.serving.access_log.MOST", 3)
+    full = AccessLog(FullDisk(), now=shop.now)
+
+    async def story(client):
+        asked = [(await client.ask(post("/v1/models/lending/predict", ROW))).status for _ in range(5)]
+        return asked, (await client.ask(get("/metrics"))).body.decode()
+
+    statuses, metrics = shop.run(story, access=full)
+    assert statuses == [200] * 5
+    assert "workbench_access_log_dropped_lines_total 2" in metrics
+
+
+class FullDisk:
+    def write(self, _):
+        raise OSError(28, "No space left on device")
+
+
 def test_a_clock_that_steps_back_stops_no_answer(shop):
     async def story(client):
         first = await client.ask(post("/v1/models/lending/predict", ROW))
@@ -202,8 +221,6 @@ def test_a_clock_that_steps_back_stops_no_answer(shop):
 
 
 def test_the_access_log_has_a_line_a_request_and_no_value_of_it(shop, tmp_path):
-    from workbench.serving.access_log import AccessLog
-
     with (tmp_path / "access.jsonl").open("ab") as file:
         request = post("/v1/models/lending/predict", {**ROW, "purpose": "a secret"}, **{"x-request-id": "one"})
         shop.run(lambda client: client.ask(request), access=AccessLog(file, now=shop.now))

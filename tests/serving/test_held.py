@@ -64,8 +64,9 @@ class House:
         sieve = Sieve(self.shop.ledger, self.desk, lambda: self.judge, self.folder, self.store)
         return Holding(sieve, self.review, self.store, self.webhook)
 
-    def ask(self, body=ROW, **options):
-        return self.shop.ask(body, holding=self.holding(), **options)
+    def ask(self, body=ROW, *, headers=(), **options):
+        asked = Request("/v1/models/lending/predict", body, headers=dict(headers))
+        return self.shop.run(lambda client: client.ask(asked), holding=self.holding(), **options)
 
     def poll(self, path):
         return self.shop.run(lambda client: client.ask(Request(path, method="GET")), holding=self.holding())
@@ -322,6 +323,22 @@ def test_one_key_cannot_read_what_another_asked_for(house):
         return [(await client.ask(Request(path, method="GET", headers=one))).status for one in headers]
 
     assert house.shop.run(story, holding=house.holding(), keys=keys) == [202, 404]
+
+
+def test_an_answer_belongs_to_the_client_and_outlives_the_key_that_asked(house):
+    keys = Keys(house.shop.ledger, now=house.shop.now)
+    old, text = keys.create("shop", ["lending"], actor="admin", why="w")
+    asked = house.ask(keys=keys, headers={"authorization": f"Bearer {text}"})
+    path = asked.json()["predictions"][0]["poll"]
+    house.shop.time += timedelta(minutes=1)
+    _, new = keys.rotate(old.id, actor="admin", why="leaked")
+    _, other = keys.create("branch", ["lending"], actor="admin", why="w")
+
+    async def story(client):
+        headers = [{"authorization": f"Bearer {one}"} for one in (text, new, other)]
+        return [(await client.ask(Request(path, method="GET", headers=one))).status for one in headers]
+
+    assert house.shop.run(story, holding=house.holding(), keys=keys) == [401, 202, 404]
 
 
 def test_the_webhook_is_told_once_and_can_check_who_tells_it(house):

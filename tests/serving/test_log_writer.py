@@ -1,6 +1,7 @@
 """Rows wait when the log cannot be written, the oldest go past a bound, and nothing is lost without being counted."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
@@ -12,6 +13,7 @@ class Row:
     def __init__(self, id_):
         self.id = id_
         self.size = 1
+        self.at = datetime(2026, 1, 1, 9, id_, tzinfo=UTC)
 
 
 class Flaky:
@@ -76,6 +78,38 @@ def test_past_the_bound_the_oldest_are_dropped_and_counted():
         return log.batches, writer.dropped
 
     assert asyncio.run(story()) == ([[3, 4, 5]], 2)
+
+
+def test_what_was_dropped_is_said_once_when_the_log_is_written_again(caplog):
+    async def story():
+        log = Flaky()
+        log.fails = True
+        writer = LogWriter(log, most=3)
+        writer.add(rows(1, 2, 3, 4, 5))
+        with pytest.raises(EngineError):
+            await writer.flush()
+        assert caplog.messages == [], "a disk that is full is not filled more"
+        log.fails = False
+        await writer.flush()
+        writer.add(rows(6))
+        await writer.flush()
+
+    asyncio.run(story())
+    span = "from 2026-01-01T09:01+00:00 to 2026-01-01T09:02+00:00"
+    assert caplog.messages == [f"2 predictions {span} are not in the log: the disk is full"]
+
+
+def test_a_gateway_that_stops_says_what_it_could_not_write(caplog):
+    async def story():
+        log = Flaky()
+        log.fails = True
+        writer = LogWriter(log)
+        writer.add(rows(1, 2, 3))
+        await writer.close()
+        return writer.dropped, writer.waiting
+
+    assert asyncio.run(story()) == (3, 0)
+    assert caplog.messages[0].startswith("3 predictions from 2026-01-01T09:01+00:00 to 2026-01-01T09:03+00:00")
 
 
 def test_rows_that_had_to_be_written_now_and_were_not_are_withdrawn():

@@ -1,5 +1,6 @@
 """A process for each model: one that dies harms no other, and is started again; a gateway that is killed."""
 
+import asyncio
 import contextlib
 import http.client
 import os
@@ -9,13 +10,15 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from workbench.engines.servers import dies_with_its_parent
-from workbench.serving import Keys
+from workbench.monitoring.canary import counted
+from workbench.serving import Keys, Request
+from workbench.serving.client import living
 from workbench.serving.processes import create_front
 
 pytestmark = pytest.mark.slow
@@ -95,6 +98,42 @@ def test_a_model_whose_process_dies_harms_no_other_and_comes_back(shop, tmp_path
         assert ask(port, "/invocations", {"inputs": [{"income": 1}]}, **token)[0] == 409
         assert heads(port, "/v1/models/churn/predict", **token) == 405
     assert child_of("lending") is None
+
+
+def test_what_a_dead_process_leaves_unanswered_counts_as_an_error_of_the_version_that_was_chosen(shop):
+    shop.stage(2, "canary", 0.5)
+    headers = [{name: f"{name}-{n}"} for name in ("x-workbench-unit", "x-request-id") for n in range(20)]
+    asked = [Request("/v1/models/lending/predict", {"income": 1.0}, headers=each) for each in headers]
+    shop.loader.columns = {"income": "double"}
+
+    async def story(client):
+        return [(await client.ask(one)).status for one in asked]
+
+    async def fronted():
+        front = create_front(shop.ledger, [sys.executable, "-c", ""], shop.log, now=shop.now)
+        async with living(front) as client:
+            while (await client.ask(Request("/v1/models", method="GET"))).json()["problems"] == {}:
+                await asyncio.sleep(0.05)
+            return await story(client)
+
+    assert shop.run(story) == [200] * len(asked)
+    answered = [
+        (row.unit, row.version, row.generation, row.variant, row.propensity) for row in shop.log.rows("lending")
+    ]
+    assert {row[3] for row in answered} == {"champion", "canary"}
+    since = shop.now()
+    shop.time += timedelta(minutes=1)
+    assert asyncio.run(fronted()) == [503] * len(asked)
+    lost = [row for row in shop.log.rows("lending", since=since) if row.status == 503]
+    assert [chosen(row) for row in lost] == answered
+    assert all("process" in row.error for row in lost)
+    bad = counted(lost, canary=2, stable=1, slower=1.0)["errors"]
+    assert bad.canary == bad.canary_bad > 0
+    assert bad.stable == bad.stable_bad == len(asked) - bad.canary
+
+
+def chosen(row):
+    return row.unit, row.version, row.generation, row.variant, row.propensity
 
 
 def heads(port, path, **headers):

@@ -50,6 +50,7 @@ class Settings:
     policy_seconds: float = 5.0  # seconds a policy may take; more is a denial
     monitoring_hours: float = 24.0  # hours of traffic the monitoring page looks back on
     identity: str = "os"  # who vouches for whoever acts: os, hub+http://HOST/hub/api or proxy:HEADER
+    pages_prefix: str = "/"  # path at which a proxy shows the pages, e.g. /team/workbench/; it leaves it in the address
     kernel: str = "auto"  # how notebooks are run: auto, inline, warm or cold
     preload: str = " ".join(PRELOAD)  # modules that warm kernels have imported already
     warm_minutes: float = 30.0  # minutes after which an idle zygote ends

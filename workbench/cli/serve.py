@@ -128,6 +128,7 @@ def _app(
             now=bench.now,
             token=token,
             keys=bench.keys if keys else None,
+            policy=bench.log_policy,
             access=lines,
             environ=bench.environ,
             first=dies_with_its_parent(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import signal
 import sys
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from workbench.engines.servers import Server, Servers
 
 PORT = click.IntRange(1, 65535)
+PREFIX = re.compile(r"/(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)*")
 ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -102,6 +104,12 @@ def _plan(
     from workbench.engines import jupyter, mlflow_ui
     from workbench.engines.servers import Server
 
+    prefix = bench.settings.pages_prefix
+    if not PREFIX.fullmatch(prefix):
+        raise Misuse(
+            f"pages_prefix is {prefix!r}; it must be a path of letters, digits, -, _ and . between slashes",
+            hint='e.g. pages_prefix = "/team/workbench/"',
+        )
     kernels = _kernels(bench, run)
     tokens = {name: _new_token(run, name) for name in ("lab", "pages", "mlflow", "gateway")}
     apps = shipped("notebooks") / "apps"
@@ -124,6 +132,7 @@ def _plan(
             apps=apps,
             template=shipped("templates"),
             headers=page_headers(bench.settings.identity),
+            prefix=prefix,
             kernels=kernels,
             places=jupyter.Places(
                 most=bench.settings.page_kernels,
@@ -167,7 +176,7 @@ def _plan(
         *(
             Address(
                 path.stem.capitalize(),
-                f"{here}:{pages_port}/voila/render/{path.name}?token={tokens['pages']}",
+                f"{here}:{pages_port}{prefix}voila/render/{path.name}?token={tokens['pages']}",
                 "Pages",
             )
             for path in sorted(apps.glob("*.ipynb"))

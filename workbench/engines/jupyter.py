@@ -133,6 +133,7 @@ def pages(
     places: Places,
     kernels: Path | None = None,
     headers: Sequence[str] = (),
+    prefix: str = "/",
 ) -> Server:
     """Voila on the app notebooks; writes its settings, with the token, for this user alone.
 
@@ -148,18 +149,19 @@ def pages(
         places: How many pages may be open, and what each may take.
         kernels: Folder that holds `kernels/workbench`, then the kernel of every page; None: as Jupyter has it.
         headers: Headers of a page's request that its kernel is told.
+        prefix: Path before all that the pages answer, with a slash at both ends; a proxy leaves it there.
     """
     from jupyter_core.paths import jupyter_path
 
     settings = run / "voila.json"
     settings.touch(mode=0o600)
-    told = _voila_settings(apps, port, token, places, kernels is not None, headers)
+    told = _voila_settings(apps, port, token, places, kernels is not None, headers, prefix)
     settings.write_text(json.dumps(told, indent=2), "utf-8")
     seen = {name: environ[name] for name in (*INHERITED, "WORKBENCH_MLFLOW") if name in environ}
     return Server(
         name="Pages",
         argv=[sys.executable, "-m", "voila", "--no-browser"],
-        probe=f"http://127.0.0.1:{port}/voila/templates/{TEMPLATE}/static/workbench.css",
+        probe=f"http://127.0.0.1:{port}{prefix}voila/templates/{TEMPLATE}/static/workbench.css",
         environ={
             **dict.fromkeys(THREADS, "1"),  # one viewer's page leaves the others their share
             **seen,
@@ -180,10 +182,10 @@ def _searched(*folders: str | Path) -> str:
 
 
 def _voila_settings(
-    apps: Path, port: int, token: str, places: Places, warm: bool, headers: Sequence[str]
+    apps: Path, port: int, token: str, places: Places, warm: bool, headers: Sequence[str], prefix: str
 ) -> dict[str, Any]:
     return {
-        "Voila": {"ip": "127.0.0.1", "port": port, "root_dir": str(apps), "token": token},
+        "Voila": {"ip": "127.0.0.1", "port": port, "root_dir": str(apps), "token": token, "base_url": prefix},
         "VoilaConfiguration": {
             "template": TEMPLATE,
             "allow_template_override": "NO",

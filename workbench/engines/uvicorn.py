@@ -109,15 +109,18 @@ def _patient(seconds: float, taken: float) -> type[asyncio.Protocol]:
 
         late: asyncio.TimerHandle | None = None
         full: asyncio.TimerHandle | None = None
-        heard = 0  # bytes since the head was begun
+        begun = False  # a head of which the end has not come
+        heard = 0  # bytes since it was begun
 
         def data_received(self, data: bytes) -> None:
-            if self.late is not None:
+            if self.begun:
                 self.heard += len(data)
                 if self.heard > LARGEST:
                     self.transport.abort()
                     return
             super().data_received(data)
+            if self.begun and self.late is None:  # a head that came at once needs no clock
+                self._expect()
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
@@ -143,8 +146,7 @@ def _patient(seconds: float, taken: float) -> type[asyncio.Protocol]:
                 self.full = None
 
         def on_message_begin(self) -> None:
-            if self.late is None:
-                self._expect()
+            self.begun = True
             super().on_message_begin()
 
         def on_headers_complete(self) -> None:
@@ -152,10 +154,11 @@ def _patient(seconds: float, taken: float) -> type[asyncio.Protocol]:
             super().on_headers_complete()
 
         def _expect(self) -> None:
+            self.begun = True
             self.late = self.loop.call_later(seconds, self._give_up)
 
         def _came(self) -> None:
-            self.heard = 0
+            self.begun, self.heard = False, 0
             if self.late is not None:
                 self.late.cancel()
                 self.late = None

@@ -20,18 +20,15 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from sqlite3 import DatabaseError
 from types import TracebackType
 from typing import NamedTuple
 
 from workbench.errors import EngineError
-from workbench.ledger.opening import sqlite_name, write_ahead
 from workbench.monitoring.hour import Hour, added
 from workbench.monitoring.packed import Outline, outlined, packed, unpacked
+from workbench.serving.store_file import open_store
 
 VERSION = 2  # of the tables
-WAIT = 10.0  # seconds a writer waits for another
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 TABLES = (
     """
@@ -98,21 +95,12 @@ class SummaryStore:
             Misuse: The URL is of another kind.
             EngineError: The file cannot be written, is no such store, or is of a newer workbench.
         """
-        name = sqlite_name("the summaries' URL", url)
-        hint = f"mend its permissions, or move {Path(name).name} aside: a new one is made from the prediction log"
-        connection = None
-        try:
-            connection = sqlite3.connect(name, timeout=WAIT, isolation_level=None, check_same_thread=False)
-            stored = _prepare(connection)
-        except sqlite3.Error as error:
-            if connection is not None:
-                connection.close()
-            raise EngineError(f"the summaries {name} cannot be opened: {error}", hint=hint) from error
-        if stored != VERSION:
-            connection.close()
-            raise EngineError(
-                f"the summaries {name} have schema {stored}; this workbench knows {VERSION}", hint="upgrade workbench"
-            )
+        told = (
+            "a new one is made from the prediction log"  # all of it, so that no commit has to outlive a loss of power
+        )
+        connection, name = open_store(
+            url, "the summaries", MIGRATIONS, version=VERSION, remade=told, synchronous="NORMAL"
+        )
         return cls(connection, name)
 
     # writing
@@ -315,30 +303,6 @@ def total(rows: Sequence[Row], *, version: int | None = None, variant: str | Non
         variant: Of this one alone.
     """
     return added(row.hour for row in rows if version in {None, row.key.version} and variant in {None, row.key.variant})
-
-
-def _prepare(connection: sqlite3.Connection) -> int:
-    """Make the tables where there are none; the schema's version.
-
-    Raises:
-        DatabaseError: The file holds other tables.
-    """
-    if connection.execute("PRAGMA user_version").fetchone()[0] < VERSION:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            found = connection.execute("PRAGMA user_version").fetchone()[0]
-            if not found and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                raise DatabaseError("it is another database")
-            for statement in MIGRATIONS.get(found, ()):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {VERSION}")
-            connection.execute("COMMIT")
-        finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-    write_ahead(connection)
-    connection.execute("PRAGMA synchronous = NORMAL")  # all of it can be made again from the log
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _floor(at: datetime, span: timedelta) -> datetime:

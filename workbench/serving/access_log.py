@@ -15,7 +15,7 @@ from typing import IO
 import msgspec
 
 EVERY = 0.2  # seconds that a line waits, at most
-MOST = 50_000  # lines that wait while the file cannot be written
+MOST = 50_000  # lines that wait while the file cannot be written; more are dropped, and counted on /metrics
 
 
 class Line(msgspec.Struct, omit_defaults=True):

@@ -76,8 +76,7 @@ class Alerting:
             hint = "workbench key create alertmanager --alerts, and workbench serve --keys (or --token-file)"
             return Reply.problem(403, "alerts are taken with the token, or with a key made for them", hint=hint)
         try:
-            async with asyncio.timeout(UPLOAD):
-                body = await read_body(scope, receive, most=MOST_BYTES)
+            body = await read_body(scope, receive, most=MOST_BYTES, seconds=UPLOAD)
             alerts = read(body)
         except GoneError:
             return None

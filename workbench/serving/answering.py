@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import itertools
-import re
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from workbench.errors import EngineError, WorkbenchError
 from workbench.serving.access_log import AccessLog
 from workbench.serving.admission import Admission
 from workbench.serving.batching import RowError
 from workbench.serving.holding import HELD, Holding, parts
-from workbench.serving.http import GoneError, Headers, Receive, Reply, Scope, TooLargeError, header, read_body
+from workbench.serving.http import GoneError, Headers, Receive, Reply, Scope, TooLargeError, header, read_body, within
 from workbench.serving.inputs import decoded
 from workbench.serving.keys import Key
 from workbench.serving.log_rows import LogPolicy
 from workbench.serving.log_writer import LogWriter
 from workbench.serving.meter import UNKNOWN, Meter
+from workbench.serving.naming import Naming
 from workbench.serving.prediction import Block
 from workbench.serving.replies import own_form, plain_form
 from workbench.serving.routes import Choice, Route, Routes
@@ -31,7 +30,6 @@ from workbench.serving.shadowing import Copy, Shadows
 from workbench.serving.sifting import MOST as MOST_JUDGED
 from workbench.serving.sifting import Sifted
 
-REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 UNIT = b"x-workbench-unit"  # header: what a share of a slot is given by
 MOST_UNIT = 200  # characters of it
 CLIENT = "workbench.key"  # where the door leaves the client's key in the scope
@@ -48,8 +46,7 @@ class Limits:
     open: int = 1024  # requests that are answered at once; more are sent away
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, gc=False):
     """What is known of a request before it is read."""
 
     model: str
@@ -89,8 +86,7 @@ class Answering:
         self._limits = limits
         self._policy = policy
         self._access = access
-        self._name = secrets.token_hex(6)  # of this process, in the ids it gives
-        self._numbers = itertools.count(1)
+        self._naming = Naming()
 
     async def answer(self, model: str, scope: Scope, receive: Receive, *, plain: bool = False) -> Reply | None:
         """The answer to a request for predictions; None where the client left.
@@ -101,10 +97,8 @@ class Answering:
             receive: The request's.
             plain: Answer as MLflow's scoring server does: a list of scores, or of answers where there is a threshold.
         """
-        given = header(scope, b"x-request-id")
-        request = given.decode() if REQUEST_ID.fullmatch(given) else f"r{self._name}{next(self._numbers):08x}"
         unit = header(scope, UNIT).decode("latin-1") or None
-        asked = Asked(model, request, time.perf_counter(), scope.get(CLIENT), plain, unit)
+        asked = Asked(model, self._naming.request(scope), time.perf_counter(), scope.get(CLIENT), plain, unit)
         choice: Choice | None = None
         try:
             self._admission.enter(asked.key, model)
@@ -190,8 +184,7 @@ class Answering:
         if route.batches.quick(len(rows)):
             return await route.batches.scores(rows)
         try:
-            async with asyncio.timeout(self._limits.answer):
-                return await route.batches.scores(rows)
+            return await within(self._limits.answer, route.batches.scores(rows))
         except TimeoutError:
             most = self._limits.answer
             raise Refused(
@@ -223,14 +216,7 @@ class Answering:
         if kind != b"application/json" and not kind.endswith(b"+json"):
             got = kind.decode("latin-1")[:80] or "nothing"
             raise Refused(f"the content type is {got!r}", hint="send Content-Type: application/json", status=415)
-        try:
-            async with asyncio.timeout(self._limits.upload):
-                return await read_body(scope, receive, most=self._limits.body)
-        except TooLargeError:
-            most = f"{self._limits.body:,} bytes"
-            raise Refused(f"the body has more than {most}", hint="send several requests", status=413) from None
-        except TimeoutError:
-            raise Refused("the body did not arrive in time", hint="send it faster, or in parts", status=408) from None
+        return await body_of(scope, receive, self._limits)
 
     def _decoded(self, body: bytes) -> list[Any]:
         return decoded(body, most=self._limits.rows)
@@ -239,7 +225,7 @@ class Answering:
         head = choice.route.head
         failed = any(type(score) is RowError for score in scores)
         return Block(
-            ids=[f"p{self._name}{next(self._numbers):08x}" for _ in records],
+            ids=[self._naming.prediction() for _ in records],
             at=self._now(),
             model=head.model,
             version=head.version,
@@ -269,29 +255,15 @@ class Answering:
         """Log a request that is not answered; one for a model that nobody knows is counted only."""
         known = choice is not None or error.status in {409, 503}
         if known and self._policy.takes(asked.model, asked.request):  # a sample is one of answers and failures alike
-            head = choice.route.head if choice is not None else None
-            self._writer.add(
-                [
-                    Block(
-                        ids=[f"p{self._name}{next(self._numbers):08x}"],
-                        at=self._now(),
-                        model=asked.model,
-                        version=head.version if head else None,
-                        generation=head.generation if head else None,
-                        request=asked.request,
-                        records=(),
-                        scores=(),
-                        threshold=None,
-                        latency_us=int((time.perf_counter() - asked.began) * 1e6),
-                        status=error.status,
-                        errors=(error.message,),
-                        variant=choice.variant if choice is not None else None,
-                        propensity=choice.propensity if choice is not None else None,
-                        unit=asked.unit,
-                        client=None if asked.key is None else asked.key.id,
-                    )
-                ]
-            )
+            refused = Block.refused(
+                self._naming.prediction(), self._now(), asked.model, asked.request, error.status, error.message,
+                head=choice.route.head if choice is not None else None,
+                variant=choice.variant if choice is not None else None,
+                propensity=choice.propensity if choice is not None else None,
+                client=None if asked.key is None else asked.key.id,
+                unit=asked.unit, seconds=time.perf_counter() - asked.began,
+            )  # fmt: skip
+            self._writer.add([refused])
         return self._refusal(asked, error, known=known)
 
     def _refusal(self, asked: Asked, error: Refused, *, known: bool) -> Reply:
@@ -318,3 +290,19 @@ class Answering:
             self._access.add(
                 "predict", "POST", status, seconds, model=model, request=asked.request, client=client, rows=rows
             )
+
+
+async def body_of(scope: Scope, receive: Receive, limits: Limits) -> bytes:
+    """A request's body within its limits.
+
+    Raises:
+        Refused: It is too large (413) or too slow (408).
+        GoneError: The client left.
+    """
+    try:
+        return await read_body(scope, receive, most=limits.body, seconds=limits.upload)
+    except TooLargeError:
+        most = f"{limits.body:,} bytes"
+        raise Refused(f"the body has more than {most}", hint="send several requests", status=413) from None
+    except TimeoutError:
+        raise Refused("the body did not arrive in time", hint="send it faster, or in parts", status=408) from None

@@ -1,14 +1,4 @@
-"""The gateway: one ASGI app that answers with the champions of all models, and logs what it answered.
-
-    POST /v1/models/{name}/predict     rows in, scores and answers out
-    POST /v1/models/{name}/invocations the same in MLflow's form, so that its clients work
-    POST /v1/alerts                    what Alertmanager tells
-    GET  /v1/models/{name}/held/{id}   what became of an answer that people look at first
-    POST /v1/labels                    what turned out to be true of earlier answers
-    GET  /v1/models                    who answers, by which lane, and the fields each takes
-    GET  /openapi.json  /docs          all of this for programs, and for people
-    GET  /healthz  /readyz             alive; every champion loaded and the log written
-    GET  /metrics                      Prometheus text
+"""The gateway: one ASGI app that answers with the champions of all models and logs it; `addresses` says where.
 
 Every answer names model, version and generation of the head it came from. What is wrong with a request
 is said with the row, the field and the way out; a wrong row is never shown to a model.
@@ -16,24 +6,21 @@ is said with the row, the field and the way out; a wrong row is never shown to a
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from workbench.errors import EngineError, WorkbenchError
 from workbench.ledger import Ledger
 from workbench.serving.access_log import AccessLog
+from workbench.serving.addresses import FORMS, MODELS, Addresses, again, alive, beside, doored, told_more
 from workbench.serving.admission import Admission
 from workbench.serving.alerting import Alerting, Heard
 from workbench.serving.answering import CLIENT, Answering, Limits
 from workbench.serving.exposition import CONTENT_TYPE
-from workbench.serving.guard import guard
 from workbench.serving.holding import Holding
-from workbench.serving.http import App, Receive, Reply, Scope, Send, header
+from workbench.serving.http import App, Receive, Reply, Scope
 from workbench.serving.keys import Keys
 from workbench.serving.labelling import Labelling, LabelStore
 from workbench.serving.log_rows import LogPolicy
@@ -44,10 +31,6 @@ from workbench.serving.routes import CANARY, SHADOWED, Compiler, Loader, Route, 
 from workbench.serving.shadowing import Shadows
 from workbench.serving.trial_metrics import trials_told
 
-MODELS = "/v1/models/"
-FORMS = {"predict": False, "invocations": True}  # whether the answer is in MLflow's form
-PUBLIC = ("/healthz", "/readyz", "/ping")
-ROTATE = 60.0  # seconds between two looks at the size of the log
 WATCH = 0.25  # seconds between looks at the heads when nobody asks
 
 
@@ -94,47 +77,31 @@ def create_app(
         alerts: Keeps what Alertmanager tells; called in a thread.
         holding: Holds answers that people are to look at first; None: none is held.
     """
+    limits = limits or Limits()
     gateway = Gateway(
         Routes(ledger, loader, compiler=compiler, only=only),
         log,
         now=now,
         durable=durable,
-        limits=limits or Limits(),
+        limits=limits,
         policy=policy or LogPolicy(),
         access=access,
         rotate=rotate,
         more_metrics=more_metrics,
-        alerting=None if alerts is None else Alerting(alerts, guarded=token is not None or keys is not None),
         holding=holding,
         only=only,
     )
-    return gateway if token is None and keys is None else doored(gateway, token, keys, access)
-
-
-def doored(app: App, token: str | None, keys: Keys | None, access: AccessLog | None = None) -> App:
-    """An app that the token opens, and every key; whose key it was is told in the scope.
-
-    Args:
-        app: What is behind the door.
-        token: What opens everything; None: there is no such token.
-        keys: What opens the models of its scope; None: there are none.
-        access: Where a line goes for each request that is turned away.
-    """
-
-    def admits(scope: Scope) -> bool:
-        found = None if keys is None else keys.of(header(scope, b"authorization"))
-        scope[CLIENT] = found
-        return found is not None
-
-    def refused(scope: Scope) -> None:
-        if access is not None:
-            access.add("door", scope["method"], 401, 0.0)
-
-    return guard(app, token, name="gateway", public=PUBLIC, admits=admits, refused=refused)
+    app = Addresses(
+        gateway,
+        labelling=Labelling(log, now=now, limits=limits),
+        alerting=None if alerts is None else Alerting(alerts, guarded=token is not None or keys is not None),
+        access=access,
+    )
+    return doored(app, token, keys, access)
 
 
 class Gateway:
-    """The app and its state; belongs to one event loop."""
+    """The models and their state; belongs to one event loop."""
 
     def __init__(
         self,
@@ -148,7 +115,6 @@ class Gateway:
         access: AccessLog | None,
         rotate: Callable[[], object] | None,
         more_metrics: Callable[[], str] | None,
-        alerting: Alerting | None,
         holding: Holding | None,
         only: str | None,
     ) -> None:
@@ -174,104 +140,48 @@ class Gateway:
             shadows=self._shadows,
             holding=holding,
         )
-        self._labelling = Labelling(log, now=now, limits=limits)
-        self._alerting = alerting
         self._rotate = rotate
         self._more_metrics = more_metrics
-        self._pages: Mapping[str, Callable[[], Awaitable[Reply]]] = {
+        self.pages: Mapping[str, Callable[[], Awaitable[Reply]]] = {
             "/": self._models,
             "/v1/models": self._models,
             "/openapi.json": self._openapi,
             "/docs": self._docs,
-            "/healthz": self._alive,
-            "/ping": self._alive,  # where MLflow's clients look
+            "/healthz": alive,
+            "/ping": alive,  # where MLflow's clients look
             "/readyz": self._ready,
             "/metrics": self._metrics,
         }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One event of ASGI."""
-        if scope["type"] == "http":
-            reply = await self._reply(scope, receive)
-            if reply is not None:
-                await reply.send(send)
-        elif scope["type"] == "lifespan":
-            await self._live(receive, send)
-        else:
-            await receive()
-            await send({"type": "websocket.close", "code": 1003})
-
-    async def _live(self, receive: Receive, send: Send) -> None:
+    @contextlib.asynccontextmanager
+    async def living(self) -> AsyncIterator[None]:
         """Load the champions, then watch heads and log until the server stops."""
-        await receive()
         await self._routes.settled()
-        tasks = [asyncio.create_task(self._routes.watch(WATCH)), asyncio.create_task(self._writer.run())]
-        tasks.append(asyncio.create_task(self._shadows.run()))
+        work = [self._routes.watch(WATCH), self._writer.run(), self._shadows.run()]
         if self._holding is not None:
-            tasks.append(asyncio.create_task(self._holding.run(self._only_model, now=self._now)))
-        if self._access is not None:
-            tasks.append(asyncio.create_task(self._access.run()))
+            work.append(self._holding.run(self._only_model, now=self._now))
         if self._rotate is not None:
-            tasks.append(asyncio.create_task(again(self._rotate)))
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+            work.append(again(self._rotate))
+        async with beside(*work):
+            yield
         await self._routes.close()
-        with contextlib.suppress(EngineError):
-            await self._writer.flush()
-        if self._access is not None:
-            with contextlib.suppress(OSError):
-                await self._access.flush()
-        await send({"type": "lifespan.shutdown.complete"})
+        await self._writer.close()
 
-    async def _reply(self, scope: Scope, receive: Receive) -> Reply | None:
-        path, method = scope["path"], scope["method"]
-        if path.startswith(MODELS):
-            model, _, form = path[len(MODELS) :].rstrip("/").rpartition("/")
-            if form in FORMS and model and "/" not in model:
-                if method != "POST":
-                    return not_allowed(method, "POST")
-                return await self._answering.answer(model, scope, receive, plain=FORMS[form])
-            if (asked := held_path(path)) is not None:
-                return await self._held(*asked, scope)
-        if path == "/v1/labels":
-            return await self._labelling.answer(scope, receive) if method == "POST" else not_allowed(method, "POST")
-        if path == "/v1/alerts" and self._alerting is not None:
-            return await self._alerting.answer(scope, receive) if method == "POST" else not_allowed(method, "POST")
-        if path == "/invocations":
-            return await self._only(scope, receive) if method == "POST" else not_allowed(method, "POST")
-        page = self._pages.get(path)
-        if page is None:
-            return Reply.problem(404, f"there is nothing at {path[:200]}", hint="POST /v1/models/{name}/predict")
-        if method not in {"GET", "HEAD"}:
-            return not_allowed(method, "GET")
-        began = time.perf_counter()
-        reply = await page()
-        if self._access is not None and path not in PUBLIC:  # probes would drown the rest
-            self._access.add(path, method, reply.status, time.perf_counter() - began)
-        return reply
+    def predict(self, model: str, form: str, scope: Scope, receive: Receive) -> Awaitable[Reply | None]:
+        """The answer to a request for predictions, by a form of `FORMS`; None where the client left."""
+        return self._answering.answer(model, scope, receive, plain=FORMS[form])
 
-    async def _held(self, model: str, prediction: str, scope: Scope) -> Reply:
+    async def held(self, model: str, prediction: str, scope: Scope, _: Receive) -> Reply:
         """What became of a held answer."""
         key = scope.get(CLIENT)
-        if scope["method"] not in {"GET", "HEAD"}:
-            return not_allowed(scope["method"], "GET")
         if self._holding is None or (key is not None and not key.may(model)):
             return Reply.problem(404, "nothing is held for you here", hint="POST /v1/models/{name}/predict")
         return await self._holding.poll(model, prediction, key, now=self._now)
 
-    async def _only(self, scope: Scope, receive: Receive) -> Reply | None:
-        """MLflow's own address, which names no model: there must be one alone."""
+    async def models(self) -> Sequence[str]:
+        """The models that answer."""
         await self._routes.settled()
-        models = list(self._routes.all)
-        if len(models) != 1:
-            return ambiguous(len(models))
-        return await self._answering.answer(models[0], scope, receive, plain=True)
-
-    async def _alive(self) -> Reply:
-        return Reply.json(200, {"alive": True})
+        return list(self._routes.all)
 
     async def _models(self) -> Reply:
         self._routes.look()
@@ -334,46 +244,7 @@ class Gateway:
             dropped=self._writer.dropped,
             opened=self._admission.open,
             shed=self._admission.shed,
+            access=self._access,
         )
         text += trials_told(self._routes, self._shadows)
         return Reply(200, (text + await told_more(self._more_metrics)).encode(), CONTENT_TYPE)
-
-
-async def told_more(more: Callable[[], str] | None) -> str:
-    """What else is to be told to a scrape; what is not to be had is a comment."""
-    if more is None:
-        return ""
-    try:
-        return await asyncio.to_thread(more)
-    except WorkbenchError as error:
-        return f"# the rest is not to be had: {' '.join(error.message.split())}\n"
-
-
-def ambiguous(models: int) -> Reply:
-    """The answer to a request that names no model where there is not one alone."""
-    return Reply.problem(409, f"{models} models answer here", hint="POST /v1/models/{name}/invocations names one")
-
-
-def held_path(path: str) -> tuple[str, str] | None:
-    """The model and the prediction of a path that polls; None where it is another path.
-
-    >>> held_path("/v1/models/lending/held/p1"), held_path("/v1/models/lending/predict")
-    (('lending', 'p1'), None)
-    """
-    name, _, rest = path[len(MODELS) :].rpartition("/held/") if path.startswith(MODELS) else ("", "", "")
-    return (name, rest) if name and rest and "/" not in name + rest else None
-
-
-async def again(rotate: Callable[[], object]) -> None:
-    """Rotate every minute; what fails is tried again. Ends when it is cancelled."""
-    while True:
-        await asyncio.sleep(ROTATE)
-        with contextlib.suppress(WorkbenchError):
-            await asyncio.to_thread(rotate)
-
-
-def not_allowed(method: str, wanted: str = "POST") -> Reply:
-    """The answer to a method that an address does not know."""
-    return Reply.problem(
-        405, f"{method[:20]} is not for this address", hint=f"use {wanted}", headers=((b"allow", wanted.encode()),)
-    )

@@ -1,7 +1,8 @@
 """The door: one token in front of an ASGI app, for programs as a header and for people as a link.
 
 A program sends `Authorization: Bearer TOKEN`. A person opens a link with `?token=TOKEN` once: the guard
-sets a cookie that scripts cannot read and sends the browser to the same address without the token.
+sets a cookie that scripts cannot read and sends the browser to the same address without the token, told
+relative to where it is, so that no header says where and a proxy may put a prefix before it.
 Tokens are compared in constant time; the cookie holds a digest of the token, not the token.
 """
 
@@ -9,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 from collections.abc import Callable, Collection
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -42,18 +42,19 @@ def guard(
     """
     if token == "":
         raise ValueError("the token is empty; anybody would know it")
-    given = (token or secrets.token_hex(32)).encode()  # without one, what nobody knows
+    given = None if token is None else token.encode()
     cookie = f"workbench-{name}".encode()
-    pass_ = hashlib.sha256(b"workbench cookie\0" + cookie + b"\0" + given).hexdigest().encode()
+    pass_ = hashlib.sha256(b"workbench cookie\0" + cookie + b"\0" + (given or b"")).hexdigest().encode()
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         free = scope["type"] == "lifespan" or scope["path"] in public
-        if free or _bearer(scope, given) or _cookie(scope, cookie, pass_) or admits(scope):
+        known = given is not None and not free and (_bearer(scope, given) or _cookie(scope, cookie, pass_))
+        if free or known or admits(scope):
             await app(scope, receive, send)
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1008})
-        elif scope["method"] in {"GET", "HEAD"} and (clean := _without_token(scope, given)) is not None:
+        elif given is not None and (clean := _without_token(scope, given)) is not None:
             await _welcome(clean, cookie, pass_).send(send)
         else:
             refused(scope)
@@ -94,14 +95,16 @@ def _cookie(scope: Scope, name: bytes, wanted: bytes) -> bool:
 
 
 def _without_token(scope: Scope, token: bytes) -> str | None:
-    """The request's address without its token; None where it brings none, or a wrong one."""
+    """A reader's address without its token; None where it brings none, or a wrong one."""
+    if scope["method"] not in {"GET", "HEAD"}:
+        return None
     pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     tokens = [value for key, value in pairs if key == "token"]
     if not tokens or not hmac.compare_digest(tokens[0].encode(), token):
         return None
     rest = urlencode([(key, value) for key, value in pairs if key != "token"])
-    # one slash in front: two would send the browser to another host
-    path = "/" + quote(scope["path"].lstrip("/\\"))
+    # beside where the browser is: whatever prefix a proxy puts before it, and never at another host
+    path = "./" + quote(scope["path"].rpartition("/")[2])
     return path + (f"?{rest}" if rest else "")
 
 

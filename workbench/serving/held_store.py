@@ -12,11 +12,10 @@ its own that this user alone reads; several processes may use it at once.
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -24,18 +23,22 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from workbench.errors import EngineError
-from workbench.ledger.opening import sqlite_name, write_ahead
 from workbench.serving.held import Decided, Held
 from workbench.serving.log_rows import stamp
+from workbench.serving.store_file import open_store
 
 VERSION = 1
-TABLE = """
-    CREATE TABLE held (
-        id TEXT PRIMARY KEY, model TEXT NOT NULL, at TEXT NOT NULL, body TEXT NOT NULL, decided TEXT,
-        told INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0
-    )
-"""
-WAIT = 10.0  # seconds a writer waits for another
+MIGRATIONS = {
+    0: (
+        """
+        CREATE TABLE held (
+            id TEXT PRIMARY KEY, model TEXT NOT NULL, at TEXT NOT NULL, body TEXT NOT NULL, decided TEXT,
+            told INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0
+        )
+        """,
+        "CREATE INDEX held_open ON held (model, decided)",
+    ),
+}
 MOST_TRIES = 20  # of telling the webhook
 
 
@@ -65,24 +68,7 @@ class HeldStore:
             Misuse: The URL is of another kind.
             EngineError: The file cannot be written, or is no such store.
         """
-        name = sqlite_name("the held answers' URL", url)
-        with _errors(name):
-            if name != ":memory:":
-                with suppress(FileExistsError):
-                    os.close(os.open(name, os.O_CREAT | os.O_EXCL, 0o600))
-            connection = sqlite3.connect(name, timeout=WAIT, isolation_level=None, check_same_thread=False)
-            connection.execute("BEGIN IMMEDIATE")
-            (stored,) = connection.execute("PRAGMA user_version").fetchone()
-            if stored == 0:
-                connection.execute(TABLE)
-                connection.execute("CREATE INDEX held_open ON held (model, decided)")
-                connection.execute(f"PRAGMA user_version = {VERSION}")
-            connection.execute("COMMIT")
-            write_ahead(connection)
-            connection.execute("PRAGMA synchronous = FULL")
-        if stored not in {0, VERSION}:
-            connection.close()
-            raise EngineError(f"{name} has schema {stored}; this workbench knows {VERSION}", hint="upgrade workbench")
+        connection, name = open_store(url, "the held answers", MIGRATIONS, version=VERSION)
         return cls(connection, name)
 
     def add(self, held: Sequence[Held]) -> None:

@@ -2,14 +2,15 @@
 
 A request of which an answer is held gets 202: rows that may be given are, a row that is held says where
 to ask for it. `GET /v1/models/{name}/held/{id}` is 202 until it is decided, then 200 with the answer or
-without. A key sees what it asked for itself. Once a second the time-outs are settled and the webhook is told.
+without. A client sees what it asked for itself, by this key or an earlier one. Once a second the time-outs are
+settled and the webhook is told.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -47,7 +48,13 @@ class Holding:
         """What a held answer came to."""
         try:
             known = await asyncio.to_thread(self.store.find, prediction)
-            if known is None or known.held.model != model or (key is not None and known.held.client != key.id):
+            if (
+                known is not None
+                and key is not None
+                and not await asyncio.to_thread(self.review.asked_by, known.held, key.id)
+            ):
+                known = None
+            if known is None or known.held.model != model:
                 return Reply.problem(404, f"no answer {prediction[:100]!r} of {model[:100]!r} is held for you")
             decided = known.decided or await asyncio.to_thread(self.review.settle, known.held, now=now())
         except WorkbenchError as error:
@@ -109,16 +116,6 @@ def parts(block: Block, sifted: Sifted) -> list[Block]:
     found = [(given, 200, _some(block.errors, given)), (sorted(sifted.held), HELD, ())]
     found.append((refused, DENIED, [sifted.refused[place] for place in refused]))
     return [_part(block, chosen, status, errors) for chosen, status, errors in found if chosen]
-
-
-def answered(told: Mapping[str, Any], sifted: Sifted) -> dict[str, Any]:
-    """The body of an answer, without what may not be given."""
-    predictions = [dict(one) for one in told["predictions"]]
-    for place, held in sifted.held.items():
-        predictions[place] |= {"score": None, "answer": None, "held": True, "poll": where(held)}
-    for place, why in sifted.refused.items():
-        predictions[place] |= {"score": None, "answer": None, "error": f"the policy refuses this answer: {why}"}
-    return {**told, "predictions": predictions}
 
 
 def _part(block: Block, places: Sequence[int], status: int, errors: Sequence[str | None]) -> Block:

@@ -6,9 +6,10 @@ b'{"error":"no such model"}'
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
-from dataclasses import dataclass
-from typing import Any
+import asyncio
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMapping
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,10 +19,10 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
 Headers = tuple[tuple[bytes, bytes], ...]
+Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """A whole answer."""
 
     status: int
@@ -67,18 +68,24 @@ def header(scope: Scope, name: bytes) -> bytes:
     return b""
 
 
-async def read_body(scope: Scope, receive: Receive, *, most: int) -> bytes:
+async def read_body(scope: Scope, receive: Receive, *, most: int, seconds: float) -> bytes:
     """A request's whole body.
 
     Args:
         scope: The request's.
         receive: The request's.
         most: Bytes it may have.
+        seconds: That it may take to arrive.
 
     Raises:
         TooLargeError: It has more; the rest is not read.
         GoneError: The client left.
+        TimeoutError: It did not arrive in time.
     """
+    return await within(seconds, _whole(scope, receive, most))
+
+
+async def _whole(scope: Scope, receive: Receive, most: int) -> bytes:
     length = header(scope, b"content-length")
     if length.isdigit() and int(length) > most:
         raise TooLargeError
@@ -95,3 +102,41 @@ async def read_body(scope: Scope, receive: Receive, *, most: int) -> bytes:
         chunks.append(chunk)
         if not message.get("more_body", False):
             return b"".join(chunks)
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, Result]) -> Result:
+    """What a coroutine comes to, if it takes no longer than this; a clock is set only once it has to wait.
+
+    Args:
+        seconds: That it may take.
+        work: Not begun yet.
+
+    Raises:
+        TimeoutError: It took longer, and was cancelled.
+
+    >>> asyncio.run(within(1.0, asyncio.sleep(0, "done")))
+    'done'
+    """
+    try:
+        first = work.send(None)
+    except StopIteration as done:
+        result: Result = done.value
+        return result
+    async with asyncio.timeout(seconds):
+        return await _rest(work, first)
+
+
+@types.coroutine
+def _rest(work: Coroutine[Any, Any, Result], waited: Any) -> Generator[Any, Any, Result]:
+    """A coroutine from where it first waits."""
+    try:
+        while True:
+            try:
+                got = yield waited
+            except BaseException as error:  # noqa: BLE001 (whatever is thrown in is the coroutine's)
+                waited = work.throw(error)
+            else:
+                waited = work.send(got)
+    except StopIteration as done:
+        result: Result = done.value
+        return result

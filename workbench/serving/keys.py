@@ -87,6 +87,16 @@ def fold(entries: Iterable[Entry], known: Mapping[str, Key] | None = None) -> di
     return keys
 
 
+def client_of(ledger: Ledger, id_: str) -> str | None:
+    """Whose a key is, or was; None: there never was such a key.
+
+    Raises:
+        EngineError: The ledger cannot be read.
+    """
+    found = ledger.entries(subject=f"key/{id_}", kind=CREATED)
+    return str(found[0].body["client"]) if found else None
+
+
 class Keys:
     """The keys of a ledger: looked at by the gateway, changed by the command line."""
 

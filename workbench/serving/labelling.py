@@ -59,8 +59,7 @@ class Labelling:
     async def answer(self, scope: Scope, receive: Receive) -> Reply | None:
         """The answer to labels that are sent; None where the client left."""
         try:
-            async with asyncio.timeout(self._limits.upload):
-                body = await read_body(scope, receive, most=self._limits.body)
+            body = await read_body(scope, receive, most=self._limits.body, seconds=self._limits.upload)
             sent = msgspec.json.decode(body, type=Sent)
         except GoneError:
             return None

@@ -6,10 +6,9 @@ A migration is one transaction: whoever dies in it leaves the file as it was.
 from __future__ import annotations
 
 import sqlite3
-from typing import NoReturn
 
-from workbench.ledger.opening import write_ahead
 from workbench.serving.log_rows import COLUMNS
+from workbench.serving.store_file import set_up
 
 VERSION = 3
 _OLD = ", ".join(COLUMNS[:13])  # the columns of version 1
@@ -46,37 +45,12 @@ MIGRATIONS = {
 }
 
 
-def prepare(connection: sqlite3.Connection) -> int:
-    """Set a connection up, making or migrating the tables; the version that the file has then."""
-    if _version(connection) < VERSION:
-        _migrate(connection)
-    write_ahead(connection)
-    connection.execute("PRAGMA synchronous = FULL")
+def prepare(connection: sqlite3.Connection) -> None:
+    """Set up a connection beside the log's own."""
+    set_up(connection, MIGRATIONS, version=VERSION)
+    roomy(connection)
+
+
+def roomy(connection: sqlite3.Connection) -> None:
+    """Give a connection the memory that a large log needs."""
     connection.execute("PRAGMA cache_size = -16384")  # 16 MiB
-    return _version(connection)
-
-
-def _migrate(connection: sqlite3.Connection) -> None:
-    """Make or mend the tables; of those who open a file at once, one does."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        found = _version(connection)
-        if found == 0 and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            _refuse()
-        if found < VERSION:
-            for statement in MIGRATIONS[found]:
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {VERSION}")
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _refuse() -> NoReturn:
-    raise sqlite3.DatabaseError("it is another database")
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])

@@ -1,13 +1,16 @@
 """Writes predictions behind the answers: many rows a commit, a tenth of a second after at the latest.
 
 A log that cannot be written (full disk, a lock) does not stop the answers: rows wait, the oldest are
-dropped past a bound, and both are counted.
+dropped past a bound, and both are counted. What was dropped is said once the log can be written again, or
+when the gateway stops: how many, and from when to when.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from workbench.errors import EngineError
@@ -15,6 +18,9 @@ from workbench.serving.prediction import Block
 
 EVERY = 0.1  # seconds that a row waits, at most
 MOST = 100_000  # rows that wait while the log cannot be written
+
+
+TOLD = logging.getLogger(__name__)
 
 
 class Log(Protocol):
@@ -38,6 +44,8 @@ class LogWriter:
         self._one = asyncio.Lock()
         self._some = asyncio.Event()
         self.dropped = 0
+        self._untold: list[Block] = []  # the first and the last that were dropped since it was said
+        self._untold_rows = 0
         self.problem = ""  # why the last attempt failed; empty: it did not
 
     @property
@@ -81,6 +89,7 @@ class LogWriter:
                 return
             try:
                 await asyncio.to_thread(self._log.append, blocks)
+                self._tell(self.problem)
                 self.problem = ""
             except EngineError as error:
                 self.problem = error.message
@@ -90,7 +99,8 @@ class LogWriter:
                 raise
             except Exception as error:  # what cannot be written at all is not tried for ever
                 self.problem = f"{type(error).__name__}: {error}"
-                self.dropped += sum(block.size for block in blocks)
+                self._lose(blocks)
+                self._tell(self.problem)
                 raise EngineError(f"rows cannot be logged: {self.problem}") from error
             finally:
                 self._leaving = 0
@@ -100,9 +110,33 @@ class LogWriter:
         at = 0
         while self._rows > self._most:
             self._rows -= self._waiting[at].size
-            self.dropped += self._waiting[at].size
             at += 1
+        self._lose(self._waiting[:at])
         del self._waiting[:at]
+
+    def _lose(self, blocks: Sequence[Block]) -> None:
+        if not blocks:
+            return
+        rows = sum(block.size for block in blocks)
+        self.dropped += rows
+        self._untold_rows += rows
+        self._untold = [(self._untold or blocks)[0], blocks[-1]]
+
+    def _tell(self, why: str) -> None:
+        """Say what was dropped since it was said last."""
+        if self._untold_rows:
+            first, last = (_minute(block.at) for block in self._untold)
+            TOLD.warning("%s predictions from %s to %s are not in the log: %s", self._untold_rows, first, last, why)
+        self._untold, self._untold_rows = [], 0
+
+    async def close(self) -> None:
+        """Write what waits, once more; what cannot be written is lost, and said to be."""
+        try:
+            await self.flush()
+        except EngineError:
+            self._lose(self._waiting)
+            self._wait([])
+            self._tell(self.problem)
 
     def _wait(self, blocks: list[Block]) -> None:
         self._waiting, self._rows = blocks, sum(block.size for block in blocks)
@@ -116,3 +150,7 @@ class LogWriter:
                 await asyncio.shield(self.flush())  # cancelled, a commit that was begun is still waited for
             except EngineError:
                 await asyncio.sleep(10 * self._every)  # told by `problem`; tried again
+
+
+def _minute(at: datetime) -> str:
+    return at.isoformat(timespec="minutes")

@@ -7,9 +7,10 @@ unknown model is "(unknown)", so that a client cannot make series.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from workbench.ledger import Head
+from workbench.serving.access_log import AccessLog
 from workbench.serving.exposition import Histogram, family, histograms
 
 BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)  # seconds
@@ -45,6 +46,7 @@ class Meter:
         dropped: int,
         opened: int = 0,
         shed: int = 0,
+        access: AccessLog | None = None,
     ) -> str:
         """All counters, and the state of routes and log, in Prometheus's text form.
 
@@ -56,6 +58,7 @@ class Meter:
             dropped: Rows that never will be.
             opened: Requests that are being answered.
             shed: Requests that were sent away because too many were open.
+            access: Where lines about requests go.
         """
         rows = [({"model": model, "version": version}, n) for (model, version), n in sorted(self._rows.items())]
         generations = [({"model": head.model, "version": head.version}, head.generation) for head in heads]
@@ -71,8 +74,7 @@ class Meter:
                 family("workbench_route_swaps_total", "counter", "Times a route was set.", [({}, swaps)]),
                 family("workbench_requests_open", "gauge", "Requests being answered.", [({}, opened)]),
                 family("workbench_requests_shed_total", "counter", "Requests sent away: too many open.", [({}, shed)]),
-                family("workbench_log_waiting_rows", "gauge", "Predictions not in the log yet.", [({}, waiting)]),
-                family("workbench_log_dropped_rows_total", "counter", "Predictions lost to the log.", [({}, dropped)]),
+                log_families({}, waiting=waiting, dropped=dropped, access=access),
             )
         )
 
@@ -89,3 +91,14 @@ class Meter:
         if histogram is None:
             histogram = self._seconds[model] = Histogram(BOUNDS)
         histogram.add(seconds)
+
+
+def log_families(labels: Mapping[str, str], *, waiting: int, dropped: int, access: AccessLog | None) -> str:
+    """How the log is written, in Prometheus's text form."""
+    told = family(
+        "workbench_log_waiting_rows", "gauge", "Predictions not in the log yet.", [(labels, waiting)]
+    ) + family("workbench_log_dropped_rows_total", "counter", "Predictions lost to the log.", [(labels, dropped)])
+    if access is None:
+        return told
+    lines = [(labels, access.dropped)]
+    return told + family("workbench_access_log_dropped_lines_total", "counter", "Lines lost to the access log.", lines)

@@ -67,6 +67,7 @@ def document(schemas: Mapping[str, Schema]) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "workbench gateway", "version": __version__},
+        "servers": [{"url": "./"}],  # beside this document, whatever prefix a proxy puts before both
         "paths": paths,
         "components": {
             "schemas": {**rows, **_SHARED},
@@ -304,4 +305,5 @@ table { border-collapse: collapse } th, td { text-align: left;
   padding: .2rem 1rem .2rem 0; border-bottom: 1px solid #ddd }
 pre { background: #f5f5f5; padding: 1rem; overflow-x: auto; white-space: pre-wrap }
 </style><h1>workbench gateway</h1>
-<p>Send a key as <code>Authorization: Bearer KEY</code>. Programs read <code>/openapi.json</code>.</p>"""
+<p>Send a key as <code>Authorization: Bearer KEY</code>. Programs read
+<a href="openapi.json"><code>openapi.json</code></a>.</p>"""

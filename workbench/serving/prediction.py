@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from workbench.ledger import Head
 from workbench.serving.typed import Record
 
 SHADOW = "shadow"  # variant of what a version in shadow would have answered: no traffic, and nobody got it
@@ -61,6 +62,47 @@ class Block(msgspec.Struct, gc=False):
     propensity: float | None = None
     client: str | None = None
     unit: str | None = None
+
+    @classmethod
+    def refused(
+        cls, id_: str, at: datetime, model: str, request: str, status: int, why: str, *,
+        head: Head | None = None, variant: str | None = None, propensity: float | None = None,
+        client: str | None = None, unit: str | None = None, seconds: float = 0.0,
+    ) -> Block:  # fmt: skip
+        """A request that was not answered.
+
+        Args:
+            id_: Of its one row.
+            at: When, UTC.
+            model: That was asked.
+            request: Its id.
+            status: Of HTTP.
+            why: In words.
+            head: Who was to answer; None: nobody was chosen yet.
+            variant: The slot that was chosen.
+            propensity: Probability in (0, 1] of that slot.
+            client: Id of the key that asked.
+            unit: What the slot was chosen by.
+            seconds: That it took.
+        """
+        return cls(
+            ids=[id_],
+            at=at,
+            model=model,
+            version=head.version if head else None,
+            generation=head.generation if head else None,
+            request=request,
+            records=(),
+            scores=(),
+            threshold=None,
+            latency_us=int(seconds * 1e6),
+            status=status,
+            errors=(why,),
+            variant=variant,
+            propensity=propensity,
+            client=client,
+            unit=unit,
+        )
 
     @property
     def size(self) -> int:

@@ -35,17 +35,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from filelock import FileLock
 
 from workbench.errors import EngineError
-from workbench.ledger.opening import sqlite_name
 from workbench.serving import log_parts
 from workbench.serving.log_reading import Reading, condition, errors
 from workbench.serving.log_rows import COLUMNS, LogPolicy, Row, prediction_of, row_of, rows_of, stamp
-from workbench.serving.log_schema import VERSION, prepare
+from workbench.serving.log_schema import MIGRATIONS, VERSION, prepare, roomy
 from workbench.serving.prediction import SHADOW, Block, Counts, Label, Labelled, Prediction
+from workbench.serving.store_file import WAIT, open_store
 
 if TYPE_CHECKING:
     import pandas as pd
 
-WAIT = 10.0  # seconds a writer waits for another
 CHUNKS = (256, 32, 1)  # rows of one statement: few texts, so that SQLite compiles each once
 MOST_ROWS = 500_000  # in SQLite, before the older half moves to a file
 
@@ -82,23 +81,8 @@ class PredictionLog:
             Misuse: The URL is of another kind.
             EngineError: The file cannot be written, is no such log, or is of a newer workbench.
         """
-        name = sqlite_name("the prediction log's URL", url)
-        hint = f"mend its permissions, or move {Path(name).name} aside: a new one is made"
-        try:
-            connection = sqlite3.connect(name, timeout=WAIT, isolation_level=None, check_same_thread=False)
-        except sqlite3.Error as error:
-            raise EngineError(f"the prediction log {name} cannot be opened: {error}", hint=hint) from error
-        try:
-            stored = prepare(connection)
-        except sqlite3.Error as error:
-            connection.close()
-            raise EngineError(f"the prediction log {name} cannot be opened: {error}", hint=hint) from error
-        if stored != VERSION:
-            connection.close()
-            raise EngineError(
-                f"the prediction log {name} has schema {stored}; this workbench knows {VERSION}",
-                hint="upgrade workbench",
-            )
+        connection, name = open_store(url, "the prediction log", MIGRATIONS, version=VERSION)
+        roomy(connection)
         return cls(connection, name, policy or LogPolicy())
 
     # writing

@@ -2,7 +2,8 @@
 
 The front checks keys, limits and sizes and hands the request on over a Unix socket in a folder that only
 this user enters. A process that ends is started again, at once the first time and then more and more
-slowly; meanwhile its model is answered with 503 and the others as ever.
+slowly; meanwhile its model is answered with 503 and the others as ever. Such a 503 is in the prediction log
+as an error of the version that was to answer, so that a canary that ends its process is judged for it.
 """
 
 from __future__ import annotations
@@ -11,52 +12,50 @@ import asyncio
 import contextlib
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
+from workbench.errors import EngineError
 from workbench.ledger import Ledger
 from workbench.serving.access_log import AccessLog
+from workbench.serving.addresses import FORMS, MODELS, Addresses, again, alive, beside, doored, told_more
 from workbench.serving.admission import Admission
 from workbench.serving.alerting import Alerting, Heard
-from workbench.serving.answering import CLIENT, Limits
+from workbench.serving.answering import CLIENT, MOST_UNIT, UNIT, Limits, body_of
 from workbench.serving.children import Children
 from workbench.serving.exposition import CONTENT_TYPE, family, together
-from workbench.serving.gateway import FORMS, MODELS, PUBLIC, again, ambiguous, doored, held_path, not_allowed, told_more
-from workbench.serving.http import (
-    App,
-    GoneError,
-    Headers,
-    Receive,
-    Reply,
-    Scope,
-    Send,
-    TooLargeError,
-    header,
-    read_body,
-)
+from workbench.serving.gateway import PredictionStore
+from workbench.serving.http import App, GoneError, Headers, Receive, Reply, Scope, Send, header
 from workbench.serving.keys import ALL, Key, Keys
-from workbench.serving.labelling import Labelling, LabelStore
-from workbench.serving.meter import UNKNOWN, Meter
+from workbench.serving.labelling import Labelling
+from workbench.serving.log_rows import LogPolicy
+from workbench.serving.log_writer import LogWriter
+from workbench.serving.meter import UNKNOWN, Meter, log_families
+from workbench.serving.naming import Naming
 from workbench.serving.openapi import docs_page, document, documents_together
+from workbench.serving.prediction import Block
 from workbench.serving.replies import ROWS
+from workbench.serving.routes import pick
 from workbench.serving.schema import Refused
 
 KEY = b"x-workbench-key"  # header by which the front tells whose request it is
-SENT = (b"content-type", b"x-request-id", b"x-workbench-unit")
+SENT = (b"content-type", UNIT)
+MARGIN = 5.0  # seconds that a process has beyond the time for an answer, to say itself that it was too slow
 FRONT = "(front)"  # in place of a model, of what is counted before a process is asked
 
 
 def create_front(
     ledger: Ledger,
     program: Sequence[str],
-    log: LabelStore,
+    log: PredictionStore,
     *,
     now: Callable[[], datetime],
     token: str | None = None,
     keys: Keys | None = None,
     limits: Limits | None = None,
+    policy: LogPolicy | None = None,
     access: AccessLog | None = None,
     environ: Mapping[str, str] | None = None,
     first: Callable[[], None] | None = None,
@@ -69,11 +68,12 @@ def create_front(
     Args:
         ledger: Its heads are the models.
         program: What answers for one model, without `--only MODEL --socket PATH`.
-        log: Where labels are kept.
+        log: Where labels are kept, and what a process that died left unanswered.
         now: Reads the clock, UTC.
         token: What opens everything.
         keys: What opens the models of its scope.
         limits: What one request may ask, and how many at once.
+        policy: What is logged of which model.
         access: Where a line a request goes.
         environ: All that the processes see; None: what this one sees.
         first: What a process does before its program, e.g. so that it ends when this one does.
@@ -81,20 +81,27 @@ def create_front(
         more_metrics: More Prometheus text for /metrics; called in a thread.
         alerts: Keeps what Alertmanager tells; called in a thread.
     """
+    limits = limits or Limits()
     front = Front(
         ledger,
         program,
         log,
         now=now,
-        limits=limits or Limits(),
+        limits=limits,
+        policy=policy or LogPolicy(),
         access=access,
         environ=environ,
         first=first,
         rotate=rotate,
         more_metrics=more_metrics,
-        alerting=None if alerts is None else Alerting(alerts, guarded=token is not None or keys is not None),
     )
-    return front if token is None and keys is None else doored(front, token, keys, access)
+    app = Addresses(
+        front,
+        labelling=Labelling(log, now=now, limits=limits),
+        alerting=None if alerts is None else Alerting(alerts, guarded=token is not None or keys is not None),
+        access=access,
+    )
+    return doored(app, token, keys, access)
 
 
 def behind(app: App) -> App:
@@ -110,107 +117,73 @@ def behind(app: App) -> App:
 
 
 class Front:
-    """The app and its processes; belongs to one event loop."""
+    """The processes and what is counted before them; belongs to one event loop."""
 
     def __init__(
         self,
         ledger: Ledger,
         program: Sequence[str],
-        log: LabelStore,
+        log: PredictionStore,
         *,
         now: Callable[[], datetime],
         limits: Limits,
+        policy: LogPolicy,
         access: AccessLog | None,
         environ: Mapping[str, str] | None,
         first: Callable[[], None] | None,
         rotate: Callable[[], object] | None,
         more_metrics: Callable[[], str] | None,
-        alerting: Alerting | None,
     ) -> None:
+        self._ledger = ledger
+        self._now = now
+        self._policy = policy
+        self._writer = LogWriter(log)
+        self._naming = Naming()
         self._limits = limits
         self._access = access
         self._rotate = rotate
         self._more_metrics = more_metrics
         self._meter = Meter()  # of what no process was asked
-        self._alerting = alerting
         self._admission = Admission(limits.open, now=now)
-        self._labelling = Labelling(log, now=now, limits=limits)
         self._children = Children(ledger, program, environ=environ, first=first)
-        self._pages: Mapping[str, Callable[[], Awaitable[Reply]]] = {
+        self.pages: Mapping[str, Callable[[], Awaitable[Reply]]] = {
             "/": self._models,
             "/v1/models": self._models,
             "/openapi.json": self._openapi,
             "/docs": self._docs,
-            "/healthz": self._alive,
-            "/ping": self._alive,
+            "/healthz": alive,
+            "/ping": alive,
             "/readyz": self._ready,
             "/metrics": self._metrics,
         }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One event of ASGI."""
-        if scope["type"] == "http":
-            reply = await self._reply(scope, receive)
-            if reply is not None:
-                await reply.send(send)
-        elif scope["type"] == "lifespan":
-            await self._live(receive, send)
-
-    async def _live(self, receive: Receive, send: Send) -> None:
-        await receive()
+    @contextlib.asynccontextmanager
+    async def living(self) -> AsyncIterator[None]:
+        """Keep the processes until the server stops."""
         with tempfile.TemporaryDirectory(prefix="workbench-") as folder:
-            watching = asyncio.create_task(self._children.watch(Path(folder)))
-            tasks = [watching] + ([asyncio.create_task(self._access.run())] if self._access else [])
-            tasks += [asyncio.create_task(again(self._rotate))] if self._rotate else []
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            work = [self._children.watch(Path(folder)), self._writer.run()]
+            work += [again(self._rotate)] if self._rotate else []
+            async with beside(*work):
+                yield
             await self._children.stop()
-            if self._access is not None:
-                with contextlib.suppress(OSError):
-                    await self._access.flush()
-        await send({"type": "lifespan.shutdown.complete"})
+            await self._writer.close()
 
-    # requests
+    def predict(self, model: str, form: str, scope: Scope, receive: Receive) -> Awaitable[Reply | None]:
+        """What the model's process answers; None where the client left."""
+        return self._hand_on(model, form, scope, receive)
 
-    async def _reply(self, scope: Scope, receive: Receive) -> Reply | None:
-        path, method = scope["path"], scope["method"]
-        if path.startswith(MODELS):
-            name, _, form = path[len(MODELS) :].rstrip("/").rpartition("/")
-            if form in FORMS and name and "/" not in name:
-                return await self._hand_on(name, form, scope, receive) if method == "POST" else not_allowed(method)
-            if (asked := held_path(path)) is not None:
-                if method != "GET":
-                    return not_allowed(method, "GET")
-                return await self._hand_on(asked[0], f"held/{quote(asked[1], safe='')}", scope, receive)
-        if path == "/v1/labels":
-            return await self._labelling.answer(scope, receive) if method == "POST" else not_allowed(method)
-        if path == "/v1/alerts" and self._alerting is not None:
-            return await self._alerting.answer(scope, receive) if method == "POST" else not_allowed(method)
-        if path == "/invocations":
-            return await self._only(scope, receive) if method == "POST" else not_allowed(method)
-        page = self._pages.get(path)
-        if page is None:
-            return Reply.problem(404, f"there is nothing at {path[:200]}", hint="POST /v1/models/{name}/predict")
-        if method not in {"GET", "HEAD"}:
-            return not_allowed(method, "GET")
-        began = time.perf_counter()
-        reply = await page()
-        if self._access is not None and path not in PUBLIC:  # probes would drown the rest
-            self._access.add(path, method, reply.status, time.perf_counter() - began)
-        return reply
+    def held(self, model: str, prediction: str, scope: Scope, receive: Receive) -> Awaitable[Reply | None]:
+        """What the model's process knows of a held answer."""
+        return self._hand_on(model, f"held/{quote(prediction, safe='')}", scope, receive)
 
-    async def _only(self, scope: Scope, receive: Receive) -> Reply | None:
-        """MLflow's own address, which names no model: there must be one alone."""
-        if len(self._children) != 1:
-            return ambiguous(len(self._children))
-        return await self._hand_on(self._children.names[0], "invocations", scope, receive)
+    async def models(self) -> Sequence[str]:
+        """The models that have a process."""
+        return self._children.names
 
     async def _hand_on(self, model: str, form: str, scope: Scope, receive: Receive) -> Reply | None:
         began = time.perf_counter()
         key: Key | None = scope.get(CLIENT)
+        request = self._naming.request(scope)
         known = model if model in self._children else UNKNOWN
         try:
             self._admission.enter(key, model)
@@ -218,7 +191,7 @@ class Front:
             return self._refusal(known, error, began)
         reply: Reply | None = None
         try:
-            reply = await self._asked(model, form, scope, receive, key)
+            reply = await self._asked(model, form, scope, receive, key, request)
         except Refused as error:
             reply = self._refusal(known, error, began)
         except GoneError:
@@ -230,7 +203,13 @@ class Front:
                 client = "" if key is None else key.id
                 seconds = time.perf_counter() - began
                 self._access.add(
-                    form.partition("/")[0], scope["method"], reply.status, seconds, model=known, client=client
+                    form.partition("/")[0],
+                    scope["method"],
+                    reply.status,
+                    seconds,
+                    model=known,
+                    request=request,
+                    client=client,
                 )
         return reply
 
@@ -242,32 +221,43 @@ class Front:
             headers += ((b"retry-after", str(error.retry_after).encode()),)
         return Reply.problem(error.status, error.message, hint=error.hint, headers=headers)
 
-    async def _asked(self, model: str, form: str, scope: Scope, receive: Receive, key: Key | None) -> Reply:
+    async def _asked(
+        self, model: str, form: str, scope: Scope, receive: Receive, key: Key | None, request: str
+    ) -> Reply:
+        began = time.perf_counter()
         child = self._children.of(model)
         if child is None:
             known = ", ".join(self._children.names) or "none yet"
             raise Refused(f"there is no model {model[:100]!r}", hint=f"models that answer: {known}", status=404)
-        try:
-            async with asyncio.timeout(self._limits.upload):
-                body = await read_body(scope, receive, most=self._limits.body)
-        except TooLargeError:
-            most = f"{self._limits.body:,} bytes"
-            raise Refused(f"the body has more than {most}", hint="send several requests", status=413) from None
-        except TimeoutError:
-            raise Refused("the body did not arrive in time", hint="send it faster, or in parts", status=408) from None
+        body = await body_of(scope, receive, self._limits)
         headers = [(name, value) for name in SENT if (value := header(scope, name))]
+        headers.append((b"x-request-id", request.encode()))
         if key is not None:
             headers.append((KEY, key.id.encode()))
         try:
-            async with asyncio.timeout(self._limits.answer):
+            async with asyncio.timeout(self._limits.answer + MARGIN):
                 return await child.relay.ask(scope["method"], f"{MODELS}{quote(model, safe='')}/{form}", headers, body)
         except (OSError, EOFError, TimeoutError, ValueError):
-            raise Refused(
-                f"the process of {model} does not answer; it is started again",
-                hint="come again",
-                status=503,
-                retry_after=1,
-            ) from None
+            why = f"the process of {model} does not answer; it is started again"
+            if form in FORMS:
+                self._lost(model, scope, key, request, why, time.perf_counter() - began)
+            raise Refused(why, hint="come again", status=503, retry_after=1) from None
+
+    def _lost(self, model: str, scope: Scope, key: Key | None, request: str, why: str, seconds: float) -> None:
+        """Log what a process left unanswered, as an error of the version that was to answer."""
+        if not self._policy.takes(model, request):
+            return
+        unit = header(scope, UNIT).decode("latin-1")[:MOST_UNIT] or None
+        picked = None
+        with contextlib.suppress(EngineError):
+            picked = pick(self._ledger.heads(), model, unit or request)
+        block = Block.refused(
+            self._naming.prediction(), self._now(), model, request, 503, why,
+            head=picked.head if picked else None, variant=picked.variant if picked else None,
+            propensity=picked.propensity if picked else None,
+            client=None if key is None else key.id, unit=unit, seconds=seconds,
+        )  # fmt: skip
+        self._writer.add([block])
 
     async def _models(self) -> Reply:
         """What the processes say of themselves, put together."""
@@ -288,13 +278,11 @@ class Front:
         """What the processes say of themselves, as one page."""
         return docs_page(one for each in (await self._children.said("/v1/models")).values() for one in each["models"])
 
-    async def _alive(self) -> Reply:
-        return Reply.json(200, {"alive": True})
-
     async def _ready(self) -> Reply:
         failing = {child.model: "not answered" for child in self._children if not child.answers}
-        ready = not failing and not self._children.problem
-        return Reply.json(200 if ready else 503, {"ready": ready, "failing": failing})
+        log = "not written" if self._writer.problem else "written"
+        ready = not failing and not self._children.problem and not self._writer.problem
+        return Reply.json(200 if ready else 503, {"ready": ready, "failing": failing, "log": log})
 
     async def _metrics(self) -> Reply:
         """What the processes count, what was never handed on, and how the processes are."""
@@ -313,6 +301,7 @@ class Front:
             "workbench_requests_shed_total", "counter", "Requests sent away: too many open.",
             [(front, self._admission.shed)],
         )  # fmt: skip
+        ours += log_families(front, waiting=self._writer.waiting, dropped=self._writer.dropped, access=self._access)
         texts = [({"model": model}, text.decode()) for model, text in said.items()]
         text = together([*texts, *(({}, each) for each in (*own, ours))])
         return Reply(200, (text + await told_more(self._more_metrics)).encode(), CONTENT_TYPE)

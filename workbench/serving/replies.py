@@ -9,40 +9,71 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from workbench.serving.holding import DENIED, HELD, answered, where
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from workbench.serving.holding import DENIED, HELD, where
 from workbench.serving.http import Headers, Reply
 from workbench.serving.prediction import Block
 from workbench.serving.schema import SHOWN
 from workbench.serving.sifting import Sifted
 
 ROWS = b"x-workbench-rows"  # header: rows that were answered
+ENCODE = msgspec.json.Encoder().encode
+
+
+class Answer(msgspec.Struct, gc=False):
+    """What is said of one row; what is not set is left out."""
+
+    id: str
+    score: float | None
+    answer: bool | None
+    error: str | UnsetType = UNSET
+    held: bool | UnsetType = UNSET
+    poll: str | UnsetType = UNSET  # where what becomes of it is told
+
+
+class Answers(msgspec.Struct, gc=False):
+    """What is said of a request."""
+
+    model: str
+    version: int | None
+    generation: int | None
+    variant: str | None
+    request: str
+    predictions: list[Answer]
+    chosen_by: str | UnsetType = UNSET
+    warnings: list[dict[str, Any]] | UnsetType = UNSET
 
 
 def own_form(block: Block, unusual: Sequence[Any], sifted: Sifted | None = None) -> Reply:
     """Our answer: an id, a score and an answer a row, in the order of the rows."""
     limit = block.threshold
-    predictions: list[dict[str, Any]] = [
-        {"id": id_, "score": score, "answer": None if score is None or limit is None else score >= limit}
+    predictions = [
+        Answer(id_, score, None if score is None or limit is None else score >= limit)
         for id_, score in zip(block.ids, block.scores, strict=True)
     ]
     for prediction, error in zip(predictions, block.errors, strict=False):
         if error is not None:
-            prediction["error"] = error
-    told = {
-        "model": block.model,
-        "version": block.version,
-        "generation": block.generation,
-        "variant": block.variant,
-        "request": block.request,
-        "predictions": predictions,
-    }
+            prediction.error = error
+    told = Answers(block.model, block.version, block.generation, block.variant, block.request, predictions)
     if block.propensity != 1.0:
-        told["chosen_by"] = "request" if block.unit is None else "unit"
+        told.chosen_by = "request" if block.unit is None else "unit"
     if unusual:
-        told["warnings"] = [vars(problem) for problem in unusual[:SHOWN]]
-    if sifted is None:
-        return Reply.json(200, told, _counted(block))
-    return Reply.json(HELD if sifted.held else 200, answered(told, sifted), _counted(block))
+        told.warnings = [vars(problem) for problem in unusual[:SHOWN]]
+    if sifted is not None:
+        _sift(predictions, sifted)
+    return Reply(HELD if sifted is not None and sifted.held else 200, ENCODE(told), headers=_counted(block))
+
+
+def _sift(predictions: Sequence[Answer], sifted: Sifted) -> None:
+    """Take out of the answers what may not be given."""
+    for place, held in sifted.held.items():
+        one = predictions[place]
+        one.score, one.answer, one.held, one.poll = None, None, True, where(held)
+    for place, why in sifted.refused.items():
+        one = predictions[place]
+        one.score, one.answer, one.error = None, None, f"the policy refuses this answer: {why}"
 
 
 def plain_form(block: Block, sifted: Sifted | None = None) -> Reply:

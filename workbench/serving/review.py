@@ -20,6 +20,7 @@ from workbench.promotion.people import MACHINE
 from workbench.promotion.queue import who_may
 from workbench.serving.held import DECIDED, Decided, Held, Told, Verdict, as_said, at_the_end, body_of, subject_of
 from workbench.serving.held_store import HeldStore
+from workbench.serving.keys import client_of
 
 TIMED_OUT = "nobody decided in time, and this is what the policy says then"
 
@@ -54,6 +55,13 @@ class Review:
                 approved = tuple(approval.by for approval in known.approvals)
                 found.append(Waiting(held, known.missing, approved, tuple(who_may(known, roster, delegations, now))))
         return sorted(found, key=lambda one: (one.held.ends is None, one.held.ends or one.held.at, one.held.id))
+
+    def asked_by(self, held: Held, key: str) -> bool:
+        """Whether a key is of the client that asked: its own, or one that it was rotated to or from."""
+        if held.client == key:
+            return True
+        asked = None if held.client is None else client_of(self._ledger, held.client)
+        return asked is not None and asked == client_of(self._ledger, key)
 
     def find(self, prediction: str, *, now: datetime) -> tuple[Held, Decided | None]:
         """A held answer, and what it came to.

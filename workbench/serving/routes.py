@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
@@ -82,6 +82,33 @@ def experiment_of(model: str, version: int) -> str:
     'canary/lending/3'
     """
     return f"canary/{model}/{version}"
+
+
+class Pick(NamedTuple):
+    """Who is to answer a request, by the heads alone."""
+
+    head: Head
+    variant: str  # the slot
+    propensity: float  # as in `Choice`
+
+
+def pick(heads: Iterable[Head], model: str, unit: str) -> Pick | None:
+    """Who would be chosen where all that holds a slot is loaded; None: there is no champion.
+
+    Args:
+        heads: All of them.
+        model: The model that is asked.
+        unit: What a share is given by.
+    """
+    slots = {head.slot: head for head in heads if head.model == model and head.version is not None}
+    champion, canary = slots.get(CHAMPION), slots.get(CANARY)
+    if champion is None:
+        return None
+    if canary is None or canary.weight is None:
+        return Pick(champion, CHAMPION, 1.0)
+    if draw_of(experiment_of(model, canary.holder)).place(unit) < upto(canary.weight):
+        return Pick(canary, CANARY, canary.weight)
+    return Pick(champion, CHAMPION, 1.0 - canary.weight)
 
 
 def trial(route: Route) -> Trial | None:

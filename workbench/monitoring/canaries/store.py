@@ -20,10 +20,11 @@ from types import TracebackType
 from typing import Any
 
 from workbench.errors import EngineError
-from workbench.ledger.opening import sqlite_name, write_ahead
+from workbench.serving.store_file import open_store
 
-WAIT = 10.0  # seconds a writer waits for another
+VERSION = 1
 TABLE = "CREATE TABLE IF NOT EXISTS canaries (plan INTEGER PRIMARY KEY, revision INTEGER NOT NULL, body TEXT NOT NULL)"
+MIGRATIONS = {0: (TABLE,)}
 
 
 class CanaryStore:
@@ -45,17 +46,8 @@ class CanaryStore:
             Misuse: The URL is of another kind.
             EngineError: The file cannot be written, or is no such store.
         """
-        name = sqlite_name("the canaries' URL", url)
-        connection = sqlite3.connect(name, timeout=WAIT, isolation_level=None, check_same_thread=False)
-        store = cls(connection, name)
-        try:
-            with store._reaching():
-                write_ahead(connection)
-                connection.execute(TABLE)
-        except EngineError:
-            connection.close()
-            raise
-        return store
+        told = "it is counted again from the log"
+        return cls(*open_store(url, "the canaries", MIGRATIONS, version=VERSION, remade=told, unmarked={"canaries"}))
 
     def get(self, plan: int) -> tuple[dict[str, Any] | None, int]:
         """What is kept of a plan, and its revision; (None, 0) where nothing is."""
