@@ -237,7 +237,7 @@ def test_what_it_is_told_is_exposed_with_what_is_needed(trial):
     assert 0 < of[f"workbench_canary_share{{{labels}}}"] < 0.15
     assert of[f'workbench_canary_state{{{labels},state="hold"}}'] == 1
     needed = of[f'workbench_canary_log_evidence_needed{{{labels},measure="errors",claim="tolerated"}}']
-    assert needed == pytest.approx(5.298, abs=1e-3)  # log(2 / 0.01)
+    assert needed == pytest.approx(4.828, abs=1e-3)  # log(1 / (0.8 × 0.01)): errors have 0.8 of it
     (one,) = trial.controller.canaries(trial.now)
     told = one.as_dict()
     assert told["measures"]["errors"]["ratio"]["low"] <= told["measures"]["errors"]["ratio"]["median"]
