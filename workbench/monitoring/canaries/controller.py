@@ -1,7 +1,8 @@
 """The controller: takes each canary a step further, or back, as its judge and its plan say; through the gate.
 
 What it does is an entry, under a key of the canary's generation and the act: whoever is killed between two
-steps, or works beside another, finds by the key what was done. The order is: count, find, ask the gate, note
+steps, or works beside another, finds by the key what was done; whoever acts on what has moved meanwhile is
+refused by the generation that they looked at. The order is: count, find, ask the gate, note
 the end; each repairs what the one before it left. It decides nothing that a policy does not allow.
 
     controller = Controller(ledger, gate, log, store)
@@ -299,7 +300,7 @@ class Controller:
     def _do(self, planned: Planned, looked: Looked, act: Act, now: datetime) -> Done:
         model, version, weight = planned.model, planned.version, looked.canary.weight
         key = f"canary:{planned.subject}:{looked.generation}:{act.kind}:{looked.refusals}"
-        said = {"actor": MACHINE, "why": act.why, "now": now, "key": key}
+        said = {"actor": MACHINE, "why": act.why, "now": now, "key": key, "fence": looked.generation}
         try:
             if act.kind == "advance":
                 move = self._gate.stage(model, version, SLOT, weight=act.weight, **said)  # type: ignore[arg-type]
