@@ -8,6 +8,7 @@ from tests.monitoring.ecosystem import DAY, HOUR, Ecosystem
 from workbench import open_bench
 from workbench.bench.workspace import create
 from workbench.errors import Misuse
+from workbench.views.deciding import Wish
 
 
 @pytest.fixture
@@ -51,17 +52,17 @@ def test_a_model_closely_names_its_way_back_and_one_without_a_champion_is_refuse
         bench.watch.close("pricing")
 
 
-def test_a_rollback_is_tried_in_words_and_moves_nothing(bench):
+BACK = Wish("rollback", "checkout", 1)
+
+
+def test_a_rollback_from_the_page_is_judged_as_on_every_page_and_moves_nothing(bench):
     before = len(bench.ledger.entries())
-    said = bench.watch.roll_back_tried("checkout", "three payments in ten fail since version 2")
-    assert said == (
-        "This takes checkout from version 2 back to version 1. A dry run says: the policy rollback allows it."
-    )
-    short = bench.watch.roll_back_tried("checkout", "bad")
-    assert "the policy rollback does not allow it now: the reason has 3 characters" in short
+    assert bench.decisions.acts.judge(BACK, "three payments in ten fail since version 2").allowed
+    short = bench.decisions.acts.judge(BACK, "bad")
+    assert short.decision == "deny" and "the reason has 3 characters" in short.reasons[0].message
     assert len(bench.ledger.entries()) == before
     with pytest.raises(Misuse, match="first champion"):
-        bench.watch.roll_back_tried("churn", "three payments in ten fail")
+        bench.decisions.acts.judge(Wish("rollback", "churn", 1), "three payments in ten fail")
 
 
 def test_who_may_not_move_a_model_may_not_try_it_either(bench):
@@ -69,7 +70,7 @@ def test_who_may_not_move_a_model_may_not_try_it_either(bench):
         bench.ledger.append("people.changed", subject=person, actor="root", why="named", now=bench.now(),
                             body={"person": person, "roles": roles})  # fmt: skip
     with pytest.raises(Misuse, match="may not move a model"):
-        bench.watch.roll_back_tried("checkout", "three payments in ten fail")
+        bench.decisions.acts.judge(BACK, "three payments in ten fail")
 
 
 def test_a_canary_is_read_on_from_where_it_was(bench):

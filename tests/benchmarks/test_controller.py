@@ -20,7 +20,7 @@ from workbench.stats.canary_judge import Counts
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.slow]
 
-EVERY, RATE, SHARE, RUNS, MOST = 2, 50, 0.05, 60, 600
+EVERY, RATE, SHARE, RUNS, MOST = 2, 50, 0.05, 100, 600
 
 
 def town():
@@ -70,6 +70,6 @@ def test_a_bad_canary_is_off_the_traffic_soon_after_its_traffic_is_in_the_log(tm
         wrong = sum(each < MOST for each in good)
         print(f"errors {stable:.0%}, five times as many: back after {median:.0f} s of traffic [{low:.0f}, {high:.0f}]; "
               f"sound canaries taken back: {wrong} of {RUNS}")  # fmt: skip
-        assert wrong <= 3
-    assert median <= 60
+        assert wrong <= 3  # one in a hundred is promised; four or more would come by chance in 2 of 100
+        assert median <= 60
     assert statistics.median(took) < 5

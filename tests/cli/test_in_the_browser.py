@@ -169,3 +169,45 @@ def reached(url):
     except urllib.error.HTTPError as error:
         with error:
             return error.code, url
+
+
+def test_an_answer_that_is_held_is_decided_on_the_page_and_the_caller_polls_it(up, page):
+    workspace, addresses = up
+    policy = workspace / "policies" / "answer.rego"
+    plain = policy.read_text()
+    base, _, token = addresses["Gateway"].partition("/v1/models?token=")
+
+    def asked(path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        with urllib.request.urlopen(urllib.request.Request(base + path, data, headers), timeout=60) as answer:
+            return answer.status, json.load(answer)
+
+    with open_bench(workspace) as bench:
+        features = bench.log.served_features("lending", limit=1).to_dict("records")
+    policy.write_text(plain.replace("held := []", 'held := [{"model": "lending", "low": 0.0, "high": 1.0}]', 1))
+    try:
+        give_up, status, told = time.monotonic() + 60, 0, {}
+        while status != 202 and time.monotonic() < give_up:  # until the gateway has read the policy
+            status, told = asked("/v1/models/lending/predict", {"rows": features})
+        (held,) = told["predictions"]
+        assert (status, held["answer"]) == (202, None)
+        assert asked(held["poll"])[0] == 202
+        page.goto(addresses["Review"])
+        page.get_by_text("1 answer waits for people").wait_for(timeout=90_000)
+        assert "A person looks at this answer first" in page.inner_text("body")
+        page.get_by_role("button", name="Confirm", exact=False).click()
+        page.get_by_text("Say why").first.wait_for(timeout=60_000)
+        assert asked(held["poll"])[0] == 202, "nothing is decided without a reason"
+        page.locator("textarea:visible").first.fill("the papers fit")
+        page.get_by_role("button", name="Change", exact=False).click()
+        page.get_by_role("button", name="Yes, answer", exact=False).click()
+        page.get_by_text("No answer waits for people").wait_for(timeout=60_000)
+        status, decided = asked(held["poll"])
+        assert (status, decided["state"], decided["decided"]) == (200, "answered", "changed")
+        with open_bench(workspace) as bench:
+            (entry,) = bench.ledger.entries(kind="answer.decided")
+            assert (entry.why, entry.actor) == ("the papers fit", bench.actor)
+        assert page.outside == []
+    finally:
+        policy.write_text(plain)

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tests.monitoring.conftest import DAY, HOUR, NOON
+from workbench.monitoring.canaries import Act, Canary, Plan
 from workbench.monitoring.canary_status import canary_status, driven
 from workbench.monitoring.close import closely
 from workbench.monitoring.declared import Objectives
@@ -97,7 +98,20 @@ def test_a_canary_is_counted_once_step_by_step_and_gone_on_with(world):
     assert (seen.canary, seen.canary_bad, seen.stable, seen.stable_bad) == (30, 15, 270, 0)
     assert all(a[1] == b[0] for a, b in zip(log.read, log.read[1:], strict=False)), "no time is read twice"
     assert NOON - timedelta(minutes=90) in {since for since, _ in log.read}, "no interval lies across a step"
-    assert driven(whole, "goes back").next == "goes back"
+
+
+def test_where_a_controller_drives_it_its_own_counts_are_shown_with_what_comes_next(world):
+    world.champion()
+    tried(world)
+    world.served(3, n=10, version=2)
+    counted = canary_status(world.ledger, world.log, "lending", Objectives(), now=NOON)
+    canary = Canary(
+        7, "lending", 2, Plan(), "running", "a try", "analyst", NOON, counted.steps, counted.counted,
+        act=Act("hold", "early", "This step lasts 10 min."),
+    )  # fmt: skip
+    known = driven(canary, 1)
+    assert (known.judge, known.next, known.stable) == (counted.judge, "This step lasts 10 min.", 1)
+    assert driven(replace(canary, state="waiting"), 1) is None
 
 
 def test_a_canary_that_was_cleared_is_none_and_a_new_one_begins_anew(world):

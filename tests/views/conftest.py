@@ -18,7 +18,8 @@ from workbench.audits.verdict import Estimate
 from workbench.errors import Denied, Misuse
 from workbench.evidence import Figure, Finding
 from workbench.ledger import GENESIS, Entry, ModelVersion
-from workbench.monitoring.canary_status import CanaryStatus, Step
+from workbench.monitoring.canaries.counting import Mark as Share
+from workbench.monitoring.canary_status import CanaryStatus
 from workbench.monitoring.causes import Part, Trouble
 from workbench.monitoring.close import Close, DriftLine, GroupRates, Mark
 from workbench.monitoring.declared import DeclaredKpi, Objectives
@@ -383,7 +384,7 @@ def close(model: str = "lending", **given) -> Close:
 def tried_canary(bad: int = 3, **given) -> CanaryStatus:
     """A canary of which so many of 200 requests failed."""
     judge = Judge.begun().add({"errors": Counts(200, bad, 1800, 18), "slow": Counts(190, 2, 1780, 18)})
-    steps = (Step(NOW - timedelta(hours=5), 0.05), Step(NOW - timedelta(hours=2), 0.1))
+    steps = (Share(NOW - timedelta(hours=5), 1, 0.05), Share(NOW - timedelta(hours=2), 2, 0.1))
     return CanaryStatus("lending", 3, 2, 2, 0.1, steps, judge, NOW, **given)
 
 
@@ -401,7 +402,7 @@ class Estate:
         self.incidents = [incident()]
         self.problems: tuple[str, ...] = ()
         self.given: dict = {}
-        self.said = "This takes lending from version 2 back to version 1. A dry run says: the policy allows it."
+        self.decision = Decision("allow", (), "rollback", "5b2f" * 16, "1c9a" * 16)
         self.asked: list[tuple] = []
 
     def read(self) -> Glance:
@@ -416,18 +417,20 @@ class Estate:
     def resolve(self, id_: str, why: str) -> Incident:
         return self._moved("resolved", id_, why)
 
-    def try_back(self, model: str, why: str) -> str:
-        self.asked.append(("try", model, why))
-        return self.said
+    def judge(self, wish, why: str) -> Decision:
+        self.asked.append(("judge", wish.in_words, why))
+        return self.decision
 
-    def roll_back(self, model: str, why: str) -> str:
-        self.asked.append(("roll back", model, why))
-        return f"{model} is back on version 1, generation 4. Ledger entry 20."
+    def do(self, wish, why: str) -> str:
+        self.asked.append(("do", wish.in_words, why))
+        return f"{wish.model} is back on version {wish.version}, generation 4. Ledger entry 20."
 
     def page(self, **given):
-        acts = {name: getattr(self, name) for name in ("close", "acknowledge", "resolve", "try_back", "roll_back")}
+        no = lambda *_: None  # noqa: E731
+        acts = Acts(given.pop("judge", self.judge), self.do, no, no, no, no, no, no)
+        doing = {name: getattr(self, name) for name in ("close", "acknowledge", "resolve")}
         read = given.pop("read", self.read)
-        return monitoring_page(read, **{**acts, "actor": "risk-officer", **given})
+        return monitoring_page(read, **{**doing, "acts": acts, "actor": "risk-officer", **given})
 
     def _moved(self, state, id_, why):
         self.asked.append((state, id_, why))

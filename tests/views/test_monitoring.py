@@ -3,7 +3,13 @@
 import time
 from dataclasses import replace
 
+import numpy as np
+
 from workbench.errors import EngineError, Misuse
+from workbench.policy import Decision, Reason
+from workbench.policy.decision import People
+from workbench.stats.canary_judge import Judge
+from workbench.stats.canary_kpi import Units
 
 
 def open_page(reader, estate, **given):
@@ -53,7 +59,13 @@ def test_the_worst_is_looked_at_closely_cause_first(reader, estate):
     page = open_page(reader, estate)
     assert lines(page).chosen == "lending"
     text = page.text
-    parts = ("version 2, champion since", "In the last 24 hours", "Hour by hour", "Groups in the last", "Drift of what")
+    parts = (
+        "version 2, champion since",
+        "Version 2 in the last 24 hours",
+        "Hour by hour",
+        "Groups in the last",
+        "Drift of what",
+    )
     order = [text.index(words) for words in (*parts, "Incidents")]
     assert order == sorted(order)
     assert "Fairness: pass" in text
@@ -91,6 +103,20 @@ def test_a_canary_says_what_it_has_shown_and_what_would_move_it(reader, estate, 
     assert "of the evidence it takes to go back" in text
     assert "To advance, errors and slow answers must still be shown to do no harm" in text
     assert "Nobody drives it by itself" in text
+
+
+def test_a_kpi_of_a_canary_is_shown_with_its_interval_its_belief_and_what_is_missing(reader, estate, canary):
+    rng = np.random.default_rng(0)
+    tried = rng.random(3000) < 0.1
+    judge = Judge.begun(kpis={"<i>revenue": (0.05, "up"), "repaid": (0.05, "up")})
+    judge = judge.look("<i>revenue", Units.of(tried, 0.1, rng.gamma(25.0, 0.4, 3000) - 0.1 * tried))
+    estate.given = {"canary": replace(canary(), judge=judge)}
+    shown = reader(estate.page())
+    assert "+0.143 beside the champion’s 10; 318 units, of the champion 2,682" in shown.text
+    assert "at all looks together [" in shown.text
+    assert "of the interval lies above a loss of 0.502" in shown.text
+    assert "0 units, of the champion 0: too few whose value is known." in shown.text
+    assert "<i>revenue" not in shown.html
 
 
 def test_a_canary_that_does_harm_is_told_so_and_whoever_drives_it_speaks(reader, estate, canary):
@@ -136,33 +162,58 @@ def test_whose_role_may_not_is_told_and_nothing_happens(reader, estate):
     assert "Guest may not move a model: their role is viewer." in page.text
 
 
-def test_a_rollback_is_tried_before_it_is_confirmed(reader, estate):
+BACK = "bring lending back to version 1"
+
+
+def test_a_rollback_is_judged_before_it_is_confirmed(reader, estate):
     page = open_page(reader, estate)
     page.press("Roll back …")
     page.write("one payment in five fails")
     page.press("Roll back")
-    assert estate.asked == [("try", "lending", "one payment in five fails")]
-    assert "A dry run says: the policy allows it." in page.text
+    assert estate.asked == [("judge", BACK, "one payment in five fails")]
+    assert "This takes lending from version 2 back to version 1." in page.text
     page.press("Yes, go back to version 1")
-    assert estate.asked[-1] == ("roll back", "lending", "one payment in five fails")
+    assert estate.asked[-1] == ("do", BACK, "one payment in five fails")
     assert "lending is back on version 1, generation 4. Ledger entry 20." in page.text
 
 
-def test_a_rollback_that_the_policy_would_refuse_says_so_first(reader, estate):
-    estate.said = "A dry run says: the policy rollback does not allow it now: the reason has 3 characters."
+def test_a_rollback_that_the_policy_would_refuse_ends_before_it_is_asked_for(reader, estate):
+    estate.decision = Decision("deny", (Reason("why", "the reason has 3 characters"),), "rollback", "p", "i")
     page = open_page(reader, estate)
     page.press("Roll back …")
     page.write("bad")
     page.press("Roll back")
-    assert "does not allow it now" in page.text
-    assert "Ask all the same" in page.buttons
+    assert "The policy says no to this now." in page.text and "The reason has 3 characters" in page.text
+    assert [act for act, *_ in estate.asked] == ["judge"]
+    assert not [words for words in page.buttons if words.startswith("Yes")]
+
+
+def test_a_rollback_for_which_people_have_to_say_yes_asks_them(reader, estate):
+    people = People(1, ("approver",), 24.0, "high stakes")
+    estate.decision = Decision("people", (), "rollback", "p", "i", people)
+    page = open_page(reader, estate)
+    page.press("Roll back …")
+    page.write("one payment in five fails")
+    page.press("Roll back")
+    assert "That waits for people: nothing moves yet." in page.text
+    assert "Yes, ask people" in page.buttons
+
+
+def test_a_way_back_that_moved_while_one_was_deciding_is_read_again(reader, estate):
+    page = open_page(reader, estate)
+    page.press("Roll back …")
+    page.write("one payment in five fails")
+    page.press("Roll back")
+    estate.given = {"way_back": None}
+    page.press("Yes, go back to version 1")
+    assert [act for act, *_ in estate.asked] == ["judge"]
 
 
 def test_a_rollback_that_the_role_may_not_ask_for_is_refused_at_the_dry_run(reader, estate):
-    def try_back(model, why):
+    def judge(wish, why):
         raise Misuse("guest may not move a model: their role is viewer")
 
-    page = open_page(reader, estate, try_back=try_back)
+    page = open_page(reader, estate, judge=judge)
     page.press("Roll back …")
     page.write("it is slow")
     page.press("Roll back")

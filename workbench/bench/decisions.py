@@ -95,6 +95,7 @@ class Decisions:
         if wish.action == "reject":
             raise Misuse("no policy judges a rejection", hint="turn the version down")
         bench.desk.check(bench.actor, "ask")
+        self._still(wish)
         return bench.gate.judge(
             wish.model, wish.version, action=wish.action, now=bench.now(), actor=bench.actor, why=why,
             slot=wish.slot, weight=wish.weight,
@@ -222,9 +223,14 @@ class Decisions:
             except Misuse:  # it is the first
                 continue
 
-    def roll_back(self, model: str, why: str) -> str:
-        """Roll a model back from the page that watches it; the sentence that confirms it."""
-        return _moved("rollback", self._bench.rollback(model, why))
+    def _still(self, wish: Wish) -> None:
+        """Refuse a way back that is none, or leads elsewhere by now.
+
+        Raises:
+            Misuse: So it is.
+        """
+        if wish.action == "rollback" and self._bench.gate.before(wish.model) != wish.version:
+            raise Misuse(f"{wish.model} would not go back to version {wish.version} any more", hint="read it again")
 
     def _done(self, wish: Wish, why: str) -> str:
         bench, model, version = self._bench, wish.model, wish.version
@@ -232,8 +238,7 @@ class Decisions:
             case "promote":
                 move = bench.promote(model, version, why)
             case "rollback":
-                if bench.gate.before(model) != version:
-                    raise Misuse(f"{model} would not go back to version {version} any more", hint="read it again")
+                self._still(wish)
                 move = bench.rollback(model, why)
             case "stage":
                 move = bench.stage(model, version, wish.slot, why, weight=wish.weight)

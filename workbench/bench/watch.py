@@ -208,34 +208,18 @@ class Watch:
 
     def canary(self, model: str) -> CanaryStatus | None:
         """What the judge has seen of a model's canary; None where there is none."""
-        bench = self._bench
+        bench, head = self._bench, self._bench.ledger.head(model)
+        if head is not None and head.version is not None:
+            for planned in Canaries(bench).status(model, alive=True):
+                if (known := driven(planned, head.version)) is not None:
+                    return known
         kept = objectives(bench.ledger).get(model, Objectives())
-        found = canary_status(bench.ledger, bench.log, model, kept, now=bench.now(), before=self._canaries.get(model))
-        if found is None:
-            self._canaries.pop(model, None)
-            return None
-        self._canaries[model] = found
-        acts = [one.act for one in Canaries(bench).status(model, alive=True) if one.act is not None]
-        return driven(found, acts[0].why) if acts else found
-
-    def roll_back_tried(self, model: str, why: str) -> str:
-        """What a rollback would do and what its policy would say, in words; moves and writes nothing.
-
-        Raises:
-            Misuse: There is no way back, or the role may not move a model.
-        """
-        bench = self._bench
-        bench.desk.check(bench.actor, "ask")
-        version, head = bench.gate.before(model), bench.ledger.head(model)
-        now = head.holder if head else 0
-        said = bench.gate.judge(model, version, action="rollback", now=bench.now(), actor=bench.actor, why=why)
-        move = f"This takes {model} from version {now} back to version {version}."
-        if said.allowed:
-            return f"{move} A dry run says: the policy {said.policy} allows it."
-        if said.people is not None:
-            return f"{move} A dry run says: people have to approve it first ({said.people.why}); they would be asked."
-        reasons = "; ".join(reason.message for reason in said.reasons) or said.decision
-        return f"{move} A dry run says: the policy {said.policy} does not allow it now: {reasons}."
+        found = canary_status(
+            bench.ledger, bench.log, model, kept, now=bench.now(), before=self._canaries.pop(model, None)
+        )
+        if found is not None:
+            self._canaries[model] = found
+        return found
 
     def _is_current(self, head: Head, now: datetime) -> bool:
         look = self._looks.get(head.model)

@@ -168,7 +168,7 @@ def _plain(name: str, text: str) -> object:
     try:
         if name == "steps":
             return [float(part) / 100 for part in text.split(",")]
-        if name == "promote":
+        if name in {"promote", "kpis"}:
             return {"yes": True, "no": False}.get(text, text)
         return int(text) if name in {"requests", "looks", "exposure"} else float(text)
     except ValueError as error:

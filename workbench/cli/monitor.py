@@ -99,7 +99,8 @@ def monitor(
 @click.option(
     "--webhook-token-file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File with the token that Alertmanager sends along; its path is written down, not its content.",
+    help="File with the key that Alertmanager sends along (workbench key create alertmanager --alerts); its path is "
+    "written down, not its content.",
 )
 @click.option("--check", "checked", is_flag=True, help="Have promtool and amtool check what was written.")
 @workspace_option
@@ -109,11 +110,13 @@ def rules(
     """Write Prometheus's rules, their tests and the two servers' configurations.
 
     The alerts come from the models' declared objectives: burn rates of errors and of slow answers over
-    several windows, and bounds of drift, fairness and accuracy.
+    several windows, and bounds of drift, fairness and accuracy. Alertmanager needs a key of its own: one made
+    with --alerts opens POST /v1/alerts alone, at every gateway that takes keys (workbench up, serve --keys).
 
     \b
     Examples:
-      workbench monitor rules --out prometheus --check
+      workbench key create alertmanager --alerts > alertmanager.key
+      workbench monitor rules --out prometheus --webhook-token-file alertmanager.key --check
       prometheus --config.file=prometheus/prometheus.yml
     """
     from workbench import open_bench

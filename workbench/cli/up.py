@@ -57,7 +57,8 @@ def up(
 ) -> None:
     """Start JupyterLab, the pages, MLflow and the gateway on this machine; Ctrl-C stops them all.
 
-    They listen on 127.0.0.1 only, each behind a token of its own that is new at every start. Pages and
+    They listen on 127.0.0.1 only, each behind a token of its own that is new at every start; the gateway takes
+    keys too (workbench key create), which stay: Alertmanager has one. Pages and
     JupyterLab's new notebooks have warm kernels, whose libraries are imported already; the process that
     they are forked from is stopped too, unless it ran before.
 
@@ -163,6 +164,7 @@ def _plan(
                 *program,
                 "workbench",
                 "serve",
+                "--keys",
                 *_given(workspace=root, port=gateway_port, token_file=run / "gateway.token"),
             ],
             probe=f"{here}:{gateway_port}/healthz",

@@ -15,7 +15,9 @@ Counts(canary=1, canary_bad=1, stable=9, stable_bad=1)
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
 
 from workbench.monitoring.declared import Objectives
 from workbench.serving import Prediction
@@ -23,18 +25,40 @@ from workbench.serving.prediction import SHADOW
 from workbench.stats.canary import Bar
 from workbench.stats.canary_judge import Counts, Judge
 
+RATES = ("errors", "slow")
 NEGLIGIBLE = 0.1  # of the errors that are allowed: below it a canary may advance whatever the ratio
 
 
-def judge_of(kept: Objectives, *, alpha: float = 0.01, negligible: float = NEGLIGIBLE) -> Judge:
+def judge_of(kept: Objectives, *, alpha: float = 0.01, negligible: float = NEGLIGIBLE, kpis: bool = True) -> Judge:
     """A judge of a canary that is to keep to what its model is declared to.
 
     Args:
         kept: What is declared.
         alpha: Chance of ever taking back a sound canary, and of ever passing one that harms.
         negligible: Part of the errors that are allowed, below which a canary may advance whatever the ratio.
+        kpis: Whether the declared KPIs are watched too.
     """
-    return Judge.begun(Bar(alpha=alpha, negligible=negligible * kept.errors), rates=("errors", "slow"))
+    told = {kpi.name: (kpi.margin, kpi.better) for kpi in kept.kpis if kpi.name not in RATES} if kpis else {}
+    return Judge.begun(Bar(alpha=alpha, negligible=negligible * kept.errors), rates=RATES, kpis=told)
+
+
+class Rows(Protocol):
+    """A log of predictions."""
+
+    def rows(
+        self, model: str | None = None, /, *, since: datetime | None = None, until: datetime | None = None
+    ) -> Sequence[Prediction]:
+        """Rows of a model between two times."""
+        ...
+
+
+def counting(
+    log: Rows, model: str, canary: int, stable: int, *, slower: float
+) -> Callable[[datetime, datetime], Mapping[str, Counts]]:
+    """Counts the outcomes of a model between two times; arguments as those of `counted`."""
+    return lambda since, until: counted(
+        log.rows(model, since=since, until=until), canary=canary, stable=stable, slower=slower
+    )
 
 
 def counted(rows: Iterable[Prediction], *, canary: int, stable: int, slower: float) -> dict[str, Counts]:

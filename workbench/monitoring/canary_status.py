@@ -1,31 +1,23 @@
 """A canary in progress: what the judge has seen of it so far, step by step; read by people, decides nothing.
 
-Outcomes are counted from the prediction log, from one moment to the next and never across a change of the
-weights; a reading goes on where the last one stopped, so that each row is counted once.
+Where a controller drives it, its own counts are shown. One that was staged by hand is counted here, by the
+same rules: from one moment to the next and never across a change of the weights; a reading goes on where the
+last one stopped, so that each row is counted once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from workbench.ledger import Entry, Ledger
-from workbench.monitoring.canary import counted, judge_of
+from workbench.monitoring.canaries.counting import Counted, Mark
+from workbench.monitoring.canaries.kpis import Rows, Sides, kpis_looked_at
+from workbench.monitoring.canaries.reading import Canary
+from workbench.monitoring.canary import counting, judge_of
 from workbench.monitoring.declared import Objectives
-from workbench.monitoring.summarising import Log
 from workbench.stats.canary_judge import Judge
-
-CHUNK = timedelta(hours=1)  # of the log that is read at once
-SETTLED = timedelta(seconds=30)  # after which the log holds what was answered
-
-
-@dataclass(frozen=True)
-class Step:
-    """From when on the canary had which share of the traffic."""
-
-    at: datetime
-    weight: float
 
 
 @dataclass(frozen=True)
@@ -37,10 +29,11 @@ class CanaryStatus:
     stable: int  # the champion's version
     generation: int  # of the canary's slot
     weight: float  # its share of the traffic now
-    steps: tuple[Step, ...]  # oldest first
+    steps: tuple[Mark, ...]  # oldest first
     judge: Judge
     until: datetime  # up to which the log was counted
     next: str = ""  # what whoever drives it says it will do, and when; empty: nobody drives it
+    counted: Counted | None = None  # what a next reading goes on from
 
     @property
     def since(self) -> datetime:
@@ -49,9 +42,9 @@ class CanaryStatus:
 
 
 def canary_status(
-    ledger: Ledger, log: Log, model: str, kept: Objectives, *, now: datetime, before: CanaryStatus | None = None
+    ledger: Ledger, log: Rows, model: str, kept: Objectives, *, now: datetime, before: CanaryStatus | None = None
 ) -> CanaryStatus | None:
-    """The canary of a model; None where there is none.
+    """The canary of a model, counted here; None where there is none.
 
     Args:
         ledger: Who is canary, with which share.
@@ -67,47 +60,53 @@ def canary_status(
     steps = _steps(ledger.entries(prefix=f"{model}/", kind=("stage.granted", "stage.cleared")), head.version)
     if not steps:
         return None
-    same = before is not None and (before.version, before.stable, before.since) == (
-        head.version,
-        champion.version,
-        steps[0].at,
-    )
-    known = before if before is not None and same else None
-    judge, begin = (known.judge, known.until) if known else (judge_of(kept), steps[0].at)
-    end = max(begin, now - SETTLED)
-    edges = [step.at for step in steps if begin < step.at < end]
-    while begin < end:
-        until = min([end, begin + CHUNK, *(edge for edge in edges if edge > begin)])
-        rows = log.rows(model, since=begin, until=until)
-        found = counted(rows, canary=head.version, stable=champion.version, slower=kept.latency[1])
-        if any(each.canary + each.stable for each in found.values()):
-            judge = judge.add(found)
-        begin = until
+    fresh = judge_of(kept, kpis=False)
+    state = before.counted if before is not None and before.version == head.version else None
+    if state is None or (state.champion, state.since) != (champion.generation, steps[0].at):
+        state = Counted.begun(steps[0], champion.generation, steps[0].at, judge_of(kept), fresh)
+    sides = Sides(head.version, champion.version)
+    state = state.fed(steps, now, fresh, counting(log, model, *sides, slower=kept.latency[1]))
+    state = kpis_looked_at(state, log, model, sides, steps, kept.kpis)
+    return _told(model, sides, head.generation, steps, state)
+
+
+def driven(canary: Canary, stable: int) -> CanaryStatus | None:
+    """The canary as the controller that drives it has counted it; None where it has no share, or nothing is counted.
+
+    Args:
+        canary: In progress.
+        stable: The champion's version.
+    """
+    if canary.state != "running" or canary.counted is None or not canary.marks:
+        return None
+    sides = Sides(canary.version, stable)
+    told = _told(canary.model, sides, canary.marks[-1].generation, canary.marks, canary.counted)
+    return replace(told, next=canary.act.why if canary.act else "")
+
+
+def _told(model: str, sides: Sides, generation: int, steps: Sequence[Mark], state: Counted) -> CanaryStatus:
     return CanaryStatus(
         model=model,
-        version=head.version,
-        stable=champion.version,
-        generation=head.generation,
-        weight=head.weight or 0.0,
+        version=sides.canary,
+        stable=sides.stable,
+        generation=generation,
+        weight=steps[-1].weight,
         steps=tuple(steps),
-        judge=judge,
-        until=end,
+        judge=state.whole,
+        until=state.until,
+        counted=state,
     )
 
 
-def driven(status: CanaryStatus, words: str) -> CanaryStatus:
-    """The status with what whoever drives the canary says of its next step."""
-    return replace(status, next=words)
-
-
-def _steps(entries: Sequence[Entry], version: int) -> list[Step]:
+def _steps(entries: Sequence[Entry], version: int) -> list[Mark]:
     """The shares that a version has had since it last became canary."""
-    found: list[Step] = []
+    found: list[Mark] = []
     for entry in entries:
         if entry.body.get("slot") != "canary":
             continue
         if entry.kind == "stage.cleared" or entry.subject.rpartition("/")[2] != str(version):
             found = []
         else:
-            found.append(Step(entry.at, float(entry.body.get("weight") or 0.0)))
+            weight = float(entry.body.get("weight") or 0.0)
+            found.append(Mark(entry.at, int(entry.body.get("generation") or 0), weight))
     return found

@@ -214,7 +214,7 @@ def _scores(rows: Sequence[Prediction], truths: Mapping[str, float], groups: Seq
 def _kpis(rows: Sequence[Prediction], truths: Mapping[str, float], declared: Sequence[DeclaredKpi]) -> dict[str, Kpi]:
     found = {}
     for kpi in declared:
-        values = np.array([_value(row, truths, kpi) for row in rows], dtype=float)
+        values = np.array([value_of(row, truths, kpi) for row in rows], dtype=float)
         values = values[np.isfinite(values)]
         if len(values):
             mean = float(values.mean())
@@ -222,7 +222,14 @@ def _kpis(rows: Sequence[Prediction], truths: Mapping[str, float], declared: Seq
     return found
 
 
-def _value(row: Prediction, truths: Mapping[str, float], kpi: DeclaredKpi) -> float:
+def value_of(row: Prediction, truths: Mapping[str, float], kpi: DeclaredKpi) -> float:
+    """What an answer comes to in a KPI; not a number where that is not known.
+
+    Args:
+        row: The answer.
+        truths: Labels by the prediction's id.
+        kpi: What is declared.
+    """
     value: Any
     if kpi.of == "column":
         value = None if row.features is None else row.features.get(kpi.column)

@@ -104,7 +104,10 @@ class Gate:
 
     # moving
 
-    def promote(self, model: str, version: int, *, actor: str, why: str, now: datetime, key: str | None = None) -> Move:
+    def promote(
+        self, model: str, version: int, *, actor: str, why: str, now: datetime, key: str | None = None,
+        fence: int | None = None,
+    ) -> Move:  # fmt: skip
         """Make a version champion if the promotion policy allows it; from canary or shadow it leaves that slot.
 
         Args:
@@ -114,26 +117,19 @@ class Gate:
             why: The reason, not empty.
             now: The time, aware.
             key: Idempotency key: the same key again tells what happened the first time.
+            fence: Generation of the canary's head that the wish rests on; refused where it has another by now.
 
         Raises:
             Denied: The policy refused; the denial is in the ledger.
             NeedsPeople: People have to approve it first; they are asked.
             Misuse: No reason, no such version, it is champion or retired, or the model moved meanwhile.
         """
-        return self._move(Request("promote", model, version, actor, why, now, key))
+        return self._move(Request("promote", model, version, actor, why, now, key, fence=fence))
 
     def stage(
-        self,
-        model: str,
-        version: int,
-        slot: str,
-        *,
-        actor: str,
-        why: str,
-        now: datetime,
-        weight: float | None = None,
-        key: str | None = None,
-    ) -> Move:
+        self, model: str, version: int, slot: str, *, actor: str, why: str, now: datetime,
+        weight: float | None = None, key: str | None = None, fence: int | None = None,
+    ) -> Move:  # fmt: skip
         """Put a version into shadow or canary, or give a canary another share of the traffic.
 
         Args:
@@ -145,6 +141,7 @@ class Gate:
             now: The time, aware.
             weight: The canary's share of the traffic, in (0, 1); none in shadow, where nobody gets its answers.
             key: Idempotency key.
+            fence: As in `promote`.
 
         Raises:
             Denied: The policy refused; the denial is in the ledger.
@@ -152,11 +149,13 @@ class Gate:
             Misuse: No such slot or share, another version holds the slot, or the model moved meanwhile.
         """
         check_share(slot, weight)
-        given = None if weight is None else float(weight)
-        return self._move(Request("stage", model, version, actor, why, now, key, slot, given))
+        return self._move(Request("stage", model, version, actor, why, now, key, slot, weight, fence=fence))
 
-    def clear(self, model: str, slot: str, *, actor: str, why: str, now: datetime, key: str | None = None) -> Move:
-        """Take out whoever is in shadow or canary.
+    def clear(
+        self, model: str, slot: str, *, actor: str, why: str, now: datetime, key: str | None = None,
+        fence: int | None = None,
+    ) -> Move:  # fmt: skip
+        """Take out whoever is in shadow or canary; `fence` as in `promote`.
 
         Raises:
             Denied: The policy refused; the denial is in the ledger.
@@ -170,12 +169,12 @@ class Gate:
             )
         earlier = self._ledger.find(key) if key is not None else None
         head = self._ledger.head(model, slot)
-        version = int(earlier.subject.rpartition("/")[2]) if earlier and earlier.kind == "stage.cleared" else None
-        if version is None:
-            version = head.version if head else None
+        version = head.version if head else None
+        if earlier and earlier.kind == "stage.cleared":
+            version = int(earlier.subject.rpartition("/")[2])
         if version is None:
             raise Misuse(f"no version of {model} is in {slot}", hint=f"workbench models {model}")
-        return self._move(Request("clear", model, version, actor, why, now, key, slot))
+        return self._move(Request("clear", model, version, actor, why, now, key, slot, fence=fence))
 
     def retire(self, model: str, version: int, *, actor: str, why: str, now: datetime, key: str | None = None) -> Move:
         """Take a version out of use for good; from shadow or canary it leaves that slot.
@@ -336,8 +335,7 @@ class Gate:
             wait(
                 request, judgement, answers, who_may(answers, self.desk.roster(), self.desk.delegations(), request.now)
             )
-        move = told_by(entry)
-        return replace(move, pending=follow(self._ledger, self._aliases, request.model, now=request.now))
+        return replace(told_by(entry), pending=follow(self._ledger, self._aliases, request.model, now=request.now))
 
     def before(self, model: str) -> int:
         """The version that a rollback brings back.

@@ -51,6 +51,7 @@ class Request:
     key: str | None = None
     slot: str = CHAMPION  # where to, or out of which
     weight: float | None = None  # share of the traffic there, in (0, 1]
+    fence: int | None = None  # generation of the canary's head that it rests on; None: on none
     automatic: Mapping[str, Any] | None = None  # for which incident the machine rolls back, as the policy is told
 
     @property

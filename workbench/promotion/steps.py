@@ -14,6 +14,9 @@ def check_step(request: Request, judgement: Judgement) -> None:
         Misuse: It has none.
     """
     model, version, hint = request.model, request.version, f"workbench models {request.model}"
+    canary = judgement.heads.get("canary")
+    if request.fence is not None and (canary is None or canary.generation != request.fence):
+        raise Misuse(f"the canary of {model} moved meanwhile; nothing was done", hint="workbench canary status")
     stage: Stage = judgement.document["stage"]
     reason = why_not(request.action, stage)
     if stage == CHAMPION and request.action == "retire":

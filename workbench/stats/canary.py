@@ -39,6 +39,8 @@ STEP = 4  # ratios between 1 and 2, of the mixtures and of the posterior
 LEAST, MOST = -5, 6  # powers of two of the ratios
 SOUND = (0.49, 1.2)  # times `tolerated`: the ratios that are bet on against the claim of harm
 AT_ONCE = 0.8  # of the capital that is bet from the start; the rest at later intervals
+LIKELY = (2.0, 10.1)  # times `tolerated`: the ratios that most of the capital is bet on
+MOST_BET = 0.8  # of the capital, evenly among them; the rest evenly among all
 SHARES = (0.02, 0.1, 0.3, 0.5, 0.7)  # of the negligible rate: the rates that are bet on
 FINE = 4001  # points of the posterior
 LIMIT = 700.0  # of a logarithm of capital: beyond it nothing more is told
@@ -85,6 +87,7 @@ class Arrivals:
     likelihood: tuple[float, ...]  # logarithm, by ratio
     against_tolerated: tuple[float, ...]  # logarithm of the capital bet, by ratio above `tolerated`
     spent: float  # share of that capital that has been bet
+    capital: float  # logarithm of what it has come to now, what was not bet with it
     against_rate: tuple[float, ...]  # logarithm of the likelihood ratio against `negligible`, by rate below it
     worst: float  # largest logarithm of the capital against "tolerated" so far
     best: float  # against "harm"
@@ -100,7 +103,7 @@ class Arrivals:
         grid = _grid(bar.tolerated, bar.harm)
         above = int((grid > bar.tolerated).sum())
         rates = (0.0,) * (len(SHARES) if bar.negligible else 0)
-        return cls(bar, 0, 0, 0, 0, 0, (0.0,) * len(grid), (-math.inf,) * above, 0.0, rates, 0.0, 0.0)
+        return cls(bar, 0, 0, 0, 0, 0, (0.0,) * len(grid), (-math.inf,) * above, 0.0, 0.0, rates, 0.0, 0.0)
 
     def add(self, *, canary: int, canary_bad: int, stable: int, stable_bad: int) -> Arrivals:
         """The watch after one more interval, in which the traffic was divided in one way.
@@ -129,7 +132,8 @@ class Arrivals:
         bet = np.logaddexp(np.array(self.against_tolerated), math.log(fresh)) + gained[above] - base
         bet = np.clip(bet, -LIMIT, LIMIT)
         spent = self.spent + fresh
-        worst = float(np.logaddexp(_mean(bet), math.log(max(1 - spent, 1e-300))))
+        won = _log_sum(bet + _purse(bar.tolerated, bar.harm))
+        capital = float(np.logaddexp(won, math.log(max(1 - spent, 1e-300))))
         rates = np.array(self.against_rate)
         if bar.negligible:
             rate = bar.negligible * np.array(SHARES)
@@ -146,8 +150,9 @@ class Arrivals:
             likelihood=tuple(likelihood.tolist()),
             against_tolerated=tuple(bet.tolist()),
             spent=spent,
+            capital=capital,
             against_rate=tuple(rates.tolist()),
-            worst=max(self.worst, worst),
+            worst=max(self.worst, capital),
             best=max(self.best, best),
         )
 
@@ -156,13 +161,13 @@ class Arrivals:
         """What has been shown by itself."""
         return self.judged()
 
-    def judged(self, watched: int = 1) -> State:
+    def judged(self, part: float = 1.0) -> State:
         """What has been shown, where several kinds of outcome are watched at once.
 
         Args:
-            watched: How many can each take the canary back; the chance of a false one is divided among them.
+            part: Of the chance of falsely taking a canary back, that is this kind's; in (0, 1].
         """
-        if self.worst >= math.log(watched / self.bar.alpha):
+        if self.worst >= -math.log(part * self.bar.alpha):
             return "roll back"
         return "advance" if self.best >= -math.log(self.bar.alpha) else "hold"
 
@@ -190,13 +195,13 @@ class Arrivals:
         weight = np.exp(seen - seen.max())
         return np.exp(fine), weight / weight.sum()
 
-    def nearness(self, watched: int = 1) -> tuple[float, float]:
+    def nearness(self, part: float = 1.0) -> tuple[float, float]:
         """How much of the evidence is there that it takes to go back, and to show no harm; shares in [0, 1].
 
         Args:
-            watched: As in `judged`.
+            part: As in `judged`.
         """
-        back, ahead = math.log(watched / self.bar.alpha), -math.log(self.bar.alpha)
+        back, ahead = -math.log(part * self.bar.alpha), -math.log(self.bar.alpha)
         return min(max(self.worst / back, 0.0), 1.0), min(max(self.best / ahead, 0.0), 1.0)
 
     def as_dict(self) -> dict[str, Any]:
@@ -252,6 +257,18 @@ def _grid(tolerated: float, harm: float) -> Floats:
     return grid
 
 
+@lru_cache(maxsize=64)
+def _purse(tolerated: float, harm: float) -> Floats:
+    """Logarithm of the part of the capital that is on each ratio above `tolerated`."""
+    above = _grid(tolerated, harm)
+    above = above[above > tolerated]
+    likely = (above >= LIKELY[0] * tolerated * (1 - 1e-9)) & (above <= LIKELY[1] * tolerated)
+    part = np.full(len(above), 1 / len(above))
+    if likely.any():
+        part = (1 - MOST_BET) * part + MOST_BET * likely / likely.sum()
+    return np.asarray(np.log(part))
+
+
 def _likelihood(grid: Floats, canary: int, canary_bad: int, stable: int, stable_bad: int) -> Floats:
     """Logarithm of the likelihood of where the bad outcomes fell, by ratio; 0 where only one version was asked."""
     if not canary or not stable:
@@ -262,5 +279,10 @@ def _likelihood(grid: Floats, canary: int, canary_bad: int, stable: int, stable_
 
 def _mean(logs: Floats) -> float:
     """Logarithm of the mean."""
+    return _log_sum(logs) - math.log(len(logs))
+
+
+def _log_sum(logs: Floats) -> float:
+    """Logarithm of the sum."""
     top = float(logs.max())
-    return top if top == -math.inf else top + float(np.log(np.exp(logs - top).mean()))
+    return top if top == -math.inf else top + float(np.log(np.exp(logs - top).sum()))

@@ -1,9 +1,11 @@
 """The canary's judge: errors, answers too slow and KPIs together, in one of three states.
 
-One measure that shows harm takes the canary back; all must show that there is none before it advances;
-whatever is open holds it. The chance of ever taking back a sound canary is divided among the measures, so
-that it stays at `alpha` however many there are. The chance of ever passing one that harms needs no
-division: the measure that it harms would have to pass too.
+Harm takes the canary back; all measures must show that there is none before it passes; whatever is open
+holds it. The bets against "no harm" are one capital, of which the first kind of bad outcome is given most and
+the other measures the rest: the mean of e-processes is one, so that a sound canary is ever taken back with
+probability `alpha` at most, however many measures there are, and harm that several show a little of counts
+together. The chance of ever passing one that harms needs no division: the measure that it harms would have
+to pass too.
 
 >>> judge = Judge.begun(Bar(), rates=("errors", "slow"))
 >>> for _ in range(6):
@@ -14,13 +16,17 @@ division: the measure that it harms would have to pass too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from workbench.stats.canary import Arrivals, Bar, State
-from workbench.stats.canary_kpi import Difference, Direction
-from workbench.stats.moments import Sample
+from workbench.stats.canary_kpi import Difference, Direction, Units
+
+FIRST = 0.8  # of the capital that is bet on the first kind of bad outcome; the rest evenly on the others
 
 SHOWN: dict[State, str] = {
     "roll back": "shown to be worse",
@@ -44,6 +50,8 @@ class Judge:
 
     rates: Mapping[str, Arrivals]  # by kind of bad outcome: "errors", "slow"
     kpis: Mapping[str, Difference] = field(default_factory=dict)  # by name
+    worst: float = 0.0  # largest logarithm of the capital of all bets together so far
+    blamed: str = ""  # the measure that had won most when it first refuted "no harm"; "": it never did
 
     @classmethod
     def begun(
@@ -58,7 +66,8 @@ class Judge:
         Args:
             bar: What counts as harm of the bad outcomes, and how sure one must be.
             rates: Kinds of bad outcome.
-            kpis: By name: the loss that does not matter, in its unit, and whether more is better ("up").
+            kpis: By name: the loss that does not matter, as a share of the champion's mean, and whether more is
+                better ("up").
 
         Raises:
             ValueError: Nothing is to be watched, or a margin is not above zero.
@@ -66,11 +75,27 @@ class Judge:
         bar, told = bar or Bar(), kpis or {}
         if not rates and not told:
             raise ValueError("a judge needs something to watch: a kind of bad outcome, or a KPI")
-        share = bar.alpha / (len(rates) + len(told))
         return cls(
             {name: Arrivals.begun(bar) for name in rates},
-            {name: Difference.begun(margin=margin, better=way, alpha=share) for name, (margin, way) in told.items()},
+            {
+                name: Difference.begun(margin=margin, better=way, alpha=bar.alpha)
+                for name, (margin, way) in told.items()
+            },
         )
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """Which part of the capital is bet on each measure; they add to 1."""
+        first, *rest = [*self.rates, *self.kpis]
+        if not rest:
+            return {first: 1.0}
+        most = FIRST if self.rates else 1 / (1 + len(rest))
+        return {first: most, **{name: (1 - most) / len(rest) for name in rest}}
+
+    @property
+    def alpha(self) -> float:
+        """Chance of ever taking back a sound canary."""
+        return next(iter(self.rates.values())).bar.alpha if self.rates else next(iter(self.kpis.values())).alpha
 
     def add(self, counts: Mapping[str, Counts]) -> Judge:
         """The judge after one more interval.
@@ -87,29 +112,30 @@ class Judge:
         grown = {
             name: each.add(**counts[name]._asdict()) if name in counts else each for name, each in self.rates.items()
         }
-        return replace(self, rates=grown)
+        return replace(self, rates=grown)._weighed()
 
-    def look(self, name: str, *, canary: Sample, stable: Sample) -> Judge:
+    def look(self, name: str, units: Units) -> Judge:
         """The judge after a look at a KPI.
 
         Args:
             name: Of the KPI.
-            canary: All its units so far, one value a unit.
-            stable: The same of the stable version.
+            units: All units so far, in the order in which their values became known.
 
         Raises:
             ValueError: The KPI is not watched.
         """
         if name not in self.kpis:
             raise ValueError(f"the KPI {name!r} is not watched; watched are {', '.join(self.kpis) or 'none'}")
-        return replace(self, kpis={**self.kpis, name: self.kpis[name].look(canary=canary, stable=stable)})
+        return replace(self, kpis={**self.kpis, name: self.kpis[name].look(units)})._weighed()
 
     @property
     def states(self) -> dict[str, State]:
         """What each measure has shown, harm first."""
-        watched = len(self.rates) + len(self.kpis)
-        found = {name: each.judged(watched) for name, each in self.rates.items()}
-        found |= {name: each.state for name, each in self.kpis.items()}
+        parts = self.parts
+        found: dict[str, State] = {name: each.judged(parts[name]) for name, each in self.rates.items()}
+        found |= {name: each.judged(parts[name]) for name, each in self.kpis.items()}
+        if self.blamed:
+            found[self.blamed] = "roll back"
         order: tuple[State, ...] = ("roll back", "hold", "advance")
         return dict(sorted(found.items(), key=lambda item: order.index(item[1])))
 
@@ -128,6 +154,8 @@ class Judge:
         return {
             "rates": {name: each.as_dict() for name, each in self.rates.items()},
             "kpis": {name: each.as_dict() for name, each in self.kpis.items()},
+            "worst": self.worst,
+            "blamed": self.blamed,
         }
 
     @classmethod
@@ -140,19 +168,33 @@ class Judge:
         try:
             rates = {str(name): Arrivals.of(each) for name, each in told["rates"].items()}
             kpis = {str(name): Difference.of(each) for name, each in told["kpis"].items()}
+            worst, blamed = float(told["worst"]), str(told["blamed"])
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"this is no judge of a canary: {error}") from error
         if not rates and not kpis:
             raise ValueError("this is no judge of a canary: it watches nothing")
-        return cls(rates, kpis)
+        if math.isnan(worst) or (blamed and blamed not in {**rates, **kpis}):
+            raise ValueError("this is no judge of a canary: what it blames, it does not watch")
+        return cls(rates, kpis, worst, blamed)
+
+    def _weighed(self) -> Judge:
+        """With all bets put together."""
+        won = {name: each.capital for name, each in self.rates.items()}
+        won |= {name: each.capital for name, each in self.kpis.items()}
+        won = {name: won[name] + math.log(part) for name, part in self.parts.items()}
+        worst = max(self.worst, float(np.logaddexp.reduce(list(won.values()))))
+        harms = not self.blamed and worst >= -math.log(self.alpha)
+        return replace(self, worst=worst, blamed=max(won, key=won.__getitem__) if harms else self.blamed)
 
     def _told(self, name: str) -> str:
         if name in self.kpis:
             kpi = self.kpis[name]
             units = f"{kpi.units[0]:,} and {kpi.units[1]:,} units"
-            if kpi.low is None or kpi.high is None:
+            if min(kpi.units) < 2:
                 return f"{name}: {units}, too few to read a mean from"
-            return f"{name}: better by {kpi.value:.3g} [{kpi.low:.3g}, {kpi.high:.3g}], {units}"
+            apart = f"{'better' if kpi.value >= 0 else 'worse'} by {abs(kpi.value):.3g}"
+            ends = "" if kpi.low is None or kpi.high is None else f" [{kpi.low:.3g}, {kpi.high:.3g}]"
+            return f"{name}: {apart}{ends} than {kpi.stable:.3g}, {units}"
         seen = self.rates[name]
         counted = f"{name}: {seen.canary_bad:,} of {seen.canary:,} against {seen.stable_bad:,} of {seen.stable:,}"
         if not seen.canary_bad + seen.stable_bad:

@@ -164,13 +164,13 @@ def evidence(one: Waiting) -> str:
     ends = "" if held.ends is None else f" Until {moment(held.ends)}, then: {safe(_then(held))}."
     approved = f" Approved by {safe(', '.join(one.approved_by))}; {one.missing} missing." if one.approved_by else ""
     limit = "" if held.threshold is None else f", the threshold is {held.threshold:.4g}"
-    rows = "".join(f"<tr><th>{safe(str(n))}</th><td>{safe(str(v))}</td></tr>" for n, v in held.features.items())
+    given = "".join(f"<div><dt>{safe(str(n))}</dt><dd>{safe(_told(v))}</dd></div>" for n, v in held.features.items())
     return (
         f'<h3>{safe(held.model)} <span class="wb-quiet">version {held.version}, generation {held.generation}, '
         f"asked {moment(held.at)}</span></h3>"
         f"<p>{safe(sentence(held.requirement.why))}{ends}{approved}</p>"
         f"<p>The model says <b>{safe(_yes(held.answer))}</b>: its score is {held.score:.4g}{limit}.</p>"
-        f'<table class="wb-table">{rows}</table><p class="wb-quiet">Prediction {safe(held.id)}</p>'
+        f'<dl class="wb-given">{given}</dl><p class="wb-quiet">Prediction {safe(held.id)}</p>'
     )
 
 
@@ -184,6 +184,15 @@ def _then(held: Held) -> str:
     if held.on_timeout == "refuse":
         return "no answer"
     return f"the answer is {_yes(dict(held.on_timeout)['answer'])}"
+
+
+def _told(value: object) -> str:
+    """A value as people read it: numbers of 32 bits without the digits that they do not have.
+
+    >>> _told(22.540000915527344), _told(1.0), _told(True), _told("car")
+    ('22.54', '1', 'True', 'car')
+    """
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _yes(answer: bool | None) -> str:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import WorkbenchError
 from workbench.views.acting import Act, Form, confirmed, failed, refused
 from workbench.views.canary_told import canary
+from workbench.views.deciding import Wish
 from workbench.views.heartbeat import heartbeat
 from workbench.views.incidents import Answer, Incidents
 from workbench.views.model_lines import model_lines
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from workbench.monitoring.close import Close
     from workbench.monitoring.glance import Glance, Line
+    from workbench.policy import Decision
 
 EVERY = 10  # seconds between two readings
 SOON = 1  # the same, while there are models that were not looked at yet
@@ -41,8 +44,8 @@ class Doing:
     close: Callable[[str], Close]  # one of them
     acknowledge: Answer
     resolve: Answer
-    try_back: Callable[[str, str], str]  # what a rollback (model, reason) would do, and what its policy would say
-    roll_back: Callable[[str, str], str]  # does it; the sentence that confirms it
+    judge: Callable[[Wish, str], Decision]  # what the policy says to a wish and its reason now; nothing is written
+    do: Callable[[Wish, str], str]  # the sentence that says what came of it
     actor: str
 
 
@@ -138,11 +141,10 @@ class One:
         self._doing, self._moved = doing, moved
         self._shown: Close | None = None
         self._model = ""
-        self._tried: str | None = None  # what a dry run said
         self.head, self.canary, self.figures = parts.html(), parts.html(), parts.html()
         self.axis, self.inputs, self.fairness = parts.html(), parts.html(), parts.html()
         self.open_back = parts.button("Roll back …", look="wb-grave", click=self._fold)
-        self.form = Form(parts, "Why go back? (required)", look_again=self._try, done=self._done, count=1)
+        self.form = Form(parts, "Why go back? (required)", look_again=self._again, done=self._done, count=1)
         self.form.widget.add_class("wb-apart")
         self.said = parts.html()
         self.widget = parts.column(
@@ -154,7 +156,7 @@ class One:
 
     def wait(self, model: str) -> None:
         """Say at once whose particulars are being read."""
-        self._model, self._shown, self._tried = model, None, None
+        self._model, self._shown = model, None
         self.head.value = f"<h2>{safe(model)}</h2><p class='wb-quiet'>Reading …</p>"
         for part in (self.canary, self.figures, self.axis, self.inputs, self.fairness, self.said):
             part.value = ""
@@ -178,22 +180,23 @@ class One:
         self._offer()
 
     def _offer(self) -> None:
-        back = self._shown.way_back if self._shown else None
-        closed = "" if back is not None else "There is no earlier champion to go back to."
-        effect = self._tried or "A dry run is made first."
-        refuses = self._tried is not None and "does not allow" in self._tried
-        sure = "Ask all the same" if refuses else f"Yes, go back to version {back}"
-        self.form.offer([Act("Roll back", self._roll_back, effect, sure, closed=closed, look="wb-grave")])
+        shown = self._shown
+        if shown is None or shown.way_back is None:
+            closed = "There is no earlier champion to go back to."
+            self.form.offer([Act("Roll back", str, closed=closed, look="wb-grave")])
+            return
+        now, back = shown.looked.watched.subject.version, shown.way_back
+        wish = Wish("rollback", self._model, back)
+        effect = f"This takes {self._model} from version {now} back to version {back}."
+        sure = f"Yes, go back to version {back}"
+        do, judge = partial(self._doing.do, wish), partial(self._doing.judge, wish)
+        self.form.offer([Act("Roll back", do, effect, sure, judge=judge, look="wb-grave")])
 
-    def _try(self) -> None:
-        self._tried = self._doing.try_back(self._model, self.form.reason.value.strip())
+    def _again(self) -> None:
+        self._shown = self._doing.close(self._model)
         self._offer()
 
-    def _roll_back(self, why: str) -> str:
-        return self._doing.roll_back(self._model, why)
-
     def _done(self, words: str) -> None:
-        self._tried = None
         self.said.value = confirmed(words)
         show(self.said, shown=True)
         show(self.form.widget, shown=False)

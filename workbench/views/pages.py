@@ -4,8 +4,7 @@
     promotions_page(bench.decisions.read, bench.decisions.acts)
     approvals_page(bench.decisions.read, bench.decisions.acts)
     monitoring_page(bench.watch.glance, close=bench.watch.close, acknowledge=bench.watch.acknowledge,
-                    resolve=bench.watch.resolve, try_back=bench.watch.roll_back_tried,
-                    roll_back=bench.decisions.roll_back, actor=bench.actor)
+                    resolve=bench.watch.resolve, acts=bench.decisions.acts, actor=bench.actor)
     experiments_page(lambda: bench.archive().pasts, open_one=bench.open_experiment)
     fairness_page(bench.fairness, thresholds_of=bench.thresholds)
     drift_page(bench.drifts)
@@ -73,8 +72,7 @@ def monitoring_page(
     close: Callable[[str], Close],
     acknowledge: Callable[[str, str], Incident],
     resolve: Callable[[str, str], Incident],
-    try_back: Callable[[str, str], str],
-    roll_back: Callable[[str, str], str],
+    acts: Acts,
     actor: str,
     every: int = monitoring.EVERY,
 ) -> Widget:
@@ -85,12 +83,11 @@ def monitoring_page(
         close: One of them closely.
         acknowledge: Takes an incident on (id, reason).
         resolve: Says that an incident is over (id, reason).
-        try_back: What a rollback (model, reason) would do and what its policy would say; moves nothing.
-        roll_back: Takes a model back (model, reason); returns the sentence that confirms it.
+        acts: What can be set in motion: a rollback is judged, then done, as on every page.
         actor: Who acts.
         every: Seconds between two readings while the page is looked at.
     """
-    doing = monitoring.Doing(read, close, acknowledge, resolve, try_back, roll_back, actor)
+    doing = monitoring.Doing(read, close, acknowledge, resolve, acts.judge, acts.do, actor)
     return monitoring.Board(doing, every).open()
 
 

@@ -63,7 +63,8 @@ def figures(close: Close) -> str:
         parts.append((seconds(took) if took is not None else "–", f"{portion * 100:g} % answered within"))
     parts.append((f"{hour.labels:,} of {hour.rows:,}", "answers whose truth is known"))
     cells = "".join(f'<div class="wb-part"><b>{safe(got)}</b><span>{safe(words)}</span></div>' for got, words in parts)
-    title = f"In the last {span(close.looked.watched.window)}"
+    subject = close.looked.watched.subject
+    title = f"Version {subject.version} in the last {span(close.looked.watched.window)}"
     return f'<h3>{title}</h3><div class="wb-parts">{cells}</div>'
 
 

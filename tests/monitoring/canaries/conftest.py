@@ -82,8 +82,8 @@ class Trial:
         self.registered(version, model)
         return self.gate.promote(model, version, actor="analyst", why="good enough", now=self.now)
 
-    def declare(self, stakes="normal", **objectives):
-        made = Declaration("lending", stakes, "risk-officer", {}, objectives)
+    def declare(self, stakes="normal", *, kpis=None, **objectives):
+        made = Declaration("lending", stakes, "risk-officer", kpis or {}, objectives)
         self.gate.declare(made, actor="risk-officer", why="agreed", now=self.now)
 
     def start(self, plan=QUICK, version=2, **more):
@@ -101,8 +101,23 @@ class Trial:
         self.turns[what] -= due
         return due
 
-    def traffic(self, seconds=5, *, rate=50, bad=0.01, canary_bad=0.01, slow=0.0, silent=False):
-        """So many seconds of traffic from now on, as the slots are now; then it is so much later."""
+    def traffic(
+        self, seconds=5, *, rate=50, bad=0.01, canary_bad=0.01, slow=0.0, silent=False, worth=lambda tried: 0.7,
+        units=None, variant=None,
+    ):  # fmt: skip
+        """So many seconds of traffic from now on, as the slots are now; then it is so much later.
+
+        Args:
+            seconds: How long.
+            rate: Requests a second.
+            bad: Of the champion's answers; `canary_bad` of the canary's.
+            canary_bad: See above.
+            slow: Of all answers.
+            silent: Whether the canary answers nothing.
+            worth: The score of an answer, by whether the canary gave it.
+            units: How many units ask, in turn; None: each request is one.
+            variant: Of all rows.
+        """
         share, made = self.share(), []
         champion = self.ledger.head("lending", "champion").version
         for i in range(seconds * rate):
@@ -114,7 +129,8 @@ class Trial:
                 Prediction(
                     id=f"t{self.written}", at=self.now + SECOND * (i / rate), model="lending", generation=1,
                     version=2 if tried else champion, request=f"t{self.written}", input_digest="d", features={},
-                    score=0.7, answer=True, latency_us=900_000 if late else 900, status=500 if failed else 200,
+                    score=worth(tried), answer=True, latency_us=900_000 if late else 900, status=500 if failed else 200,
+                    unit=None if units is None else f"u{self.written % units}", variant=variant,
                 )
             )  # fmt: skip
         self.log.write(made)

@@ -237,7 +237,7 @@ def test_what_it_is_told_is_exposed_with_what_is_needed(trial):
     assert 0 < of[f"workbench_canary_share{{{labels}}}"] < 0.15
     assert of[f'workbench_canary_state{{{labels},state="hold"}}'] == 1
     needed = of[f'workbench_canary_log_evidence_needed{{{labels},measure="errors",claim="tolerated"}}']
-    assert needed == pytest.approx(5.298, abs=1e-3)  # log(2 / 0.01)
+    assert needed == pytest.approx(4.828, abs=1e-3)  # log(1 / (0.8 × 0.01)): errors have 0.8 of it
     (one,) = trial.controller.canaries(trial.now)
     told = one.as_dict()
     assert told["measures"]["errors"]["ratio"]["low"] <= told["measures"]["errors"]["ratio"]["median"]
@@ -252,3 +252,91 @@ def test_what_a_step_has_shown_counts_for_no_later_step(trial):
     for _ in range(3):
         assert trial.once().act == "hold"  # at the same moment: nothing was seen of this step
     assert trial.share() == 0.1
+
+
+def test_without_any_traffic_nothing_is_decided_until_the_hours_are_over(trial):
+    trial.start(Plan.of({"minutes": 0, "requests": 0, "hours": 1}))
+    for _ in range(5):
+        trial.now += timedelta(minutes=5)
+        assert trial.once().act == "hold"
+    trial.now += timedelta(minutes=40)
+    back = trial.once()
+    assert back.act == "roll back" and back.why.startswith("Its 1 hours are over")
+
+
+def test_no_errors_of_a_handful_of_rows_is_no_proof(trial):
+    trial.start(Plan.of({"minutes": 0, "requests": 0, "looks": 1}))
+    trial.traffic(4, rate=50, bad=0.0, canary_bad=0.0)
+    trial.now += timedelta(seconds=3)
+    held = trial.once()
+    assert (held.act, trial.share()) == ("hold", 0.05)
+    (shown,) = trial.controller.canaries(trial.now)
+    assert shown.counted.whole.rates["errors"].canary == 10
+    assert shown.judged.step == "hold"
+
+
+def test_a_champion_moved_by_hand_begins_another_comparison(trial):
+    trial.registered(3)
+    trial.start()
+    for _ in range(6):
+        trial.traffic()
+        trial.once()
+    trial.gate.promote("lending", 3, actor="analyst", why="a better champion", now=trial.now)
+    trial.traffic(10)
+    assert trial.once().act == "hold"
+    (shown,) = trial.controller.canaries(trial.now)
+    seen = shown.counted.whole.rates["errors"]
+    assert seen.stable < 500 and shown.counted.champion == 2  # of the new champion alone
+    assert trial.share() == 0.05
+
+
+def test_the_canary_promoted_by_hand_has_ended_so(trial):
+    trial.start()
+    trial.traffic()
+    found = Finding("canary", "lending/2", "pass", "by hand", {}, "d", "r", trial.now.isoformat())
+    trial.note("evidence.recorded", "lending/2", found.as_body())
+    trial.gate.promote("lending", 2, actor="analyst", why="it is good enough", now=trial.now)
+    assert trial.once().act in {"ended", "promote"}
+    assert trial.kinds("canary.ended")[-1].body["outcome"] == "promoted"
+    consistent(trial)
+
+
+def test_rows_that_reach_the_log_late_are_read_in_an_interval_that_is_not_over(trial):
+    """The log is written behind the answers: what is younger than two seconds is left for the next look."""
+    trial.start()
+    trial.traffic(10)
+    trial.once()
+    (before,) = trial.controller.canaries(trial.now)
+    assert trial.now - before.counted.until == timedelta(seconds=2)
+
+
+def test_two_that_take_it_back_at_once_do_it_once(trial):
+    """The second acts on what it read before the first had acted: the same key, one entry."""
+    trial.start()
+    trial.traffic(60, bad=0.02, canary_bad=0.4)
+    (planned,) = running(trial.ledger)
+    other = Controller(trial.ledger, trial.gate, trial.log, trial.store)
+    looked = [one._look(planned, trial.now, feed=True) for one in (trial.controller, other)]
+    done = [
+        one._do(planned, seen, seen.canary.act, trial.now)
+        for one, seen in zip((trial.controller, other), looked, strict=True)
+    ]
+    assert [one.act for one in done] == ["roll back", "roll back"]
+    assert len(trial.kinds("stage.cleared")) == len(trial.kinds("canary.ended")) == 1
+    consistent(trial)
+
+
+def test_a_controller_that_was_asleep_clears_nobody_elses_canary(trial):
+    """It judged version 2; meanwhile people ended that canary and began one of version 3."""
+    trial.registered(3)
+    trial.start()
+    trial.traffic(60, bad=0.02, canary_bad=0.4)
+    (planned,) = running(trial.ledger)
+    looked = trial.controller._look(planned, trial.now, feed=True)
+    trial.controller.stop("lending", actor="analyst", why="another is ready", now=trial.now)
+    trial.start(version=3)
+    with pytest.raises(Misuse, match="moved meanwhile"):
+        trial.controller._do(planned, looked, looked.canary.act, trial.now)
+    head = trial.ledger.head("lending", "canary")
+    assert (head.version, head.weight) == (3, 0.05)
+    consistent(trial)

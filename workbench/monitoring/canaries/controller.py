@@ -1,7 +1,8 @@
 """The controller: takes each canary a step further, or back, as its judge and its plan say; through the gate.
 
 What it does is an entry, under a key of the canary's generation and the act: whoever is killed between two
-steps, or works beside another, finds by the key what was done. The order is: count, find, ask the gate, note
+steps, or works beside another, finds by the key what was done; whoever acts on what has moved meanwhile is
+refused by the generation that they looked at. The order is: count, find, ask the gate, note
 the end; each repairs what the one before it left. It decides nothing that a policy does not allow.
 
     controller = Controller(ledger, gate, log, store)
@@ -11,16 +12,17 @@ the end; each repairs what the one before it left. It decides nothing that a pol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from workbench.errors import Denied, EngineError, Misuse, NeedsPeople, WorkbenchError
 from workbench.ledger import Entry, Ledger
 from workbench.monitoring.canaries import told
 from workbench.monitoring.canaries.counting import Counted
+from workbench.monitoring.canaries.kpis import Rows, Sides, kpis_looked_at
 from workbench.monitoring.canaries.plan import Plan, percent
 from workbench.monitoring.canaries.reading import (
     ENDED,
@@ -37,26 +39,14 @@ from workbench.monitoring.canaries.reading import (
 )  # fmt: skip
 from workbench.monitoring.canaries.steps import Act, Judged, Standing, next_step
 from workbench.monitoring.canaries.store import CanaryStore
-from workbench.monitoring.canary import counted, judge_of
+from workbench.monitoring.canary import counting, judge_of
 from workbench.monitoring.declared import Objectives, objectives
 from workbench.promotion import Gate
 from workbench.promotion.people import MACHINE
 from workbench.promotion.stages import CHAMPION
-from workbench.serving import Prediction
-from workbench.stats.canary_judge import Counts
 
 RETRY = timedelta(minutes=10)  # after which a step that the policy denied is asked for again
 RETRY_BACK = timedelta(seconds=5)  # the same of taking a canary back
-
-
-class Rows(Protocol):
-    """A log of predictions."""
-
-    def rows(
-        self, model: str | None = None, /, *, since: datetime | None = None, until: datetime | None = None
-    ) -> Sequence[Prediction]:
-        """Rows of a model between two times."""
-        ...
 
 
 class Done(NamedTuple):
@@ -269,7 +259,8 @@ class Controller:
         champion = self._ledger.head(model, CHAMPION)
         if champion is None or champion.version is None or not steps:
             raise Misuse(f"{model} has no champion to compare with", hint=f"workbench models {model}")
-        here, fresh = steps[-1], judge_of(kept, alpha=plan.alpha, negligible=plan.negligible)
+        here = steps[-1]
+        fresh = judge_of(kept, alpha=plan.alpha, negligible=plan.negligible, kpis=False)
         state, revision = None, 0
         with suppress(ValueError, EngineError):  # without its memory it is counted anew from the log
             body, revision = self._store.get(planned.seq)
@@ -277,15 +268,13 @@ class Controller:
         if state is None or state.champion != champion.generation:
             since = max(steps[0].at, self._ledger.entries(since=champion.seq - 1, limit=1)[0].at)
             first = next((mark for mark in reversed(steps) if mark.at <= since), steps[0])
-            state = Counted.begun(first, champion.generation, since, fresh)
+            whole = judge_of(kept, alpha=plan.alpha, negligible=plan.negligible)
+            state = Counted.begun(first, champion.generation, since, whole, fresh)
         if feed:
-
-            def count(since: datetime, until: datetime) -> Mapping[str, Counts]:
-                rows = self._log.rows(model, since=since, until=until)
-                return counted(rows, canary=planned.version, stable=champion.holder, slower=kept.latency[1])
-
+            sides = Sides(planned.version, champion.holder)
             with suppress(EngineError):  # the log cannot be read now; for how long, the rules are told
-                state = state.fed(steps, now, fresh, count)
+                state = state.fed(steps, now, fresh, counting(self._log, model, *sides, slower=kept.latency[1]))
+                state = kpis_looked_at(state, self._log, model, sides, steps, kept.kpis)
         current = state.generation == here.generation  # what an earlier step has shown says nothing of this one
         judged = Judged.of(state.whole, state.step if current else fresh)
         refused, refusals = self._refused(planned, here.generation, now)
@@ -311,7 +300,7 @@ class Controller:
     def _do(self, planned: Planned, looked: Looked, act: Act, now: datetime) -> Done:
         model, version, weight = planned.model, planned.version, looked.canary.weight
         key = f"canary:{planned.subject}:{looked.generation}:{act.kind}:{looked.refusals}"
-        said = {"actor": MACHINE, "why": act.why, "now": now, "key": key}
+        said = {"actor": MACHINE, "why": act.why, "now": now, "key": key, "fence": looked.generation}
         try:
             if act.kind == "advance":
                 move = self._gate.stage(model, version, SLOT, weight=act.weight, **said)  # type: ignore[arg-type]

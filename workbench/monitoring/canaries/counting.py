@@ -2,7 +2,8 @@
 
 Intervals end where the canary's share changes, so that within each the traffic was divided in one way. A
 step begins with a judge of its own, so that each shows anew that no harm is done, and a load that only a
-greater share brings is found there. Where another champion comes, both begin anew: it is another comparison.
+greater share brings is found there. KPIs are watched over the whole canary: a step is too short for them. Where
+another champion comes, both begin anew: it is another comparison.
 """
 
 from __future__ import annotations
@@ -37,19 +38,22 @@ class Counted:
     until: datetime
     whole: Judge
     step: Judge
+    since: datetime  # from when on it is counted
     agreed: int = 0  # looks one after the other that said "advance" of this step
+    kpis_at: datetime | None = None  # until when KPIs are known; None: they were never looked at
 
     @classmethod
-    def begun(cls, mark: Mark, champion: int, since: datetime, judge: Judge) -> Counted:
+    def begun(cls, mark: Mark, champion: int, since: datetime, whole: Judge, step: Judge) -> Counted:
         """Nothing counted yet.
 
         Args:
             mark: The step.
             champion: Generation of the champion's head.
             since: From when to count.
-            judge: One that has seen nothing.
+            whole: A judge of all, that has seen nothing.
+            step: One of a step.
         """
-        return cls(mark.generation, champion, since, judge, judge)
+        return cls(mark.generation, champion, since, whole, step, since)
 
     def fed(self, marks: Sequence[Mark], now: datetime, judge: Judge, count: Count) -> Counted:
         """The count after all that has come since, as far as it has reached the log.
@@ -80,7 +84,9 @@ class Counted:
             "generation": self.generation,
             "champion": self.champion,
             "until": self.until.isoformat(),
+            "since": self.since.isoformat(),
             "agreed": self.agreed,
+            "kpis_at": self.kpis_at.isoformat() if self.kpis_at else None,
             "whole": self.whole.as_dict(),
             "step": self.step.as_dict(),
         }
@@ -93,14 +99,15 @@ class Counted:
             ValueError: It is none.
         """
         try:
-            until = datetime.fromisoformat(told["until"])
+            until, since = (datetime.fromisoformat(told[name]) for name in ("until", "since"))
+            kpis_at = None if told["kpis_at"] is None else datetime.fromisoformat(told["kpis_at"])
             numbers = [int(told[name]) for name in ("generation", "champion", "agreed")]
             judges = Judge.of(told["whole"]), Judge.of(told["step"])
         except (KeyError, TypeError) as error:
             raise ValueError(f"this is no count of a canary: {error}") from error
-        if until.utcoffset() is None:
-            raise ValueError("this is no count of a canary: its time has no offset")
-        return cls(numbers[0], numbers[1], until, *judges, agreed=numbers[2])
+        if any(at is not None and at.utcoffset() is None for at in (until, since, kpis_at)):
+            raise ValueError("this is no count of a canary: a time has no offset")
+        return cls(numbers[0], numbers[1], until, *judges, since, numbers[2], kpis_at)
 
     def _added(self, counts: Mapping[str, Counts], until: datetime) -> Counted:
         if not any(each.canary or each.stable for each in counts.values()):

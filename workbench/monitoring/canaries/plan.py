@@ -39,6 +39,7 @@ class Plan:
     alpha: float = 0.01  # chance of ever taking back a sound one, and of ever passing one that harms
     negligible: float = 0.1  # part of the allowed errors, below which it may advance whatever the champion's rate
     promote: bool = True  # whether it is put forward as champion after its last step
+    kpis: bool = True  # whether its KPIs must be shown to lose nothing before that; they take it back in any case
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> Plan:
@@ -55,9 +56,9 @@ class Plan:
         for name, value in told.items():
             if name == "steps":
                 values[name] = _steps(value)
-            elif name == "promote":
+            elif name in {"promote", "kpis"}:
                 if not isinstance(value, bool):
-                    raise Misuse(f"promote is {value!r}; it must be true or false")
+                    raise Misuse(f"{name} is {value!r}; it must be true or false")
                 values[name] = value
             else:
                 values[name] = _number(name, value, whole=name in {"requests", "looks", "exposure"})

@@ -111,6 +111,20 @@ class Canary:
                 }
                 for name, each in self.counted.whole.rates.items()
             }
+            told["kpis"] = {
+                name: {
+                    "difference": each.value,
+                    "low": each.low,
+                    "high": each.high,
+                    "margin": each.loss,
+                    "champion": each.stable,
+                    "units": list(each.units),
+                    "log_e_no_worse": each.worst,
+                    "state": self.counted.whole.states[name],
+                    "belief": None if (gap := each.posterior()) is None else gap._asdict(),
+                }
+                for name, each in self.counted.whole.kpis.items()
+            }
         return told
 
 

@@ -2,7 +2,8 @@
 
 Harm goes before everything. Whatever is not shown holds, until the plan's time or its budget is used up;
 then the canary goes back, so that nothing stays half tried. A step is taken only when this step's own
-traffic has shown that no harm is done, at so many looks one after the other, after its time and requests.
+traffic has shown that no harm is done, at so many looks one after the other, after its time and requests; it
+is put forward as champion only when its KPIs, too, are shown to lose nothing that matters.
 
 >>> from datetime import UTC, datetime, timedelta
 >>> noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -57,6 +58,7 @@ class Judged(NamedTuple):
     here: int = 0  # at this step
     stable: int = 0  # that the champion answered meanwhile, at this step
     harm: float = 0.0  # bad outcomes that it cost beyond the champion's rate, at least (95 %)
+    kpis: State = "advance"  # what all KPIs together have shown
 
     @classmethod
     def of(cls, whole: Judge, step: Judge) -> Judged:
@@ -66,7 +68,9 @@ class Judged(NamedTuple):
         for each in whole.rates.values():
             low = each.posterior().low if each.canary_bad else 0.0
             harm += each.canary_bad * (1 - 1 / low) if low > 1 else 0.0
-        return cls(whole.state, step.state, whole.reasons, errors.canary, here.canary, here.stable, harm)
+        open_ = any(whole.states[name] != "advance" for name in whole.kpis)
+        kpis: State = "hold" if open_ else "advance"
+        return cls(whole.state, step.state, whole.reasons, errors.canary, here.canary, here.stable, harm, kpis)
 
 
 @dataclass(frozen=True)
@@ -153,6 +157,8 @@ def _missing(plan: Plan, standing: Standing, judged: Judged, now: datetime) -> s
         return f"This step needs {plan.requests:,} requests of the canary; there were {judged.here:,}."
     if judged.step == "advance" and standing.agreed < plan.looks:
         return f"{plan.looks} looks must agree; {standing.agreed} did."
+    if plan.after(standing.weight) is None and plan.promote and plan.kpis and judged.kpis != "advance":
+        return f"Its KPIs must be shown to lose nothing before it is put forward. {_said(judged.reasons)}"
     return ""
 
 

@@ -2,7 +2,8 @@
 
 The figures of a finding of kind "canary", which a policy may ask for: `ratio.errors`, `ratio.slow` (how many
 times as often as with the champion, with interval and the chance that it is below the harm), `exposure`
-(requests that it answered), `weight`, and `harm` (bad outcomes that it cost, at least).
+(requests that it answered), `weight`, `harm` (bad outcomes that it cost, at least), and `kpi.NAME` (how much
+better it is than with the champion, with interval and the chance that it loses less than the margin).
 """
 
 from __future__ import annotations
@@ -38,10 +39,19 @@ def finding(
         ratio = seen.posterior()
         chance = 1 - ratio.chance_harm
         figures[f"ratio.{name}"] = Figure(ratio.median, ratio.low, ratio.high, chance, seen.bar.harm, n=seen.canary)
+    for name, kpi in counted.whole.kpis.items():
+        gap = kpi.posterior()
+        if gap is not None:
+            figures[f"kpi.{name}"] = Figure(
+                kpi.value, kpi.low, kpi.high, 1 - gap.chance_loss, -kpi.loss, n=kpi.units[0]
+            )
+    verdict = VERDICTS.get(act.kind, "not enough evidence")
+    if act.kind == "advance" and judged.kpis != "advance":
+        verdict = "not enough evidence"  # for the next step it is enough, for a promotion not
     return Finding(
         kind=KIND,
         subject=f"{model}/{version}",
-        verdict=VERDICTS.get(act.kind, "not enough evidence"),
+        verdict=verdict,
         sentence=act.why,
         figures=figures,
         data_digest=digest([model, version, state["until"], state["whole"]]),
@@ -73,6 +83,13 @@ def canary_exposition(canaries: Iterable[Canary]) -> str:
             family("workbench_canary_ratio", "gauge", "Times as often bad as the champion.", _ratios(running, 0)),
             family("workbench_canary_ratio_lower", "gauge", "Lower bound of the ratio (95 %).", _ratios(running, 1)),
             family("workbench_canary_ratio_upper", "gauge", "Upper bound of the ratio (95 %).", _ratios(running, 2)),
+            family(
+                "workbench_canary_kpi", "gauge", "KPI above the champion's; below 0: worse.", _kpis(running, "value")
+            ),
+            family("workbench_canary_kpi_lower", "gauge", "Lower bound, at all looks together.", _kpis(running, "low")),
+            family(
+                "workbench_canary_kpi_upper", "gauge", "Upper bound, at all looks together.", _kpis(running, "high")
+            ),
         )
     )
 
@@ -106,17 +123,29 @@ def _bets(running: Iterable[Canary]) -> Iterator[Sample]:
         for name, seen in (one.counted.whole.rates if one.counted else {}).items():
             yield {**_labels(one), "measure": name, "claim": "tolerated"}, seen.worst
             yield {**_labels(one), "measure": name, "claim": "harm"}, seen.best
+        for name, kpi in (one.counted.whole.kpis if one.counted else {}).items():
+            yield {**_labels(one), "measure": name, "claim": "tolerated"}, kpi.worst
 
 
 def _needed(running: Iterable[Canary]) -> Iterator[Sample]:
     for one in running:
-        rates = one.counted.whole.rates if one.counted else {}
-        for name, seen in rates.items():
-            yield {**_labels(one), "measure": name, "claim": "tolerated"}, math.log(len(rates) / seen.bar.alpha)
-            yield {**_labels(one), "measure": name, "claim": "harm"}, -math.log(seen.bar.alpha)
+        judge = one.counted.whole if one.counted else None
+        for name, part in (judge.parts if judge else {}).items():
+            alpha = judge.alpha if judge else 1.0
+            yield {**_labels(one), "measure": name, "claim": "tolerated"}, -math.log(part * alpha)
+            if judge and name in judge.rates:
+                yield {**_labels(one), "measure": name, "claim": "harm"}, -math.log(alpha)
 
 
 def _ratios(running: Iterable[Canary], end: int) -> Iterator[Sample]:
     for one in running:
         for name, seen in (one.counted.whole.rates if one.counted else {}).items():
             yield {**_labels(one), "measure": name}, seen.posterior()[end]
+
+
+def _kpis(running: Iterable[Canary], end: str) -> Iterator[Sample]:
+    for one in running:
+        for name, kpi in (one.counted.whole.kpis if one.counted else {}).items():
+            value = getattr(kpi, end)
+            if value is not None and kpi.error is not None:
+                yield {**_labels(one), "measure": name}, value
