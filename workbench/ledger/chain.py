@@ -12,9 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
-from workbench.ledger.entry import GENESIS, Entry, Head, chained
+from workbench.ledger.entry import GENESIS, Entry, Head, chained, read_body, spelled_fast
 from workbench.ledger.heads import MOVES, moved, place
 from workbench.ledger.keys import KEY_KINDS, LedgerKey, followed
 from workbench.ledger.merkle import perfect, tree_hash
@@ -22,8 +20,6 @@ from workbench.ledger.rows import as_row, loose_content, row_content
 from workbench.ledger.tree import TILE, Tree
 
 WEIGHED = frozenset((*MOVES, *KEY_KINDS))  # kinds whose entries are judged, not only hashed
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
-_encode = msgspec.json.Encoder(order="sorted").encode
 
 
 class Chain:
@@ -58,7 +54,7 @@ class Chain:
                     and row[0] == last + 1
                     and row[2] not in WEIGHED
                     and sha256(content).hexdigest() == row[9]
-                    and _encode(_decode(body)) == body
+                    and spelled_fast(read_body(body)) == body
                     and row[1].endswith("+00:00")
                     and parsed(row[1]) is not None
                 )

@@ -22,6 +22,7 @@ from workbench.evidence import dossier
 from workbench.ledger import Entry, Ledger
 from workbench.policy import Decision, Engine
 from workbench.promotion.approvals import Answers
+from workbench.promotion.background import rejection, stage
 from workbench.promotion.commit import commit
 from workbench.promotion.declarations import Declaration, declare
 from workbench.promotion.desk import Desk
@@ -100,7 +101,7 @@ class Gate:
             Misuse: There is no such version.
         """
         self._ledger.version(model, version)
-        return self._judge.stage(model, version, self._judge.heads(model))
+        return stage(self._ledger, model, version, self._judge.heads(model))
 
     # moving
 
@@ -230,7 +231,7 @@ class Gate:
             head = writer.head(model, CHAMPION)
             if head is not None and head.version == version:
                 raise Misuse(f"{model} {version} is champion", hint=f"workbench rollback {model} --why …")
-            standing = self._judge.rejection(known.version.subject)
+            standing = rejection(self._ledger, known.version.subject)
             if standing is not None:
                 raise Misuse(f"{model} {version} was turned down already, in entry {standing.seq}: {standing.why}")
             return writer.append(
@@ -337,7 +338,8 @@ class Gate:
         return reconcile(self._ledger, self._aliases(), now=now, dry_run=dry_run)
 
     def _move(self, request: Request, *, asked_by: str | None = None) -> Move:
-        request = replace(request, why=told(request.actor, request.why))
+        why = told(request.actor, request.why)
+        request = request if why == request.why else replace(request, why=why)
         earlier = self._earlier(request)
         if earlier is not None:
             return told_by(earlier)
@@ -349,8 +351,8 @@ class Gate:
             wait(
                 request, judgement, answers, who_may(answers, self.desk.roster(), self.desk.delegations(), request.now)
             )
-        move = told_by(entry)
-        return replace(move, pending=self._follow(request))
+        pending = self._follow(request)
+        return replace(told_by(entry), pending=pending) if pending else told_by(entry)
 
     def _follow(self, request: Request) -> tuple[str, ...]:
         """Let the registry follow; what cannot be done now stays owed, and the move stays true."""
