@@ -14,13 +14,14 @@ from json.encoder import encode_basestring as quoted
 from typing import Any
 
 from workbench.ledger.entry import GENESIS, Entry, Head, chained, read_body, spelled_fast
+from workbench.ledger.grounds import GRANTS, contradictions
 from workbench.ledger.heads import MOVES, moved, place
 from workbench.ledger.keys import KEY_KINDS, LedgerKey, followed
 from workbench.ledger.merkle import perfect, tree_hash
 from workbench.ledger.rows import as_row, loose_content
 from workbench.ledger.tree import TILE, Tree
 
-WEIGHED = frozenset((*MOVES, *KEY_KINDS))  # kinds whose entries are judged, not only hashed
+WEIGHED = frozenset((*GRANTS, *KEY_KINDS))  # kinds whose entries are judged, not only hashed
 
 
 class Chain:
@@ -138,6 +139,8 @@ class Chain:
                 self.heads[place(entry)] = moved(self.heads.get(place(entry)), entry)
             elif entry is not None and entry.kind in KEY_KINDS:
                 self.keys.append(followed(self.keys[-1] if self.keys else None, entry))
+            if entry is not None and entry.kind in GRANTS:
+                yield from contradictions(entry)
         except ValueError as error:
             yield str(error)
 
