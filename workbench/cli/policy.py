@@ -235,6 +235,8 @@ def diff(old: Path, new: Path, model: str | None, fail: bool, workspace: Path | 
 def redecide(which: str | None, everything: bool, workspace: Path | None, as_json: bool) -> None:
     """Make past decisions again from the ledger; exit code 1 when one does not reproduce bit for bit.
 
+    A grant that keeps no policy or input to decide it by, written past the gate, is one that does not.
+
     \b
     Examples:
       workbench policy redecide 17

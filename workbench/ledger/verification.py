@@ -1,9 +1,10 @@
 """Whether a ledger holds: the chain followed from the first entry to the last, without IO.
 
 Found are a changed field, a removed, inserted or reordered entry, a cut tail, a head that the entries
-do not lead to, a move that no decision allowed, a tree or checkpoint that is not of these entries, a
-signature or key that is not the ledger's, an effect owed for nothing, and a rule of the database that
-somebody took away. A ledger that was cut or replaced by another whole one is found by a witness: checkpoints
+do not lead to, a move that no decision allowed or whose decision was about something else, a tree or checkpoint
+that is not of these entries, a signature or key that is not the ledger's, an effect that was changed, removed or
+is owed for nothing, and a rule of the database that somebody took away. A ledger that was cut, rolled back to an
+older copy or replaced by another whole one, and a checkpoint that was removed, are found by a witness: checkpoints
 that were kept elsewhere.
 """
 
