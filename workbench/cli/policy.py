@@ -233,9 +233,7 @@ def diff(old: Path, new: Path, model: str | None, fail: bool, workspace: Path | 
 @workspace_option
 @json_option
 def redecide(which: str | None, everything: bool, workspace: Path | None, as_json: bool) -> None:
-    """Make past decisions again from the ledger; exit code 1 when one does not reproduce bit for bit.
-
-    A grant that keeps no policy or input to decide it by, written past the gate, is one that does not.
+    """Make past decisions again; exit code 1 when one, or a grant past the gate, does not reproduce bit for bit.
 
     \b
     Examples:

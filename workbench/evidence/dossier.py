@@ -12,7 +12,7 @@ from workbench.evidence.finding import Finding
 from workbench.evidence.retention import data_behind
 from workbench.ledger import Entry, Ledger, ModelVersion, Wanted
 
-EVIDENCE = "evidence.recorded"
+EVIDENCE, RETAINED = "evidence.recorded", DECLARED  # kinds of the entries that a dossier is made from
 DISPARATE_IMPACT = "disparate_impact."
 
 
@@ -33,18 +33,19 @@ def dossier(ledger: Ledger, model: str, version: int) -> Dossier:
     """
     known = ledger.version(model, version)
     evidence, declared = ledger.gather(Wanted((EVIDENCE,), known.subject), Wanted((DECLARED,)))
-    return filed(ledger, known, evidence, windows(declared))
+    return filed(ledger, known, evidence, declared)
 
 
-def filed(ledger: Ledger, version: ModelVersion, evidence: Iterable[Entry], declared: Mapping[str, Window]) -> Dossier:
+def filed(ledger: Ledger, version: ModelVersion, evidence: Iterable[Entry], retained: Sequence[Entry]) -> Dossier:
     """The dossier of a version, of entries that were read before; the ledger is asked only for its run.
 
     Args:
         ledger: Where the run of its training is read, if any window is declared.
         version: The version.
         evidence: All the evidence about it, in its order.
-        declared: The windows of retention, by what they are for.
+        retained: All that declares windows of retention, in its order.
     """
+    declared = windows(retained)
     findings = [Finding.from_body(entry.body) for entry in evidence]
     runs = ledger.entries(subject=f"run/{version.run_id}", kind="run.finished", limit=1) if declared else []
     kept = _kept(version, runs[0] if runs else None, declared)

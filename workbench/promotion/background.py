@@ -10,10 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 
-from workbench.data.retention import DECLARED as RETAINED
-from workbench.data.retention import windows
 from workbench.evidence import Dossier
-from workbench.evidence.dossier import EVIDENCE, filed
+from workbench.evidence.dossier import EVIDENCE, RETAINED, filed
 from workbench.ledger import Entry, Head, Ledger, Wanted
 from workbench.ledger.versions import REGISTERED, registered
 from workbench.promotion.declarations import DECLARED, Stakes, told_by
@@ -59,12 +57,11 @@ def background(ledger: Ledger, model: str, version: int, heads: Mapping[str, Hea
         Wanted((REGISTERED,), f"{model}/{first}"),
         Wanted((EVIDENCE,), f"{model}/{first}"),
     )
-    kept = windows(retained)
     candidate = registered(made, model, version) or ledger.version(model, version)
     champion = None if first is None else registered(theirs, model, first) or ledger.version(model, first)
     return Background(
-        filed(ledger, candidate, evidence, kept),
-        None if champion is None else filed(ledger, champion, their_evidence, kept),
+        filed(ledger, candidate, evidence, retained),
+        None if champion is None else filed(ledger, champion, their_evidence, retained),
         told_by(declared[0]).stakes if declared else "normal",
         granted[0] if granted else None,
         standing(evidence[-1:], rejected),
