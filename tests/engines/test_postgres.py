@@ -1,6 +1,7 @@
 """The ledger on PostgreSQL keeps its rules against any client, survives a lost server, and shows no password."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from workbench.engines.postgres import PostgresDatabase, open_postgres, place_of
 from workbench.errors import EngineError, Misuse
 from workbench.ledger import Ledger
+from workbench.ledger.schema import VERSION
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SAID = {"subject": "lending", "actor": "analyst", "why": "w", "body": {}, "now": NOON}
@@ -276,8 +278,33 @@ def test_many_who_open_a_new_ledger_at_once_make_one(url):
 @pytest.mark.slow
 def test_a_ledger_of_a_newer_workbench_is_refused(ledger, client, url):
     client.run("INSERT INTO workbench_ledger.migrations VALUES (99, 'now', 'later')")
-    with pytest.raises(EngineError, match="has schema 99; this workbench knows up to 2"):
+    with pytest.raises(EngineError, match=f"has schema 99; this workbench knows up to {VERSION}"):
         open_postgres(url, {})
+
+
+@pytest.mark.slow
+def test_a_ledger_of_schema_2_is_carried_over(ledger, client, url):
+    """Its entries stay as they were; many who open it at once carry it over once."""
+    move(ledger, 1)
+    before = ledger.entries()
+    ledger.close()
+    w = "workbench_ledger"
+    for statement in (
+        f"DROP INDEX {w}.entries_by_subject_and_kind",
+        f"CREATE INDEX entries_by_subject ON {w}.entries (subject, seq)",
+        f"UPDATE {w}.migrations SET version = 2",
+    ):
+        client.run(statement)
+    with ThreadPoolExecutor(4) as pool:
+        databases = list(pool.map(lambda _: open_postgres(url, {}), range(4)))
+    with Ledger(databases[0]) as opened:
+        assert opened.verify().problems == ()
+        assert opened.entries() == before
+        assert [row[0] for row in databases[0].execute("SELECT version FROM migrations ORDER BY version")] == [2, 3]
+        move(opened, 2, expected=1)
+        assert opened.verify().valid
+    for database in databases[1:]:
+        database.close()
 
 
 @pytest.mark.slow

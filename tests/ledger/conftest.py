@@ -49,7 +49,7 @@ class Story:
                 now=self.now,
             )
             head = writer.move_head(model, slot, given, expected_generation=expected, entry=entry)
-            writer.owe("mlflow-alias", {"model": model, "version": version}, entry=entry)
+            writer.owe("mlflow-alias", {"model": model, "version": given}, entry=entry)
         return entry, head
 
 

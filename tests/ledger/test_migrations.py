@@ -15,22 +15,33 @@ from workbench.ledger import opening as opening_module
 from workbench.ledger.entry import GENESIS, chained
 from workbench.ledger.merkle import leaf_hash, tree_hash
 from workbench.ledger.rows import as_row, row_content
+from workbench.ledger.schema import VERSION, spelled
+from workbench.ledger.tree import Tree, spelled_roots
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-_SPEC = spec_from_file_location("schema_1", Path(__file__).with_name("schema_1.py"))
-schema_1 = module_from_spec(_SPEC)
-_SPEC.loader.exec_module(schema_1)
+OLDER = (1, 2)  # schemas
 
 
-def write_1(path, count, *, statements=schema_1.STATEMENTS):
-    """A ledger as schema 1 kept it: notes, a promotion, a rollback, one effect still owed."""
+def statements_of(schema):
+    """The statements by which a schema of old was made."""
+    spec = spec_from_file_location(f"schema_{schema}", Path(__file__).with_name(f"schema_{schema}.py"))
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.STATEMENTS
+
+
+def write(path, count, schema=1):
+    """A ledger as an older schema kept it: notes, a promotion, a rollback, one effect still owed."""
     client = sqlite3.connect(path, isolation_level=None)
     client.execute("PRAGMA journal_mode = WAL")
-    for statement in statements:
+    for statement in statements_of(schema):
         client.execute(statement)
     client.execute("PRAGMA application_id = 1463962695")
-    client.execute("PRAGMA user_version = 1")
-    rows, tip = [], GENESIS
+    client.execute(f"PRAGMA user_version = {schema}")
+    rows, tip, tree = [], GENESIS, Tree()
+    if schema > 1:
+        client.execute("INSERT INTO migrations VALUES (?, CURRENT_TIMESTAMP, 'the ledger was made')", (schema,))
+        client.execute("INSERT INTO tree VALUES (1, 0, '')")
     for seq in range(1, count + 1):
         kind, subject, body = "note", "lending", {"n": seq}
         if seq in {2, 4}:
@@ -41,26 +52,33 @@ def write_1(path, count, *, statements=schema_1.STATEMENTS):
         tip = entry.hash
         rows.append(as_row(entry))
         client.execute("INSERT INTO entries VALUES (?,?,?,?,?,?,?,?,?,?)", rows[-1])
+        tree.append(leaf_hash(row_content(rows[-1])))
         if seq == 2:
-            client.execute("INSERT INTO heads VALUES ('lending', 'champion', 2, 1, 2)")
+            client.execute("INSERT INTO heads (model, slot, version, generation, seq) "
+                           "VALUES ('lending', 'champion', 2, 1, 2)")  # fmt: skip
         if seq == 4:
             client.execute("UPDATE heads SET version = 4, generation = 2, seq = 4")
             client.execute("INSERT INTO outbox (seq, target, payload) VALUES (4, 'mlflow-alias', '{}')")
+    if schema > 1 and count:
+        client.execute("UPDATE tree SET size = ?, roots = ?", (tree.size, spelled_roots(tree.roots)))
+        client.executemany("INSERT INTO tiles VALUES (?, ?)", [(n, root.hex()) for n, root in enumerate(tree.fresh)])
     client.close()
     return rows
 
 
-def test_the_first_schema_is_that_of_its_day(tmp_path):
-    write_1(tmp_path / "l.db", 5)
+@pytest.mark.parametrize("schema", OLDER)
+def test_an_older_schema_is_that_of_its_day(tmp_path, schema):
+    write(tmp_path / "l.db", 5, schema)
     client = sqlite3.connect(tmp_path / "l.db")
     with pytest.raises(sqlite3.IntegrityError, match="never updated"):
         client.execute("UPDATE entries SET why = ''")
     client.close()
 
 
+@pytest.mark.parametrize("schema", OLDER)
 @pytest.mark.parametrize("count", [0, 5, 600])
-def test_a_ledger_of_schema_1_opens_and_is_carried_over(tmp_path, count):
-    rows = write_1(tmp_path / "l.db", count)
+def test_a_ledger_of_an_older_schema_opens_and_is_carried_over(tmp_path, count, schema):
+    rows = write(tmp_path / "l.db", count, schema)
     for _ in range(2):  # the second time there is nothing to do
         with Ledger.open(f"sqlite:///{tmp_path / 'l.db'}") as ledger:
             found = ledger.verify()
@@ -69,19 +87,35 @@ def test_a_ledger_of_schema_1_opens_and_is_carried_over(tmp_path, count):
             assert [as_row(entry) for entry in ledger.entries()] == rows
             assert ledger.heads() == ([Head("lending", "champion", 4, 2, 4)] if count else [])
             assert len(ledger.owed()) == bool(count)
-            assert ledger._rows("SELECT version FROM migrations") == [(2,)]
+            assert ledger._rows("SELECT version FROM migrations") == [(n,) for n in range(2, VERSION + 1)]
     with Ledger.open(f"sqlite:///{tmp_path / 'l.db'}") as ledger:
         ledger.append("note", subject="lending", actor="analyst", why="goes on", body={}, now=NOON)
         assert ledger.verify().valid
 
 
 def test_a_new_ledger_records_its_schema(ledger):
-    assert ledger._rows("SELECT version, title FROM migrations") == [(2, "the ledger was made")]
+    assert ledger._rows("SELECT version, title FROM migrations") == [(VERSION, "the ledger was made")]
 
 
-def test_what_was_wrong_before_is_still_found_after(tmp_path):
+@pytest.mark.parametrize("schema", OLDER)
+def test_a_ledger_that_was_carried_over_has_the_rules_of_a_new_one(tmp_path, schema):
+    write(tmp_path / "l.db", 5, schema)
+    Ledger.open(f"sqlite:///{tmp_path / 'l.db'}").close()
+    Ledger.open(f"sqlite:///{tmp_path / 'new.db'}").close()
+    assert rules_of(tmp_path / "l.db") == rules_of(tmp_path / "new.db")
+
+
+def test_one_kind_of_one_subject_is_found_by_the_index_alone(ledger):
+    """However long the subject's past: the newest rejection is not looked for among a thousand promotions."""
+    asked = "SELECT seq FROM entries WHERE subject = 'lending/1' AND kind IN ('x') ORDER BY seq DESC LIMIT 1"
+    (plan,) = ledger._rows(f"EXPLAIN QUERY PLAN {asked}")
+    assert "entries_by_subject_and_kind (subject=? AND kind=?)" in plan[3]
+
+
+@pytest.mark.parametrize("schema", OLDER)
+def test_what_was_wrong_before_is_still_found_after(tmp_path, schema):
     """Carrying a ledger over mends nothing: no entry, and no rule that guarded the entries."""
-    write_1(tmp_path / "l.db", 300)
+    write(tmp_path / "l.db", 300, schema)
     client = sqlite3.connect(tmp_path / "l.db")
     client.execute("DROP TRIGGER entries_are_not_updated")
     client.execute("UPDATE entries SET why = 'nothing' WHERE seq = 7")
@@ -119,9 +153,10 @@ def killed_at(path, step):
         os._exit(0)
 
 
-def test_a_kill_before_any_statement_leaves_the_old_ledger_or_the_new(tmp_path):
+@pytest.mark.parametrize("schema", OLDER)
+def test_a_kill_before_any_statement_leaves_the_old_ledger_or_the_new(tmp_path, schema):
     """And the next start ends what was begun."""
-    write_1(tmp_path / "old.db", 5)
+    write(tmp_path / "old.db", 5, schema)
     with sqlite3.connect(tmp_path / "old.db") as client:
         client.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     client.close()
@@ -134,8 +169,8 @@ def test_a_kill_before_any_statement_leaves_the_old_ledger_or_the_new(tmp_path):
         version = client.execute("PRAGMA user_version").fetchone()[0]
         tables = {name for (name,) in client.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         client.close()
-        assert version in {1, 2}
-        assert ("tree" in tables) == ("migrations" in tables) == (version == 2)
+        assert version in {schema, VERSION}
+        assert ("tree" in tables) == ("migrations" in tables) == (version > 1)
         assert "heads_of_schema_1" not in tables
         with Ledger.open(f"sqlite:///{path}") as ledger:
             assert ledger.verify().problems == ()
@@ -143,18 +178,18 @@ def test_a_kill_before_any_statement_leaves_the_old_ledger_or_the_new(tmp_path):
         if not died:
             break
         deaths += 1
-    assert deaths > 30
+    assert deaths > {1: 30, 2: 5}[schema]
 
 
 def rules_of(path):
     client = sqlite3.connect(path)
-    found = client.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall()
+    found = client.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name").fetchall()
     client.close()
-    return found
+    return [(name, spelled(sql).replace(f'"{name}"', name)) for name, sql in found]
 
 
 def test_a_migration_that_fails_is_undone(tmp_path, monkeypatch):
-    write_1(tmp_path / "l.db", 5)
+    write(tmp_path / "l.db", 5)
     before = rules_of(tmp_path / "l.db")
 
     def full(*_):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from workbench.errors import Misuse
-from workbench.ledger import ModelVersion, digest
+from workbench.ledger import ModelVersion, Wanted, digest
 
 
 @pytest.fixture
@@ -74,6 +74,24 @@ def test_kinds_are_one_or_one_of_several_or_none(told, ledger):
 def test_all_that_is_asked_holds_together(told, ledger):
     assert seqs(ledger.entries(kind="note", prefix="lend", since=2, newest_first=True, limit=1)) == [4]
     assert seqs(ledger.entries(kind="note", subject="lending/1")) == []
+
+
+def test_several_lists_are_read_at_once_each_in_its_order(told, ledger):
+    """As `entries` reads each of them alone."""
+    notes, last, both, none, about = ledger.gather(
+        Wanted(("note",)),
+        Wanted(("note",), newest=True),
+        Wanted(("other", "version.seen")),
+        Wanted(("note",), "lending/1"),
+        Wanted(("version.seen", "other"), "lending/1", newest=True),
+    )
+    assert [seqs(found) for found in (notes, last, both, none, about)] == [[2, 3, 4, 5], [5], [1, 6], [], [1]]
+    assert notes == ledger.entries(kind="note")
+    assert ledger.gather() == []
+
+
+def test_the_last_number_is_that_of_the_newest_entry(told, ledger):
+    assert ledger.last == ledger.entries(newest_first=True, limit=1)[0].seq == 6
 
 
 @pytest.mark.parametrize(("since", "limit", "expected"), [(0, 2, [1, 2]), (4, None, [5, 6]), (6, 9, []), (0, 0, [])])

@@ -31,6 +31,9 @@ from workbench.ledger.tree import spelled_roots
 from workbench.ledger.verification import Signs, verified
 from workbench.ledger.witness import attest, read_witness
 
+ROLLED_BACK = (
+    "the ledger was rolled back: the witness saw {} entries, there are {}; it was cut, or an older copy was put back"
+)
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 VERIFIER = shipped("templates") / "verify_ledger.py"
 POLICY = "package promotion\ndefault allow := false\nallow if input.f1 >= 0.8"
@@ -51,7 +54,8 @@ def write(path, key_file, *, why="it is better", policy=POLICY):
                     kind, subject=f"lending/{version}", actor="risk-officer", why=why, body=body | more, now=NOON
                 )
                 writer.move_head("lending", slot, version, expected_generation=generation - 1, entry=entry)
-                writer.owe("mlflow-alias", {"version": version}, entry=entry)
+                payload = {"model": "lending", "alias": slot, "version": version, "generation": generation}
+                writer.owe("mlflow-alias", payload, entry=entry)
         made = ledger.checkpoint(now=NOON)
         ledger.append("note", subject="lending", actor="analyst", why="after", body={}, now=NOON)
     return made
@@ -195,6 +199,19 @@ def test_a_flipped_bit_of_any_stored_byte_is_found_and_named(original, tmp_path)
         ("UPDATE checkpoints SET size = 3 WHERE size = 4", "the checkpoint of 3 entries cannot be read"),
         ("UPDATE checkpoints SET note = (SELECT note FROM checkpoints WHERE size = 1) WHERE size = 4",
          "the checkpoint of 4 entries cannot be read"),
+        ("UPDATE checkpoints SET note = (SELECT note FROM checkpoints c WHERE c.size = 5 - checkpoints.size)",
+         "the checkpoint of 1 entries cannot be read"),
+        ("UPDATE outbox SET payload = replace(payload, '\"version\":1', '\"version\":2') WHERE id = 1",
+         "effect 1 was changed: its version is 2, entry 3 says 1"),
+        ("UPDATE outbox SET payload = replace(payload, 'champion', 'canary') WHERE id = 2",
+         "effect 2 was changed: its alias is 'canary', entry 4 says 'champion'"),
+        ("UPDATE outbox SET payload = replace(payload, '\"generation\":2', '\"generation\":9') WHERE id = 2",
+         "effect 2 was changed: its generation is 9"),
+        ("UPDATE outbox SET seq = 4 WHERE id = 1", "effect 1 was changed: its generation is 1, entry 4 says 2"),
+        ("UPDATE outbox SET payload = '[]' WHERE id = 1", "effect 1 of entry 3 cannot be read"),
+        ("UPDATE outbox SET seq = 99 WHERE id = 1", "an effect is owed for entry 99, which is not there"),
+        ("DELETE FROM outbox WHERE id = 1", "effects were removed or added: 2 were owed, 1 are there"),
+        ("INSERT INTO outbox VALUES (1000, 2, 'mlflow-alias', '{}', 0)", "effects were removed or added: 1000"),
     ],
 )  # fmt: skip
 def test_what_was_done_with_sql_is_named(copy, sql, told):
@@ -281,7 +298,10 @@ def test_a_ledger_forked_by_whoever_has_the_key_is_found_by_the_witness_alone(co
         hands.anew(forged, SigningKey.load(copy / "ledger.key"))
     assert judged(copy, witness=False).valid
     found = judged(copy)
-    assert found.problems == ("the ledger was forked: its first 4 entries are not those that the witness saw",)
+    assert found.problems == (
+        "the ledger was forked: its first 4 entries are not those that the witness saw",
+        "the checkpoint of 1 entries, which the witness saw, was removed",
+    )
     assert found.witnessed == 1
 
 
@@ -290,9 +310,13 @@ def test_a_ledger_cut_by_whoever_has_the_key_is_found_by_the_witness_alone(copy)
         entries = hands.entries()
         hands.run("DELETE FROM heads")
         hands.run("DELETE FROM outbox")
+        hands.run("DELETE FROM sqlite_sequence WHERE name = 'outbox'")
         hands.anew(entries[:2], SigningKey.load(copy / "ledger.key"))
     assert judged(copy, witness=False).valid
-    assert judged(copy).problems == ("the ledger was cut: the witness saw 4 entries, there are 2",)
+    assert judged(copy).problems == (
+        ROLLED_BACK.format(4, 2),
+        "the checkpoint of 1 entries, which the witness saw, was removed",
+    )
 
 
 def test_the_witness_itself_cannot_be_forged_without_the_key(copy, tmp_path):

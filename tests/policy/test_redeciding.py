@@ -8,7 +8,7 @@ from workbench.errors import Misuse
 from workbench.ledger import GENESIS
 from workbench.ledger.entry import chained
 from workbench.policy import Policy, decide, redecide
-from workbench.policy.redeciding import is_decision
+from workbench.policy.redeciding import is_decision, to_decide
 
 SEED = Policy.parse("seed", "package model\nallow := input.metrics.fairness >= 0.85")
 ASKS = Policy.parse("asks", 'package m\npeople := {"approvals": 1, "roles": ["a"], "message": "look"}')
@@ -16,10 +16,10 @@ ASKS = Policy.parse("asks", 'package m\npeople := {"approvals": 1, "roles": ["a"
 
 def entry(engine, policy, document, change=lambda body: body):
     said = decide(engine, policy, document)
-    body = {"decision": said.as_body(), "policy_source": policy.source, "input": document}
-    kind = f"promotion.{'granted' if said.allowed else 'denied'}"
+    body = change({"decision": said.as_body(), "policy_source": policy.source, "input": document})
+    kind = f"promotion.{'granted' if body['decision']['decision'] == 'allow' else 'denied'}"
     told = {"subject": "lending/2", "actor": "risk-officer", "why": "w", "key": None, "prev": GENESIS}
-    return chained(seq=7, at=datetime(2026, 1, 1, tzinfo=UTC), kind=kind, body=change(body), **told)
+    return chained(seq=7, at=datetime(2026, 1, 1, tzinfo=UTC), kind=kind, body=body, **told)
 
 
 @pytest.mark.parametrize("policy", [SEED, ASKS])
@@ -92,7 +92,52 @@ def test_a_yes_is_never_explained_by_the_gate(engine):
 
 
 def test_an_entry_without_a_decision_is_not_decided_again(engine):
-    bare = entry(engine, SEED, {}, lambda body: {"note": "x"})
+    bare = forged("promotion.denied", note="x")
     assert not is_decision(bare)
     with pytest.raises(Misuse, match="holds no decision"):
         redecide(engine, bare)
+
+
+def forged(kind="promotion.granted", **body):
+    told = {"subject": "lending/2", "actor": "risk-officer", "why": "w", "key": None, "prev": GENESIS}
+    return chained(seq=9, at=datetime(2026, 1, 1, tzinfo=UTC), kind=kind, body=body, **told)
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"decision": {"decision": "allow"}}, "keeps no policy and no input"),
+        ({}, "keeps no policy and no input"),
+        ({"decision": {"decision": "allow"}, "policy_source": SEED.source, "input": {}}, "its decision is not whole"),
+    ],
+)
+def test_a_grant_that_nobody_decided_does_not_come_out_the_same(engine, body, told):
+    made = forged(**body)
+    assert to_decide([made]) == [made]
+    again = redecide(engine, made)
+    assert not again.same
+    assert told in again.differences[0]
+
+
+def test_a_grant_with_a_forged_decision_does_not_come_out_the_same(engine):
+    no = decide(engine, SEED, {"metrics": {"fairness": 0.1}})
+    body = {"decision": {**no.as_body(), "decision": "allow", "reasons": []}, "policy_source": SEED.source}
+    again = redecide(engine, forged(**body, input={"metrics": {"fairness": 0.1}}))
+    assert any("decision was" in sentence for sentence in again.differences)
+
+
+def test_a_move_on_a_denial_does_not_come_out_the_same(engine):
+    no = decide(engine, SEED, {"metrics": {"fairness": 0.1}})
+    body = {"decision": no.as_body(), "policy_source": SEED.source, "input": {"metrics": {"fairness": 0.1}}}
+    again = redecide(engine, forged(**body))
+    assert "it moves lending/2, though its decision is deny" in again.differences
+
+
+def test_a_slot_that_is_left_on_the_way_rests_on_its_cause(engine):
+    cause = entry(engine, SEED, {"metrics": {"fairness": 0.9}})
+    left = forged("stage.cleared", cause=cause.seq, decision=cause.body["decision"])
+    assert to_decide([cause, left]) == [cause]
+    for other in (forged("stage.cleared", cause=3, decision=cause.body["decision"]),
+                  forged("stage.cleared", cause=cause.seq, decision={"decision": "allow"}),
+                  forged(cause=cause.seq, decision=cause.body["decision"])):  # fmt: skip
+        assert to_decide([cause, other]) == [cause, other]

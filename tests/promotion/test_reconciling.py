@@ -29,15 +29,40 @@ def test_an_alias_or_its_generation_moved_by_hand_is_mended(served, slot, moved)
     if moved is None:
         del served.registry.aliases["lending", slot]
     (seen,) = found(served, dry_run=True)
-    assert (seen.kind, seen.slot) == ("moved", slot)
+    assert (seen.kind, seen.slot) == ("ahead" if moved == (1, 9) else "moved", slot)
     assert served.kinds()[-1] != "projection.repaired"
     (mended,) = found(served)
     if moved == (1, 9):
+        assert mended == seen
         assert "remove the registry's mark of a generation that never was" in mended.sentence
+        assert served.kinds()[-1] != "projection.repaired"
         return
     assert (mended.kind, mended.slot, served.registry.alias("lending", slot)) == ("moved", slot, right)
     assert served.kinds()[-1] == "projection.repaired"
     assert found(served) == []
+
+
+def test_an_older_copy_of_the_ledger_is_told_by_a_registry_that_is_ahead(served, tmp_path):
+    """Nothing is changed, here or there, and the next promotion says so too."""
+    served.registry.aliases["lending", "champion"] = (1, 7)  # what the lost entries had led to
+    entries = served.ledger.last
+    (seen,) = found(served)
+    assert seen.kind == "ahead"
+    assert "the ledger has only come to generation 2: an older copy of the ledger was put back" in seen.sentence
+    assert (served.ledger.last, served.registry.aliases["lending", "champion"]) == (entries, (1, 7))
+    move = served.promote(1)
+    assert "the ledger has only come to generation 3" in move.pending[0]
+    assert served.registry.aliases["lending", "champion"] == (1, 7)
+
+
+def test_an_effect_that_was_settled_by_hand_is_done_all_the_same(served):
+    served.registry.reachable = False
+    served.promote(1)
+    served.registry.reachable = True
+    for effect in served.ledger.owed():
+        served.ledger.settle(effect.id)
+    assert [one.kind for one in found(served)] == ["moved"]
+    assert served.champion() == (1, 3)
 
 
 def test_what_is_owed_is_told_and_paid(served):

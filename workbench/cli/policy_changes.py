@@ -77,7 +77,7 @@ def diff(old: Path, new: Path, model: str | None, fail: bool, workspace: Path | 
 @workspace_option
 @json_option
 def redecide(which: str | None, everything: bool, workspace: Path | None, as_json: bool) -> None:
-    """Make past decisions again from the ledger; exit code 1 when one does not reproduce bit for bit.
+    """Make past decisions again; exit code 1 when one, or a grant past the gate, does not reproduce bit for bit.
 
     \b
     Examples:
@@ -86,15 +86,15 @@ def redecide(which: str | None, everything: bool, workspace: Path | None, as_jso
       workbench policy redecide --all --json
     """
     from workbench.policy import redecide as again
-    from workbench.policy.redeciding import is_decision
+    from workbench.policy.redeciding import to_decide
 
     if (which is None) == (not everything):
         raise Misuse("nothing to decide again", hint="give the number of an entry, MODEL, MODEL/VERSION, or --all")
     with opened(workspace) as (bench, engine):
         if bench is None:
             raise Misuse("there is no ledger here", hint="--workspace DIR names a workspace")
-        chosen = [entry for entry in bench.ledger.entries() if _chosen(entry.seq, entry.subject, which)]
-        entries = [entry for entry in chosen if is_decision(entry)]
+        known = to_decide(bench.ledger.entries())
+        entries = [entry for entry in known if _chosen(entry.seq, entry.subject, which)]
         if not entries:
             raise Misuse(
                 f"no decision of a policy is in the ledger{f' about {which}' if which else ''}", hint="workbench ledger"

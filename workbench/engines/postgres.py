@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from workbench.engines.postgres_rules import FOUND, SCHEMA, STATEMENTS, wanted
+from workbench.engines.postgres_rules import CARRY_OVER, FOUND, SCHEMA, STATEMENTS, wanted
 from workbench.errors import EngineError, Misuse
 from workbench.ledger.database import Kept, Row
+from workbench.ledger.migrations import TITLES
 from workbench.ledger.schema import VERSION
 
 WAIT = 30  # seconds a writer waits for another, and a connection for the server
@@ -249,7 +250,16 @@ class PostgresDatabase:
                 f"the ledger {self.name} has schema {version}; this workbench knows up to {VERSION}",
                 hint="it was written by a newer workbench: upgrade this one",
             )
+        self._carry_over(version)
         self.commit()
+
+    def _carry_over(self, version: int) -> None:
+        """Bring tables of an older schema up to this one, within the open transaction; no entry is touched."""
+        for before in range(version, VERSION):
+            for statement in CARRY_OVER[before]:
+                self.execute(statement)
+            made = (before + 1, TITLES[before + 1])
+            self.execute("INSERT INTO migrations VALUES (?, CAST(CURRENT_TIMESTAMP AS text), ?)", made)
 
 
 def open_postgres(url: str, environ: Mapping[str, str]) -> PostgresDatabase:

@@ -30,7 +30,7 @@ TABLES = {
     "migrations": f"version integer PRIMARY KEY, at {_TEXT}, title {_TEXT}",
 }
 INDEXES = {
-    "entries_by_subject": "entries (subject, seq)",
+    "entries_by_subject_and_kind": "entries (subject, kind, seq)",
     "entries_by_kind": "entries (kind, seq)",
     "outbox_still_owed": "outbox (id) WHERE done = 0",
 }
@@ -163,6 +163,14 @@ STATEMENTS = (
     ),
     f"INSERT INTO {SCHEMA}.migrations VALUES ({VERSION}, CURRENT_TIMESTAMP::text, 'the ledger was made')",  # noqa: S608
 )
+
+# from the schema of this number to the next; the first that PostgreSQL ever had is 2
+CARRY_OVER = {
+    2: (
+        f"DROP INDEX IF EXISTS {SCHEMA}.entries_by_subject",
+        f"CREATE INDEX entries_by_subject_and_kind ON {SCHEMA}.entries (subject, kind, seq)",
+    ),
+}
 
 FOUND = f"""
     SELECT c.relname::text, CASE c.relkind WHEN 'r' THEN 'CREATE TABLE ' ELSE 'CREATE INDEX ' END || c.relname

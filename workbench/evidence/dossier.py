@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 from workbench.data.retention import DATA, DECLARED, Window, windows
 from workbench.evidence.finding import Finding
 from workbench.evidence.retention import data_behind
-from workbench.ledger import Entry, Ledger, ModelVersion
+from workbench.ledger import Entry, Ledger, ModelVersion, Wanted
 
+EVIDENCE, RETAINED = "evidence.recorded", DECLARED  # kinds of the entries that a dossier is made from
 DISPARATE_IMPACT = "disparate_impact."
 
 
@@ -31,19 +32,31 @@ def dossier(ledger: Ledger, model: str, version: int) -> Dossier:
         Misuse: The version is not in the ledger.
     """
     known = ledger.version(model, version)
-    entries = ledger.entries(subject=known.subject, kind="evidence.recorded")
-    findings = [Finding.from_body(entry.body) for entry in entries]
-    declared = windows(ledger.entries(kind=DECLARED))
-    runs = ledger.entries(subject=f"run/{known.run_id}", kind="run.finished", limit=1) if declared else []
-    kept = _kept(known, runs[0] if runs else None, declared)
-    return Dossier(known, {finding.kind: finding for finding in findings if not finding.simulated}, kept)
+    evidence, declared = ledger.gather(Wanted((EVIDENCE,), known.subject), Wanted((DECLARED,)))
+    return filed(ledger, known, evidence, declared)
+
+
+def filed(ledger: Ledger, version: ModelVersion, evidence: Iterable[Entry], retained: Sequence[Entry]) -> Dossier:
+    """The dossier of a version, of entries that were read before; the ledger is asked only for its run.
+
+    Args:
+        ledger: Where the run of its training is read, if any window is declared.
+        version: The version.
+        evidence: All the evidence about it, in its order.
+        retained: All that declares windows of retention, in its order.
+    """
+    declared = windows(retained)
+    findings = [Finding.from_body(entry.body) for entry in evidence]
+    runs = ledger.entries(subject=f"run/{version.run_id}", kind="run.finished", limit=1) if declared else []
+    kept = _kept(version, runs[0] if runs else None, declared)
+    return Dossier(version, {finding.kind: finding for finding in findings if not finding.simulated}, kept)
 
 
 def dossiers(ledger: Ledger, model: str | None = None) -> dict[tuple[str, int], Dossier]:
     """The dossiers of all versions, of one model or of all, by model and number; the ledger is read once."""
     prefix = None if model is None else f"{model}/"
     found: dict[str, dict[str, Finding]] = {}
-    for entry in ledger.entries(kind="evidence.recorded", prefix=prefix):
+    for entry in ledger.entries(kind=EVIDENCE, prefix=prefix):
         finding = Finding.from_body(entry.body)
         if not finding.simulated:
             found.setdefault(entry.subject, {})[finding.kind] = finding

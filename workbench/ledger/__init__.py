@@ -12,7 +12,7 @@ from workbench.ledger.drafts import Draft
 from workbench.ledger.entry import GENESIS, Entry, Head, canonical, digest
 from workbench.ledger.keys import LedgerKey
 from workbench.ledger.proofs import Consistency, Inclusion
-from workbench.ledger.reading import Effect
+from workbench.ledger.reading import Effect, Wanted
 from workbench.ledger.signing import SigningKey, to_sign, verify_signature
 from workbench.ledger.store import Ledger
 from workbench.ledger.verification import Verification
@@ -33,6 +33,7 @@ __all__ = [
     "ModelVersion",
     "SigningKey",
     "Verification",
+    "Wanted",
     "Writer",
     "canonical",
     "digest",

@@ -6,24 +6,22 @@ wrong with it is named.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from hashlib import sha256
+from json.encoder import encode_basestring as quoted
 from typing import Any
 
-import msgspec
-
-from workbench.ledger.entry import GENESIS, Entry, Head, chained
+from workbench.ledger.entry import GENESIS, Entry, Head, chained, read_body, spelled_fast
+from workbench.ledger.grounds import GRANTS, contradictions
 from workbench.ledger.heads import MOVES, moved, place
 from workbench.ledger.keys import KEY_KINDS, LedgerKey, followed
 from workbench.ledger.merkle import perfect, tree_hash
-from workbench.ledger.rows import as_row, loose_content, row_content
+from workbench.ledger.rows import as_row, loose_content
 from workbench.ledger.tree import TILE, Tree
 
-WEIGHED = frozenset((*MOVES, *KEY_KINDS))  # kinds whose entries are judged, not only hashed
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
-_encode = msgspec.json.Encoder(order="sorted").encode
+WEIGHED = frozenset((*GRANTS, *KEY_KINDS))  # kinds whose entries are judged, not only hashed
 
 
 class Chain:
@@ -45,32 +43,41 @@ class Chain:
     def run(self, rows: Iterable[Sequence[Any]]) -> list[str]:
         """Follow all rows, and name what is wrong with them."""
         problems: list[str] = []
-        parsed = datetime.fromisoformat
-        sha256, begun, leaves = hashlib.sha256, hashlib.sha256(b"\0"), self._leaves
+        parsed, begun, leaf_begun, leaves = datetime.fromisoformat, sha256(), sha256(b"\0"), self._leaves
         tip, last, count = self.tip, self.last, self.count
         for row in rows:
             whole = False
             try:
-                content = row_content(row)
-                body = row[6].encode()
+                seq, at, kind, subject, actor, why, text, key, prev, stored = row
+                spelled_key = "null" if key is None else quoted(key)
+                # as `row_content`: the hash before and a time that can be read hold nothing to be quoted
+                content = (
+                    f'{{"actor":{quoted(actor)},"at":"{at}","body":{text},"key":{spelled_key},'
+                    f'"kind":{quoted(kind)},"prev":"{tip}","seq":{seq},"subject":{quoted(subject)},"why":{quoted(why)}}}'
+                ).encode()
+                hashed = begun.copy()
+                hashed.update(content)
+                body = text.encode()
                 whole = (
-                    row[8] == tip
-                    and row[0] == last + 1
-                    and row[2] not in WEIGHED
-                    and sha256(content).hexdigest() == row[9]
-                    and _encode(_decode(body)) == body
-                    and row[1].endswith("+00:00")
-                    and parsed(row[1]) is not None
+                    hashed.hexdigest() == stored
+                    and prev == tip
+                    and seq == last + 1
+                    and kind not in WEIGHED
+                    and spelled_fast(read_body(body)) == body
+                    and at[10] == "T"
+                    and at.endswith("+00:00")
+                    and parsed(at) is not None
                 )
-            except (TypeError, ValueError, AttributeError):  # msgspec's errors are of ValueError
-                content = loose_content(row)
+            except (TypeError, ValueError, AttributeError, IndexError):  # msgspec's errors are of ValueError
+                whole = False
             if whole:
-                tip, last, count = row[9], row[0], count + 1
+                tip, last, count = stored, seq, count + 1
             else:
+                content = loose_content(row)
                 self.tip, self.last, self.count = tip, last, count
                 problems += self._follow(row)
                 tip, last, count = self.tip, self.last, self.count
-            hashed = begun.copy()
+            hashed = leaf_begun.copy()
             hashed.update(content)
             leaves.append(hashed.digest())
             if len(leaves) == TILE:
@@ -132,6 +139,8 @@ class Chain:
                 self.heads[place(entry)] = moved(self.heads.get(place(entry)), entry)
             elif entry is not None and entry.kind in KEY_KINDS:
                 self.keys.append(followed(self.keys[-1] if self.keys else None, entry))
+            if entry is not None and entry.kind in GRANTS:
+                yield from contradictions(entry)
         except ValueError as error:
             yield str(error)
 

@@ -21,6 +21,7 @@ class Kept:
     rules: Mapping[str, str]  # tables, indexes and triggers there are, by name, in one spelling
     wanted: Mapping[str, str]  # those that the ledger makes
     last_given: int | None  # highest number of an entry ever given out; None: it does not know any more
+    effects_given: int | None = None  # effects that were ever owed; None: it does not count them without gaps
     damage: Callable[[], Sequence[str]] = tuple  # what it says against itself; asked for last, as it takes long
 
 

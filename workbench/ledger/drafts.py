@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from workbench.errors import Misuse
-from workbench.ledger.entry import canonical
+from workbench.ledger.entry import canonical, read_body, spelled_fast
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,8 @@ class Draft:
     now: datetime  # aware
     key: str | None = None  # idempotency key
 
-    def checked(self) -> dict[str, Any]:
-        """The body as it will be read back.
+    def checked(self) -> tuple[dict[str, Any], str]:
+        """The body as it will be read back, and the text that is kept of it.
 
         Raises:
             Misuse: The time has no offset, a name is empty, or the content is no plain JSON.
@@ -44,12 +43,15 @@ class Draft:
                 raise Misuse(f"the {name} of an entry is {given!r}; it must not be empty")
         texts = (self.kind, self.subject, self.actor, self.why, self.key or "")
         try:
-            canonical(texts)
-            plain: dict[str, Any] = json.loads(canonical(dict(self.body)))
+            "".join(texts).encode()
+            text = canonical(dict(self.body))
+            plain = read_body(text)
+            if spelled_fast(plain) != text:
+                text = canonical(plain)  # a name that was a number is a text now, and may stand elsewhere
         except (ValueError, TypeError) as error:
             raise Misuse(
                 f"a {self.kind} entry cannot be kept: {error}", hint="texts of Unicode and plain JSON, without NaN"
             ) from error
         if any("\0" in text for text in texts):
             raise Misuse(f"a {self.kind!r} entry cannot be kept: a text holds a zero byte", hint="leave it out")
-        return plain
+        return plain, text.decode()

@@ -20,9 +20,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from workbench.errors import Misuse
 
 GENESIS = "0" * 64
+read_body = msgspec.json.Decoder(dict[str, Any]).decode  # an entry's body from its text
+spelled_fast = msgspec.json.Encoder(order="sorted").encode  # as `canonical`, but for some floats and control characters
 _spell = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 

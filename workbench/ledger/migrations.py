@@ -14,7 +14,10 @@ from workbench.ledger.schema import TABLES, TRIGGERS, VERSION, statement
 from workbench.ledger.tree import Tree, spelled_roots
 
 FIRST = "the ledger was made"
-TITLES = {2: "slots may be cleared and have a weight; a Merkle tree and signed checkpoints"}
+TITLES = {
+    2: "slots may be cleared and have a weight; a Merkle tree and signed checkpoints",
+    3: "the entries of one kind about one subject are found at once",
+}
 
 
 def make(connection: sqlite3.Connection) -> None:
@@ -29,9 +32,10 @@ def make(connection: sqlite3.Connection) -> None:
 
 def carry_over(connection: sqlite3.Connection, version: int) -> None:
     """Bring a ledger of an older schema up to this one, within an open transaction."""
-    if version < 2:
-        _from_1_to_2(connection)
-        _record(connection, 2, TITLES[2])
+    for before, step in ((1, _from_1_to_2), (2, _from_2_to_3)):
+        if version <= before:
+            step(connection)
+            _record(connection, before + 1, TITLES[before + 1])
 
 
 def _from_1_to_2(connection: sqlite3.Connection) -> None:
@@ -56,6 +60,11 @@ def _from_1_to_2(connection: sqlite3.Connection) -> None:
         name = made.split()[2]
         if name not in there and not name.startswith("entries_"):  # one that was taken away stays a finding
             connection.execute(made)
+
+
+def _from_2_to_3(connection: sqlite3.Connection) -> None:
+    connection.execute("DROP INDEX IF EXISTS entries_by_subject")
+    connection.execute(statement("entries_by_subject_and_kind"))
 
 
 def _plant(connection: sqlite3.Connection, tree: Tree) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from workbench.errors import EngineError, Misuse
 from workbench.ledger.database import Database, Row
-from workbench.ledger.entry import Entry, Head
+from workbench.ledger.entry import Entry, Head, read_body
 from workbench.ledger.rows import COLUMNS, HEADS, from_row
-from workbench.ledger.versions import ModelVersion
+from workbench.ledger.versions import REGISTERED, ModelVersion, registered
 
 AT_ONCE = 500  # entries that are asked for by number in one statement
 LAST_CHARACTER = "\U0010ffff"  # sorts behind every text that goes on after a prefix
@@ -26,6 +26,14 @@ class Effect:
     seq: int  # the entry that caused it
     target: str  # e.g. "mlflow-alias"
     payload: Mapping[str, Any]
+
+
+class Wanted(NamedTuple):
+    """Which entries are wanted: of these kinds, about one subject or about all."""
+
+    kinds: tuple[str, ...]  # at least one
+    subject: str | None = None  # None: about any
+    newest: bool = False  # only the last of them
 
 
 class Reading:
@@ -92,6 +100,27 @@ class Reading:
             for entry in self._entries(f"WHERE seq IN ({', '.join('?' * len(some))}) ORDER BY seq", some)
         ]
 
+    def gather(self, *wanted: Wanted) -> list[list[Entry]]:
+        """Several lists of entries, each in the order of the ledger, all as of one moment: one statement reads them.
+
+        Args:
+            wanted: What each list is to hold.
+        """
+        found: list[list[Entry]] = [[] for _ in wanted]
+        if wanted:
+            shape = tuple((len(one.kinds), one.subject is not None, one.newest) for one in wanted)
+            values = [value for one in wanted for value in (one.subject, *one.kinds) if value is not None]
+            for number, *row in self._rows(_gathering(shape), values):
+                found[number].append(from_row(row))
+        for entries in found:
+            entries.sort(key=lambda entry: entry.seq)
+        return found
+
+    @property
+    def last(self) -> int:
+        """The number of the last entry; 0 in an empty ledger."""
+        return int(self._rows("SELECT coalesce(max(seq), 0) FROM entries")[0][0])
+
     def head(self, model: str, slot: str = "champion") -> Head | None:
         """Who holds a model's slot now; a cleared one has version None, one never held is None."""
         rows = self._rows(f"SELECT {HEADS} FROM heads WHERE model = ? AND slot = ?", (model, slot))  # noqa: S608
@@ -112,13 +141,13 @@ class Reading:
         """
         rows = self._rows("SELECT id, seq, target, payload FROM outbox WHERE done = 0 ORDER BY id")
         try:
-            return [Effect(id_, seq, target, json.loads(payload)) for id_, seq, target, payload in rows]
+            return [Effect(id_, seq, target, read_body(payload)) for id_, seq, target, payload in rows]
         except (ValueError, TypeError) as error:
             raise EngineError(f"an owed effect cannot be read: {error}", hint="workbench ledger verify") from error
 
     def versions(self, model: str | None = None) -> list[ModelVersion]:
         """The registered versions, of one model or of all, by model and number."""
-        entries = self.entries(kind="version.registered", prefix=None if model is None else f"{model}/")
+        entries = self.entries(kind=REGISTERED, prefix=None if model is None else f"{model}/")
         found: dict[tuple[str, int], ModelVersion] = {}
         for entry in entries:
             version = ModelVersion.from_body(entry.body)
@@ -132,10 +161,9 @@ class Reading:
         Raises:
             Misuse: It is not in the ledger.
         """
-        for entry in self.entries(subject=f"{model}/{version}", kind="version.registered", limit=1):
-            found = ModelVersion.from_body(entry.body)
-            if (found.model, found.version) == (model, version):
-                return found
+        found = registered(self.entries(subject=f"{model}/{version}", kind=REGISTERED, limit=1), model, version)
+        if found is not None:
+            return found
         versions = self.versions(model)
         if versions:
             hint = f"{model} has the versions {', '.join(str(v.version) for v in versions)}"
@@ -155,3 +183,15 @@ class Reading:
                 return self._database.execute(sql, values)
             except self._database.errors as error:
                 self._database.refuse(error, "read")
+
+
+@lru_cache(maxsize=64)
+def _gathering(shape: tuple[tuple[int, bool, bool], ...]) -> str:
+    """The statement that reads so many lists: for each its kinds, whether a subject is given, and only the newest."""
+    parts = []
+    for number, (kinds, about_one, newest) in enumerate(shape):
+        clauses = [*(["subject = ?"] if about_one else []), f"kind IN ({', '.join('?' * kinds)})"]
+        part = f"SELECT {number}, {COLUMNS} FROM entries WHERE {' AND '.join(clauses)}"  # noqa: S608
+        last = f"SELECT * FROM ({part} ORDER BY seq DESC LIMIT 1) AS newest"  # noqa: S608
+        parts.append(last if newest else part)
+    return " UNION ALL ".join(parts)

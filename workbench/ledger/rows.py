@@ -6,14 +6,13 @@ no JSON is read. If those bytes have the stored hash, every column is what was w
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from json.encoder import encode_basestring as quoted
 from typing import Any
 
 from workbench.errors import EngineError
-from workbench.ledger.entry import Entry, canonical
+from workbench.ledger.entry import Entry, canonical, read_body
 from workbench.ledger.schema import ENTRY_COLUMNS, HEAD_COLUMNS
 
 COLUMNS = ", ".join(ENTRY_COLUMNS)
@@ -44,9 +43,9 @@ def from_row(row: Sequence[Any]) -> Entry:
     """
     seq, at, kind, subject, actor, why, body, key, prev, stored = row
     try:
-        when, told = datetime.fromisoformat(at), dict(json.loads(body).items())
+        when, told = datetime.fromisoformat(at), read_body(body)
         return Entry(seq, when, kind, subject, actor, why, told, key, prev, stored)
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError) as error:  # msgspec's errors are of ValueError
         raise EngineError(f"entry {seq} cannot be read: {error}", hint="workbench ledger verify") from error
 
 

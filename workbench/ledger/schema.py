@@ -12,7 +12,7 @@ from workbench.ledger.entry import GENESIS
 from workbench.ledger.heads import CLEARED, PROMOTIONS, SLOT, STAGED
 
 APPLICATION = 0x57424C47  # "WBLG", in the file's header: this file is a ledger
-VERSION = 2
+VERSION = 3
 
 HEAD_COLUMNS = ("model", "slot", "version", "generation", "seq", "weight")
 ENTRY_COLUMNS = ("seq", "at", "kind", "subject", "actor", "why", "body", "key", "prev", "hash")
@@ -25,7 +25,7 @@ TABLES = (
         body TEXT NOT NULL, key TEXT UNIQUE, prev TEXT NOT NULL, hash TEXT NOT NULL UNIQUE
     )
     """,
-    "CREATE INDEX entries_by_subject ON entries (subject, seq)",
+    "CREATE INDEX entries_by_subject_and_kind ON entries (subject, kind, seq)",
     "CREATE INDEX entries_by_kind ON entries (kind, seq)",
     """
     CREATE TABLE heads (

@@ -263,7 +263,7 @@ class Signed(Reading):
                     self._database.rollback()
 
     def _check_size(self, size: int) -> None:
-        there = self._rows("SELECT coalesce(max(seq), 0) FROM entries")[0][0]
+        there = self.last
         if size > there:
             raise Misuse(f"the ledger has {there} entries, not {size}", hint="workbench ledger show --last 1")
 

@@ -49,7 +49,7 @@ class SqliteDatabase:
 
     def kept(self) -> Kept:
         """What the file says of itself."""
-        last = self.execute("SELECT seq FROM sqlite_sequence WHERE name = 'entries'")
+        given: dict[str, int] = dict(self.execute("SELECT name, seq FROM sqlite_sequence"))
         rules = self.execute("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
         from concurrent.futures import ThreadPoolExecutor  # and its logging; only who verifies pays for it
 
@@ -59,7 +59,8 @@ class SqliteDatabase:
         return Kept(
             rules={name: spelled(sql or "") for name, sql in rules},
             wanted=schema(),
-            last_given=last[0][0] if last else None,
+            last_given=given.get("entries"),
+            effects_given=given.get("outbox", 0),
             damage=checked.result,
         )
 

@@ -18,6 +18,7 @@ from typing import Any
 from workbench.ledger.checkpoints import Checkpoint
 from workbench.ledger.database import Database
 from workbench.ledger.drafts import Draft
+from workbench.ledger.effects import EFFECTS
 from workbench.ledger.entry import Entry
 from workbench.ledger.exporting import lines
 from workbench.ledger.opening import file_of
@@ -100,7 +101,7 @@ class Ledger(Signed):
                 self._database.stream(f"SELECT {COLUMNS} FROM entries ORDER BY seq"),  # noqa: S608
                 signs,
                 kept=self._database.kept(),
-                owed_for=[row[0] for row in self._rows("SELECT DISTINCT seq FROM outbox")],
+                effects=self._rows(EFFECTS),
             )
 
     def export(self) -> Iterator[str]:

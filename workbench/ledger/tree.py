@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 
 from workbench.errors import EngineError
 from workbench.ledger.database import Database
+from workbench.ledger.entry import GENESIS
 from workbench.ledger.merkle import Range, Subtree, folded
 
 TILE = 256  # entries; a power of two
@@ -53,16 +54,19 @@ class Tree:
         return folded(self.roots)
 
 
-def stored_tree(database: Database) -> Tree:
-    """The tree as the database holds it.
+def stored_end(database: Database) -> tuple[Tree, int, str]:
+    """The tree as the database holds it, and the number and the hash of the last entry.
 
     Raises:
-        EngineError: Its row was damaged.
+        EngineError: The tree's row was damaged.
     """
-    rows = database.execute("SELECT size, roots FROM tree WHERE id = 1")
+    rows = database.execute(
+        "SELECT t.size, t.roots, e.seq, e.hash FROM tree t LEFT JOIN entries e "
+        "ON e.seq = (SELECT max(seq) FROM entries) WHERE t.id = 1"
+    )
     try:
-        ((size, text),) = rows
-        return Tree(size, unspelled(text))
+        ((size, text, last, tip),) = rows
+        return Tree(size, unspelled(text)), last or 0, tip or GENESIS
     except (ValueError, TypeError, AttributeError) as error:
         raise EngineError(
             f"the Merkle tree in {database.name} cannot be read: {error}", hint="workbench ledger verify"

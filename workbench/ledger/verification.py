@@ -1,9 +1,10 @@
 """Whether a ledger holds: the chain followed from the first entry to the last, without IO.
 
 Found are a changed field, a removed, inserted or reordered entry, a cut tail, a head that the entries
-do not lead to, a move that no decision allowed, a tree or checkpoint that is not of these entries, a
-signature or key that is not the ledger's, an effect owed for nothing, and a rule of the database that
-somebody took away. A ledger that was cut or replaced by another whole one is found by a witness: checkpoints
+do not lead to, a move that no decision allowed or whose decision was about something else, a tree or checkpoint
+that is not of these entries, a signature or key that is not the ledger's, an effect that was changed, removed or
+is owed for nothing, and a rule of the database that somebody took away. A ledger that was cut, rolled back to an
+older copy or replaced by another whole one, and a checkpoint that was removed, are found by a witness: checkpoints
 that were kept elsewhere.
 """
 
@@ -16,6 +17,7 @@ from typing import Any
 from workbench.ledger.chain import Chain
 from workbench.ledger.checkpoints import Checkpoint, read_note
 from workbench.ledger.database import Kept
+from workbench.ledger.effects import unowed
 from workbench.ledger.entry import Head
 from workbench.ledger.keys import LedgerKey, held_at
 from workbench.ledger.tree import spelled_roots
@@ -63,7 +65,7 @@ class Signs:
 
 
 def verified(
-    rows: Iterable[Sequence[Any]], signs: Signs, *, kept: Kept | None = None, owed_for: Iterable[int] = ()
+    rows: Iterable[Sequence[Any]], signs: Signs, *, kept: Kept | None = None, effects: Iterable[Sequence[Any]] = ()
 ) -> Verification:
     """Judge what is stored.
 
@@ -71,7 +73,7 @@ def verified(
         rows: Rows of entries by number: seq, at, kind, subject, actor, why, body as text, key, prev, hash.
         signs: Tree, checkpoints, witness and heads.
         kept: What the database says of itself; None for an export.
-        owed_for: Numbers of the entries that effects were owed for.
+        effects: All that was ever owed, as `effects.EFFECTS` reads it.
     """
     problems = list(_rules(kept.rules, kept.wanted)) if kept else []
     notes = [_Note(size, note) for size, note in signs.checkpoints]
@@ -79,13 +81,15 @@ def verified(
     chain = Chain(sizes)
     problems += chain.run(rows)
     sound = not chain.broken
-    problems += _tail(chain, kept.last_given, owed_for) if kept else ()
+    problems += _tail(chain, kept.last_given) if kept else ()
+    problems += unowed(effects, kept.effects_given) if kept else ()
     problems += _heads(chain.heads, signs.heads) if signs.heads is not None else ()
     problems += _tree(chain, signs) if sound else ()
     found = list(_checkpoints(chain, notes))
     problems += [told for told, _ in found if told]
     witnessed = list(_witness(chain, signs.witness or ()))
     problems += [told for told, _ in witnessed if told]
+    problems += _removed(notes, witnessed)
     problems = [*(f"the file is damaged: {told}" for told in kept.damage()), *problems] if kept else problems
     if len(problems) > MOST_PROBLEMS:
         problems = [*problems[:MOST_PROBLEMS], f"and {len(problems) - MOST_PROBLEMS} more"]
@@ -112,14 +116,11 @@ class _Note:
             self.read = None
 
 
-def _tail(chain: Chain, last_given: int | None, owed_for: Iterable[int]) -> Iterator[str]:
+def _tail(chain: Chain, last_given: int | None) -> Iterator[str]:
     if last_given is None and chain.last:
         yield "the database has forgotten which number it gave out last"
     elif last_given is not None and last_given != chain.last:
         yield f"the tail was cut: entry {chain.last} is the last, but number {last_given} had been given out"
-    for seq in sorted(set(owed_for), key=str):
-        if not isinstance(seq, int) or not 0 < seq <= chain.last:
-            yield f"an effect is owed for entry {seq}, which is not there"
 
 
 def _heads(led_to: Mapping[tuple[str, str], Head], heads: Iterable[Head]) -> Iterator[str]:
@@ -175,6 +176,13 @@ def _witness(chain: Chain, seen: Iterable[Checkpoint]) -> Iterator[tuple[str, in
     origin = chain.keys[0].origin if chain.keys else None
     for sight in (Sight(checkpoint, origin) for checkpoint in seen):
         yield sight.judged(held_at(chain.keys, sight.size), chain.count, chain.root_at.get(sight.size)), sight.size
+
+
+def _removed(notes: Iterable[_Note], witnessed: Iterable[tuple[str, int]]) -> Iterator[str]:
+    """The checkpoints that a witness got from this ledger, and that it has no more."""
+    there = {note.size for note in notes}
+    for size in sorted({size for told, size in witnessed if not told} - there):
+        yield f"the checkpoint of {size} entries, which the witness saw, was removed"
 
 
 def _rules(found: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[str]:

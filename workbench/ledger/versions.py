@@ -11,9 +11,13 @@ True
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
+
+from workbench.ledger.entry import Entry
+
+REGISTERED = "version.registered"
 
 
 @dataclass(frozen=True)
@@ -46,4 +50,22 @@ class ModelVersion:
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> ModelVersion:
         """The version an entry's body tells of; fields it does not know are left out."""
-        return cls(**{f.name: body[f.name] for f in fields(cls)})
+        return cls(**{name: body[name] for name in _NAMES})
+
+
+_NAMES = tuple(one.name for one in fields(ModelVersion))
+
+
+def registered(entries: Iterable[Entry], model: str, version: int) -> ModelVersion | None:
+    """The version that the entries register; None where the first that registers any is of another.
+
+    Args:
+        entries: About "model/version", in their order.
+        model: The model's name.
+        version: The version's number.
+    """
+    for entry in entries:
+        if entry.kind == REGISTERED:
+            found = ModelVersion.from_body(entry.body)
+            return found if (found.model, found.version) == (model, version) else None
+    return None

@@ -37,7 +37,10 @@ class Sight:
         if key is None or not seen.signed_by(key.public):
             return f"the witness's checkpoint of {seen.size} entries is not signed by this ledger's key"
         if seen.size > count:
-            return f"the ledger was cut: the witness saw {seen.size} entries, there are {count}"
+            return (
+                f"the ledger was rolled back: the witness saw {seen.size} entries, there are {count}; "
+                "it was cut, or an older copy was put back"
+            )
         if root != seen.root:
             return f"the ledger was forked: its first {seen.size} entries are not those that the witness saw"
         return ""
@@ -48,16 +51,19 @@ def read_witness(path: Path) -> list[Checkpoint]:
 
     Raises:
         EngineError: The file cannot be read.
-        Misuse: It holds something else.
+        Misuse: It holds something else, or nothing.
     """
     try:
-        return read_notes(path.read_text("utf-8"))
+        found = read_notes(path.read_text("utf-8"))
     except OSError as error:
         raise EngineError(
             f"the witness {path} cannot be read: {error.strerror or error}", hint="workbench ledger witness makes one"
         ) from error
     except ValueError as error:
         raise Misuse(f"{path} is no witness: {error}", hint="workbench ledger witness FILE makes one") from error
+    if not found:
+        raise Misuse(f"{path} is empty; it witnesses nothing", hint="put it back as it was, or name a new file")
+    return found
 
 
 def attest(path: Path, checkpoint: Checkpoint) -> bool:

@@ -19,7 +19,7 @@ from workbench.ledger.entry import GENESIS, Entry, Head, canonical
 from workbench.ledger.heads import MOVES, moved, place
 from workbench.ledger.merkle import leaf_hash
 from workbench.ledger.rows import COLUMNS, HEADS, from_row, row_content
-from workbench.ledger.tree import Tree, store_tree, stored_tree
+from workbench.ledger.tree import Tree, store_tree, stored_end
 
 _INSERT = f"INSERT INTO entries ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 
@@ -67,12 +67,12 @@ class Writer:
         Raises:
             Misuse: The time has no offset, a name is empty, or the content is no plain JSON.
         """
-        plain = draft.checked()
+        plain, text = draft.checked()
         earlier = self.find(draft.key) if draft.key is not None else None
         if earlier is not None:
             return earlier
         tree = self._end()
-        seq, at, text = tree.size + 1, draft.now.astimezone(UTC), canonical(plain).decode()
+        seq, at = tree.size + 1, draft.now.astimezone(UTC)
         named = (seq, at.isoformat(), draft.kind, draft.subject, draft.actor, draft.why, text, draft.key, self._tip)
         content = row_content((*named, ""))
         hashed = hashlib.sha256(content).hexdigest()
@@ -174,9 +174,7 @@ class Writer:
             EngineError: Somebody wrote entries, or the tree, behind the ledger's back.
         """
         if self._tree is None:
-            tree = stored_tree(self._database)
-            tip = self._database.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1")
-            last, self._tip = tip[0] if tip else (0, GENESIS)
+            tree, last, self._tip = stored_end(self._database)
             if last != tree.size:
                 raise EngineError(
                     f"the ledger has {last} entries, its tree covers {tree.size}: somebody wrote behind its back",

@@ -13,7 +13,7 @@ False
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Outcome = Literal["allow", "deny", "needs-people"]
@@ -68,13 +68,15 @@ class Decision:
 
     def as_body(self) -> dict[str, Any]:
         """Plain JSON, as the ledger keeps it; what asks nothing of people says nothing of them."""
-        body = asdict(self)
-        body["reasons"] = [dict(r) for r in body["reasons"]]
-        body["evidence"] = list(self.evidence)
+        body: dict[str, Any] = {
+            **vars(self),
+            "reasons": [dict(vars(reason)) for reason in self.reasons],
+            "evidence": list(self.evidence),
+        }
         if self.people is None:
             del body["people"]
         else:
-            body["people"]["roles"] = list(self.people.roles)
+            body["people"] = {**vars(self.people), "roles": list(self.people.roles)}
         return body
 
     @classmethod

@@ -7,17 +7,21 @@ to a policy's answer is told apart: it stands before the policy's own reasons.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from workbench.errors import Misuse
 from workbench.ledger import Entry, canonical, digest
+from workbench.ledger.grounds import GRANTS, contradictions
+from workbench.ledger.heads import CLEARED
 from workbench.policy.deciding import Engine, decide
 from workbench.policy.decision import Decision
 from workbench.policy.source import Policy
 
 BY_THE_GATE = {"rejected", "refused", "people-not-counted"}  # what the gate may put before the policy's reasons
+
+NO_DECISION = Decision("deny", (), "", "", "")  # stands for one that cannot be read
 
 
 @dataclass(frozen=True)
@@ -46,18 +50,53 @@ def is_decision(entry: Entry) -> bool:
     return all(name in entry.body for name in ("decision", "policy_source", "input"))
 
 
+def to_decide(entries: Iterable[Entry]) -> list[Entry]:
+    """The entries whose decisions can be made again, and those that move a model without a decision that can be.
+
+    A slot that is left on the way to another rests on the decision of its cause, where that decided it.
+
+    Args:
+        entries: Of the whole ledger, in their order.
+    """
+    found, decided = [], dict[int, Entry]()
+    for entry in entries:
+        if is_decision(entry):
+            decided[entry.seq] = entry
+            found.append(entry)
+        elif entry.kind in GRANTS and not _caused(entry, decided):
+            found.append(entry)
+    return found
+
+
+def _caused(entry: Entry, decided: Mapping[int, Entry]) -> bool:
+    number = entry.body.get("cause")
+    cause = decided.get(number) if isinstance(number, int) else None
+    return (
+        cause is not None
+        and (entry.kind, cause.kind in GRANTS, cause.subject) == (CLEARED, True, entry.subject)
+        and cause.body["decision"] == entry.body.get("decision")
+    )
+
+
 def redecide(engine: Engine, entry: Entry) -> Redecided:
-    """The decision of an entry, made again.
+    """The decision of an entry, made again; one that moves a model and keeps none does not come out the same.
 
     Raises:
-        Misuse: The entry holds no decision of a policy.
+        Misuse: The entry neither holds a decision of a policy nor moves a model.
     """
+    if not is_decision(entry) and entry.kind in GRANTS:
+        told = f"it moves {entry.subject}, but keeps no policy and no input that it was decided on"
+        return Redecided(entry.seq, entry.kind, entry.subject, _recorded(entry), None, (told,))
     if not is_decision(entry):
         raise Misuse(
             f"entry {entry.seq} ({entry.kind}) holds no decision of a policy",
             hint="workbench ledger shows the entries; decisions are granted or denied",
         )
-    recorded, found = Decision.from_body(entry.body["decision"]), []
+    recorded, found = _recorded(entry), list(contradictions(entry) if entry.kind in GRANTS else ())
+    if recorded == NO_DECISION:
+        return Redecided(entry.seq, entry.kind, entry.subject, recorded, None, ("its decision is not whole",))
+    if entry.kind in GRANTS and not recorded.allowed:
+        found.append(f"it moves {entry.subject}, though its decision is {recorded.decision}")
     source, document = str(entry.body["policy_source"]), entry.body["input"]
     try:
         policy = Policy.parse(recorded.policy, source)
@@ -78,6 +117,13 @@ def redecide(engine: Engine, entry: Entry) -> Redecided:
             continue
         found.append(f"{name} was {_short(was)}; it is {_short(now)}")
     return Redecided(entry.seq, entry.kind, entry.subject, recorded, again, tuple(found))
+
+
+def _recorded(entry: Entry) -> Decision:
+    try:
+        return Decision.from_body(entry.body["decision"])
+    except (KeyError, TypeError):
+        return NO_DECISION
 
 
 def _by_gate(told: Mapping[str, Any], said: Mapping[str, Any]) -> bool:

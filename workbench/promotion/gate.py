@@ -21,6 +21,7 @@ from workbench.errors import Misuse
 from workbench.ledger import Entry, Ledger
 from workbench.policy import Decision, Engine
 from workbench.promotion.approvals import Answers
+from workbench.promotion.background import stage
 from workbench.promotion.commit import commit
 from workbench.promotion.declarations import Declaration, declare
 from workbench.promotion.desk import Desk
@@ -100,7 +101,7 @@ class Gate:
             Misuse: There is no such version.
         """
         self._ledger.version(model, version)
-        return self._judge.stage(model, version, self._judge.heads(model))
+        return stage(self._ledger, model, version, self._judge.heads(model))
 
     # moving
 
@@ -323,7 +324,8 @@ class Gate:
         return reconcile(self._ledger, self._aliases(), now=now, dry_run=dry_run)
 
     def _move(self, request: Request, *, asked_by: str | None = None) -> Move:
-        request = replace(request, why=told(request.actor, request.why))
+        why = told(request.actor, request.why)
+        request = request if why == request.why else replace(request, why=why)
         earlier = self._earlier(request)
         if earlier is not None:
             return told_by(earlier)
@@ -335,7 +337,8 @@ class Gate:
             wait(
                 request, judgement, answers, who_may(answers, self.desk.roster(), self.desk.delegations(), request.now)
             )
-        return replace(told_by(entry), pending=follow(self._ledger, self._aliases, request.model, now=request.now))
+        pending = follow(self._ledger, self._aliases, request.model, now=request.now)
+        return replace(told_by(entry), pending=pending) if pending else told_by(entry)
 
     def before(self, model: str) -> int:
         """The version that a rollback brings back.

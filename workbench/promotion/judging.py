@@ -8,19 +8,19 @@ many approvals as the first asked for.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from workbench.evidence import Dossier, as_input, dossier
+from workbench.evidence import Dossier, as_input
 from workbench.ledger import Entry, Head, Ledger
 from workbench.policy import Decision, Engine, Policy, Reason, decide
 from workbench.promotion.approvals import Answers
-from workbench.promotion.declarations import declaration
+from workbench.promotion.background import Background, background
 from workbench.promotion.desk import Desk
 from workbench.promotion.moves import POLICIES, Judgement, Request, denied, refused_by_people, turned_down
 from workbench.promotion.questions import Question, Requirement
-from workbench.promotion.rejecting import rejection
-from workbench.promotion.stages import CHAMPION, SLOTS, Past, Stage, stage_of
+from workbench.promotion.stages import CHAMPION, SLOTS
 
 NO_REJECTION = {"clear", "retire"}  # what is turned down may still be taken out
 
@@ -40,27 +40,23 @@ class Judge:
         Raises:
             Misuse: There is no such version, or the policy cannot be read.
         """
-        newest = self._ledger.entries(newest_first=True, limit=1)
-        seen = newest[0].seq if newest else 0
+        seen = self._ledger.last
         heads = self.heads(request.model)
-        candidate = dossier(self._ledger, request.model, request.version)
+        known = background(self._ledger, request.model, request.version, heads)
         policy = Policy.load(self._policies / f"{POLICIES[request.action]}.rego")
-        champion = _champion(self._ledger, request.model, heads)
-        stakes = declaration(self._ledger, request.model).stakes
-        document = self._document(request, candidate, champion, stakes, heads)
+        document = _document(request, known, heads)
         decision = decide(self._engine, policy, document)
         question, answers = None, None
         if decision.decision == "needs-people" and decision.people is not None:
             requirement = Requirement.of(decision.people)
-            question = _question(request, candidate, champion, heads, stakes, decision, requirement)
+            question = _question(request, known, heads, decision, requirement)
             answers = self._desk.answers(question, now=request.now)
             if answers is not None and answers.approvals and not answers.ended:
                 # whoever asked first is the asker, though another asks again once the last approval is there
                 document = {**document, "approvals": answers.as_input(), "actor": answers.asked_by}
                 decision = _with_people(decision, decide(self._engine, policy, document), answers)
-        standing = self._rejection(request)
-        if standing is not None:
-            decision = turned_down(decision, standing)
+        if known.rejection is not None and request.action not in NO_REJECTION:
+            decision = turned_down(decision, known.rejection)
         elif answers is not None and answers.refused is not None:
             decision = refused_by_people(decision, answers.refused)
         return Judgement(decision, document, policy, heads, seen, question, answers)
@@ -70,75 +66,36 @@ class Judge:
         held = {head.slot: head for head in self._ledger.heads(model=model, cleared=True)}
         return {slot: held.get(slot) for slot in SLOTS}
 
-    def stage(self, model: str, version: int, heads: dict[str, Head | None]) -> Stage:
-        """Where a version stands; reads no more of its past than that takes."""
-        about = f"{model}/{version}"
-        return self._stage(version, heads, about, self._newest(about, "promotion.granted"))
 
-    def _stage(self, version: int, heads: dict[str, Head | None], about: str, granted: Entry | None) -> Stage:
-        held = {slot: head.version if head else None for slot, head in heads.items()}
-        newest = self._newest(about, "evidence.recorded", "candidate.rejected")
-        evidence = newest is not None and (
-            newest.kind == "evidence.recorded" or self._newest(about, "evidence.recorded") is not None
-        )
-        past = Past(
-            evidence=evidence,
-            was_champion=granted is not None,  # whoever was brought back had been promoted before
-            rejected=newest is not None and newest.kind == "candidate.rejected",
-            retired=self._newest(about, "version.retired") is not None,
-        )
-        return stage_of(version, held, past)
-
-    def _document(
-        self,
-        request: Request,
-        candidate: Dossier,
-        champion: Dossier | None,
-        stakes: str,
-        heads: dict[str, Head | None],
-    ) -> dict[str, Any]:
-        granted = self._newest(request.subject, "promotion.granted")
-        document: dict[str, Any] = as_input(
-            candidate,
-            action=request.action,
-            champion=champion,
-            was_champion=granted is not None,
-            now=request.now,
-            actor=request.actor,
-            why=request.why,
-            slot=request.slot,
-            weight=request.weight,
-            stakes=stakes,
-        )
-        document["granted"] = _grant_told(granted)
-        document["stage"] = self._stage(request.version, heads, request.subject, granted)
-        if request.automatic is not None:
-            document["automatic"] = dict(request.automatic)
-        document["slots"] = {slot: _slot_told(head) for slot, head in heads.items()}
-        return document
-
-    def _rejection(self, request: Request) -> Entry | None:
-        return None if request.action in NO_REJECTION else rejection(self._ledger, request.subject)
-
-    def _newest(self, subject: str, *kinds: str) -> Entry | None:
-        found = self._ledger.entries(subject=subject, kind=kinds, newest_first=True, limit=1)
-        return found[0] if found else None
-
-
-def _champion(ledger: Ledger, model: str, heads: dict[str, Head | None]) -> Dossier | None:
-    head = heads.get(CHAMPION)
-    return dossier(ledger, model, head.version) if head is not None and head.version is not None else None
+def _document(request: Request, known: Background, heads: Mapping[str, Head | None]) -> dict[str, Any]:
+    document: dict[str, Any] = as_input(
+        known.candidate,
+        action=request.action,
+        champion=known.champion,
+        was_champion=known.granted is not None,
+        now=request.now,
+        actor=request.actor,
+        why=request.why,
+        slot=request.slot,
+        weight=request.weight,
+        stakes=known.stakes,
+    )
+    document["granted"] = _grant_told(known.granted)
+    document["stage"] = known.stage
+    if request.automatic is not None:
+        document["automatic"] = dict(request.automatic)
+    document["slots"] = {slot: _slot_told(head) for slot, head in heads.items()}
+    return document
 
 
 def _question(
     request: Request,
-    candidate: Dossier,
-    champion: Dossier | None,
-    heads: dict[str, Head | None],
-    stakes: str,
+    known: Background,
+    heads: Mapping[str, Head | None],
     decision: Decision,
     requirement: Requirement,
 ) -> Question:
+    candidate, champion = known.candidate, known.champion
     held, slot = heads.get(CHAMPION), heads.get(request.slot)
     particulars = {
         "candidate": _digests(candidate),
@@ -146,7 +103,7 @@ def _question(
         "slot": request.slot,
         "weight": request.weight,
         "generation": slot.generation if slot else 0,  # once the slot was moved, it is another question
-        "stakes": stakes,
+        "stakes": known.stakes,
     }
     evidence = sorted(finding.digest for finding in candidate.findings.values())
     return Question(request.action, request.subject, particulars, decision.policy_digest, tuple(evidence), requirement)

@@ -85,6 +85,8 @@ def align(ledger: Ledger, aliases: Aliases, head: Head, *, now: datetime) -> str
     if head.version is not None and not aliases.exists(head.model, head.version):
         return gone(head)
     found = aliases.alias(head.model, head.slot)
+    if is_ahead(head, found):
+        return ahead(head, found) if ledger.head(head.model, head.slot) == head else None
     told = paid(head) if owed else None
     if not agrees(head, found) and not owed:
         owed = _note_repair(ledger, head, found, now)
@@ -136,6 +138,21 @@ def follow(ledger: Ledger, aliases: Callable[[], Aliases], model: str, *, now: d
 def agrees(head: Head, found: tuple[int, int] | None) -> bool:
     """Whether what the registry says of an alias is what the ledger says of its slot."""
     return found is None if head.version is None else found == (head.version, head.generation)
+
+
+def is_ahead(head: Head, found: tuple[int, int] | None) -> bool:
+    """Whether the registry has seen a newer generation of a slot than the ledger knows."""
+    return found is not None and found[1] > head.generation
+
+
+def ahead(head: Head, found: tuple[int, int] | None) -> str:
+    """That the registry is further than the ledger: an older copy of the ledger was put back, or somebody forged it."""
+    return (
+        f"the alias {head.slot} of {head.model} points at {pointed_at(found)}, but the ledger has only come to "
+        f"generation {head.generation}: an older copy of the ledger was put back, or the registry's mark was made by "
+        "hand; nothing was changed (workbench ledger verify --witness FILE tells which: put the newer ledger back, or "
+        "remove the registry's mark of a generation that never was)"
+    )
 
 
 def gone(head: Head) -> str:

@@ -1,8 +1,9 @@
 """Reconciling: what the registry is owed is settled, what was changed behind the ledger's back is found and said.
 
-Found are an effect still owed, an alias or its generation moved by hand, a version in use that was
-deleted from the registry, and model files that are not those which were registered. The first two are
-mended; the others only people can mend, and an entry `projection.broken` says so, once.
+Found are an effect still owed, an alias or its generation moved by hand, a registry that is ahead of the
+ledger (an older copy of the ledger was put back), a version in use that was deleted from the registry, and
+model files that are not those which were registered. The first two are mended; the others only people can
+mend, and an entry `projection.broken` says so, once.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from typing import Literal
 
 from workbench.ledger import Entry, Head, Ledger
 from workbench.promotion.guarding import GUARD
-from workbench.promotion.projection import ALIAS, Aliases, agrees, align, gone, owed_for, pointed_at
+from workbench.promotion.projection import ALIAS, Aliases, agrees, ahead, align, gone, is_ahead, owed_for, pointed_at
 
-Kind = Literal["owed", "moved", "deleted", "changed", "unsettled", "whole"]
+Kind = Literal["owed", "moved", "ahead", "deleted", "changed", "unsettled", "whole"]
 
 BROKEN, REPAIRED = "projection.broken", "projection.repaired"
 
@@ -67,7 +68,10 @@ def _aligned(ledger: Ledger, aliases: Aliases, head: Head, now: datetime) -> Fou
     sentence = align(ledger, aliases, head, now=now)
     if sentence is None or sentence == gone(head):  # a lost version is told once, by `_examined`
         return None
-    return Found("owed" if owed else "moved", head.model, head.slot, head.version, sentence)
+    kind: Kind = "owed" if owed else "moved"
+    if sentence == ahead(head, aliases.alias(head.model, head.slot)):
+        kind = "ahead"
+    return Found(kind, head.model, head.slot, head.version, sentence)
 
 
 def _looked(ledger: Ledger, aliases: Aliases, head: Head) -> Found | None:
@@ -76,6 +80,8 @@ def _looked(ledger: Ledger, aliases: Aliases, head: Head) -> Found | None:
     found, due = aliases.alias(head.model, head.slot), "nothing"
     if head.version is not None:
         due = f"version {head.version} (generation {head.generation})"
+    if is_ahead(head, found):
+        return Found("ahead", head.model, head.slot, head.version, ahead(head, found))
     if owed_for(ledger, head):
         sentence = f"the alias {head.slot} of {head.model} is owed since entry {head.seq}: it is to point at {due}"
         return Found("owed", head.model, head.slot, head.version, sentence)

@@ -7,6 +7,7 @@ from datetime import datetime
 from workbench.errors import Misuse
 from workbench.evidence import dossier
 from workbench.ledger import Entry, Ledger
+from workbench.promotion.background import rejection
 from workbench.promotion.stages import CHAMPION
 
 
@@ -32,11 +33,3 @@ def reject(ledger: Ledger, model: str, version: int, *, actor: str, why: str, no
             body={"evidence": sorted(finding.digest for finding in known.findings.values())},
             now=now,
         )
-
-
-def rejection(ledger: Ledger, subject: str) -> Entry | None:
-    """The rejection of a version that still stands: no evidence about it came after."""
-    found = ledger.entries(
-        subject=subject, kind=("evidence.recorded", "candidate.rejected"), newest_first=True, limit=1
-    )
-    return found[0] if found and found[0].kind == "candidate.rejected" else None
