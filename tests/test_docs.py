@@ -47,7 +47,7 @@ def test_the_python_on_the_first_screen_prints_what_it_says():
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_a_command_in_a_readme_parses(line):
-    words = shlex.split(line)[1:]
+    words = shlex.split(line.split(" > ")[0])[1:]
     command = main
     while isinstance(command, click.Group) and not (
         command.invoke_without_command and (not words or words[0].startswith("-"))

@@ -33,7 +33,7 @@ def workspace(tmp_path):
                                   now=trial.now)  # fmt: skip
             writer.move_head("lending", "champion", 1, expected_generation=0, entry=entry)
     monkey = pytest.MonkeyPatch()
-    monkey.setattr("workbench.promotion.gate.Gate._follow", lambda *_: ())  # no registry is opened
+    monkey.setattr("workbench.promotion.gate.follow", lambda *_, **__: ())  # no registry is opened
     yield root
     monkey.undo()
 
