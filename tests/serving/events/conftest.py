@@ -2,6 +2,8 @@
 
 import contextlib
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -63,14 +65,24 @@ def station(database, log):
     return Station(TableStream(database), TableDesk(database), log, "applications")
 
 
+MOCK = """
+import sys
+from confluent_kafka import Producer
+keeper = Producer({"bootstrap.servers": "x", "test.mock.num.brokers": 1, "log_level": 0})
+(broker,) = keeper.list_topics(timeout=10).brokers.values()
+print(f"kafka://{broker.host}:{broker.port}", flush=True)
+sys.stdin.read()
+"""
+
+
 @pytest.fixture(scope="session")
 def mock_kafka():
-    """Librdkafka's own cluster of one broker, which speaks the protocol and lives in this process."""
-    kafka = pytest.importorskip("confluent_kafka")
-    keeper = kafka.Producer({"bootstrap.servers": "x", "test.mock.num.brokers": 1, "log_level": 0})
-    (broker,) = keeper.list_topics(timeout=10).brokers.values()
-    yield f"kafka://{broker.host}:{broker.port}"
-    del keeper
+    """Librdkafka's own cluster of one broker, which speaks the protocol; in a process of its own, to be killed."""
+    pytest.importorskip("confluent_kafka")
+    command = [sys.executable, "-c", MOCK]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as keeper:
+        yield keeper.stdout.readline().strip()
+        keeper.kill()
 
 
 @pytest.fixture(scope="session")
