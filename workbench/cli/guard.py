@@ -114,7 +114,8 @@ def remove(why: str, dry_run: bool, workspace: Path | None, as_json: bool) -> No
 def reconcile(dry_run: bool, workspace: Path | None, as_json: bool) -> None:
     """Bring MLflow's aliases in line with the ledger; say what was mended and what only people can mend.
 
-    Found are aliases still owed or moved by hand, versions in use that were deleted, and changed model files.
+    Found are aliases still owed or moved by hand, versions in use that were deleted, changed model files, a model
+    that another workspace moves, and a ledger that MLflow is ahead of: an older copy was put back.
 
     \b
     Examples:
