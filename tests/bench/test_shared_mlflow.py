@@ -68,7 +68,7 @@ def test_who_was_there_before_models_were_claimed_is_kept_apart(two):
     champion(other, 2)
     assert one.reconcile() == ["the alias champion of lending was owed since entry 2; it is version 1 now"]
     for _ in range(2):
-        (said,) = [found.sentence for found in other.inspect() if found.kind == "owed"]
+        (said,) = [found.sentence for found in other.inspect() if found.kind == "elsewhere"]
         assert f"is moved by another workspace, {one.root}" in said
         assert "give the model another name" in said
         assert one.reconcile() == []
@@ -77,3 +77,8 @@ def test_who_was_there_before_models_were_claimed_is_kept_apart(two):
         client.delete_registered_model_tag("lending", TAG)
     other.reconcile()
     assert other.store.alias("lending", "champion") == (2, 1)
+    other.store.set_alias("lending", "champion", 2, 9)
+    before = one.ledger.last
+    for dry_run in (True, False):  # and not that the registry is ahead, or that somebody moved an alias by hand
+        assert [found.kind for found in one.inspect(dry_run=dry_run)] == ["elsewhere"]
+    assert one.ledger.last == before

@@ -244,9 +244,21 @@ def test_the_guard_comes_and_goes_by_commands(tmp_path):
         return json.loads(done.stdout)
 
     assert len(run("guard", "install", *WHY, "--dry-run", "--json")["would_make"]) == 8
-    assert run("guard", "status", "--json") == {"wanted": False, "installed": False, "missing": [], "untrue": []}
+    assert run("guard", "status", "--json") == {
+        "wanted": False,
+        "installed": False,
+        "missing": [],
+        "untrue": [],
+        "unknown": [],
+    }
     assert run("guard", "install", *WHY, "--json")["kind"] == "guard.installed"
-    assert run("guard", "status", "--json") == {"wanted": True, "installed": True, "missing": [], "untrue": []}
+    assert run("guard", "status", "--json") == {
+        "wanted": True,
+        "installed": True,
+        "missing": [],
+        "untrue": [],
+        "unknown": [],
+    }
     uri = f"sqlite:///{root / 'mlflow.db'}"
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
     client.create_registered_model("lending")

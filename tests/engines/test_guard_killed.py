@@ -147,6 +147,20 @@ def test_a_second_kill_while_it_is_repaired_is_repaired_too(start):
         assert opened(folder)[1] == (("guard.installed",), True, HELD)
 
 
+@pytest.mark.parametrize("generation", [None, 0])
+def test_a_grant_that_was_taken_out_or_is_an_older_one_is_put_right(start, generation):
+    """By hand, or by an older copy of the ledger that was put back for a while."""
+    done(start, "install")
+    with contextlib.closing(sqlite3.connect(start / "mlflow.db")) as raw:
+        raw.execute("DELETE FROM workbench_granted")
+        if generation is not None:
+            raw.execute("INSERT INTO workbench_granted VALUES ('lending', 'champion', 1, ?)", (generation,))
+        raw.commit()
+    told, after = opened(start)
+    assert told.endswith("database did not know what the ledger granted (lending 2 as champion); it is whole again")
+    assert after == (("guard.installed", "guard.restored"), True, HELD)
+
+
 def test_where_no_guard_can_stand_nothing_is_noted(start):
     from workbench.errors import Misuse
 

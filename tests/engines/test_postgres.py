@@ -308,6 +308,31 @@ def test_a_ledger_of_schema_2_is_carried_over(ledger, client, url):
 
 
 @pytest.mark.slow
+def test_who_does_not_own_an_older_ledger_is_told_who_has_to_open_it(ledger, client, url):
+    """The workbench connects as a user that may read and write, and cannot put the rules aside."""
+    ledger.close()
+    w = "workbench_ledger"
+    for statement in (
+        f"DROP INDEX {w}.entries_by_subject_and_kind",
+        f"CREATE INDEX entries_by_subject ON {w}.entries (subject, seq)",
+        f"UPDATE {w}.migrations SET version = 2",
+        "DROP ROLE IF EXISTS workbench",
+        "CREATE ROLE workbench LOGIN",
+        f"GRANT USAGE ON SCHEMA {w} TO workbench",
+        f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {w} TO workbench",
+    ):
+        client.run(statement)
+    place = url.rpartition("@")[2]
+    with pytest.raises(EngineError, match=f"has schema 2 and has to become {VERSION}: must be owner") as refused:
+        open_postgres(f"postgresql://workbench@{place}", {})
+    assert refused.value.hint.startswith(f"open it once as the owner of the schema {w}")
+    open_postgres(url, {}).close()
+    with Ledger(open_postgres(f"postgresql://workbench@{place}", {})) as opened:
+        assert opened.append("note", **SAID).seq == 1
+        assert opened.verify().problems == ()
+
+
+@pytest.mark.slow
 def test_a_database_that_is_not_there_says_how_to_make_it(postgres):
     with pytest.raises(EngineError, match="does not exist") as refused:
         open_postgres("postgresql://{user}@{host}:{port}/nowhere".format(**postgres), {})

@@ -49,7 +49,8 @@ class Story:
                 now=self.now,
             )
             head = writer.move_head(model, slot, given, expected_generation=expected, entry=entry)
-            writer.owe("mlflow-alias", {"model": model, "version": given}, entry=entry)
+            payload = {"model": model, "alias": slot, "version": given, "generation": expected + 1}
+            writer.owe("mlflow-alias", payload, entry=entry)
         return entry, head
 
 

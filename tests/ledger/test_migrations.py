@@ -58,7 +58,8 @@ def write(path, count, schema=1):
                            "VALUES ('lending', 'champion', 2, 1, 2)")  # fmt: skip
         if seq == 4:
             client.execute("UPDATE heads SET version = 4, generation = 2, seq = 4")
-            client.execute("INSERT INTO outbox (seq, target, payload) VALUES (4, 'mlflow-alias', '{}')")
+            client.execute("INSERT INTO outbox (seq, target, payload) VALUES (4, 'mlflow-alias', "
+                           """'{"alias":"champion","generation":2,"model":"lending","version":4}')""")  # fmt: skip
     if schema > 1 and count:
         client.execute("UPDATE tree SET size = ?, roots = ?", (tree.size, spelled_roots(tree.roots)))
         client.executemany("INSERT INTO tiles VALUES (?, ?)", [(n, root.hex()) for n, root in enumerate(tree.fresh)])

@@ -188,6 +188,26 @@ def test_a_grant_as_the_gate_writes_it_holds(opened):
     assert given(opened, json.loads(canonical(grant()))) == ()
 
 
+def test_a_grant_from_before_there_were_slots_holds(opened):
+    """Its input named no slot and no weight, and its body no action and no weight."""
+    known = {name: value for name, value in grant()["input"].items() if name not in {"slot", "weight"}}
+    body = {name: value for name, value in grant().items() if name not in {"action", "weight"}}
+    decision = {**body["decision"], "input_digest": digest(known)}
+    assert given(opened, {**body, "input": known, "decision": decision}) == ()
+
+
+def test_a_grant_that_names_a_cause_is_not_believed_for_it(opened):
+    """Only a slot that is left on the way rests on another entry's decision."""
+    (told, _) = given(opened, {**grant(), "cause": 1}, subject="lending/2")
+    assert told == "entry 4 grants lending/2, but its decision was about lending/1"
+
+
+@pytest.mark.parametrize("body", [{}, {"decision": None}, {"decision": {"decision": "deny"}}])
+def test_a_version_that_is_retired_without_a_yes_is_named(opened, body):
+    opened.append("version.retired", **{**SAID, "subject": "lending/1", "why": "old", "body": body})
+    assert opened.verify().problems == ("entry 4 retires lending/1 without a decision that allows it",)
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [

@@ -75,6 +75,11 @@ def test_a_reason_that_cannot_be_built_is_not_exercised(engine):
     assert found.cases == 0
 
 
+def test_a_rule_whose_value_is_zero_is_exercised(engine):
+    policy = Policy.parse("m", "package m\nfloor := 0\nallow := input.x > floor\n")
+    assert [one.cases for one in exercised(engine, policy, [case({"x": -1})])] == [1, 0]
+
+
 def test_no_case_exercises_nothing(engine):
     assert {one.cases for one in exercised(engine, POLICY, [])} == {0}
 

@@ -8,7 +8,7 @@ from workbench.errors import Misuse
 from workbench.ledger import GENESIS
 from workbench.ledger.entry import chained
 from workbench.policy import Policy, decide, redecide
-from workbench.policy.redeciding import is_decision, to_decide
+from workbench.policy.redeciding import doubts, is_decision, to_decide, unfounded
 
 SEED = Policy.parse("seed", "package model\nallow := input.metrics.fairness >= 0.85")
 ASKS = Policy.parse("asks", 'package m\npeople := {"approvals": 1, "roles": ["a"], "message": "look"}')
@@ -141,3 +141,29 @@ def test_a_slot_that_is_left_on_the_way_rests_on_its_cause(engine):
                   forged("stage.cleared", cause=cause.seq, decision={"decision": "allow"}),
                   forged(cause=cause.seq, decision=cause.body["decision"])):  # fmt: skip
         assert to_decide([cause, other]) == [cause, other]
+
+
+def test_a_grant_made_up_whole_reproduces_and_its_evidence_and_its_policy_give_it_away(engine):
+    """Its policy says yes to everything, and its finding was never recorded."""
+    own = Policy.parse("promotion", "package promotion\nallow := true")
+    made = entry(engine, own, {"evidence": {"fairness": {"digest": "d1"}}})
+    assert redecide(engine, made).same
+    assert unfounded([made]) == {7: ("it weighed evidence about lending/2 that was not recorded before it: d1",)}
+    (said,) = doubts([made], {SEED.digest}).values()
+    assert said == f"no other decision was made by its policy ({own.digest[:12]}), and none here is that policy"
+
+
+def test_what_was_recorded_about_the_version_before_is_evidence(engine):
+    made = entry(engine, SEED, {"metrics": {"fairness": 0.9}, "evidence": {"fairness": {"digest": "d1"}}})
+    told = {"at": datetime(2026, 1, 1, tzinfo=UTC), "actor": "a", "why": "w", "key": None, "prev": GENESIS}
+    told |= {"kind": "evidence.recorded", "body": {"digest": "d1"}}
+    recorded = chained(seq=6, subject="lending/2", **told)
+    other = chained(seq=6, subject="lending/3", **told)
+    assert unfounded([recorded, made]) == {}
+    assert set(unfounded([made, recorded])) == set(unfounded([other, made])) == {7}
+
+
+def test_a_policy_at_hand_or_of_another_decision_is_no_doubt(engine):
+    made, denied = (entry(engine, SEED, {"metrics": {"fairness": fair}}) for fair in (0.9, 0.1))
+    assert set(doubts([made], ())) == {7}
+    assert doubts([made], {SEED.digest}) == doubts([made, denied], ()) == {}

@@ -586,6 +586,19 @@ def test_an_old_effect_never_overwrites_a_newer_alias(house):
     assert house.champion() == (2, 2)
 
 
+def test_a_window_of_retention_that_was_declared_meanwhile_lets_nothing_through(house):
+    """What the policy was told of how long the data may be kept is not so any more."""
+
+    def meanwhile():
+        told = {"subject": "data/d", "actor": "analyst", "why": "w", "now": house.later()}
+        house.ledger.append("retention.declared", body={"until": "2025-12-31T00:00:00+00:00"}, **told)
+
+    house.judge.before_answering = meanwhile
+    with pytest.raises(Misuse, match=r"retention\.declared came meanwhile"):
+        house.promote(1)
+    assert house.ledger.heads() == []
+
+
 def test_effects_that_nobody_here_settles_are_told_of(house):
     house.promote(1)
     with house.ledger.transaction() as writer:

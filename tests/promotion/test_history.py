@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.ledger.entry import GENESIS, chained
-from workbench.promotion.history import champions, rejection, stage
+from workbench.promotion.background import rejection
+from workbench.promotion.history import champions, stage
 
 
 def story(*steps, model="lending"):
@@ -94,8 +95,14 @@ def test_a_version_stands_where_its_entries_put_it(steps, one, two):
     assert (stage("lending", 1, entries), stage("lending", 2, entries)) == (one, two)
 
 
-def test_a_rejection_stands_until_newer_evidence_comes():
-    assert rejection("lending", 2, story("evidence 2", "reject 2")).seq == 2
-    assert rejection("lending", 2, story("evidence 2", "reject 2", "evidence 1", "deny 2")).seq == 2
-    assert rejection("lending", 2, story("evidence 2", "reject 2", "evidence 2")) is None
-    assert rejection("lending", 1, story("reject 2")) is None
+def test_a_rejection_stands_until_newer_evidence_comes(house):
+    def standing(version):
+        return rejection(house.ledger, f"lending/{version}")
+
+    house.audit(2)
+    turned_down = house.reject(2)
+    assert standing(2) == turned_down
+    house.audit(1)
+    assert (standing(1), standing(2)) == (None, turned_down)
+    house.audit(2)
+    assert standing(2) is None

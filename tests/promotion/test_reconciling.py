@@ -2,6 +2,8 @@
 
 import pytest
 
+from workbench.promotion.projection import MovedElsewhereError
+
 
 @pytest.fixture
 def served(house):
@@ -53,6 +55,23 @@ def test_an_older_copy_of_the_ledger_is_told_by_a_registry_that_is_ahead(served,
     move = served.promote(1)
     assert "the ledger has only come to generation 3" in move.pending[0]
     assert served.registry.aliases["lending", "champion"] == (1, 7)
+
+
+def test_a_model_that_follows_another_ledger_is_told_as_that_and_nothing_is_written(served, monkeypatch):
+    """Its generations are the other ledger's: it is not ahead of ours, nor moved by hand, nor are its files ours."""
+
+    def refuse(model, slot):
+        raise MovedElsewhereError("it is another workspace's", hint="share the ledger")
+
+    served.registry.damaged["lending", 2] = "they are another's"
+    monkeypatch.setattr(served.registry, "alias", refuse)
+    entries = served.ledger.last
+    for dry_run in (True, False):
+        assert {(one.kind, one.sentence) for one in found(served, dry_run=dry_run)} == {
+            ("elsewhere", "it is another workspace's: share the ledger")
+        }
+    assert served.ledger.last == entries
+    assert "it is another workspace's" in served.promote(1).pending[0]
 
 
 def test_an_effect_that_was_settled_by_hand_is_done_all_the_same(served):

@@ -68,8 +68,9 @@ def status(workspace: Path | None, as_json: bool) -> None:
         wanted = guarding.wanted(bench.ledger)
         installed, missing = bench.guard.status()
         untrue = guarding.never_given(bench.ledger, bench.guard) if installed else []
+        unknown = guarding.not_noted(bench.ledger, bench.guard) if installed else []
     told = {"wanted": wanted is not None, "installed": installed, "missing": missing if installed else []}
-    told["untrue"] = [list(grant) for grant in untrue]
+    told["untrue"], told["unknown"] = ([list(grant) for grant in grants] for grants in (untrue, unknown))
     if wanted is None and not installed:
         words = "no guard is installed"
     elif not installed or missing:
@@ -77,6 +78,9 @@ def status(workspace: Path | None, as_json: bool) -> None:
     elif untrue:
         grants = ", ".join(f"{model} {version} as {slot}" for model, slot, version, _ in untrue)
         words = f"the guard grants what the ledger never did ({grants}); the next opening of MLflow mends it"
+    elif unknown and wanted is not None:
+        grants = ", ".join(f"{model} {version or 'nobody'} as {slot}" for model, slot, version, _ in unknown)
+        words = f"the guard does not know what the ledger granted ({grants}); the next opening of MLflow mends it"
     else:
         words = f"the guard stands whole{f', since ledger entry {wanted.seq}' if wanted else ''}"
     _say(told, words, as_json)
@@ -114,7 +118,8 @@ def remove(why: str, dry_run: bool, workspace: Path | None, as_json: bool) -> No
 def reconcile(dry_run: bool, workspace: Path | None, as_json: bool) -> None:
     """Bring MLflow's aliases in line with the ledger; say what was mended and what only people can mend.
 
-    Found are aliases still owed or moved by hand, versions in use that were deleted, and changed model files.
+    Found are aliases still owed or moved by hand, versions in use that were deleted, changed model files, a model
+    that another workspace moves, and a ledger that MLflow is ahead of: an older copy was put back.
 
     \b
     Examples:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from workbench.cli.options import json_option, print_json, print_table, workspace_option
-from workbench.cli.policy_found import named, opened, questions
+from workbench.cli.policy_found import at_hand, named, opened, questions
 from workbench.errors import Misuse
 
 SHOWN = 40  # changes shown in a table; --json has all
@@ -79,6 +79,8 @@ def diff(old: Path, new: Path, model: str | None, fail: bool, workspace: Path | 
 def redecide(which: str | None, everything: bool, workspace: Path | None, as_json: bool) -> None:
     """Make past decisions again; exit code 1 when one, or a grant past the gate, does not reproduce bit for bit.
 
+    So it is where a grant weighed evidence that the ledger did not hold. A policy of one grant alone is told of, too.
+
     \b
     Examples:
       workbench policy redecide 17
@@ -86,14 +88,15 @@ def redecide(which: str | None, everything: bool, workspace: Path | None, as_jso
       workbench policy redecide --all --json
     """
     from workbench.policy import redecide as again
-    from workbench.policy.redeciding import to_decide
+    from workbench.policy.redeciding import doubts, to_decide, unfounded
 
     if (which is None) == (not everything):
         raise Misuse("nothing to decide again", hint="give the number of an entry, MODEL, MODEL/VERSION, or --all")
     with opened(workspace) as (bench, engine):
         if bench is None:
             raise Misuse("there is no ledger here", hint="--workspace DIR names a workspace")
-        known = to_decide(bench.ledger.entries())
+        told_of = bench.ledger.entries()
+        known, invented, doubted = to_decide(told_of), unfounded(told_of), doubts(told_of, at_hand(bench))
         entries = [entry for entry in known if _chosen(entry.seq, entry.subject, which)]
         if not entries:
             raise Misuse(
@@ -102,7 +105,8 @@ def redecide(which: str | None, everything: bool, workspace: Path | None, as_jso
         with _progress(len(entries)) as told:
             found = []
             for number, entry in enumerate(entries, 1):
-                found.append(again(engine, entry))
+                one = again(engine, entry)
+                found.append(replace(one, differences=(*one.differences, *invented.get(entry.seq, ()))))
                 told(number)
     if as_json:
         rows = [
@@ -115,6 +119,7 @@ def redecide(which: str | None, everything: bool, workspace: Path | None, as_jso
                 "policy_digest": one.recorded.policy_digest,
                 "input_digest": one.recorded.input_digest,
                 "differences": one.differences,
+                "doubt": doubted.get(one.seq),
             }
             for one in found
         ]
@@ -134,6 +139,9 @@ def redecide(which: str | None, everything: bool, workspace: Path | None, as_jso
             ],
             title=f"{sum(one.same for one in found)} of {len(found)} decisions reproduce bit for bit",
         )
+        for one in found:
+            if one.seq in doubted:
+                click.echo(f"entry {one.seq} grants {one.subject}, but {doubted[one.seq]}", err=True)
     if not all(one.same for one in found):
         raise SystemExit(1)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +66,17 @@ def with_cases(bench: Bench | None) -> list[Path]:
     raise Misuse(
         "no policy has cases beside it", hint="write NAME_cases.json beside NAME.rego; `workbench init` brings some"
     )
+
+
+def at_hand(bench: Bench) -> set[str]:
+    """The digests of the workspace's policies, and of those that are shipped."""
+    from workbench.policy import Policy
+
+    found = set()
+    for path in (path for folder in _folders(bench) for path in folder.glob("*.rego")):
+        with suppress(Misuse):  # a text that is no policy has decided nothing
+            found.add(Policy.load(path).digest)
+    return found
 
 
 def questions(bench: Bench, model: str | None, why: str) -> list[Question]:

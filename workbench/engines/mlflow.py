@@ -27,7 +27,7 @@ from workbench.batch.model_signatures import SUFFIX, check_model, signature_of, 
 from workbench.batch.models import PROFILE
 from workbench.batch.tracking import Registered, Status
 from workbench.data.digests import digest_folder
-from workbench.engines.mlflow_claims import Whose, claim
+from workbench.engines.mlflow_claims import Whose, claim, is_claimed
 from workbench.engines.mlflow_guard import DATABASES, Guard
 from workbench.engines.mlflow_names import KEY_DIGEST as KEY_DIGEST
 from workbench.engines.mlflow_names import MOST_NAME, MOST_VALUE, batches, datasets, digest_of, safe, shown, tags_of
@@ -176,7 +176,10 @@ class MlflowStore:
         """The version an alias points at and the generation that set it (0: unknown)."""
         with self._client() as client:
             known = _unless(MISSING, lambda: client.get_registered_model(model))
-            if known is None or alias not in known.aliases:
+            if known is None:
+                return None
+            is_claimed(known, self._whose())  # another ledger's generations are not ours to compare
+            if alias not in known.aliases:
                 return None
             return int(known.aliases[alias]), _generation(known, alias)
 

@@ -31,7 +31,7 @@ Whose = Callable[[], Owner | None]  # who asks; None: a ledger that is still emp
 
 
 def claim(client: Any, known: Any, owner: Owner | None) -> None:
-    """Note whose a model is, or find that it is another's.
+    """Note whose a model is, where nobody's was noted.
 
     Args:
         client: MLflow's.
@@ -41,12 +41,19 @@ def claim(client: Any, known: Any, owner: Owner | None) -> None:
     Raises:
         MovedElsewhereError: It is another ledger's.
     """
-    if owner is None:
-        return
+    if owner is not None and not is_claimed(known, owner):
+        client.set_registered_model_tag(known.name, TAG, str(owner))
+
+
+def is_claimed(known: Any, owner: Owner | None) -> bool:
+    """Whether a model was claimed by who asks; False where nobody has claimed it yet.
+
+    Raises:
+        MovedElsewhereError: It is another ledger's.
+    """
     told = known.tags.get(TAG, "")
-    if told.partition(" ")[0] == str(owner).partition(" ")[0]:
-        return
-    if told:
+    mine = owner is not None and told.partition(" ")[0] == str(owner).partition(" ")[0]
+    if told and owner is not None and not mine:
         ledger, _, place = told.partition(" ")
         raise MovedElsewhereError(
             f"the model {known.name} in this MLflow is moved by another workspace, {place or 'unnamed'} "
@@ -54,4 +61,4 @@ def claim(client: Any, known: Any, owner: Owner | None) -> None:
             hint="give the model another name, or share that workspace's ledger (ledger = … in workbench.toml); "
             f"where that workspace is gone for good, remove the tag {TAG} of the model in MLflow",
         )
-    client.set_registered_model_tag(known.name, TAG, str(owner))
+    return mine

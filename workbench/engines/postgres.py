@@ -254,10 +254,23 @@ class PostgresDatabase:
         self.commit()
 
     def _carry_over(self, version: int) -> None:
-        """Bring tables of an older schema up to this one, within the open transaction; no entry is touched."""
+        """Bring tables of an older schema up to this one, within the open transaction; no entry is touched.
+
+        Raises:
+            EngineError: The user does not own them.
+            Refused: PostgreSQL said no for another reason.
+        """
         for before in range(version, VERSION):
-            for statement in CARRY_OVER[before]:
-                self.execute(statement)
+            try:
+                for statement in CARRY_OVER[before]:
+                    self.execute(statement)
+            except Refused as error:
+                if error.code != "42501":
+                    raise
+                raise EngineError(
+                    f"the ledger {self.name} has schema {version} and has to become {VERSION}: {error}",
+                    hint=f"open it once as the owner of the schema {SCHEMA}, e.g. by workbench ledger verify",
+                ) from error
             made = (before + 1, TITLES[before + 1])
             self.execute("INSERT INTO migrations VALUES (?, CAST(CURRENT_TIMESTAMP AS text), ?)", made)
 

@@ -1,7 +1,8 @@
 """Whether the effects that the world outside is owed are those that the entries caused; pure, no IO.
 
 An effect is owed in the commit of the entry that causes it. One that was changed, removed, or added for nothing
-would let the registry be told of another version than was granted.
+would let the registry be told of another version than was granted. An effect says what its entry moved or repaired,
+and nothing else; one of an entry that did neither says nothing.
 """
 
 from __future__ import annotations
@@ -37,9 +38,12 @@ def unowed(rows: Iterable[Sequence[Any]], given: int | None) -> Iterator[str]:
         except (ValueError, TypeError):
             yield f"effect {number} of entry {seq} cannot be read"
             continue
-        for name in sorted(told.keys() & due.keys()):
-            if told[name] != due[name]:
-                yield f"effect {number} was changed: its {name} is {told[name]!r}, entry {seq} says {due[name]!r}"
+        if told and not due:
+            yield f"effect {number} is owed for entry {seq}, a {kind}, which owes none"
+            continue
+        for name in sorted(due):
+            if told.get(name) != due[name]:
+                yield f"effect {number} was changed: its {name} is {told.get(name)!r}, entry {seq} says {due[name]!r}"
     if given is not None and count != given:
         yield f"effects were removed or added: {given} were owed, {count} are there"
 

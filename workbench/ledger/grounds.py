@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from workbench.ledger.entry import Entry, digest
-from workbench.ledger.heads import MOVES
+from workbench.ledger.heads import CLEARED, MOVES, SLOT
 
 RETIRED = "version.retired"
 GRANTS = (*MOVES, RETIRED)
+UNSAID = {"slot": SLOT}  # what an input says by saying nothing: the first ones knew neither slots nor weights
 
 
 def contradictions(entry: Entry) -> Iterator[str]:
@@ -25,14 +26,15 @@ def contradictions(entry: Entry) -> Iterator[str]:
         entry: Of a kind in `GRANTS`.
     """
     body, decision = entry.body, entry.body.get("decision")
-    if not isinstance(decision, Mapping) or "cause" in body:  # a slot that is left on the way: its cause was decided
+    said = decision if isinstance(decision, Mapping) else {}
+    if entry.kind == RETIRED and said.get("decision") != "allow":
+        yield f"entry {entry.seq} retires {entry.subject} without a decision that allows it"
+    if entry.kind == CLEARED and "cause" in body and "input" not in body:  # left on the way: its cause was decided
         return
     known, source = body.get("input"), body.get("policy_source")
-    if entry.kind == RETIRED and decision.get("decision") != "allow":
-        yield f"entry {entry.seq} retires {entry.subject} without a decision that allows it"
     for what, named, kept in (
-        ("an input", decision.get("input_digest"), None if known is None else digest(known)),
-        ("a policy", decision.get("policy_digest"), _sha256(source)),
+        ("an input", said.get("input_digest"), None if known is None else digest(known)),
+        ("a policy", said.get("policy_digest"), _sha256(source)),
     ):
         if named is not None and kept is None:
             yield f"entry {entry.seq} grants {entry.subject} on {what} that it does not keep"
@@ -53,8 +55,9 @@ def _elsewhere(entry: Entry, known: Mapping[str, Any]) -> Iterator[str]:
     if body.get("to") is not None and str(body["to"]) != entry.subject.rpartition("/")[2]:
         yield f"version {body['to']}"
     for name in ("action", "slot", "weight"):
-        if name in body and body[name] != known.get(name):
-            yield f"the {name} {known.get(name)!r}, not {body[name]!r}"
+        asked = known.get(name, UNSAID.get(name))
+        if name in body and body[name] != asked:
+            yield f"the {name} {asked!r}, not {body[name]!r}"
     found = known.get("evidence")
     told = (
         [one.get("digest") for one in found.values() if isinstance(one, Mapping)] if isinstance(found, Mapping) else []

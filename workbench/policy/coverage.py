@@ -51,7 +51,8 @@ def exercised(engine: Explaining, policy: Policy, cases: Sequence[Case]) -> list
             errors.append(found["error"])
             continue
         for name in names:
-            count[name] += found.get(name, []) not in ([], {}, False)
+            value = found.get(name, False)
+            count[name] += value is not False and value not in ([], {})  # zero is a value
     if cases and len(errors) == len(cases):
         raise EngineError(f"which rules of the policy {policy.name} its cases exercise cannot be told: {errors[0]}")
     return [Exercised(one.line, one.name, _code(one.text), count[name]) for one, name in zip(known, names, strict=True)]

@@ -7,7 +7,8 @@ to a policy's answer is told apart: it stands before the policy's own reasons.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from workbench.policy.source import Policy
 
 BY_THE_GATE = {"rejected", "refused", "people-not-counted"}  # what the gate may put before the policy's reasons
 
+EVIDENCE = "evidence.recorded"
 NO_DECISION = Decision("deny", (), "", "", "")  # stands for one that cannot be read
 
 
@@ -76,6 +78,55 @@ def _caused(entry: Entry, decided: Mapping[int, Entry]) -> bool:
         and (entry.kind, cause.kind in GRANTS, cause.subject) == (CLEARED, True, entry.subject)
         and cause.body["decision"] == entry.body.get("decision")
     )
+
+
+def unfounded(entries: Iterable[Entry]) -> dict[int, tuple[str, ...]]:
+    """Grants that weighed evidence which the ledger did not hold before, in sentences by the entry's number.
+
+    Whoever writes past the gate can make up findings that agree with their grant; the gate weighs only those that
+    were recorded about the version.
+
+    Args:
+        entries: Of the whole ledger, in their order.
+    """
+    held, found = set[tuple[str, str]](), dict[int, tuple[str, ...]]()
+    for entry in entries:
+        if entry.kind == EVIDENCE:
+            held.add((entry.subject, str(entry.body.get("digest"))))
+        elif entry.kind in GRANTS and is_decision(entry):
+            invented = [one for one in _weighed(entry) if (entry.subject, one) not in held]
+            if invented:
+                found[entry.seq] = tuple(
+                    f"it weighed evidence about {entry.subject} that was not recorded before it: {one[:12]}"
+                    for one in invented
+                )
+    return found
+
+
+def doubts(entries: Iterable[Entry], policies: Collection[str]) -> dict[int, str]:
+    """Grants by a policy that no other decision was made by, and that is none of those at hand, by the entry's number.
+
+    It may have been made up for one grant, and may just as well be one that was changed soon after.
+
+    Args:
+        entries: Of the whole ledger.
+        policies: Digests of the policies at hand.
+    """
+    decided = [entry for entry in entries if is_decision(entry)]
+    asked = Counter(_recorded(entry).policy_digest for entry in decided)
+    return {
+        entry.seq: f"no other decision was made by its policy ({policy[:12]}), and none here is that policy"
+        for entry in decided
+        for policy in [_recorded(entry).policy_digest]
+        if entry.kind in GRANTS and asked[policy] == 1 and policy not in policies
+    }
+
+
+def _weighed(entry: Entry) -> list[str]:
+    known = entry.body["input"]
+    told = known.get("evidence") if isinstance(known, Mapping) else None
+    named = told.values() if isinstance(told, Mapping) else ()
+    return sorted(str(one.get("digest")) if isinstance(one, Mapping) else str(one) for one in named)
 
 
 def redecide(engine: Engine, entry: Entry) -> Redecided:

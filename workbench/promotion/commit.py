@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from workbench.errors import Misuse
+from workbench.evidence.dossier import RETAINED
 from workbench.ledger import Entry, Ledger, Writer
 from workbench.promotion.approvals import ABOUT_A_QUESTION, DELEGATED, REQUESTED, Answers
 from workbench.promotion.declarations import DECLARED
@@ -117,5 +118,5 @@ def _check_unchanged(ledger: Ledger, request: Request, judgement: Judgement) -> 
                 hint=hint,
             )
         people = entry.kind in {CHANGED, DELEGATED} and judgement.question is not None
-        if people or (entry.kind == DECLARED and entry.subject == request.model):
+        if people or entry.kind == RETAINED or (entry.kind == DECLARED and entry.subject == request.model):
             raise Misuse(f"{entry.kind} came meanwhile (entry {entry.seq}); nothing was done", hint=hint)

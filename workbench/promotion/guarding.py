@@ -3,22 +3,41 @@
 The ledger says whether there is to be a guard and what it says (its digest). The entry comes first, and owes
 the registry the rest in the same transaction: whoever is killed in between leaves an effect that the next
 opening pays. At every opening the guard is looked at; what a migration has dropped, or somebody has taken
-away, is put back, and an entry `guard.restored` says so before it is.
+away or granted by hand, is put right, and an entry `guard.restored` says so before it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from workbench.ledger import Effect, Entry, Ledger, Writer
+from workbench.promotion.projection import ALIAS
 
 INSTALLED, RESTORED, REMOVED = "guard.installed", "guard.restored", "guard.removed"
 SUBJECT = "registry"
 GUARD = "mlflow-guard"  # target of the effect that each of the three owes
 
 Granted = tuple[str, str, int | None, int]  # model, slot, version (None: nobody), generation
+
+
+class Lost(NamedTuple):
+    """What of a guard is not as the ledger says."""
+
+    installed: bool  # whether anything stands of it
+    missing: list[str]  # rules, by name
+    untrue: list[Granted]  # what it takes for granted that the ledger never did
+    unknown: list[Granted]  # what the ledger granted, and it does not know
+
+    def __str__(self) -> str:
+        lost = [f"had lost {', '.join(self.missing)}" if self.installed else "had lost all of it"]
+        told = [
+            *(lost if self.missing or not self.installed else ()),
+            *([f"granted what the ledger never did ({_named(self.untrue)})"] if self.untrue else ()),
+            *([f"did not know what the ledger granted ({_named(self.unknown)})"] if self.unknown else ()),
+        ]
+        return f"the guard in MLflow's database {' and '.join(told)}; it is whole again"
 
 
 class RegistryGuard(Protocol):
@@ -95,11 +114,11 @@ def look_after(ledger: Ledger, guard: RegistryGuard, *, now: datetime) -> str | 
     """
     owed = owed_to(ledger)
     if wanted(ledger) is not None and not owed:
-        lost = _lost(ledger, guard)
-        if lost is None or not _noted(ledger, guard, *lost, now):
+        lost = looked_at(ledger, guard)
+        if lost is None or not _noted(ledger, guard, lost, now):
             return None
         _settle(ledger, guard)
-        return _restored(*lost)
+        return str(lost)
     if not owed:
         return None
     _settle(ledger, guard)
@@ -141,30 +160,25 @@ def _newest(ledger: Ledger) -> Entry | None:
     return newest[0] if newest else None
 
 
-def _lost(ledger: Ledger, guard: RegistryGuard) -> tuple[bool, list[str], list[Granted]] | None:
-    """Whether anything stands of the guard, what of it is missing, and what it grants untruly; None: it is whole."""
+def looked_at(ledger: Ledger, guard: RegistryGuard) -> Lost | None:
+    """What of the guard is not as the ledger says; None: it is whole."""
     installed, missing = guard.status()
-    untrue = never_given(ledger, guard) if installed else []
-    return None if installed and not missing and not untrue else (installed, missing, untrue)
+    untrue, unknown = (never_given(ledger, guard), not_noted(ledger, guard)) if installed else ([], [])
+    whole = installed and not (missing or untrue or unknown)
+    return None if whole else Lost(installed, missing, untrue, unknown)
 
 
-def _noted(
-    ledger: Ledger, guard: RegistryGuard, installed: bool, missing: list[str], untrue: list[Granted], now: datetime
-) -> bool:
+def _noted(ledger: Ledger, guard: RegistryGuard, lost: Lost, now: datetime) -> bool:
     """Note what was lost, and owe it; False where another process does so at this moment."""
-    why = _restored(installed, missing, untrue)
-    body = {"missing": missing, "untrue": [list(grant) for grant in untrue], "digest": guard.digest}
+    why = str(lost)
+    untrue, unknown = ([list(grant) for grant in grants] for grants in (lost.untrue, lost.unknown))
+    body = {"missing": lost.missing, "untrue": untrue, "unknown": unknown, "digest": guard.digest}
     with ledger.transaction() as writer:
         if owed_to(ledger) or wanted(ledger) is None:
             return False
         entry = writer.append(RESTORED, subject=SUBJECT, actor="workbench", why=why, body=body, now=now)
         _owe(ledger, writer, entry)
     return True
-
-
-def _restored(installed: bool, missing: Sequence[str], untrue: Sequence[Granted]) -> str:
-    lost = [f"had lost {', '.join(missing)}" if installed else "had lost all of it"] if missing or not installed else []
-    return f"the guard in MLflow's database {' and '.join(lost + _told(untrue))}; it is whole again"
 
 
 def never_given(ledger: Ledger, guard: RegistryGuard) -> list[Granted]:
@@ -180,9 +194,17 @@ def never_given(ledger: Ledger, guard: RegistryGuard) -> list[Granted]:
     return untrue
 
 
-def _told(untrue: Sequence[Granted]) -> list[str]:
-    told = ", ".join(f"{model} {version} as {slot}" for model, slot, version, _ in untrue)
-    return [f"granted what the ledger never did ({told})"] if untrue else []
+def not_noted(ledger: Ledger, guard: RegistryGuard) -> list[Granted]:
+    """What the ledger granted and the guard does not know, or only an older generation of; what is owed still comes."""
+    held = granted(ledger)
+    owed = {(e.payload.get("model"), e.payload.get("alias")) for e in ledger.owed() if e.target == ALIAS}
+    noted = {(model, slot): generation for model, slot, _, generation in guard.noted()}
+    # read last: what is owed no more was noted before
+    return [grant for grant in held if grant[:2] not in owed and noted.get(grant[:2], 0) < grant[3]]
+
+
+def _named(grants: Sequence[Granted]) -> str:
+    return ", ".join(f"{model} {version or 'nobody'} as {slot}" for model, slot, version, _ in grants)
 
 
 def granted(ledger: Ledger) -> list[Granted]:

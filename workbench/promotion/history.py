@@ -66,24 +66,6 @@ def stage(model: str, version: int, entries: Iterable[Entry]) -> Stage:
     return stage_of(version, held, past_of(about))
 
 
-def rejection(model: str, version: int, entries: Iterable[Entry]) -> Entry | None:
-    """The rejection that still stands: no evidence about the version came after it."""
-    standing: Entry | None = None
-    for entry in entries:
-        if _version(model, entry) == version and entry.kind in {"candidate.rejected", "evidence.recorded"}:
-            standing = entry if entry.kind == "candidate.rejected" else None
-    return standing
-
-
-def grant(model: str, version: int, entries: Iterable[Entry]) -> Entry | None:
-    """The promotion that last made a version champion."""
-    found: Entry | None = None
-    for entry in entries:
-        if _version(model, entry) == version and entry.kind == "promotion.granted":
-            found = entry
-    return found
-
-
 def _version(model: str, entry: Entry) -> int | None:
     """The number of the model's version that an entry is about."""
     name, _, number = entry.subject.rpartition("/")

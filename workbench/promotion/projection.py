@@ -10,13 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from workbench.errors import EngineError
 from workbench.ledger import Effect, Entry, Head, Ledger, ModelVersion, Writer
 from workbench.promotion.stages import SLOTS
 
 ALIAS = "mlflow-alias"  # target of the effect that a move owes
+
+Difference = Literal["owed", "moved", "ahead", "deleted", "elsewhere"]
+
+
+class Aligned(NamedTuple):
+    """What was not as the ledger says, and what became of it."""
+
+    kind: Difference
+    sentence: str
 
 
 class MovedElsewhereError(EngineError):
@@ -35,7 +44,11 @@ class Aliases(Protocol):
         ...
 
     def alias(self, model: str, alias: str) -> tuple[int, int] | None:
-        """The version an alias points at and the generation that set it (0: unknown)."""
+        """The version an alias points at and the generation that set it (0: unknown).
+
+        Raises:
+            MovedElsewhereError: The model is another ledger's.
+        """
         ...
 
     def clear_alias(self, model: str, alias: str, generation: int) -> None:
@@ -69,7 +82,7 @@ def owed_for(ledger: Ledger, head: Head) -> list[Effect]:
     ]
 
 
-def align(ledger: Ledger, aliases: Aliases, head: Head, *, now: datetime) -> str | None:
+def align(ledger: Ledger, aliases: Aliases, head: Head, *, now: datetime) -> Aligned | None:
     """Bring one head's alias in line, and settle what was owed for it.
 
     Args:
@@ -79,28 +92,33 @@ def align(ledger: Ledger, aliases: Aliases, head: Head, *, now: datetime) -> str
         now: The time, for the entry that a repair leaves.
 
     Returns:
-        A sentence for what was mended, or for what cannot be; None where all was well.
+        What was mended, or cannot be; None where all was well.
     """
+    try:
+        return _align(ledger, aliases, head, now)
+    except MovedElsewhereError as error:
+        return Aligned("elsewhere", elsewhere(error))
+
+
+def _align(ledger: Ledger, aliases: Aliases, head: Head, now: datetime) -> Aligned | None:
     owed = owed_for(ledger, head)  # read before the alias: whoever has settled it by now had set it before
-    if head.version is not None and not aliases.exists(head.model, head.version):
-        return gone(head)
     found = aliases.alias(head.model, head.slot)
+    if head.version is not None and not aliases.exists(head.model, head.version):
+        return Aligned("deleted", gone(head))
     if is_ahead(head, found):
-        return ahead(head, found) if ledger.head(head.model, head.slot) == head else None
-    told = paid(head) if owed else None
+        return Aligned("ahead", ahead(head, found)) if ledger.head(head.model, head.slot) == head else None
+    kind: Difference = "owed" if owed else "moved"
+    told = Aligned(kind, paid(head)) if owed else None
     if not agrees(head, found) and not owed:
         owed = _note_repair(ledger, head, found, now)
         if not owed:
             return None  # another process moved the head, or repairs it, at this moment
-        told = mended(head, found)
+        told = Aligned(kind, mended(head, found))
     if not agrees(head, found) or (owed and head.version is None):
-        try:
-            _set(aliases, head)
-        except MovedElsewhereError as error:
-            return f"{error.message}: {error.hint}"
+        _set(aliases, head)
         found = aliases.alias(head.model, head.slot)
         if not agrees(head, found):
-            return stuck(head, found) if ledger.head(head.model, head.slot) == head else None
+            return Aligned(kind, stuck(head, found)) if ledger.head(head.model, head.slot) == head else None
     if owed:
         with ledger.transaction() as writer:
             for effect in owed:
@@ -127,7 +145,8 @@ def follow(ledger: Ledger, aliases: Callable[[], Aliases], model: str, *, now: d
         if head is None:
             continue
         try:
-            said = align(ledger, aliases(), head, now=now)
+            done = align(ledger, aliases(), head, now=now)
+            said = done.sentence if done else ""
         except EngineError as error:
             said = f"the alias {slot} of {head.model} is still owed to the registry: {error.message}"
         if said and owed_for(ledger, head):
@@ -153,6 +172,11 @@ def ahead(head: Head, found: tuple[int, int] | None) -> str:
         "hand; nothing was changed (workbench ledger verify --witness FILE tells which: put the newer ledger back, or "
         "remove the registry's mark of a generation that never was)"
     )
+
+
+def elsewhere(error: MovedElsewhereError) -> str:
+    """That the aliases of a model follow another ledger, and the way out."""
+    return f"{error.message}: {error.hint}"
 
 
 def gone(head: Head) -> str:

@@ -1,9 +1,10 @@
 """Reconciling: what the registry is owed is settled, what was changed behind the ledger's back is found and said.
 
 Found are an effect still owed, an alias or its generation moved by hand, a registry that is ahead of the
-ledger (an older copy of the ledger was put back), a version in use that was deleted from the registry, and
-model files that are not those which were registered. The first two are mended; the others only people can
-mend, and an entry `projection.broken` says so, once.
+ledger (an older copy of the ledger was put back), a model whose aliases follow another ledger, a version in
+use that was deleted from the registry, and model files that are not those which were registered. The first two
+are mended; the others only people can mend. Of the last two an entry `projection.broken` says so, once; a ledger
+that may be an older copy, or not the one that counts, is not written on.
 """
 
 from __future__ import annotations
@@ -14,9 +15,22 @@ from typing import Literal
 
 from workbench.ledger import Entry, Head, Ledger
 from workbench.promotion.guarding import GUARD
-from workbench.promotion.projection import ALIAS, Aliases, agrees, ahead, align, gone, is_ahead, owed_for, pointed_at
+from workbench.promotion.projection import (
+    ALIAS,
+    Aliases,
+    Difference,
+    MovedElsewhereError,
+    agrees,
+    ahead,
+    align,
+    elsewhere,
+    gone,
+    is_ahead,
+    owed_for,
+    pointed_at,
+)
 
-Kind = Literal["owed", "moved", "ahead", "deleted", "changed", "unsettled", "whole"]
+Kind = Difference | Literal["changed", "unsettled", "whole"]
 
 BROKEN, REPAIRED = "projection.broken", "projection.repaired"
 
@@ -46,8 +60,9 @@ def reconcile(ledger: Ledger, aliases: Aliases, *, now: datetime, dry_run: bool 
     """
     found: list[Found | None] = []
     for head in ledger.heads(cleared=True):
-        found.append(_looked(ledger, aliases, head) if dry_run else _aligned(ledger, aliases, head, now))
-        if head.version is not None:
+        one = _looked(ledger, aliases, head) if dry_run else _aligned(ledger, aliases, head, now)
+        found.append(one)
+        if head.version is not None and (one is None or one.kind != "elsewhere"):
             found.append(_examined(ledger, aliases, head, now, dry_run=dry_run))
     found += [
         Found(
@@ -64,20 +79,19 @@ def reconcile(ledger: Ledger, aliases: Aliases, *, now: datetime, dry_run: bool 
 
 
 def _aligned(ledger: Ledger, aliases: Aliases, head: Head, now: datetime) -> Found | None:
-    owed = bool(owed_for(ledger, head))
-    sentence = align(ledger, aliases, head, now=now)
-    if sentence is None or sentence == gone(head):  # a lost version is told once, by `_examined`
+    done = align(ledger, aliases, head, now=now)
+    if done is None or done.kind == "deleted":  # a lost version is told once, by `_examined`
         return None
-    kind: Kind = "owed" if owed else "moved"
-    if sentence == ahead(head, aliases.alias(head.model, head.slot)):
-        kind = "ahead"
-    return Found(kind, head.model, head.slot, head.version, sentence)
+    return Found(done.kind, head.model, head.slot, head.version, done.sentence)
 
 
 def _looked(ledger: Ledger, aliases: Aliases, head: Head) -> Found | None:
+    try:
+        found, due = aliases.alias(head.model, head.slot), "nothing"
+    except MovedElsewhereError as error:
+        return Found("elsewhere", head.model, head.slot, head.version, elsewhere(error))
     if head.version is not None and not aliases.exists(head.model, head.version):
         return None  # told by `_examined`
-    found, due = aliases.alias(head.model, head.slot), "nothing"
     if head.version is not None:
         due = f"version {head.version} (generation {head.generation})"
     if is_ahead(head, found):

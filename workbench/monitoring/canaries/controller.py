@@ -42,6 +42,7 @@ from workbench.monitoring.canaries.store import CanaryStore
 from workbench.monitoring.canary import counting, judge_of
 from workbench.monitoring.declared import Objectives, objectives
 from workbench.promotion import Gate
+from workbench.promotion.background import rejection
 from workbench.promotion.people import MACHINE
 from workbench.promotion.stages import CHAMPION
 
@@ -329,9 +330,8 @@ class Controller:
         return head is not None and head.version == planned.version and bool(marks(self._ledger, planned))
 
     def _rejected(self, planned: Planned) -> str:
-        kinds = ("evidence.recorded", "candidate.rejected")
-        found = self._ledger.entries(subject=planned.subject, kind=kinds, newest_first=True, limit=1)
-        return found[0].why if found and found[0].kind == "candidate.rejected" else ""
+        found = rejection(self._ledger, planned.subject)
+        return found.why if found else ""
 
     def _refused(self, planned: Planned, generation: int, now: datetime) -> tuple[str, int]:
         """Why the policy has just denied the next step, while it is not asked again; and how many denials there are."""
