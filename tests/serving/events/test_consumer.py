@@ -290,6 +290,23 @@ def test_dead_letters_are_scored_again_by_the_version_of_today(station):
     assert len(station.log.rows("lending")) == 2
 
 
+def test_two_who_redrive_at_once_score_and_log_each_event_once(station):
+    """Each read the letters before the other was done, and each has one that the other has not."""
+    bad = [make_event("desk", f"x{n}", {"loans": n}, kind="application").body() for n in range(3)]
+    station.stream = Raw(bad)
+    until_quiet(station.consumer())
+    station.model.one = lambda row: Scored(row, 0.5)
+    letters = station.desk.dead_letters("applications/lending")
+    given = {"now": station_time(), "log": station.log}
+    done = [
+        redrive(station.desk, station.model.now(), station.standing(), some, **given)
+        for some in (letters[:2], letters[1:], letters)
+    ]
+    assert [one.scored for one in done] == [2, 1, 0]
+    assert station.scored() == ["x0", "x1", "x2"] and station.standing().dead == 0
+    assert sorted(row.features["loans"] for row in station.log.rows("lending")) == [0, 1, 2]
+
+
 def station_time():
     return datetime(2026, 1, 2, tzinfo=UTC)
 
