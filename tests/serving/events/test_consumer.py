@@ -20,6 +20,7 @@ from workbench.serving.events import (
     redrive,
 )
 from workbench.serving.events import lease as leases
+from workbench.serving.events import trial
 from workbench.serving.events.cloud_event import LARGEST
 
 
@@ -437,8 +438,6 @@ def test_a_model_that_is_deadly_on_every_row_is_at_fault_itself(pieces):
 
 
 def test_a_row_on_which_the_model_hangs_is_given_up_while_others_hear_that_we_live(pieces, monkeypatch):
-    from workbench.serving.events import trial
-
     monkeypatch.setattr(trial, "SECONDS", 0.3)
     monkeypatch.setattr(trial, "BEAT", 0.1)
     model, beats = pieces.Tenth(), []
@@ -447,6 +446,24 @@ def test_a_row_on_which_the_model_hangs_is_given_up_while_others_hear_that_we_li
     hung, fine = scorer.score([b'{"income": 0}', b'{"income": 1}'])
     assert "no answer within" in hung.reason and fine.score == 1.0
     assert beats
+
+
+def test_a_trial_does_not_hang_where_the_model_has_threads_already(pieces, monkeypatch):
+    """Threads of OpenMP are not there in a fork; a sound row would count as one on which the model hangs."""
+    import numpy as np
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    monkeypatch.setattr(trial, "SECONDS", 20.0)
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(400, 3))
+    model = HistGradientBoostingClassifier(max_iter=3).fit(rows, rows[:, 0] > 0)
+
+    def score(bodies):
+        found = model.predict_proba(rows[: len(bodies)])[:, 1] if bodies else []
+        return [Scored(body, float(one)) for body, one in zip(bodies, found, strict=True)]
+
+    plain = pieces.Tenth().now()._replace(score=score)
+    assert plain.score([b"1", b"2"]) == trial.tried(plain).score([b"1", b"2"])
 
 
 def test_who_waits_for_a_subscription_outlives_a_desk_that_fails(station, pieces, monkeypatch):
