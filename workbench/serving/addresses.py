@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 from workbench.errors import WorkbenchError
 from workbench.serving.access_log import AccessLog
-from workbench.serving.alerting import Alerting
+from workbench.serving.alerting import SCOPE, Alerting
 from workbench.serving.answering import CLIENT
 from workbench.serving.guard import guard
 from workbench.serving.http import App, Receive, Reply, Scope, Send, header
@@ -30,6 +30,7 @@ from workbench.serving.keys import Keys
 from workbench.serving.labelling import Labelling
 
 MODELS = "/v1/models/"
+ALERTS = "/v1/alerts"
 FORMS = {"predict": False, "invocations": True}  # whether the answer is in MLflow's form
 PUBLIC = ("/healthz", "/readyz", "/ping")
 ROTATE = 60.0  # seconds between two looks at the size of the log
@@ -108,7 +109,7 @@ class Addresses:
                 return await self._behind.held(*asked, scope, receive)
         taken = {"/v1/labels": self._labelling.answer, "/invocations": self._only}
         if self._alerting is not None:
-            taken["/v1/alerts"] = self._alerting.answer
+            taken[ALERTS] = self._alerting.answer
         if path in taken:
             return await taken[path](scope, receive) if method == "POST" else not_allowed(method, "POST")
         page = self._behind.pages.get(path)
@@ -134,6 +135,8 @@ class Addresses:
 def doored(app: App, token: str | None, keys: Keys | None, access: AccessLog | None = None) -> App:
     """An app that the token opens, and every key; whose key it was is told in the scope.
 
+    A key that is for alerts alone opens the address of alerts alone.
+
     Args:
         app: What is behind the door; without token and keys it is open.
         token: What opens everything; None: there is no such token.
@@ -146,7 +149,7 @@ def doored(app: App, token: str | None, keys: Keys | None, access: AccessLog | N
     def admits(scope: Scope) -> bool:
         found = None if keys is None else keys.of(header(scope, b"authorization"))
         scope[CLIENT] = found
-        return found is not None
+        return found is not None and (found.scopes != (SCOPE,) or scope["path"] == ALERTS)
 
     def refused(scope: Scope) -> None:
         if access is not None:
