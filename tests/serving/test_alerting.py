@@ -48,7 +48,9 @@ def test_a_key_for_alerts_alone_opens_nothing_else(shop):
 
     async def story(client):
         headers = [{"authorization": f"Bearer {text}"} for text in (made, both)]
-        asked = [Request(path, b"", method="GET", headers=each) for path in ("/v1/models", "/metrics") for each in headers]
+        asked = [
+            Request(path, b"", method="GET", headers=each) for path in ("/v1/models", "/metrics") for each in headers
+        ]
         return [(await client.ask(one)).status for one in asked]
 
     assert shop.run(story, keys=keys) == [401, 200] * 2

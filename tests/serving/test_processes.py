@@ -119,7 +119,7 @@ async def with_processes(shop, program, asked):
         while (await client.ask(Request("/v1/models", method="GET"))).json()["problems"] == {}:
             await asyncio.sleep(0.05)
         for _ in range(200):
-            if program and not list(front._behind._children)[0].socket.exists():
+            if program and not next(iter(front._behind._children)).socket.exists():
                 await asyncio.sleep(0.05)
         return [(await client.ask(one)).status for one in asked]
 

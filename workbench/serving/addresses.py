@@ -18,16 +18,17 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Any, Protocol
 
 from workbench.errors import WorkbenchError
 from workbench.serving.access_log import AccessLog
-from workbench.serving.alerting import SCOPE, Alerting
-from workbench.serving.answering import CLIENT
+from workbench.serving.alerting import SCOPE, Alerting, Heard
+from workbench.serving.answering import CLIENT, Limits
 from workbench.serving.guard import guard
 from workbench.serving.http import App, Receive, Reply, Scope, Send, header
 from workbench.serving.keys import Keys
-from workbench.serving.labelling import Labelling
+from workbench.serving.labelling import Labelling, LabelStore
 
 MODELS = "/v1/models/"
 ALERTS = "/v1/alerts"
@@ -130,6 +131,28 @@ class Addresses:
             hint = "POST /v1/models/{name}/invocations names one"
             return Reply.problem(409, f"{len(models)} models answer here", hint=hint)
         return await self._behind.predict(models[0], "invocations", scope, receive)
+
+
+def opened(
+    behind: Behind, log: LabelStore, *, now: Callable[[], datetime], limits: Limits, token: str | None,
+    keys: Keys | None, access: AccessLog | None, alerts: Heard | None,
+) -> App:  # fmt: skip
+    """The app: what stands behind the addresses, labels and alerts, and the door before all of it.
+
+    Args:
+        behind: What answers.
+        log: Where labels are kept.
+        now: Reads the clock, UTC.
+        limits: What one request may ask.
+        token: What opens everything.
+        keys: What opens the models of its scope.
+        access: Where a line a request goes.
+        alerts: Keeps what Alertmanager tells; None: no alert is taken.
+    """
+    guarded = token is not None or keys is not None
+    labelling = Labelling(log, now=now, limits=limits)
+    alerting = None if alerts is None else Alerting(alerts, guarded=guarded)
+    return doored(Addresses(behind, labelling=labelling, alerting=alerting, access=access), token, keys, access)
 
 
 def doored(app: App, token: str | None, keys: Keys | None, access: AccessLog | None = None) -> App:

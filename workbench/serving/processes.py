@@ -22,16 +22,15 @@ from urllib.parse import quote
 from workbench.errors import EngineError
 from workbench.ledger import Ledger
 from workbench.serving.access_log import AccessLog
-from workbench.serving.addresses import FORMS, MODELS, Addresses, again, alive, beside, doored, told_more
+from workbench.serving.addresses import FORMS, MODELS, again, alive, beside, opened, told_more
 from workbench.serving.admission import Admission
-from workbench.serving.alerting import Alerting, Heard
+from workbench.serving.alerting import Heard
 from workbench.serving.answering import CLIENT, MOST_UNIT, UNIT, Limits, body_of
 from workbench.serving.children import Children
 from workbench.serving.exposition import CONTENT_TYPE, family, together
 from workbench.serving.gateway import PredictionStore
-from workbench.serving.http import App, GoneError, Headers, Receive, Reply, Scope, Send, header
+from workbench.serving.http import App, GoneError, Receive, Reply, Scope, Send, header
 from workbench.serving.keys import ALL, Key, Keys
-from workbench.serving.labelling import Labelling
 from workbench.serving.log_rows import LogPolicy
 from workbench.serving.log_writer import LogWriter
 from workbench.serving.meter import UNKNOWN, Meter, log_families
@@ -39,7 +38,7 @@ from workbench.serving.naming import Naming
 from workbench.serving.openapi import docs_page, document, documents_together
 from workbench.serving.prediction import Block
 from workbench.serving.relay import UnreachedError
-from workbench.serving.replies import ROWS
+from workbench.serving.replies import ROWS, refusal
 from workbench.serving.routes import pick
 from workbench.serving.schema import Refused
 
@@ -98,13 +97,7 @@ def create_front(
         rotate=rotate,
         more_metrics=more_metrics,
     )
-    app = Addresses(
-        front,
-        labelling=Labelling(log, now=now, limits=limits),
-        alerting=None if alerts is None else Alerting(alerts, guarded=token is not None or keys is not None),
-        access=access,
-    )
-    return doored(app, token, keys, access)
+    return opened(front, log, now=now, limits=limits, token=token, keys=keys, access=access, alerts=alerts)
 
 
 def behind(app: App) -> App:
@@ -219,10 +212,7 @@ class Front:
     def _refusal(self, model: str, error: Refused, began: float) -> Reply:
         """Count a request that no process answers, and say why."""
         self._meter.refused(model, error.status, time.perf_counter() - began)
-        headers: Headers = ((b"connection", b"close"),) if error.status in {408, 413} else ()
-        if error.retry_after is not None:
-            headers += ((b"retry-after", str(error.retry_after).encode()),)
-        return Reply.problem(error.status, error.message, hint=error.hint, headers=headers)
+        return refusal(error)
 
     async def _asked(
         self, model: str, form: str, scope: Scope, receive: Receive, key: Key | None, request: str
