@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from workbench.errors import EngineError
+from workbench.serving import Request
 from workbench.serving.events import (
     Event,
     FencedError,
@@ -15,12 +16,13 @@ from workbench.serving.events import (
     Malformed,
     Record,
     Scored,
+    events_exposition,
     make_event,
     read_event,
     redrive,
+    trial,
 )
 from workbench.serving.events import lease as leases
-from workbench.serving.events import trial
 from workbench.serving.events.cloud_event import LARGEST
 
 
@@ -313,8 +315,6 @@ def station_time():
 
 
 def test_prometheus_reads_lag_throughput_and_failures_from_the_desk(station, pieces):
-    from workbench.serving.events import events_exposition
-
     station.stream.append(station.topic, pieces.events(25))
     station.consumer().step()
     text = events_exposition(station.desk.standings())
@@ -322,6 +322,27 @@ def test_prometheus_reads_lag_throughput_and_failures_from_the_desk(station, pie
     assert f"workbench_events_lag{labels} 15\n" in text
     assert f"workbench_events_scored_total{labels} 10\n" in text
     assert f"workbench_events_failures_total{labels} 0\n" in text
+
+
+def test_the_gateway_tells_how_far_consumers_are_and_scrapes_on_where_the_desk_is_gone(station, pieces, shop):
+    station.stream.append(station.topic, pieces.events(25))
+    station.consumer().step()
+
+    def told():
+        return events_exposition(station.desk.standings())
+
+    def gone():
+        raise EngineError("the events cannot be read")
+
+    labels = '{subscription="applications/lending",model="lending"}'
+    scrape = Request("/metrics", b"", method="GET")
+    text = shop.run(lambda client: client.ask(scrape), more_metrics=told).body.decode()
+    assert f"workbench_events_lag{labels} 15\n" in text and "workbench_log_waiting_rows 0\n" in text
+    until_quiet(station.consumer())
+    text = shop.run(lambda client: client.ask(scrape), more_metrics=told).body.decode()
+    assert f"workbench_events_lag{labels} 0\n" in text
+    text = shop.run(lambda client: client.ask(scrape), more_metrics=gone).body.decode()
+    assert "# the rest is not to be had: the events cannot be read" in text and "workbench_log_waiting_rows" in text
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), {"a": [float("nan")]}])
