@@ -103,10 +103,10 @@ def _drawn(
     base, top = TALL - 16, max((weight for _, weight in points), default=1.0) or 1.0
     line = " ".join(f"{x:.1f},{base - (TALL - 20) * weight / top:.1f}" for x, weight in points)
     marks = "".join(f'<line class="{look}" x1="{x:.1f}" x2="{x:.1f}" y1="2" y2="{base}"/>' for x, look in limits)
-    anchors = ("end", "start") if apart else ("middle",) * len(ticks)
+    anchors = (("end", -3), ("start", 3)) if apart else (("middle", 0),) * len(ticks)
     axis = "".join(
-        f'<text class="wb-tick" x="{x:.1f}" y="{TALL - 3}" text-anchor="{anchor}">{safe(told)}</text>'
-        for (x, told), anchor in zip(ticks, anchors, strict=True)
+        f'<text class="wb-tick" x="{x + aside:.1f}" y="{TALL - 3}" text-anchor="{anchor}">{safe(told)}</text>'
+        for (x, told), (anchor, aside) in zip(ticks, anchors, strict=True)
     )
     return (
         f'<svg class="wb-belief" role="img" viewBox="0 0 {WIDTH} {TALL}" aria-label="{safe(words)}">{marks}'

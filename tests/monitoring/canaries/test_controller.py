@@ -85,7 +85,7 @@ def test_a_version_that_is_deleted_from_the_registry_meanwhile_is_taken_back_all
 
 
 def test_a_deleted_version_goes_on_by_the_ledger_and_its_alias_stays_owed(trial):
-    """What answers is the ledger's head, loaded from files; the registry is told as soon as it has the version again."""
+    """What answers is the ledger's head, loaded from files; the registry is told once it has the version again."""
     trial.start()
     trial.registry.deleted.add(2)
     for _ in range(200):
