@@ -109,6 +109,46 @@ def test_it_never_goes_back_twice_within_a_day(house):
     assert done.back_to == 1
 
 
+def test_while_a_person_rolls_back_the_machine_does_not_go_a_step_further(house):
+    """It has read that version 3 fails; a person brings 2 back before the machine asks for anything."""
+    house.champion(version=3, audited="")
+    house.declare("errors")
+    house.wrong(version=3)
+    before = house.gate.before
+
+    def moved_first(model):
+        house.gate.before = before
+        house.gate.rollback(model, actor="risk-officer", why="alarms since noon", now=NOON)
+        return before(model)
+
+    house.gate.before = moved_first
+    (held,) = house.acts()
+    assert not held.done
+    assert house.ledger.head("lending").version == 2
+    assert len(house.ledger.entries(kind="rollback.granted")) == 1
+    assert house.acts() == []  # the incident is of a version that is champion no more
+
+
+def test_two_that_act_at_once_take_a_champion_back_once(house):
+    """Alertmanager's message and cron's pass: both have read the same head before either acts."""
+    house.champion(version=3, audited="")
+    house.declare("errors")
+    house.wrong(version=3)
+    before, other = house.gate.before, []
+
+    def moved_first(model):
+        house.gate.before = before
+        other.extend(house.acts())
+        return before(model)
+
+    house.gate.before = moved_first
+    (told,) = house.acts()
+    assert [(one.done, one.back_to, one.entry) for one in other] == [(True, 2, told.entry)]
+    assert (told.done, told.back_to) == (True, 2), "the same act, told once more"
+    assert house.ledger.head("lending").version == 2
+    assert len(house.ledger.entries(kind="rollback.granted")) == 1
+
+
 def test_a_dry_run_tells_and_writes_nothing(house):
     house.declare("errors")
     house.wrong()

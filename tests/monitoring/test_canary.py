@@ -34,6 +34,12 @@ def test_what_a_version_said_in_shadow_is_no_outcome_of_its_canary():
     assert counted([row("p1"), shadow], canary=2, stable=1, slower=0.05)["errors"].canary == 0
 
 
+def test_what_came_of_events_is_no_outcome_since_no_event_is_shared_out():
+    """Their outputs never fail: counted, they would make a sound canary look worse than the champion."""
+    rows = [row("p1", status=500), row("p2", version=2, status=500), *(row(f"e{n}") for n in range(99))]
+    assert counted(rows, canary=2, stable=1, slower=0.05)["errors"] == Counts(1, 1, 1, 1)
+
+
 def test_slow_are_those_that_were_answered_late():
     rows = [row("a", took=80_000), row("b", version=2, took=80_000), row("c", version=2, status=500, took=90_000)]
     assert counted(rows, canary=2, stable=1, slower=0.05)["slow"] == Counts(1, 1, 1, 1)

@@ -41,6 +41,21 @@ def test_only_a_key_for_alerts_or_the_token_is_heard(shop, heard):
     assert (first.fingerprint, first.firing, first.summary) == ("a1", True, "it is down")
 
 
+def test_a_key_for_alerts_alone_opens_nothing_else(shop):
+    keys = Keys(shop.ledger, now=shop.now)
+    _, made = keys.create("alertmanager", [SCOPE], **MADE)
+    _, both = keys.create("ops", [SCOPE, "lending"], **MADE)
+
+    async def story(client):
+        headers = [{"authorization": f"Bearer {text}"} for text in (made, both)]
+        asked = [
+            Request(path, b"", method="GET", headers=each) for path in ("/v1/models", "/metrics") for each in headers
+        ]
+        return [(await client.ask(one)).status for one in asked]
+
+    assert shop.run(story, keys=keys) == [401, 200] * 2
+
+
 @pytest.mark.parametrize(
     "change",
     [{"version": "3"}, {"alerts": None}, {"alerts": [{**ALERT, "fingerprint": "../x"}]},

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from workbench.errors import Misuse
+from workbench.errors import EngineError, Misuse
 from workbench.serving import Keys, Request
 from workbench.serving.admission import Admission, Bucket
 from workbench.serving.keys import Key
@@ -55,6 +55,19 @@ def test_a_revocation_counts_while_the_gateway_runs(shop, keys):
         return before, (await client.ask(request)).status
 
     assert shop.run(story, keys=keys) == (200, 401)
+
+
+def test_a_ledger_that_cannot_be_read_is_asked_no_more_often_and_opens_nothing():
+    looks = []
+
+    class Gone:
+        def entries(self, **_):
+            looks.append(1)
+            raise EngineError("the database does not answer")
+
+    keys = Keys(Gone(), now=lambda: None)
+    assert [keys.of(b"Bearer wb_0123456789ab_" + b"x" * 43) for _ in range(1000)] == [None] * 1000
+    assert len(looks) < 100, "a flood of requests is none of looks"
 
 
 def test_a_rotated_key_keeps_its_rights_and_the_old_one_ends_when_it_was_said(shop, keys):

@@ -1,6 +1,7 @@
 """Rows wait when the log cannot be written, the oldest go past a bound, and nothing is lost without being counted."""
 
 import asyncio
+import threading
 from datetime import UTC, datetime
 
 import pytest
@@ -154,6 +155,36 @@ def test_rows_are_what_the_bound_counts_and_not_requests():
         writer.add([block])
         assert writer.waiting <= 100
     assert (writer.waiting, writer.dropped) == (100, 400)
+
+
+def test_behind_a_slow_log_no_more_rows_are_kept_than_twice_the_bound(caplog):
+    """A commit that hangs holds its own rows; those that come meanwhile are bounded, and what goes is counted."""
+    going = threading.Event()
+
+    class Slow(Flaky):
+        def append(self, blocks):
+            going.wait(30)
+            super().append(blocks)
+
+    async def story():
+        log = Slow()
+        writer = LogWriter(log, most=10)
+        most, flushing = 0, None
+        for number in range(50):
+            writer.add(rows(number))
+            most = max(most, writer.waiting)
+            if number == 9:
+                flushing = asyncio.create_task(writer.flush())
+                while not writer._leaving:
+                    await asyncio.sleep(0)
+        going.set()
+        await flushing
+        await writer.flush()
+        return most, writer.dropped, [id_ for batch in log.batches for id_ in batch]
+
+    most, dropped, written = asyncio.run(story())
+    assert (most, dropped, written) == (20, 30, [*range(10), *range(40, 50)])
+    assert caplog.messages[0].endswith("are not in the log: it is written more slowly than rows come")
 
 
 def test_rows_that_are_being_written_still_wait():

@@ -100,7 +100,31 @@ def test_a_model_whose_process_dies_harms_no_other_and_comes_back(shop, tmp_path
     assert child_of("lending") is None
 
 
-def test_what_a_dead_process_leaves_unanswered_counts_as_an_error_of_the_version_that_was_chosen(shop):
+ENDS = """
+import socket, sys
+listening = socket.socket(socket.AF_UNIX)
+listening.bind(sys.argv[-1])
+listening.listen()
+while True:
+    asked, _ = listening.accept()
+    asked.recv(65536)
+    asked.close()
+"""
+
+
+async def with_processes(shop, program, asked):
+    """What is answered where a program stands in each process."""
+    front = create_front(shop.ledger, [sys.executable, "-c", program], shop.log, now=shop.now)
+    async with living(front) as client:
+        while (await client.ask(Request("/v1/models", method="GET"))).json()["problems"] == {}:
+            await asyncio.sleep(0.05)
+        for _ in range(200):
+            if program and not next(iter(front._behind._children)).socket.exists():
+                await asyncio.sleep(0.05)
+        return [(await client.ask(one)).status for one in asked]
+
+
+def test_what_a_process_had_in_hand_counts_as_an_error_of_the_version_that_was_chosen(shop):
     shop.stage(2, "canary", 0.5)
     headers = [{name: f"{name}-{n}"} for name in ("x-workbench-unit", "x-request-id") for n in range(20)]
     asked = [Request("/v1/models/lending/predict", {"income": 1.0}, headers=each) for each in headers]
@@ -109,13 +133,6 @@ def test_what_a_dead_process_leaves_unanswered_counts_as_an_error_of_the_version
     async def story(client):
         return [(await client.ask(one)).status for one in asked]
 
-    async def fronted():
-        front = create_front(shop.ledger, [sys.executable, "-c", ""], shop.log, now=shop.now)
-        async with living(front) as client:
-            while (await client.ask(Request("/v1/models", method="GET"))).json()["problems"] == {}:
-                await asyncio.sleep(0.05)
-            return await story(client)
-
     assert shop.run(story) == [200] * len(asked)
     answered = [
         (row.unit, row.version, row.generation, row.variant, row.propensity) for row in shop.log.rows("lending")
@@ -123,13 +140,23 @@ def test_what_a_dead_process_leaves_unanswered_counts_as_an_error_of_the_version
     assert {row[3] for row in answered} == {"champion", "canary"}
     since = shop.now()
     shop.time += timedelta(minutes=1)
-    assert asyncio.run(fronted()) == [503] * len(asked)
+    assert asyncio.run(with_processes(shop, ENDS, asked)) == [503] * len(asked)
     lost = [row for row in shop.log.rows("lending", since=since) if row.status == 503]
     assert [chosen(row) for row in lost] == answered
     assert all("process" in row.error for row in lost)
     bad = counted(lost, canary=2, stable=1, slower=1.0)["errors"]
     assert bad.canary == bad.canary_bad > 0
     assert bad.stable == bad.stable_bad == len(asked) - bad.canary
+
+
+def test_while_there_is_no_process_a_503_is_nobodys(shop):
+    """An outage falls on both alike: counted, it would show that a canary which ends its process does no harm."""
+    shop.stage(2, "canary", 0.5)
+    asked = [Request("/v1/models/lending/predict", {"income": 1.0}) for _ in range(6)]
+    assert asyncio.run(with_processes(shop, "", asked)) == [503] * len(asked)
+    lost = shop.log.rows("lending")
+    assert [(row.status, row.version, row.variant, row.propensity) for row in lost] == [(503, None, None, None)] * 6
+    assert counted(lost, canary=2, stable=1, slower=1.0)["errors"] == (0, 0, 0, 0)
 
 
 def chosen(row):

@@ -99,6 +99,23 @@ def test_what_loses_the_margin_hardly_ever_passes_whenever_one_stops():
     assert passed <= 4
 
 
+@pytest.mark.parametrize("rate", [0.005, 0.02])
+def test_what_is_rare_and_was_not_seen_yet_is_no_proof_that_it_does_not_happen(rate):
+    """Complaints, twice as many with the canary: a hundred units without one look as if there were no spread."""
+    passed = 0
+    for run in range(60):
+        rng = np.random.default_rng([13, run])
+        canary = rng.random(4000) < 0.05
+        value = (rng.random(4000) < np.where(canary, 2 * rate, rate)).astype(float)
+        for end in range(2000, 4001, 250):
+            units = Units.of(canary[:end], 0.05, value[:end])
+            seen = Difference.begun(margin=0.05, better="down").look(units)
+            if seen.low is not None and seen.low > -seen.loss:
+                passed += 1
+                break
+    assert passed <= 1
+
+
 def test_a_loss_is_found_and_no_loss_passes():
     rng = np.random.default_rng(1)
     worse = Difference.begun(margin=0.05).look(world(rng, 8000, lower=0.3))

@@ -1,8 +1,9 @@
 """What the judge of a canary is fed: outcomes of one interval, counted by version from the prediction log's rows.
 
 An outcome is a request. It is bad for "errors" where it failed on our side, and for "slow" where it was
-answered later than the objective; requests that did not fit are nobody's. Intervals are those in which the
-traffic was divided in one way: where the weights move, a new one begins.
+answered later than the objective; requests that did not fit are nobody's, and events are all the champion's, so
+that they tell nothing. Intervals are those in which the traffic was divided in one way: where the weights move, a
+new one begins.
 
 >>> from datetime import UTC, datetime
 >>> noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -72,7 +73,8 @@ def counted(rows: Iterable[Prediction], *, canary: int, stable: int, slower: flo
     """
     worst: dict[tuple[int, str], Prediction] = {}
     for row in rows:
-        if row.variant != SHADOW and row.version in {canary, stable} and (row.status < 400 or row.status >= 500):
+        shared = row.variant != SHADOW and not row.of_event and row.version in {canary, stable}
+        if shared and (row.status < 400 or row.status >= 500):
             place = (row.version or 0, row.request)
             if place not in worst or row.status > worst[place].status:
                 worst[place] = row

@@ -18,18 +18,20 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Any, Protocol
 
 from workbench.errors import WorkbenchError
 from workbench.serving.access_log import AccessLog
-from workbench.serving.alerting import Alerting
-from workbench.serving.answering import CLIENT
+from workbench.serving.alerting import SCOPE, Alerting, Heard
+from workbench.serving.answering import CLIENT, Limits
 from workbench.serving.guard import guard
 from workbench.serving.http import App, Receive, Reply, Scope, Send, header
 from workbench.serving.keys import Keys
-from workbench.serving.labelling import Labelling
+from workbench.serving.labelling import Labelling, LabelStore
 
 MODELS = "/v1/models/"
+ALERTS = "/v1/alerts"
 FORMS = {"predict": False, "invocations": True}  # whether the answer is in MLflow's form
 PUBLIC = ("/healthz", "/readyz", "/ping")
 ROTATE = 60.0  # seconds between two looks at the size of the log
@@ -108,7 +110,7 @@ class Addresses:
                 return await self._behind.held(*asked, scope, receive)
         taken = {"/v1/labels": self._labelling.answer, "/invocations": self._only}
         if self._alerting is not None:
-            taken["/v1/alerts"] = self._alerting.answer
+            taken[ALERTS] = self._alerting.answer
         if path in taken:
             return await taken[path](scope, receive) if method == "POST" else not_allowed(method, "POST")
         page = self._behind.pages.get(path)
@@ -131,8 +133,32 @@ class Addresses:
         return await self._behind.predict(models[0], "invocations", scope, receive)
 
 
+def opened(
+    behind: Behind, log: LabelStore, *, now: Callable[[], datetime], limits: Limits, token: str | None,
+    keys: Keys | None, access: AccessLog | None, alerts: Heard | None,
+) -> App:  # fmt: skip
+    """The app: what stands behind the addresses, labels and alerts, and the door before all of it.
+
+    Args:
+        behind: What answers.
+        log: Where labels are kept.
+        now: Reads the clock, UTC.
+        limits: What one request may ask.
+        token: What opens everything.
+        keys: What opens the models of its scope.
+        access: Where a line a request goes.
+        alerts: Keeps what Alertmanager tells; None: no alert is taken.
+    """
+    guarded = token is not None or keys is not None
+    labelling = Labelling(log, now=now, limits=limits)
+    alerting = None if alerts is None else Alerting(alerts, guarded=guarded)
+    return doored(Addresses(behind, labelling=labelling, alerting=alerting, access=access), token, keys, access)
+
+
 def doored(app: App, token: str | None, keys: Keys | None, access: AccessLog | None = None) -> App:
     """An app that the token opens, and every key; whose key it was is told in the scope.
+
+    A key that is for alerts alone opens the address of alerts alone.
 
     Args:
         app: What is behind the door; without token and keys it is open.
@@ -146,7 +172,7 @@ def doored(app: App, token: str | None, keys: Keys | None, access: AccessLog | N
     def admits(scope: Scope) -> bool:
         found = None if keys is None else keys.of(header(scope, b"authorization"))
         scope[CLIENT] = found
-        return found is not None
+        return found is not None and (found.scopes != (SCOPE,) or scope["path"] == ALERTS)
 
     def refused(scope: Scope) -> None:
         if access is not None:

@@ -15,7 +15,7 @@ from workbench.serving.access_log import AccessLog
 from workbench.serving.admission import Admission
 from workbench.serving.batching import RowError
 from workbench.serving.holding import HELD, Holding, parts
-from workbench.serving.http import GoneError, Headers, Receive, Reply, Scope, TooLargeError, header, read_body, within
+from workbench.serving.http import GoneError, Receive, Reply, Scope, TooLargeError, header, read_body, within
 from workbench.serving.inputs import decoded
 from workbench.serving.keys import Key
 from workbench.serving.log_rows import LogPolicy
@@ -23,7 +23,7 @@ from workbench.serving.log_writer import LogWriter
 from workbench.serving.meter import UNKNOWN, Meter
 from workbench.serving.naming import Naming
 from workbench.serving.prediction import Block
-from workbench.serving.replies import own_form, plain_form
+from workbench.serving.replies import own_form, plain_form, refusal
 from workbench.serving.routes import Choice, Route, Routes
 from workbench.serving.schema import Refused
 from workbench.serving.shadowing import Copy, Shadows
@@ -271,17 +271,7 @@ class Answering:
         seconds = time.perf_counter() - asked.began
         self._meter.refused(asked.model if known else UNKNOWN, error.status, seconds)
         self._note(asked, error.status, seconds, 0, known=known)
-        headers: Headers = ((b"connection", b"close"),) if error.status in {408, 413} else ()
-        if error.retry_after is not None:
-            headers += ((b"retry-after", str(error.retry_after).encode()),)
-        return Reply.problem(
-            error.status,
-            error.message,
-            hint=error.hint,
-            headers=headers,
-            request=asked.request,
-            problems=[vars(problem) for problem in error.problems],
-        )
+        return refusal(error, request=asked.request, problems=[vars(problem) for problem in error.problems])
 
     def _note(self, asked: Asked, status: int, seconds: float, rows: int, *, known: bool = True) -> None:
         if self._access is not None:

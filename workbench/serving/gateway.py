@@ -14,15 +14,15 @@ from urllib.parse import quote
 
 from workbench.ledger import Ledger
 from workbench.serving.access_log import AccessLog
-from workbench.serving.addresses import FORMS, MODELS, Addresses, again, alive, beside, doored, told_more
+from workbench.serving.addresses import FORMS, MODELS, again, alive, beside, opened, told_more
 from workbench.serving.admission import Admission
-from workbench.serving.alerting import Alerting, Heard
+from workbench.serving.alerting import Heard
 from workbench.serving.answering import CLIENT, Answering, Limits
 from workbench.serving.exposition import CONTENT_TYPE
 from workbench.serving.holding import Holding
 from workbench.serving.http import App, Receive, Reply, Scope
 from workbench.serving.keys import Keys
-from workbench.serving.labelling import Labelling, LabelStore
+from workbench.serving.labelling import LabelStore
 from workbench.serving.log_rows import LogPolicy
 from workbench.serving.log_writer import Log, LogWriter
 from workbench.serving.meter import Meter
@@ -91,13 +91,7 @@ def create_app(
         holding=holding,
         only=only,
     )
-    app = Addresses(
-        gateway,
-        labelling=Labelling(log, now=now, limits=limits),
-        alerting=None if alerts is None else Alerting(alerts, guarded=token is not None or keys is not None),
-        access=access,
-    )
-    return doored(app, token, keys, access)
+    return opened(gateway, log, now=now, limits=limits, token=token, keys=keys, access=access, alerts=alerts)
 
 
 class Gateway:

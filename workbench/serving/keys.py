@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import re
 import secrets
 import time
@@ -105,7 +106,7 @@ class Keys:
         self._now = now
         self._keys: dict[str, Key] = {}
         self._seen = 0  # number of the last entry that was read
-        self._looked = 0.0
+        self._looked = -math.inf
         self._read_at = 0.0
         self._opened: dict[bytes, Key] = {}  # by the header that opened; a hash less a request
 
@@ -203,7 +204,7 @@ class Keys:
     def _look(self) -> None:
         """Read what is new; forget who was let in when something is."""
         now = time.monotonic()
-        if now - self._looked < LOOK and self._read_at:
+        if now - self._looked < LOOK:
             return
         self._looked = now
         try:

@@ -17,8 +17,7 @@ from workbench.errors import EngineError
 from workbench.serving.prediction import Block
 
 EVERY = 0.1  # seconds that a row waits, at most
-MOST = 100_000  # rows that wait while the log cannot be written
-
+MOST = 100_000  # rows that wait while the log cannot be written, beside as many of the commit that is going on
 
 TOLD = logging.getLogger(__name__)
 
@@ -89,7 +88,7 @@ class LogWriter:
                 return
             try:
                 await asyncio.to_thread(self._log.append, blocks)
-                self._tell(self.problem)
+                self._tell(self.problem or "it is written more slowly than rows come")
                 self.problem = ""
             except EngineError as error:
                 self.problem = error.message

@@ -2,8 +2,10 @@
 
 The front checks keys, limits and sizes and hands the request on over a Unix socket in a folder that only
 this user enters. A process that ends is started again, at once the first time and then more and more
-slowly; meanwhile its model is answered with 503 and the others as ever. Such a 503 is in the prediction log
-as an error of the version that was to answer, so that a canary that ends its process is judged for it.
+slowly; meanwhile its model is answered with 503 and the others as ever. What a process had in hand when it
+ended is in the prediction log as an error of the version that was to answer, so that a canary that ends its
+process is judged for it. While there is no process a 503 is nobody's: it falls on champion and canary alike,
+and would hide whose fault it is.
 """
 
 from __future__ import annotations
@@ -20,23 +22,23 @@ from urllib.parse import quote
 from workbench.errors import EngineError
 from workbench.ledger import Ledger
 from workbench.serving.access_log import AccessLog
-from workbench.serving.addresses import FORMS, MODELS, Addresses, again, alive, beside, doored, told_more
+from workbench.serving.addresses import FORMS, MODELS, again, alive, beside, opened, told_more
 from workbench.serving.admission import Admission
-from workbench.serving.alerting import Alerting, Heard
+from workbench.serving.alerting import Heard
 from workbench.serving.answering import CLIENT, MOST_UNIT, UNIT, Limits, body_of
 from workbench.serving.children import Children
 from workbench.serving.exposition import CONTENT_TYPE, family, together
 from workbench.serving.gateway import PredictionStore
-from workbench.serving.http import App, GoneError, Headers, Receive, Reply, Scope, Send, header
+from workbench.serving.http import App, GoneError, Receive, Reply, Scope, Send, header
 from workbench.serving.keys import ALL, Key, Keys
-from workbench.serving.labelling import Labelling
 from workbench.serving.log_rows import LogPolicy
 from workbench.serving.log_writer import LogWriter
 from workbench.serving.meter import UNKNOWN, Meter, log_families
 from workbench.serving.naming import Naming
 from workbench.serving.openapi import docs_page, document, documents_together
 from workbench.serving.prediction import Block
-from workbench.serving.replies import ROWS
+from workbench.serving.relay import UnreachedError
+from workbench.serving.replies import ROWS, refusal
 from workbench.serving.routes import pick
 from workbench.serving.schema import Refused
 
@@ -95,13 +97,7 @@ def create_front(
         rotate=rotate,
         more_metrics=more_metrics,
     )
-    app = Addresses(
-        front,
-        labelling=Labelling(log, now=now, limits=limits),
-        alerting=None if alerts is None else Alerting(alerts, guarded=token is not None or keys is not None),
-        access=access,
-    )
-    return doored(app, token, keys, access)
+    return opened(front, log, now=now, limits=limits, token=token, keys=keys, access=access, alerts=alerts)
 
 
 def behind(app: App) -> App:
@@ -216,10 +212,7 @@ class Front:
     def _refusal(self, model: str, error: Refused, began: float) -> Reply:
         """Count a request that no process answers, and say why."""
         self._meter.refused(model, error.status, time.perf_counter() - began)
-        headers: Headers = ((b"connection", b"close"),) if error.status in {408, 413} else ()
-        if error.retry_after is not None:
-            headers += ((b"retry-after", str(error.retry_after).encode()),)
-        return Reply.problem(error.status, error.message, hint=error.hint, headers=headers)
+        return refusal(error)
 
     async def _asked(
         self, model: str, form: str, scope: Scope, receive: Receive, key: Key | None, request: str
@@ -237,20 +230,24 @@ class Front:
         try:
             async with asyncio.timeout(self._limits.answer + MARGIN):
                 return await child.relay.ask(scope["method"], f"{MODELS}{quote(model, safe='')}/{form}", headers, body)
-        except (OSError, EOFError, TimeoutError, ValueError):
+        except (OSError, EOFError, TimeoutError, ValueError) as error:
             why = f"the process of {model} does not answer; it is started again"
             if form in FORMS:
-                self._lost(model, scope, key, request, why, time.perf_counter() - began)
+                reached = not isinstance(error, UnreachedError)
+                self._lost(model, scope, key, request, why, time.perf_counter() - began, reached=reached)
             raise Refused(why, hint="come again", status=503, retry_after=1) from None
 
-    def _lost(self, model: str, scope: Scope, key: Key | None, request: str, why: str, seconds: float) -> None:
-        """Log what a process left unanswered, as an error of the version that was to answer."""
+    def _lost(
+        self, model: str, scope: Scope, key: Key | None, request: str, why: str, seconds: float, *, reached: bool
+    ) -> None:
+        """Log what was left unanswered: as an error of the version that was to answer, if its process was reached."""
         if not self._policy.takes(model, request):
             return
         unit = header(scope, UNIT).decode("latin-1")[:MOST_UNIT] or None
         picked = None
-        with contextlib.suppress(EngineError):
-            picked = pick(self._ledger.heads(), model, unit or request)
+        if reached:
+            with contextlib.suppress(EngineError):
+                picked = pick(self._ledger.heads(), model, unit or request)
         block = Block.refused(
             self._naming.prediction(), self._now(), model, request, 503, why,
             head=picked.head if picked else None, variant=picked.variant if picked else None,

@@ -7,7 +7,6 @@ answer came is sent once more on a new one.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,10 @@ from workbench.serving.http import Headers, Reply
 MOST = 64  # connections kept
 PASSED = (b"content-type", b"retry-after", b"x-request-id", b"x-workbench-rows", b"x-workbench-version", b"allow")
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class UnreachedError(OSError):
+    """Nobody listens: nothing of the request was seen by anybody."""
 
 
 class Relay:
@@ -35,17 +38,28 @@ class Relay:
             body: The whole body.
 
         Raises:
-            OSError: Nobody listens, or the connection broke.
+            UnreachedError: Nobody listens.
+            OSError: The connection broke.
         """
         lines = [f"{method} {path} HTTP/1.1".encode("ascii"), b"host: gateway"]
         lines += [name + b": " + value for name, value in headers]
         lines.append(b"content-length: " + str(len(body)).encode())
         whole = b"\r\n".join(lines) + b"\r\n\r\n" + body
+        broken: OSError | None = None
         while self._kept:
             kept = self._kept.pop()
-            with contextlib.suppress(OSError, EOFError):
+            if kept[0].at_eof():  # the other side closed it while it was kept
+                kept[1].close()
+                continue
+            try:
                 return await self._exchange(kept, whole)
-        return await self._exchange(await asyncio.open_unix_connection(self._socket), whole)
+            except OSError as error:
+                broken = error
+        try:
+            fresh = await asyncio.open_unix_connection(self._socket)
+        except OSError as error:
+            raise broken or UnreachedError(f"nobody listens at {self._socket.name}: {error}") from error
+        return await self._exchange(fresh, whole)
 
     def close(self) -> None:
         """Let the connections go."""

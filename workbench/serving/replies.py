@@ -15,9 +15,10 @@ from msgspec import UNSET, UnsetType
 from workbench.serving.holding import DENIED, HELD, where
 from workbench.serving.http import Headers, Reply
 from workbench.serving.prediction import Block
-from workbench.serving.schema import SHOWN
+from workbench.serving.schema import SHOWN, Refused
 from workbench.serving.sifting import Sifted
 
+LEFT = {408, 413}  # statuses of a body that was not read to its end: nothing can follow it
 ROWS = b"x-workbench-rows"  # header: rows that were answered
 ENCODE = msgspec.json.Encoder().encode
 
@@ -44,6 +45,14 @@ class Answers(msgspec.Struct, gc=False):
     predictions: list[Answer]
     chosen_by: str | UnsetType = UNSET
     warnings: list[dict[str, Any]] | UnsetType = UNSET
+
+
+def refusal(error: Refused, **more: Any) -> Reply:
+    """What is wrong with a request, and when to come again."""
+    headers: Headers = ((b"connection", b"close"),) if error.status in LEFT else ()
+    if error.retry_after is not None:
+        headers += ((b"retry-after", str(error.retry_after).encode()),)
+    return Reply.problem(error.status, error.message, hint=error.hint, headers=headers, **more)
 
 
 def own_form(block: Block, unusual: Sequence[Any], sifted: Sifted | None = None) -> Reply:

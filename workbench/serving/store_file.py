@@ -117,6 +117,8 @@ def _migrate(connection: sqlite3.Connection, migrations: Migrations, version: in
     tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     if found == 0 and not {name for (name,) in tables} <= set(unmarked):
         raise sqlite3.DatabaseError("it is another database")
+    if found not in migrations and found != version:
+        raise sqlite3.DatabaseError("it is another database")
     if found < version:
         for statement in migrations[found]:
             connection.execute(statement)

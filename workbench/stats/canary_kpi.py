@@ -251,7 +251,8 @@ def won(units: Units, sign: float = 1.0) -> Floats:
 def difference(units: Units) -> tuple[float, float]:
     """The canary's mean less the champion's within stretches of one share, and its standard error; 0: unknown.
 
-    Stretches are weighed by how much they can tell, n₁n₀ ÷ (n₁ + n₀), which no value has a part in.
+    Stretches are weighed by how much they can tell, n₁n₀ ÷ (n₁ + n₀), which no value has a part in. The canary's
+    values count as spread no less than the champion's: of what is rare its few units have often seen none yet.
     """
     parts = []
     for share in np.unique(units.share):
@@ -259,7 +260,8 @@ def difference(units: Units) -> tuple[float, float]:
         one, other = units.value[here & units.canary], units.value[here & ~units.canary]
         if min(len(one), len(other)) >= 2:
             a, b = Sample.of(one), Sample.of(other)
-            parts.append((a.n * b.n / (a.n + b.n), a.mean - b.mean, a.error**2 + b.error**2))
+            spread = max(a.variance, b.variance)
+            parts.append((a.n * b.n / (a.n + b.n), a.mean - b.mean, spread / a.n + b.error**2))
     if not parts:
         return 0.0, 0.0
     weight, gap, variance = np.array(parts).T

@@ -28,6 +28,7 @@ STATES = {
 NAMES = {"errors": "Errors", "slow": "Slow answers"}
 WIDTH, TALL = 300, 64  # of a curve, in its own units
 LEAST, MOST = 0.25, 16.0  # ratios that the curve spans
+ROOM = 0.18  # of the width beside it, so that the loss that matters has its number
 WIDE = 4.0  # standard errors that the curve of a KPI spans on either side
 
 
@@ -72,8 +73,9 @@ def curve(seen: Arrivals, name: str) -> str:
 def gap_curve(seen: Difference, gap: Gap, name: str) -> str:
     """What is believed of a KPI's difference, with the champion's level and the loss that matters marked."""
     error = seen.error or 1.0
-    low = min(gap.mean - WIDE * error, -1.2 * seen.loss)
     high = max(gap.mean + WIDE * error, 0.5 * seen.loss)
+    least = min(gap.mean - WIDE * error, -1.2 * seen.loss)
+    low = least - ROOM * (high - least)
 
     def place(at: float) -> float:
         return WIDTH * (at - low) / (high - low)
@@ -89,20 +91,22 @@ def gap_curve(seen: Difference, gap: Gap, name: str) -> str:
         words,
         limits=((place(0.0), "wb-grid"), (place(-seen.loss), "wb-limit")),
         ticks=[(place(-seen.loss), _signed(-seen.loss)), (place(0.0), "0")],
+        apart=True,
     )
 
 
 def _drawn(
     points: Sequence[tuple[float, float]], words: str, *, limits: Sequence[tuple[float, str]],
-    ticks: Sequence[tuple[float, str]],
+    ticks: Sequence[tuple[float, str]], apart: bool = False,
 ) -> str:  # fmt: skip
-    """A curve of belief over an axis."""
+    """A curve of belief over an axis; `apart`: its two numbers stand on either side of their lines."""
     base, top = TALL - 16, max((weight for _, weight in points), default=1.0) or 1.0
     line = " ".join(f"{x:.1f},{base - (TALL - 20) * weight / top:.1f}" for x, weight in points)
     marks = "".join(f'<line class="{look}" x1="{x:.1f}" x2="{x:.1f}" y1="2" y2="{base}"/>' for x, look in limits)
+    anchors = (("end", -3), ("start", 3)) if apart else (("middle", 0),) * len(ticks)
     axis = "".join(
-        f'<text class="wb-tick" x="{x:.1f}" y="{TALL - 3}" text-anchor="middle">{safe(told)}</text>'
-        for x, told in ticks
+        f'<text class="wb-tick" x="{x + aside:.1f}" y="{TALL - 3}" text-anchor="{anchor}">{safe(told)}</text>'
+        for (x, told), (anchor, aside) in zip(ticks, anchors, strict=True)
     )
     return (
         f'<svg class="wb-belief" role="img" viewBox="0 0 {WIDTH} {TALL}" aria-label="{safe(words)}">{marks}'

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from workbench.engines.rego import RegoEngine
+from workbench.errors import EngineError
 from workbench.evidence import Figure, Finding
 from workbench.ledger import Ledger, ModelVersion
 from workbench.monitoring.canaries import CanaryStore, Controller, Plan
@@ -20,12 +21,15 @@ QUICK = Plan.of({"minutes": 0.5, "requests": 20, "hours": 24})
 
 
 class Registry:
-    """A registry of models in memory."""
+    """A registry of models in memory, from which versions may be deleted."""
 
     def __init__(self):
         self.aliases = {}
+        self.deleted = set()
 
     def set_alias(self, model, alias, version, generation):
+        if version in self.deleted:
+            raise EngineError(f"{model} {version} is not there")
         self.aliases[model, alias] = (version, generation)
 
     def clear_alias(self, model, alias, generation):
@@ -38,7 +42,7 @@ class Registry:
         return None
 
     def exists(self, model, version):
-        return True
+        return version not in self.deleted
 
 
 class Trial:
@@ -51,7 +55,8 @@ class Trial:
         self.ledger.sign_with(folder / "ledger.key")
         self.log = PredictionLog.open(f"{url}/predictions.db")
         self.store = CanaryStore.open(f"{url}/canaries.db")
-        self.gate = Gate(self.ledger, engine, POLICIES, Registry)
+        self.registry = Registry()
+        self.gate = Gate(self.ledger, engine, POLICIES, lambda: self.registry)
         self.controller = Controller(self.ledger, self.gate, self.log, self.store)
         self.now = NOON
         self.written = 0

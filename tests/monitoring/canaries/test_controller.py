@@ -70,6 +70,36 @@ def test_a_version_that_does_not_load_is_taken_back(trial):
     assert (trial.now - trial.kinds("stage.granted")[0].at) < timedelta(minutes=1)
 
 
+def test_a_version_that_is_deleted_from_the_registry_meanwhile_is_taken_back_all_the_same(trial):
+    trial.start()
+    trial.traffic(10)
+    trial.once()
+    trial.registry.deleted.add(2)
+    trial.registry.aliases.clear()
+    (back,) = trial.watched(seconds=2, bad=0.02, canary_bad=0.2)
+    assert back.act == "roll back"
+    assert trial.ledger.head("lending", "canary").version is None
+    assert trial.kinds("canary.ended")[-1].body["outcome"] == "taken back"
+    assert trial.ledger.owed() == []
+    consistent(trial)
+
+
+def test_a_deleted_version_goes_on_by_the_ledger_and_its_alias_stays_owed(trial):
+    """What answers is the ledger's head, loaded from files; the registry is told once it has the version again."""
+    trial.start()
+    trial.registry.deleted.add(2)
+    for _ in range(200):
+        trial.traffic(**GOOD)
+        if trial.once().act == "advance":
+            break
+    assert trial.share() == 0.1
+    assert [effect.payload["alias"] for effect in trial.ledger.owed()] == ["canary"]
+    trial.registry.deleted.clear()
+    trial.gate.reconcile(now=trial.now)
+    assert trial.ledger.owed() == [] and trial.registry.alias("lending", "canary")[0] == 2
+    consistent(trial)
+
+
 def test_when_the_clock_steps_back_nothing_is_guessed(trial):
     trial.start()
     trial.traffic(20)

@@ -78,6 +78,16 @@ def test_a_plan_may_only_watch_its_kpis(trial):
     assert [one.act for one in trial.watched(**SOUND)] == ["promote"]
 
 
+def test_a_kpi_that_is_declared_no_longer_holds_up_no_promotion(trial):
+    trial.declare(kpis=LATE)
+    trial.start(Plan.of({**PLAN.as_dict(), "steps": [0.05]}))
+    for _ in range(20):
+        trial.traffic(**SOUND)
+        assert trial.once().act == "hold"
+    trial.declare()
+    assert [one.act for one in trial.watched(**SOUND)] == ["promote"]
+
+
 def test_an_advance_on_open_kpis_is_no_evidence_for_a_promotion(trial):
     trial.declare(kpis=LATE)
     trial.start(Plan.of({**PLAN.as_dict(), "steps": [0.05, 0.1]}))

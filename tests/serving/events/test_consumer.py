@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from workbench.errors import EngineError
+from workbench.serving import Request
 from workbench.serving.events import (
     Event,
     FencedError,
@@ -15,9 +16,11 @@ from workbench.serving.events import (
     Malformed,
     Record,
     Scored,
+    events_exposition,
     make_event,
     read_event,
     redrive,
+    trial,
 )
 from workbench.serving.events import lease as leases
 from workbench.serving.events.cloud_event import LARGEST
@@ -290,13 +293,28 @@ def test_dead_letters_are_scored_again_by_the_version_of_today(station):
     assert len(station.log.rows("lending")) == 2
 
 
+def test_two_who_redrive_at_once_score_and_log_each_event_once(station):
+    """Each read the letters before the other was done, and each has one that the other has not."""
+    bad = [make_event("desk", f"x{n}", {"loans": n}, kind="application").body() for n in range(3)]
+    station.stream = Raw(bad)
+    until_quiet(station.consumer())
+    station.model.one = lambda row: Scored(row, 0.5)
+    letters = station.desk.dead_letters("applications/lending")
+    given = {"now": station_time(), "log": station.log}
+    done = [
+        redrive(station.desk, station.model.now(), station.standing(), some, **given)
+        for some in (letters[:2], letters[1:], letters)
+    ]
+    assert [one.scored for one in done] == [2, 1, 0]
+    assert station.scored() == ["x0", "x1", "x2"] and station.standing().dead == 0
+    assert sorted(row.features["loans"] for row in station.log.rows("lending")) == [0, 1, 2]
+
+
 def station_time():
     return datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def test_prometheus_reads_lag_throughput_and_failures_from_the_desk(station, pieces):
-    from workbench.serving.events import events_exposition
-
     station.stream.append(station.topic, pieces.events(25))
     station.consumer().step()
     text = events_exposition(station.desk.standings())
@@ -304,6 +322,27 @@ def test_prometheus_reads_lag_throughput_and_failures_from_the_desk(station, pie
     assert f"workbench_events_lag{labels} 15\n" in text
     assert f"workbench_events_scored_total{labels} 10\n" in text
     assert f"workbench_events_failures_total{labels} 0\n" in text
+
+
+def test_the_gateway_tells_how_far_consumers_are_and_scrapes_on_where_the_desk_is_gone(station, pieces, shop):
+    station.stream.append(station.topic, pieces.events(25))
+    station.consumer().step()
+
+    def told():
+        return events_exposition(station.desk.standings())
+
+    def gone():
+        raise EngineError("the events cannot be read")
+
+    labels = '{subscription="applications/lending",model="lending"}'
+    scrape = Request("/metrics", b"", method="GET")
+    text = shop.run(lambda client: client.ask(scrape), more_metrics=told).body.decode()
+    assert f"workbench_events_lag{labels} 15\n" in text and "workbench_log_waiting_rows 0\n" in text
+    until_quiet(station.consumer())
+    text = shop.run(lambda client: client.ask(scrape), more_metrics=told).body.decode()
+    assert f"workbench_events_lag{labels} 0\n" in text
+    text = shop.run(lambda client: client.ask(scrape), more_metrics=gone).body.decode()
+    assert "# the rest is not to be had: the events cannot be read" in text and "workbench_log_waiting_rows" in text
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), {"a": [float("nan")]}])
@@ -420,8 +459,6 @@ def test_a_model_that_is_deadly_on_every_row_is_at_fault_itself(pieces):
 
 
 def test_a_row_on_which_the_model_hangs_is_given_up_while_others_hear_that_we_live(pieces, monkeypatch):
-    from workbench.serving.events import trial
-
     monkeypatch.setattr(trial, "SECONDS", 0.3)
     monkeypatch.setattr(trial, "BEAT", 0.1)
     model, beats = pieces.Tenth(), []
@@ -430,6 +467,24 @@ def test_a_row_on_which_the_model_hangs_is_given_up_while_others_hear_that_we_li
     hung, fine = scorer.score([b'{"income": 0}', b'{"income": 1}'])
     assert "no answer within" in hung.reason and fine.score == 1.0
     assert beats
+
+
+def test_a_trial_does_not_hang_where_the_model_has_threads_already(pieces, monkeypatch):
+    """Threads of OpenMP are not there in a fork; a sound row would count as one on which the model hangs."""
+    import numpy as np
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    monkeypatch.setattr(trial, "SECONDS", 20.0)
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(400, 3))
+    model = HistGradientBoostingClassifier(max_iter=3).fit(rows, rows[:, 0] > 0)
+
+    def score(bodies):
+        found = model.predict_proba(rows[: len(bodies)])[:, 1] if bodies else []
+        return [Scored(body, float(one)) for body, one in zip(bodies, found, strict=True)]
+
+    plain = pieces.Tenth().now()._replace(score=score)
+    assert plain.score([b"1", b"2"]) == trial.tried(plain).score([b"1", b"2"])
 
 
 def test_who_waits_for_a_subscription_outlives_a_desk_that_fails(station, pieces, monkeypatch):

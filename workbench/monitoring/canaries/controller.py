@@ -277,7 +277,8 @@ class Controller:
                 state = state.fed(steps, now, fresh, counting(self._log, model, *sides, slower=kept.latency[1]))
                 state = kpis_looked_at(state, self._log, model, sides, steps, kept.kpis)
         current = state.generation == here.generation  # what an earlier step has shown says nothing of this one
-        judged = Judged.of(state.whole, state.step if current else fresh)
+        declared = {kpi.name for kpi in kept.kpis}
+        judged = Judged.of(state.whole, state.step if current else fresh, declared)
         refused, refusals = self._refused(planned, here.generation, now)
         standing = Standing(
             here.weight, steps[0].at, here.at, state.agreed if current else 0, state.until if feed else None,

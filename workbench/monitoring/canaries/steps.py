@@ -17,7 +17,7 @@ is put forward as champion only when its KPIs, too, are shown to lose nothing th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
@@ -61,14 +61,22 @@ class Judged(NamedTuple):
     kpis: State = "advance"  # what all KPIs together have shown
 
     @classmethod
-    def of(cls, whole: Judge, step: Judge) -> Judged:
-        """What two judges say: one of all the traffic, one of this step's."""
+    def of(cls, whole: Judge, step: Judge, declared: Collection[str] | None = None) -> Judged:
+        """What two judges say.
+
+        Args:
+            whole: Of all the traffic.
+            step: Of this step's.
+            declared: KPIs that the model is declared with now, which a promotion waits for; None: all that are watched.
+        """
         errors, here = next(iter(whole.rates.values())), next(iter(step.rates.values()))
         harm = 0.0
         for each in whole.rates.values():
             low = each.posterior().low if each.canary_bad else 0.0
             harm += each.canary_bad * (1 - 1 / low) if low > 1 else 0.0
-        open_ = any(whole.states[name] != "advance" for name in whole.kpis)
+        watched = [name for name in whole.kpis if declared is None or name in declared]
+        states = whole.states
+        open_ = any(states[name] != "advance" for name in watched)
         kpis: State = "hold" if open_ else "advance"
         return cls(whole.state, step.state, whole.reasons, errors.canary, here.canary, here.stable, harm, kpis)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from workbench.serving.events.batches import blocks, judge
+from workbench.serving.events.batches import Made, again, blocks, judge
 from workbench.serving.events.champion import Scorer
 from workbench.serving.events.port import Claim, DeadLetter, Desk, Log, Record, Standing
 from workbench.serving.events.trial import tried
+from workbench.serving.typed import Record as Row
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def redrive(
     claim = Claim(standing.subscription, standing.token, standing.fence)
     if any(one.kind == "crash" for one in whole):
         scorer = tried(scorer)
-    judged = judge(claim, scorer, [Record(one.partition, one.offset, one.body) for one in whole], at=now)
+    judged = judge(claim, scorer, [_record(one) for one in whole], at=now)
     dead = {(one.partition, one.offset): one for one in judged.dead}
     gone = [one for one in whole if (one.partition, one.offset) not in dead]
     still = [_again(one, dead[one.partition, one.offset]) for one in whole if (one.partition, one.offset) in dead]
@@ -58,9 +59,17 @@ def redrive(
     if dry:
         return Redriven(len(judged.kept), gone, still)
     added = desk.redrive(standing.subscription, outputs=judged.outputs, still=still, gone=gone, now=now)
-    if log is not None and added == len(judged.kept):
-        log.append(blocks((made, row) for made, row in judged.kept if sample(made.data.model, made.id)))
+    if log is not None:
+        kept: Iterable[tuple[Made, Row]] = judged.kept
+        if added < len(judged.kept):  # some had an output, or got one from another redrive: as it was committed
+            outputs = desk.outputs(standing.subscription.target, [one.key for one in judged.outputs])
+            kept = again(claim.token, [_record(one) for one in gone], outputs, scorer.record)
+        log.append(blocks(pair for pair in kept if sample(pair[0].data.model, pair[0].id)))
     return Redriven(added, gone, still)
+
+
+def _record(letter: DeadLetter) -> Record:
+    return Record(letter.partition, letter.offset, letter.body)
 
 
 def _again(letter: DeadLetter, now: DeadLetter) -> DeadLetter:

@@ -3,7 +3,7 @@
 A row can end the process that scores it: a fault in native code, or memory without end. Nobody in that process
 can tell. So the next holder of the subscription, where the last one never gave it back, tries its first batch in a
 fork; a fork that dies is tried again in halves, until the row is alone. What outlives its trial is scored
-as ever.
+as ever. A fork scores with one thread: threads that its parent has begun are not there, and would be waited for.
 
 >>> from workbench.ledger import Head
 >>> deadly = lambda bodies: os.kill(os.getpid(), 9) if b"7" in bodies else list(bodies)
@@ -73,10 +73,13 @@ def _try(
 
 def _end(bodies: Sequence[bytes], scorer: Scorer, alive: Callable[[], None]) -> str:
     """How a fork that scores the rows came to a bad end; empty: it outlived them, whatever it made of them."""
+    from threadpoolctl import threadpool_limits
+
     pid = os.fork()
     if pid == 0:  # pragma: no cover (the fork; it leaves without its parent's handlers)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         try:
+            threadpool_limits(1)
             scorer.score(bodies)
         finally:
             os._exit(0)
