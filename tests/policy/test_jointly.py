@@ -79,6 +79,7 @@ ALONE = (  # pairs of which one word decides whether they may be read as one
     ('allow := `"` == input.t # "\nx := 1', 'allow := `"` == input.t # "\nx := 2'),
     ("  allow := true\nx := 1", "  allow := true\nx := 2"),
     ("allow if f(input.x)\nf(x) := y if { y := x > 1 }", "allow if f(input.x)\nf(x) := y if { y := x > 2 }"),
+    ("allow if { input.x }", "allow  if  { input.x }"),  # the interpreter takes one of them
     ("", "allow := true"),
 )
 

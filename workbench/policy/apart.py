@@ -31,14 +31,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from workbench.policy.deciding import Engine, Ruling
-from workbench.policy.many import rulings_each
+from workbench.policy.many import answered, rulings_each
 from workbench.policy.rules import Keys, Rules, differing
 from workbench.policy.source import Policy
 from workbench.policy.statements import TEXT
 
 ASKED = frozenset({"allow", "deny", "people"})
 WORTH = 0.6  # a part of more than this share of its policy's text saves nothing
-FIRST = 3  # inputs on which both policies have to be without an error, on one of them
 TRIED = 100  # inputs after which the parts are not asked on if they told all of them apart
 KEY_NO_TEXT = re.compile(r'[^\s"][ \t\r\n]*:(?!=)')
 
@@ -53,7 +52,7 @@ def can_differ(engine: Engine, old: Policy, new: Policy, documents: Sequence[Map
         documents: The inputs, plain JSON.
     """
     both = parts(old, new)
-    if both is None or not _sound(engine, old, new, documents[:FIRST]):
+    if both is None or not answered(engine, (old, new), documents):
         yield from (True for _ in documents)
         return
     asked = [(part, old.package) for part in both]
@@ -109,12 +108,6 @@ def _part(own: Rules, other: Rules, unlike: Mapping[str, Keys], asked: set[str])
     told = ", ".join(f'"{name}": [value | value := {name}]' for name in values)
     beside = "deny" if denials else "set()"
     return "\n".join([*own.head, *kept, f"people := {{{told}}}", f'allow := sprintf("%v", [[people, {beside}]])'])
-
-
-def _sound(engine: Engine, old: Policy, new: Policy, documents: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether both policies can be judged by at all: one that no engine takes denies everything."""
-    asked = [(policy.source, policy.package) for policy in (old, new)]
-    return any(all(one.error is None for one in found) for found in rulings_each(engine, asked, documents))
 
 
 def _same(before: Ruling, after: Ruling) -> bool:

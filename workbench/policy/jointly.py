@@ -24,7 +24,7 @@ from typing import Any
 from workbench.ledger import digest
 from workbench.policy.deciding import Engine, Ruling, decided
 from workbench.policy.decision import Decision
-from workbench.policy.many import rulings_each
+from workbench.policy.many import answered, rulings_each
 from workbench.policy.rules import Keys, Rules, differing
 from workbench.policy.source import Policy
 from workbench.policy.statements import TEXT, renamed
@@ -115,7 +115,8 @@ def _value(name: str, there: bool) -> str:
 def _rulings(
     engine: Engine, old: Policy, new: Policy, documents: Sequence[Mapping[str, Any]]
 ) -> Iterator[tuple[Ruling, ...]]:
-    alone, together = [(policy.source, policy.package) for policy in (old, new)], joined(old, new)
+    alone = [(policy.source, policy.package) for policy in (old, new)]
+    together = joined(old, new) if answered(engine, (old, new), documents) else None
     for start in range(0, len(documents), STEP):
         some = documents[start : start + STEP]
         found = list[tuple[Ruling, Ruling] | None]([None] * len(some))

@@ -10,6 +10,8 @@ from workbench.policy.decision import Decision
 from workbench.policy.source import Policy
 from workbench.policy.trimming import reads
 
+FIRST = 3  # inputs, on one of which a policy is without an error if an engine takes it
+
 
 @runtime_checkable
 class ManyEngine(Protocol):
@@ -70,3 +72,9 @@ def rulings_each(
         yield from engine.side_by_side(policies, asked)
     else:
         yield from (tuple(engine.evaluate(*policy, one) for policy in policies) for one in asked)
+
+
+def answered(engine: Engine, policies: Sequence[Policy], documents: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether policies are answered by at all, by the first few inputs; one that an engine does not take never is."""
+    asked = [(policy.source, policy.package) for policy in policies]
+    return any(all(one.error is None for one in found) for found in rulings_each(engine, asked, documents[:FIRST]))

@@ -117,10 +117,11 @@ def _constants(was: Sequence[Rule], will: Sequence[Rule]) -> tuple[Any, Any] | N
     found = []
     for one in (*was, *will):
         is_ = CONSTANT.fullmatch(one.said.text)
-        number = {"parse_float": lambda text: (text,), "parse_int": lambda text: (text,), "parse_constant": _no_json}
         try:
             told = LAST_COMMA.sub(lambda found: found[1] or "", is_[1]) if is_ else ""
-            found.append(json.loads(told, object_pairs_hook=_once, **number))
+            found.append(
+                json.loads(told, object_pairs_hook=_once, parse_float=_is, parse_int=_is, parse_constant=_no_json)
+            )
         except ValueError:
             return None
     return (found[0], found[1]) if len(was) == len(will) == 1 else None
@@ -138,6 +139,10 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(dict(pairs)) != len(pairs):
         raise ValueError("a key comes twice")
     return dict(pairs)
+
+
+def _is(number: str) -> tuple[str]:
+    return (number,)
 
 
 def _no_json(name: str) -> Any:
