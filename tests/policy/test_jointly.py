@@ -99,6 +99,17 @@ def worth_it(monkeypatch):
     monkeypatch.setattr("workbench.policy.jointly.WORTH", 10)
 
 
+@pytest.mark.slow
+def test_short_policies_say_to_a_real_opa_what_each_says_alone(opa_program, worth_it):
+    from workbench.engines.opa import OpaEngine
+
+    engine = OpaEngine.at(f"opa+exec://{opa_program}", seconds=60)
+    for old, new in ALONE[:6]:
+        policies = (Policy.parse("p", f"package m\n{text}\nshared if input.x == 2\n") for text in (old, new))
+        weighed(engine, *policies, [{}, {"x": 1, "people": True}, {"x": 2, "xs": [1, 2]}])
+    engine.close()
+
+
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_changed_promotion_policy_says_what_it_says_alone(engine, promotion, name):
     before, after, together = CHANGES[name]
