@@ -91,14 +91,14 @@ def test_a_model_of_high_stakes_is_weighed_as_such(engine, promotion, ledger):
 
 @pytest.mark.slow
 def test_a_change_is_weighed_verdict_for_verdict_as_one_question_after_another(promotion, ledger):
-    """By the children that take many at once, on what the policies can read, both policies by one reading."""
+    """By the children that take many at once, on what the policies can read, both policies in one."""
     from workbench.engines.rego import RegoEngine
-    from workbench.policy.many import decide_each
+    from workbench.policy.jointly import decide_both
 
     stricter = Policy.parse("promotion", promotion.source.replace('"f1": 0.80', '"f1": 0.90'))
     asked = [one.document for one in questions(ledger, now=registry.NOW)]
     embedded = RegoEngine(seconds=60)
-    together = list(decide_each(embedded, (promotion, stricter), asked))
+    together = list(decide_both(embedded, promotion, stricter, asked))
     assert together == [tuple(decide(embedded, policy, one) for policy in (promotion, stricter)) for one in asked]
     assert len({said.decision for pair in together for said in pair}) == 2
     embedded.close()

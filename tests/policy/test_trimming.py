@@ -1,15 +1,20 @@
 """What of an input a policy's text can read, and that nothing else turns a decision."""
 
+import importlib.util
 import json
 import random
 from pathlib import Path
 
 import pytest
 
-from workbench.policy import Policy, decide
+from workbench.policy import Policy
 from workbench.policy.cases import cases_of, read_cases
-from workbench.policy.many import decide_each
+from workbench.policy.many import rulings_each
 from workbench.policy.trimming import reads
+
+spec = importlib.util.spec_from_file_location("mutants", Path(__file__).with_name("mutants.py"))
+mutants = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(mutants)
 
 POLICIES = Path(__file__).parents[2] / "templates" / "policies"
 SHIPPED = [path for path in sorted(POLICIES.glob("*.rego")) if cases_of(path).is_file()]
@@ -71,38 +76,24 @@ def test_what_is_no_object_stays_as_it_is(value):
     assert reads("package m\nallow if input.a.b").part({"a": value}) == {"a": value}
 
 
-def shaken(document, rng):
-    """The document with some of its values lost, replaced or taken from elsewhere in it."""
-    odd = [None, True, "", "x", -1, 0, 1e9, [], {}, [{"by": "x"}], {"low": 1}, 0.5]
-
-    def shake(value):
-        roll = rng.random()
-        if roll < 0.03:
-            return rng.choice(odd)
-        if isinstance(value, dict):
-            return {name: shake(below) for name, below in value.items() if rng.random() > 0.03}
-        return [shake(one) for one in value] if isinstance(value, list) else value
-
-    return {name: shake(below) for name, below in document.items() if rng.random() > 0.03}
-
-
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_a_shipped_policy_says_the_same_to_the_part_as_to_the_whole(engine, path):
     policy, rng = Policy.load(path), random.Random(7)
     known = [case.document for case in read_cases(cases_of(path))]
-    documents = known + [shaken(rng.choice(known), rng) for _ in range(150)]
-    whole = [decide(engine, policy, document) for document in documents]
-    assert [said for (said,) in decide_each(engine, [policy], documents)] == whole
-    assert len({said.decision for said in whole}) > 1
+    documents = known + [mutants.shaken(rng.choice(known), rng) for _ in range(150)]
+    whole = [engine.evaluate(policy.source, policy.package, document) for document in documents]
+    assert [said for (said,) in rulings_each(engine, [(policy.source, policy.package)], documents)] == whole
+    assert len({(bool(said.deny), str(said.allow)) for said in whole}) > 1
 
 
 def test_policies_that_are_asked_together_say_what_each_says_alone(engine, promotion):
     rng = random.Random(8)
     other = Policy.parse("promotion", promotion.source.replace('"f1": 0.80', '"f1": 0.85'))
     known = [case.document for case in read_cases(POLICIES / "promotion_cases.json")]
-    documents = known + [shaken(rng.choice(known), rng) for _ in range(50)]
-    alone = [tuple(decide(engine, policy, document) for policy in (promotion, other)) for document in documents]
-    assert list(decide_each(engine, [promotion, other], documents)) == alone
+    documents = known + [mutants.shaken(rng.choice(known), rng) for _ in range(50)]
+    asked = [(policy.source, policy.package) for policy in (promotion, other)]
+    alone = [tuple(engine.evaluate(*policy, document) for policy in asked) for document in documents]
+    assert list(rulings_each(engine, asked, documents)) == alone
 
 
 def test_a_part_is_smaller_than_its_whole(promotion):

@@ -1,6 +1,7 @@
 """What a change of policy would do to every version in the registry, before it is merged.
 
-Each version is judged by the old policy and by the new one, on the evidence and the clock of the same moment.
+Each version is judged by the old policy and by the new one, on the evidence and the clock of the same moment;
+where what differs between the two comes to the same for it, neither has to be asked in full.
 
 >>> Change("lending", 3, True, "allow", "deny", ("F1 is 0.81, less than 0.85",)).kind
 'blocks'
@@ -12,13 +13,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import compress
 from typing import Any, Literal
 
 from workbench.evidence import as_input, dossiers
 from workbench.ledger import Ledger
+from workbench.policy.apart import can_differ
 from workbench.policy.deciding import Engine
 from workbench.policy.decision import Outcome
-from workbench.policy.many import decide_each
+from workbench.policy.jointly import decide_both
 from workbench.policy.source import Policy
 
 Kind = Literal["blocks", "lets pass", "asks people about", "other reasons", "same"]
@@ -141,12 +144,16 @@ def differ(
         told: Called with how many versions were judged so far.
     """
     changes = []
-    said = decide_each(engine, (old, new), [question.document for question in asked])
-    for number, (question, (before, after)) in enumerate(zip(asked, said, strict=True), 1):
-        if before.decision != after.decision:
-            reasons = tuple(reason.message for reason in after.reasons)
-            where = question.model, question.version, question.serving
-            changes.append(Change(*where, before.decision, after.decision, reasons))
+    documents = [question.document for question in asked]
+    open_ = list(can_differ(engine, old, new, documents))
+    said = decide_both(engine, old, new, list(compress(documents, open_)))
+    for number, (question, differs) in enumerate(zip(asked, open_, strict=True), 1):
+        if differs:
+            before, after = next(said)
+            if before.decision != after.decision:
+                reasons = tuple(reason.message for reason in after.reasons)
+                where = question.model, question.version, question.serving
+                changes.append(Change(*where, before.decision, after.decision, reasons))
         if number % STEP == 0 or number == len(asked):
             told(number)
     changes.sort(key=lambda change: (not change.serving, change.kind, change.model, change.version))

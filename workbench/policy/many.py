@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from workbench.ledger import digest
 from workbench.policy.deciding import Engine, Ruling, decided
 from workbench.policy.decision import Decision
 from workbench.policy.source import Policy
 from workbench.policy.trimming import reads
+
+FIRST = 3  # inputs, on one of which a policy is without an error if an engine takes it
 
 
 @runtime_checkable
@@ -52,25 +53,28 @@ def decide_many(engine: Engine, policy: Policy, documents: Iterable[Mapping[str,
         yield decided(ruling, policy, document)
 
 
-def decide_each(
-    engine: Engine, policies: Sequence[Policy], documents: Sequence[Mapping[str, Any]]
-) -> Iterator[tuple[Decision, ...]]:
-    """What each of some policies says to each of many inputs; engines are asked about what the policies can read.
+def rulings_each(
+    engine: Engine, policies: Sequence[tuple[str, str]], documents: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[Ruling, ...]]:
+    """What an engine makes of many inputs by each of some policies; it is asked about what the policies can read.
 
     Args:
         engine: What evaluates Rego.
-        policies: The rules.
+        policies: The rules, by text and package.
         documents: The inputs, plain JSON.
 
     Raises:
-        ValueError: One is no JSON.
+        ValueError: An input is no JSON.
     """
-    read = reads(*(policy.source for policy in policies))
+    read = reads(*(source for source, _ in policies))
     asked = [read.part(document) for document in documents]
     if isinstance(engine, SideBySide):
-        rulings = engine.side_by_side([(policy.source, policy.package) for policy in policies], asked)
+        yield from engine.side_by_side(policies, asked)
     else:
-        rulings = (tuple(engine.evaluate(p.source, p.package, one) for p in policies) for one in asked)
-    for document, found in zip(documents, rulings, strict=True):
-        known = digest(document)
-        yield tuple(decided(one, policy, document, known) for one, policy in zip(found, policies, strict=True))
+        yield from (tuple(engine.evaluate(*policy, one) for policy in policies) for one in asked)
+
+
+def answered(engine: Engine, policies: Sequence[Policy], documents: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether policies are answered by at all, by the first few inputs; one that an engine does not take never is."""
+    asked = [(policy.source, policy.package) for policy in policies]
+    return any(all(one.error is None for one in found) for found in rulings_each(engine, asked, documents[:FIRST]))

@@ -42,11 +42,15 @@ class Statement:
 
 def statements(source: str) -> list[Statement]:
     """The statements of a text, in their order, but its package and its imports."""
+    return [one for one in pieces(source) if one.name not in NO_RULE]
+
+
+def pieces(source: str) -> list[Statement]:
+    """The statements of a text, in their order, its package and its imports among them."""
     code = without_comments(source)
-    blank = TEXT.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), code)
     found, depth, starts = list[Statement](), 0, list[int]()
     at = 0
-    for line in blank.splitlines(keepends=True):
+    for line in without_texts(code).splitlines(keepends=True):
         if depth == 0 and HEAD.match(line):
             starts.append(at)
         depth += sum(line.count(sign) for sign in "{[(") - sum(line.count(sign) for sign in "}])")
@@ -54,9 +58,18 @@ def statements(source: str) -> list[Statement]:
     for start, end in zip(starts, [*starts[1:], len(code)], strict=True):
         text = code[start:end].rstrip()
         head = HEAD.match(text)
-        if head and head[1] not in NO_RULE:
+        if head:
             found.append(Statement(head[1], code.count("\n", 0, start) + 1, text, text.startswith("default")))
     return found
+
+
+def without_texts(code: str) -> str:
+    """Code without comments with blanks where its texts are; every place keeps its number.
+
+    >>> without_texts('x := "if {"')
+    'x :=       '
+    """
+    return TEXT.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), code)
 
 
 def renamed(statement: Statement, name: str) -> str:

@@ -1,0 +1,122 @@
+r"""Which inputs two policies can judge differently, found by asking only the rules whose text differs.
+
+Two policies mostly share nearly all of their rules. Where every rule that differs comes to the same value on an
+input, so does every rule that builds on it, and both policies judge that input alike, whatever the shared rules say
+to it. So each policy is cut down to the rules that differ and what those read, and only the inputs on which the two
+parts do not say the same are judged in full. A constant object counts key by key: a changed `limits.measures` is a
+change of the rules that read it, and of no others. A function that differs is one of the rules that call it.
+
+Nothing is claimed where a text is not plain (`rules`) or makes objects whose keys are no texts, or where what differs
+is `allow` or `people`, or reads them or `deny`: then every input is judged in full, and so is one on which a part
+gives an error.
+
+>>> old = Policy.parse("p", "package p\nlimits := {\"f1\": 0.8, \"age\": 3}\n"
+... "default allow := false\nallow if deny == set()\n"
+... "deny contains \"old\" if input.age > limits.age\ndeny contains \"low\" if input.f1 < limits.f1\n"
+... "deny contains \"nothing is known of its age\" if not input.age\n"
+... "deny contains \"nothing is known of its F1\" if not input.f1\n")
+>>> before, after = parts(old, Policy.parse("p", old.source.replace("0.8", "0.9")))
+>>> print(after.partition("people")[0])
+package p
+limits := {"f1": 0.9, "age": 3}
+deny contains "low" if input.f1 < limits.f1
+<BLANKLINE>
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from workbench.policy.deciding import Engine, Ruling
+from workbench.policy.many import answered, rulings_each
+from workbench.policy.rules import Keys, Rules, differing
+from workbench.policy.source import Policy
+from workbench.policy.statements import TEXT
+
+ASKED = frozenset({"allow", "deny", "people"})
+WORTH = 0.6  # a part of more than this share of its policy's text saves nothing
+TRIED = 100  # inputs after which the parts are not asked on if they told all of them apart
+KEY_NO_TEXT = re.compile(r'[^\s"][ \t\r\n]*:(?!=)')
+
+
+def can_differ(engine: Engine, old: Policy, new: Policy, documents: Sequence[Mapping[str, Any]]) -> Iterator[bool]:
+    """Whether the policies may come to different outcomes, for each input; where False, they come to the same.
+
+    Args:
+        engine: What evaluates Rego.
+        old: A policy.
+        new: Another one.
+        documents: The inputs, plain JSON.
+    """
+    both = parts(old, new)
+    if both is None or not answered(engine, (old, new), documents):
+        yield from (True for _ in documents)
+        return
+    asked = [(part, old.package) for part in both]
+    tried = [not _same(*rulings) for rulings in rulings_each(engine, asked, documents[:TRIED])]
+    yield from tried
+    if all(tried):  # so it will be with the others, and asking the parts costs time
+        yield from (True for _ in documents[TRIED:])
+        return
+    yield from (not _same(*rulings) for rulings in rulings_each(engine, asked, documents[TRIED:]))
+
+
+def parts(old: Policy, new: Policy) -> tuple[str, str] | None:
+    """The texts that tell two policies apart, each asked as a policy is; None where only the whole ones do."""
+    was, will = Rules(old), Rules(new)
+    if not (was.plain and will.plain) or was.head != will.head or old.comparisons() != new.comparisons():
+        return None
+    unlike, asked = _unlike(was, will)
+    if ASKED & set(unlike) or {"allow", "people"} & asked:
+        return None
+    texts = [_part(rules, other, unlike, asked) for rules, other in ((was, will), (will, was))]
+    worth = all(len(text or "") <= WORTH * len(policy.source) for text, policy in zip(texts, (old, new), strict=True))
+    return (texts[0], texts[1]) if texts[0] and texts[1] and worth else None
+
+
+def _unlike(was: Rules, will: Rules) -> tuple[dict[str, Keys], set[str]]:
+    """The names that make each statement that reads them one that differs, and the rules whose values must be asked."""
+    found, functions = differing(was, will), was.functions | will.functions
+    both = {name for name, keys in found.items() if keys is None and name in was.of and name in will.of} - functions
+    asked = {name for name in both if not (was.is_literal(name) and will.is_literal(name))}
+    unlike = {name: keys for name, keys in found.items() if name not in asked}
+    while True:
+        reading = {
+            rule.said.name for side in (was, will) for rules in side.of.values() for rule in rules if rule.reads(unlike)
+        }
+        called = (reading & functions) - set(unlike)
+        asked |= reading - functions - set(unlike)
+        if not called:
+            return unlike, asked
+        unlike.update(dict.fromkeys(called))
+
+
+def _part(own: Rules, other: Rules, unlike: Mapping[str, Keys], asked: set[str]) -> str | None:
+    """A policy cut down to what differs and what that reads; None where that takes in what a policy is asked for."""
+    denials = [rule for rule in own.of.get("deny", ()) if rule.reads(unlike) or not other.texts("deny")[rule.alike]]
+    values = sorted(asked - {"deny"})
+    needed = own.needed([*denials, *(rule for name in values for rule in own.of[name])]) | set(values)
+    if ASKED & needed or not all(rule.in_a_set for rule in denials):
+        return None
+    kept = [rule.said.text for name, rules in own.of.items() if name in needed for rule in rules]
+    kept += [rule.said.text for rule in denials]
+    if any(KEY_NO_TEXT.search(TEXT.sub('""', text)) for text in kept):
+        return None
+    told = ", ".join(f'"{name}": [value | value := {name}]' for name in values)
+    beside = "deny" if denials else "set()"
+    return "\n".join([*own.head, *kept, f"people := {{{told}}}", f'allow := sprintf("%v", [[people, {beside}]])'])
+
+
+def _same(before: Ruling, after: Ruling) -> bool:
+    """Whether two parts leave the outcome the same: by saying the same, or by both denying."""
+    if before.error is not None or after.error is not None:
+        return False
+    return bool(before.deny and after.deny) or _told(before) == _told(after)
+
+
+def _told(ruling: Ruling) -> str:
+    # as text, in which 1, 1.0 and true are three; `allow` holds it as Rego writes it, in which sets are no lists
+    return json.dumps([ruling.allow, ruling.deny, ruling.people])
