@@ -139,7 +139,7 @@ def asked_of(answer, *, token=None, seconds=0.3):
 def test_a_clear_yes_is_a_yes():
     said, server = asked_of(answering(YES))
     assert said.allowed
-    (rules, _, pushed), (asked, _, _), (question, _, _) = server.asked
+    _, (rules, _, pushed), (asked, _, _), (question, _, _) = server.asked
     assert "package workbench.p" in pushed and "rules.model" in pushed
     assert rules.endswith("/rules0") and asked.endswith("/asked")
     assert "strict-builtin-errors=true" in question

@@ -138,7 +138,7 @@ def tried():
     """A canary in progress, of which something was counted."""
     plan, mark = Plan(), Mark(NOON, 1, 0.05)
     judge = judge_of(Objectives()).add({name: Counts(500, 10, 9500, 95) for name in ("errors", "slow")})
-    kept = Counted(1, 1, NOON, judge, judge)
+    kept = Counted(1, 1, NOON, judge, judge, NOON)
     return Canary(1, "lending", 2, plan, "running", "a try", "analyst", NOON, (mark,), kept, Judged.of(judge, judge))
 
 

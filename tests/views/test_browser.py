@@ -270,7 +270,7 @@ def test_the_monitoring_page_is_found_through_by_keys_and_keeps_itself_fresh_in_
     page.press("Roll back …")
     page.page.get_by_label("Why go back? (required)").fill("it is slow")
     page.press("Roll back")
-    page.wait_for("A dry run says: the policy allows it.")
+    page.wait_for("back to version 1.")
     page.press("Yes, go back to version 1")
     page.wait_for("model-201 is back on version 1, generation 4.")
     assert "Traceback" not in page.read()

@@ -217,10 +217,14 @@ def _several(policies: tuple[tuple[str, str], ...]) -> Asked:
 
 
 def _asking(name: str, policies: tuple[tuple[str, str, str], ...], rules: Sequence[str]) -> Asked:
-    """The policies, each in a package of its own and naming itself, and the module by which they are asked."""
+    """The policies, each in a package of its own and naming itself, and the module by which they are asked.
+
+    A policy is put as it is before it is put with its name, so that what OPA says of its text is about that alone.
+    """
     modules = [
-        (f"rules{number}", own_package(source, package, own) + f'\n{NAMED} := "{own}"\n')
+        (f"rules{number}", own_package(source, package, own) + told)
         for number, (own, source, package) in enumerate(policies)
+        for told in ("", f'\n{NAMED} := "{own}"\n')
     ]
     named = ", ".join(f"[name | name := data.workbench.{own}.rules.{package}.{NAMED}]" for own, _, package in policies)
     values = ", ".join(_values_of(own, package, rules) for own, _, package in policies)

@@ -7,6 +7,7 @@ caller to look up, as the consumer does.
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -41,7 +42,7 @@ class PostgresDatabase:
         if at.scheme not in {"postgresql", "postgres"} or not at.hostname or not at.path.strip("/"):
             raise Misuse("the URL of the events is no postgresql://USER@HOST:PORT/DATABASE", hint="mend workbench.toml")
         self._place = f"{at.hostname}:{at.port or PORT}{at.path}"  # without the password
-        self._given = {
+        self._given: dict[str, Any] = {
             "host": at.hostname,
             "port": at.port or PORT,
             "database": unquote(at.path.strip("/")),
@@ -97,10 +98,16 @@ class PostgresDatabase:
                 from pg8000 import dbapi
             except ImportError as error:
                 raise EngineError("PostgreSQL needs pg8000", hint="pip install 'workbench[postgres]'") from error
-            connection = dbapi.connect(**self._given)
-            # who falls asleep within a transaction is put out, so that another can take over
-            connection.cursor().execute(f"SET idle_in_transaction_session_timeout = {ASLEEP * 1000}")
-            connection.commit()
+            wire = socket.create_connection((self._given["host"], self._given["port"]), SECONDS)
+            try:  # pg8000 leaves a socket open when the server goes before it has greeted
+                wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                connection = dbapi.connect(**self._given, sock=wire)
+                # who falls asleep within a transaction is put out, so that another can take over
+                connection.cursor().execute(f"SET idle_in_transaction_session_timeout = {ASLEEP * 1000}")
+                connection.commit()
+            except BaseException:
+                wire.close()
+                raise
             self._connection = connection
         return self._connection
 

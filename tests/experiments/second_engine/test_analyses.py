@@ -51,7 +51,7 @@ def test_no_compiler_is_needed(tmp_path):
     script = tmp_path / "check.py"
     script.write_text(
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from test_pymc_check import DESIGN, shop\n"
+        "from test_analyses import DESIGN, shop\n"
         "from workbench.experiments import analyse\n"
         "from workbench.experiments.second_engine.analyses import cross_check\n"
         "found = cross_check(analyse(DESIGN.scan(shop()), DESIGN), seed=1, draws=1000)\n"
