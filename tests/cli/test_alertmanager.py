@@ -96,7 +96,7 @@ def test_a_stored_key_for_alerts_outlives_the_gateway_s_token_and_opens_nothing_
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(asked, timeout=30)
         refused.value.close()
-        assert refused.value.code == 403
+        assert refused.value.code == 401
     finally:
         gateway.terminate()
         gateway.wait(30)

@@ -177,7 +177,8 @@ def test_effects_are_owed_in_order_until_they_are_settled(story, ledger):
     entry, _ = story.move(2, expected=1)
     first, second = ledger.owed()
     assert second.seq == entry.seq
-    assert (second.target, second.payload) == ("mlflow-alias", {"model": "lending", "version": 2})
+    payload = {"model": "lending", "alias": "champion", "version": 2, "generation": 2}
+    assert (second.target, second.payload) == ("mlflow-alias", payload)
     ledger.settle(first.id)
     assert ledger.owed() == [second]
 
