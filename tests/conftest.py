@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -420,3 +421,33 @@ def proxy(folder, locations, **headers):
     finally:
         process.terminate()
         process.wait()
+
+
+@pytest.fixture
+def killed_at():
+    """Does something in a child that SIGKILL ends where SQLite begins a statement in a file; it has to come to that."""
+    if not hasattr(os, "fork"):
+        pytest.skip("needs a system that can kill")
+
+    def run(file, line, act):
+        child = os.fork()
+        if not child:
+            connect = sqlite3.connect
+
+            def dying(*arguments, **options):
+                database = connect(*arguments, **options)
+                if str(arguments[0]).endswith(file):
+                    database.set_trace_callback(
+                        lambda told: os.kill(os.getpid(), signal.SIGKILL) if told.strip().startswith(line) else None
+                    )
+                return database
+
+            sqlite3.connect = dying
+            try:
+                act()
+            finally:
+                os._exit(0)
+        _, status = os.waitpid(child, 0)
+        assert os.WIFSIGNALED(status)
+
+    return run

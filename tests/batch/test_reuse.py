@@ -1,8 +1,6 @@
 """A run of the same content is not run again; whatever is doubtful is, and says why."""
 
 import json
-import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -318,28 +316,13 @@ def test_many_that_look_up_at_once_find_the_same(world):
     assert found == [first.run_id] * 4
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system that can kill")
 @pytest.mark.parametrize("line", ["INSERT INTO runs", "UPDATE place", "COMMIT"])
-def test_killed_between_the_commit_and_the_index_the_run_is_found_or_run_never_wrong(world, line, monkeypatch):
+def test_killed_between_the_commit_and_the_index_the_run_is_found_or_run_never_wrong(
+    world, line, monkeypatch, killed_at
+):
     first = world()
     world.index.unlink()
-    child = os.fork()
-    if not child:
-        connect = sqlite3.connect
-
-        def dying(*arguments, **options):
-            database = connect(*arguments, **options)
-            if str(arguments[0]).endswith(FILE):
-                database.set_trace_callback(
-                    lambda told: os.kill(os.getpid(), signal.SIGKILL) if told.strip().startswith(line) else None
-                )
-            return database
-
-        sqlite3.connect = dying
-        world()
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status)
+    killed_at(FILE, line, world)
     assert world().run_id == first.run_id
     assert world.lane.times == 1
 

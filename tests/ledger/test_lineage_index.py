@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import shutil
-import signal
 import sqlite3
 import tempfile
 from datetime import UTC, datetime
@@ -211,31 +210,18 @@ def test_the_index_reads_only_the_entries_that_a_question_touches(told):
     assert len(read) <= 2
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system that can kill")
 @pytest.mark.parametrize(
     "line", ["CREATE TABLE", "INSERT OR IGNORE INTO marks", "INSERT OR IGNORE INTO edges", "UPDATE place", "COMMIT"]
 )
-def test_killed_between_the_commit_of_the_ledger_and_that_of_the_index_nothing_is_wrong(tmp_path, line):
+def test_killed_between_the_commit_of_the_ledger_and_that_of_the_index_nothing_is_wrong(tmp_path, line, killed_at):
     with opened(tmp_path) as ledger:
         ledger.append_all(drafts(STORY))
-    child = os.fork()
-    if not child:
-        connect = sqlite3.connect
 
-        def dying(*arguments, **options):
-            database = connect(*arguments, **options)
-            if str(arguments[0]).endswith(FILE):
-                database.set_trace_callback(
-                    lambda told: os.kill(os.getpid(), signal.SIGKILL) if told.strip().startswith(line) else None
-                )
-            return database
-
-        sqlite3.connect = dying
+    def asked():
         with opened(tmp_path) as ledger:
             LineageIndex(tmp_path / FILE, ledger).some("run", 1)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status)
+
+    killed_at(FILE, line, asked)
     with opened(tmp_path) as ledger:
         agree(ledger, LineageIndex(tmp_path / FILE, ledger))
 
