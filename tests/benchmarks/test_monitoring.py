@@ -76,7 +76,7 @@ def page(ledger, store, done):
     def read():
         return glance(ledger, store, looks, now=done.at, window=DAY)
 
-    acts = dict.fromkeys(("acknowledge", "resolve", "acts"))
+    acts = dict.fromkeys(("acknowledge", "resolve", "judge", "do"))
     opened, refreshed, close = [], [], []
     for _ in range(5):
         began = time.process_time()
