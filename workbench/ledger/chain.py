@@ -1,7 +1,7 @@
-"""The chain of a ledger followed row by row: hashes, numbers, moves, keys and the Merkle tree; no IO.
+"""The chain of a ledger followed from row to row: hashes, numbers, moves, keys and the Merkle tree.
 
-A row that is as it was written is recognised by its bytes alone; any other is read with care, and what is
-wrong with it is named.
+Rows are scanned in pieces (`scan`); one that is not as it was written, or that moves something, is read with care
+here, and what is wrong with it is named.
 """
 
 from __future__ import annotations
@@ -9,19 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from hashlib import sha256
-from json.encoder import encode_basestring as quoted
 from typing import Any
 
-from workbench.ledger.entry import GENESIS, Entry, Head, chained, read_body, spelled_fast
+from workbench.ledger.beside import scanned
+from workbench.ledger.entry import GENESIS, Entry, Head, chained
 from workbench.ledger.grounds import GRANTS, contradictions
 from workbench.ledger.heads import MOVES, moved, place
 from workbench.ledger.keys import KEY_KINDS, LedgerKey, followed
-from workbench.ledger.merkle import perfect, tree_hash
-from workbench.ledger.rows import as_row, loose_content
+from workbench.ledger.merkle import folded, tree_hash
+from workbench.ledger.rows import as_row
+from workbench.ledger.scan import Before, Scanned
 from workbench.ledger.tree import TILE, Tree
-
-WEIGHED = frozenset((*GRANTS, *KEY_KINDS))  # kinds whose entries are judged, not only hashed
 
 
 class Chain:
@@ -37,79 +35,36 @@ class Chain:
         self.tree = Tree()
         self.tiles: list[bytes] = []
         self.root_at: dict[int, bytes] = {0: tree_hash(())}
-        self._asked = sorted(set(sizes), reverse=True)  # sizes whose roots are wanted, the next one last
-        self._leaves: list[bytes] = []  # of the tile that is not full yet
+        self._asked = sorted(set(sizes))  # sizes whose roots are wanted
+        self.others: int | None = None  # processes that may scan beside this one; None: as the machine has
 
     def run(self, rows: Iterable[Sequence[Any]]) -> list[str]:
         """Follow all rows, and name what is wrong with them."""
         problems: list[str] = []
-        parsed, begun, leaf_begun, leaves = datetime.fromisoformat, sha256(), sha256(b"\0"), self._leaves
-        tip, last, count = self.tip, self.last, self.count
-        for row in rows:
-            whole = False
-            try:
-                seq, at, kind, subject, actor, why, text, key, prev, stored = row
-                spelled_key = "null" if key is None else quoted(key)
-                # as `row_content`: the hash before and a time that can be read hold nothing to be quoted
-                content = (
-                    f'{{"actor":{quoted(actor)},"at":"{at}","body":{text},"key":{spelled_key},'
-                    f'"kind":{quoted(kind)},"prev":"{tip}","seq":{seq},"subject":{quoted(subject)},"why":{quoted(why)}}}'
-                ).encode()
-                hashed = begun.copy()
-                hashed.update(content)
-                body = text.encode()
-                whole = (
-                    hashed.hexdigest() == stored
-                    and prev == tip
-                    and seq == last + 1
-                    and kind not in WEIGHED
-                    and spelled_fast(read_body(body)) == body
-                    and at[10] == "T"
-                    and at.endswith("+00:00")
-                    and parsed(at) is not None
-                )
-            except (TypeError, ValueError, AttributeError, IndexError):  # msgspec's errors are of ValueError
-                whole = False
-            if whole:
-                tip, last, count = stored, seq, count + 1
-            else:
-                content = loose_content(row)
-                self.tip, self.last, self.count = tip, last, count
-                problems += self._follow(row)
-                tip, last, count = self.tip, self.last, self.count
-            hashed = leaf_begun.copy()
-            hashed.update(content)
-            leaves.append(hashed.digest())
-            if len(leaves) == TILE:
-                self._fill()
-        self.tip, self.last, self.count = tip, last, count
-        self._roots()
-        for leaf in leaves:
-            self.tree.append(leaf)
-        leaves.clear()
+        for piece, found in scanned(rows, Before(self.last, self.tip), self._asked, others=self.others):
+            begin = self.count
+            for at, (last, tip) in found.odd:
+                self.count, self.last, self.tip = begin + at, last, tip
+                problems += self._follow(piece[at])
+            self.count, (self.last, self.tip) = begin + len(piece), found.end
+            for number, tile in enumerate(found.tiles):
+                self._note(begin, number, found)
+                self.tree.fill(tile)
+            self._note(begin, len(found.tiles), found)
+            self.tiles += found.tiles
+            for leaf in found.rest:
+                self.tree.append(leaf)
         return problems
 
     def root(self) -> bytes:
         """The root of the tree over all entries, after `run`."""
         return self.tree.root()
 
-    def _fill(self) -> None:
-        self._roots()
-        tile = perfect(self._leaves)
-        self.tree.fill(tile)
-        self.tiles.append(tile)
-        self._leaves.clear()
-
-    def _roots(self) -> None:
-        """Note the roots asked for at sizes that end within the present tile."""
-        before = self.tree.size
-        while self._asked and self._asked[-1] <= before + len(self._leaves):
-            size = self._asked.pop()
-            if size > before:
-                tree = Tree(before, self.tree.roots)
-                for leaf in self._leaves[: size - before]:
-                    tree.append(leaf)
-                self.root_at[size] = tree.root()
+    def _note(self, begin: int, tile: int, found: Scanned) -> None:
+        """Keep the roots asked for at sizes that end within a tile, before it is added to the tree."""
+        for size, within in found.roots.items():
+            if (size - 1) // TILE == tile:
+                self.root_at[begin + size] = folded([*self.tree.roots, *within])
 
     def _follow(self, row: Sequence[Any]) -> Iterator[str]:
         """Go on by one row, and name what is wrong with it."""
