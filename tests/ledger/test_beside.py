@@ -3,6 +3,8 @@
 import os
 import random
 import signal
+import time
+from datetime import UTC, datetime
 
 import pytest
 
@@ -17,8 +19,6 @@ ENTRIES = 5 * TILE + 77
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory):
-    from datetime import UTC, datetime
-
     now, folder = datetime(2026, 1, 1, tzinfo=UTC), tmp_path_factory.mktemp("long")
     with Ledger.open(f"sqlite:///{folder / 'ledger.db'}") as ledger:
         ledger.sign_with(folder / "ledger.key")
@@ -45,6 +45,13 @@ def followed(rows, others, sizes=()):
 def in_small_pieces(monkeypatch):
     monkeypatch.setattr(beside, "PIECE", TILE)
     monkeypatch.setattr(beside, "MANY", 0)
+
+
+def wait_until(true, seconds=60):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.01)
 
 
 def spoiled(rows, rng):
@@ -89,6 +96,7 @@ def test_a_process_that_is_killed_while_it_scans_costs_nothing_but_time(rows, mo
     def one_by_one():
         for number, row in enumerate(rows):
             if number == 3 * TILE:
+                wait_until(lambda: teams[0]._started)
                 for process in teams[0]._started:
                     os.kill(process.pid, signal.SIGKILL)
                     killed.append(process.wait())
