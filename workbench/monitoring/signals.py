@@ -103,17 +103,17 @@ def service(hours: Sequence[Hour], kept: Objectives, *, z: float) -> list[Signal
     return [worse.get(signal.key, signal) for signal in looked[-1]] if looked else []
 
 
-def silence(hour: Hour, before: Hour, days: float) -> list[Signal]:
+def silence(hour: Hour, before: int, days: float) -> list[Signal]:
     """Whether nobody asks any more.
 
     Args:
         hour: The window.
-        before: The days before it.
+        before: Requests of the days before it.
         days: How many times the window's length these were.
     """
-    if not days or not before.asked:
+    if not days or not before:
         return []
-    expected = before.asked / days
+    expected = before / days
     quiet = not hour.asked and expected >= HANDFUL
     sentence = f"Nobody asked it; about {expected:,.0f} requests are usual." if quiet else "It is asked."
     verdict: Verdict = "fail" if quiet else "pass"

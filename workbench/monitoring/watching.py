@@ -93,20 +93,20 @@ def watch(
     total = added(hour for at, hour in series if at >= begin)
     past = _series([row for row in days if row.at + DAY <= begin], subject.version)
     everybody = _series([row for row in days if row.at + DAY <= now], None)
-    earlier = [hour for at, hour in everybody if at + DAY <= begin]
+    earlier = [hour.asked for at, hour in everybody if at + DAY <= begin]
     look = max(1, round((now - subject.live_since) / HOUR))
     spent = spent_at(look, alpha)
     z = told.strictness(spent, MEASURES)
     bare = [(at, replace(hour, inputs=None, scores=None)) for at, hour in series]
     lately = [added(hour for at, hour in bare if at >= max(begin, now - span)) for span in SPANS if span < window]
     found = told.service([*lately, total], subject.declared, z=z)
-    found += told.silence(total, added(earlier), len(earlier) * (DAY / window))
+    found += told.silence(total, sum(earlier), len(earlier) * (DAY / window))
     daily = told.strictness(spent_at(max(1, round((now - subject.live_since) / DAY)), alpha), MEASURES)
     found += told.kpis([hour for _, hour in everybody], subject.declared, z=daily)
     audit, problem = _drift(subject, total, spent)
     found += told.inputs(audit) if audit is not None else []
-    before = added(hour for _, hour in past).scores
-    cases, since, older = _labelled(total.scores, past)
+    before = _scores(past)
+    cases, since, older = _labelled(total.scores, past, before)
     if cases is not None:
         found += told.performance(cases, older, subject.threshold, subject.declared, z=z, since=since)
     if total.scores is not None:
@@ -132,23 +132,34 @@ def _series(rows: Sequence[Row], version: int | None) -> list[tuple[datetime, Ho
     return [(at, of[0] if len(of) == 1 else added(of)) for at, of in sorted(by_time.items())]
 
 
+def _scores(days: Sequence[tuple[datetime, Hour]]) -> ScoreCube | None:
+    """The sum of the score cubes of some days."""
+    from workbench.monitoring.sums import cubes_added
+
+    return cubes_added([hour.scores for _, hour in days if hour.scores is not None])
+
+
 def _labelled(
-    now: ScoreCube | None, past: Sequence[tuple[datetime, Hour]]
+    now: ScoreCube | None, past: Sequence[tuple[datetime, Hour]], before: ScoreCube | None
 ) -> tuple[ScoreCube | None, datetime | None, ScoreCube | None]:
     """The newest cases whose truth is known, the day from which on they are, and all that is older.
 
     Labels may come weeks late: where the window has too few, the newest days count that have enough.
+
+    Args:
+        now: The window's.
+        past: The days before it, oldest first.
+        before: Their sum.
     """
     if now is not None and now.labelled.sum() >= HANDFUL:
-        return now, None, added(hour for _, hour in past).scores
+        return now, None, before
     labelled = 0
     for place in range(len(past) - 1, -1, -1):
         cube = past[place][1].scores
         labelled += 0 if cube is None else int(cube.labelled.sum())
         if labelled >= ENOUGH:
-            newest = added(hour for _, hour in past[place:]).scores
-            return newest, past[place][0], added(hour for _, hour in past[:place]).scores
-    return now, None, added(hour for _, hour in past).scores
+            return _scores(past[place:]), past[place][0], _scores(past[:place])
+    return now, None, before
 
 
 def _drift(subject: Subject, total: Hour, alpha: float) -> tuple[DriftAudit | None, str]:
