@@ -16,7 +16,7 @@ gives an error.
 ... "deny contains \"nothing is known of its age\" if not input.age\n"
 ... "deny contains \"nothing is known of its F1\" if not input.f1\n")
 >>> before, after = parts(old, Policy.parse("p", old.source.replace("0.8", "0.9")))
->>> print(after.partition("people")[0])
+>>> print(after.source.partition("people")[0])
 package p
 limits := {"f1": 0.9, "age": 3}
 deny contains "low" if input.f1 < limits.f1
@@ -31,7 +31,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from workbench.policy.deciding import Engine, Ruling
-from workbench.policy.many import answered, rulings_each
+from workbench.policy.jointly import rulings_of_both
+from workbench.policy.many import answered
 from workbench.policy.rules import Keys, Rules, differing
 from workbench.policy.source import Policy
 from workbench.policy.statements import TEXT
@@ -55,17 +56,16 @@ def can_differ(engine: Engine, old: Policy, new: Policy, documents: Sequence[Map
     if both is None or not answered(engine, (old, new), documents):
         yield from (True for _ in documents)
         return
-    asked = [(part, old.package) for part in both]
-    tried = [not _same(*rulings) for rulings in rulings_each(engine, asked, documents[:TRIED])]
+    tried = [not _same(*said) for said in rulings_of_both(engine, *both, documents[:TRIED])]
     yield from tried
     if all(tried):  # so it will be with the others, and asking the parts costs time
         yield from (True for _ in documents[TRIED:])
         return
-    yield from (not _same(*rulings) for rulings in rulings_each(engine, asked, documents[TRIED:]))
+    yield from (not _same(*said) for said in rulings_of_both(engine, *both, documents[TRIED:]))
 
 
-def parts(old: Policy, new: Policy) -> tuple[str, str] | None:
-    """The texts that tell two policies apart, each asked as a policy is; None where only the whole ones do."""
+def parts(old: Policy, new: Policy) -> tuple[Policy, Policy] | None:
+    """What tells two policies apart, each asked as a policy is; None where only the whole ones do."""
     was, will = Rules(old), Rules(new)
     if not (was.plain and will.plain) or was.head != will.head or old.comparisons() != new.comparisons():
         return None
@@ -74,7 +74,9 @@ def parts(old: Policy, new: Policy) -> tuple[str, str] | None:
         return None
     texts = [_part(rules, other, unlike, asked) for rules, other in ((was, will), (will, was))]
     worth = all(len(text or "") <= WORTH * len(policy.source) for text, policy in zip(texts, (old, new), strict=True))
-    return (texts[0], texts[1]) if texts[0] and texts[1] and worth else None
+    if not texts[0] or not texts[1] or not worth:
+        return None
+    return Policy.parse(old.name, texts[0]), Policy.parse(new.name, texts[1])
 
 
 def _unlike(was: Rules, will: Rules) -> tuple[dict[str, Keys], set[str]]:
