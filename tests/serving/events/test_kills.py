@@ -66,7 +66,7 @@ def test_nothing_is_lost_and_nothing_doubled_by_kills(request, engine, kills, nu
             time.sleep(rng.uniform(0, 0.1 if kill % 2 else 0.2) * min(1.0, share))
             process.kill()
         before += done() < number
-    assert 0 < done() and before == kills, "the kills came too early or too late to show anything"
+    assert done() > 0 and before == kills, "the kills came too early or too late to show anything"
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         give_up = time.monotonic() + 60
         while done() < number:
