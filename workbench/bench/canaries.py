@@ -21,7 +21,7 @@ class Canaries:
 
     def __init__(self, bench: Engines) -> None:
         self._bench = bench
-        self._controller = Controller(bench.ledger, bench.gate, bench.log, bench.canary_store)
+        self._controller = Controller(bench.ledger, bench.gate, bench.log, bench.canary_store, bench.loads)
 
     def plan(self, model: str, given: Mapping[str, Any] | None = None) -> Plan:
         """The plan of a model's canary: as declared, and as given where something is.

@@ -23,6 +23,7 @@ from workbench.serving.holding import Holding
 from workbench.serving.http import App, Receive, Reply, Scope
 from workbench.serving.keys import Keys
 from workbench.serving.labelling import LabelStore
+from workbench.serving.loads import Loads
 from workbench.serving.log_rows import LogPolicy
 from workbench.serving.log_writer import Log, LogWriter
 from workbench.serving.meter import Meter
@@ -56,6 +57,7 @@ def create_app(
     more_metrics: Callable[[], str] | None = None,
     alerts: Heard | None = None,
     holding: Holding | None = None,
+    loads: Loads | None = None,
 ) -> App:
     """The gateway as an ASGI app.
 
@@ -76,10 +78,11 @@ def create_app(
         more_metrics: More Prometheus text for /metrics; called in a thread.
         alerts: Keeps what Alertmanager tells; called in a thread.
         holding: Holds answers that people are to look at first; None: none is held.
+        loads: Where loads of versions on trial are noted, so that none ends its process again and again.
     """
     limits = limits or Limits()
     gateway = Gateway(
-        Routes(ledger, loader, compiler=compiler, only=only),
+        Routes(ledger, loader, compiler=compiler, only=only, loads=loads),
         log,
         now=now,
         durable=durable,
@@ -119,6 +122,7 @@ class Gateway:
         self._now = now
         self._holding = holding
         self._only_model = only
+        self._longest = limits.answer
         self._admission = Admission(limits.open, now=now)
         self._shadows = Shadows(self._writer, now=now)
         self._answering = Answering(
@@ -141,7 +145,7 @@ class Gateway:
             "/v1/models": self._models,
             "/openapi.json": self._openapi,
             "/docs": self._docs,
-            "/healthz": alive,
+            "/healthz": self._alive,
             "/ping": alive,  # where MLflow's clients look
             "/readyz": self._ready,
             "/metrics": self._metrics,
@@ -176,6 +180,14 @@ class Gateway:
         """The models that answer."""
         await self._routes.settled()
         return list(self._routes.all)
+
+    async def _alive(self) -> Reply:
+        """That the process answers; one that has a single model says no where that is stuck, to be started again."""
+        routes = (*self._routes.all.values(), *self._routes.others.values())
+        longest = max((route.batches.running for route in routes), default=0.0)
+        if self._only_model is not None and longest > self._longest:
+            return Reply.problem(503, f"the model has been scoring for {longest:.0f} s", hint="start the process again")
+        return await alive()
 
     async def _models(self) -> Reply:
         self._routes.look()
