@@ -71,7 +71,7 @@ def models(model: str | None, workspace: Path | None, as_json: bool) -> None:
 @click.argument("model")
 @click.option("--stakes", type=click.Choice(["high", "normal"]), help="What is at stake; policies read it.")
 @click.option("--owner", help="Who answers for the model.")
-@click.option("--kpi", "kpis", multiple=True, metavar="NAME=MEANING", help="A key figure; may be repeated.")
+@click.option("--kpi", "kpis", multiple=True, metavar="NAME=MEANING", help="A key figure; repeatable; NAME= ends it.")
 @click.option(
     "--objective", "objectives", multiple=True, metavar="NAME=NUMBER", help="What serving must keep to; repeatable."
 )
@@ -125,7 +125,7 @@ def declare(
                 model,
                 "high" if (stakes or known.stakes) == "high" else "normal",
                 owner or known.owner,
-                {**known.kpis, **pairs(kpis, "--kpi")},
+                {name: meaning for name, meaning in {**known.kpis, **pairs(kpis, "--kpi")}.items() if meaning},
                 {
                     **known.objectives,
                     **_numbers(pairs(objectives, "--objective")),
