@@ -12,6 +12,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 
@@ -73,7 +74,10 @@ def test_a_model_whose_process_dies_harms_no_other_and_comes_back(shop, tmp_path
         assert first == again
         assert set(first) == {"canary", "champion"}
         status, told = income(port, "churn", 7.5, **token)
-        assert (status, ask(port, told["predictions"][0]["poll"], **token)[0]) == (202, 202)
+        assert (status, ask(port, urljoin("/v1/models/churn/predict", told["predictions"][0]["poll"]), **token)[0]) == (
+            202,
+            202,
+        )
         assert ask(port, "/v1/models/churn/held/none", **token)[0] == 404
 
         before = child_of("lending").pid

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -33,6 +34,7 @@ from workbench.serving.shadowing import Shadows
 from workbench.serving.trial_metrics import trials_told
 
 WATCH = 0.25  # seconds between looks at the heads when nobody asks
+BELOW_ROOT = MODELS.lstrip("/")  # the models' addresses, seen from the gateway's root
 
 
 class PredictionStore(Log, LabelStore, Protocol):
@@ -141,8 +143,8 @@ class Gateway:
         self._rotate = rotate
         self._more_metrics = more_metrics
         self.pages: Mapping[str, Callable[[], Awaitable[Reply]]] = {
-            "/": self._models,
-            "/v1/models": self._models,
+            "/": partial(self._models, BELOW_ROOT),
+            "/v1/models": partial(self._models, "models/"),
             "/openapi.json": self._openapi,
             "/docs": self._docs,
             "/healthz": self._alive,
@@ -189,9 +191,9 @@ class Gateway:
             return Reply.problem(503, f"the model has been scoring for {longest:.0f} s", hint="start the process again")
         return await alive()
 
-    async def _models(self) -> Reply:
+    async def _models(self, below: str) -> Reply:
         self._routes.look()
-        models = [self._told(model, route) for model, route in sorted(self._routes.all.items())]
+        models = [self._told(model, route, below) for model, route in sorted(self._routes.all.items())]
         problems = {f"{model}/{slot}": told for (model, slot), told in self._routes.other_problems.items()}
         return Reply.json(200, {"models": models, "problems": {**self._routes.problems, **problems}})
 
@@ -205,7 +207,8 @@ class Gateway:
             if r is not None
         }
 
-    def _told(self, model: str, route: Route) -> dict[str, Any]:
+    def _told(self, model: str, route: Route, below: str) -> dict[str, Any]:
+        """What there is to say of a model, with its address as seen from the page that says it."""
         return {
             "model": model,
             "version": route.head.version,
@@ -217,7 +220,7 @@ class Gateway:
             "optional": sorted(route.schema.optional),
             "ranges": {name: list(ends) for name, ends in route.schema.ranges.items()},
             "example": example(route.schema),
-            "predict": f"{MODELS}{quote(model, safe='')}/predict",
+            "predict": f"{below}{quote(model, safe='')}/predict",
             **self._others(model),
         }
 
@@ -227,7 +230,7 @@ class Gateway:
 
     async def _docs(self) -> Reply:
         self._routes.look()
-        return docs_page(self._told(model, route) for model, route in sorted(self._routes.all.items()))
+        return docs_page(self._told(model, route, BELOW_ROOT) for model, route in sorted(self._routes.all.items()))
 
     async def _ready(self) -> Reply:
         """Whether all is well; says which model is not, and leaves the reason to /v1/models, which is guarded."""

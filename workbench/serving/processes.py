@@ -17,13 +17,14 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
 from workbench.errors import EngineError
 from workbench.ledger import Ledger
 from workbench.serving.access_log import AccessLog
-from workbench.serving.addresses import FORMS, MODELS, again, alive, beside, opened, told_more
+from workbench.serving.addresses import FORMS, again, alive, beside, opened, told_more
 from workbench.serving.admission import Admission
 from workbench.serving.alerting import Heard
 from workbench.serving.answering import CLIENT, MOST_UNIT, UNIT, Limits, body_of
@@ -148,8 +149,8 @@ class Front:
         self._admission = Admission(limits.open, now=now)
         self._children = Children(ledger, program, environ=environ, first=first, hung=hung)
         self.pages: Mapping[str, Callable[[], Awaitable[Reply]]] = {
-            "/": self._models,
-            "/v1/models": self._models,
+            "/": partial(self._models, "/"),
+            "/v1/models": partial(self._models, "/v1/models"),
             "/openapi.json": self._openapi,
             "/docs": self._docs,
             "/healthz": alive,
@@ -234,7 +235,7 @@ class Front:
             headers.append((KEY, key.id.encode()))
         try:
             async with asyncio.timeout(self._limits.answer + MARGIN):
-                return await child.relay.ask(scope["method"], f"{MODELS}{quote(model, safe='')}/{form}", headers, body)
+                return await child.relay.ask(scope["method"], quote(scope["path"]), headers, body)
         except (OSError, EOFError, TimeoutError, ValueError) as error:
             why = f"the process of {model} does not answer; it is started again"
             if form in FORMS:
@@ -261,9 +262,9 @@ class Front:
         )  # fmt: skip
         self._writer.add([block])
 
-    async def _models(self) -> Reply:
-        """What the processes say of themselves, put together."""
-        said = await self._children.said("/v1/models")
+    async def _models(self, path: str) -> Reply:
+        """What the processes say of themselves at a path, put together."""
+        said = await self._children.said(path)
         problems = dict.fromkeys(set(self._children.names) - said.keys(), "its process does not answer")
         problems.update({"": self._children.problem} if self._children.problem else {})
         for each in said.values():
@@ -278,7 +279,7 @@ class Front:
 
     async def _docs(self) -> Reply:
         """What the processes say of themselves, as one page."""
-        return docs_page(one for each in (await self._children.said("/v1/models")).values() for one in each["models"])
+        return docs_page(one for each in (await self._children.said("/")).values() for one in each["models"])
 
     async def _ready(self) -> Reply:
         failing = {child.model: "not answered" for child in self._children if not child.answers}
