@@ -121,11 +121,12 @@ def declare(
         if stakes or owner or kpis or objectives or rollbacks or canaries:
             if not why:
                 raise Misuse("the reason is missing; every declaration needs one", hint='--why "…", in a sentence')
+            figures = pairs(kpis, "--kpi")
             made = Declaration(
                 model,
                 "high" if (stakes or known.stakes) == "high" else "normal",
                 owner or known.owner,
-                {name: meaning for name, meaning in {**known.kpis, **pairs(kpis, "--kpi")}.items() if meaning},
+                {name: told for name, told in {**known.kpis, **figures}.items() if figures.get(name) != ""},
                 {
                     **known.objectives,
                     **_numbers(pairs(objectives, "--objective")),
