@@ -86,7 +86,7 @@ class Loads:
         if killed >= DEADLY:
             raise EngineError(
                 f"loading {head.model} {head.version} ended its process {killed} times; it is not loaded again",
-                hint=f"workbench stage {head.model} {head.version} --out --why …, unless its canary's controller did it",
+                hint=f"workbench stage {head.model} {head.version} --out --why …, unless its controller did it",
             )
         if killed and head not in self._waited:
             self._waited.add(head)
