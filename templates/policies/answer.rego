@@ -37,7 +37,7 @@ concerned contains rule if {
 	object.get(rule, "model", null) == input.model
 }
 
-why_held contains sprintf("its score %v lies between %v and %v", [input.score, low, high]) if {
+why_held contains sprintf("its score %s lies between %s and %s", [shown(input.score), shown(low), shown(high)]) if {
 	some rule in concerned
 	low := object.get(rule, "low", null)
 	high := object.get(rule, "high", null)
@@ -54,7 +54,7 @@ why_held contains "it has no score, and answers of some scores are held" if {
 	not is_number(object.get(input, "score", null))
 }
 
-why_held contains sprintf("its %s is above %v", [feature, above]) if {
+why_held contains sprintf("its %s is above %s", [feature, shown(above)]) if {
 	some rule in concerned
 	feature := object.get(rule, "feature", null)
 	above := object.get(rule, "above", null)
@@ -67,6 +67,17 @@ why_held contains sprintf("its %s is one of those that people look at", [feature
 	feature := object.get(rule, "feature", null)
 	some value in object.get(rule, "among", [])
 	object.get(input, ["features", feature], null) == value
+}
+
+# four digits are enough to read; what is compared has them all
+shown(number) := sprintf("%.4g", [number]) if not whole(number)
+
+shown(number) := sprintf("%d", [round(number)]) if whole(number)
+
+whole(number) if {
+	number == round(number)
+	number < 1000000000000000
+	number > -1000000000000000
 }
 
 # what is no number is not known to be small

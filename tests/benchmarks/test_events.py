@@ -1,20 +1,16 @@
 """Events scored with exactly-once effect: read, checked against the signature, scored, committed with their position.
 
 One process, batched, on SQLite with a commit that is on the disk when it returns. There is no peer: what
-others offer is at-least-once or at-most-once. The kills are SIGKILLs at random moments.
+others offer is at-least-once or at-most-once. What SIGKILLs do to it: `tests/serving/events/test_kills.py`.
 """
 
 import gc
 import os
-import random
-import signal
 import statistics
 import time
-from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -36,7 +32,6 @@ pytestmark = [pytest.mark.benchmark, pytest.mark.slow]
 FIELDS = [f"field_{n}" for n in range(10)]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 EACH, ROUNDS, BATCH = 100_000, 3, 4000
-KILLS, KILLED, SMALL = 50, 400_000, 1000
 WANTED = Subscription("s", "rows", "lending", "scored")
 
 
@@ -135,42 +130,3 @@ def test_fifty_thousand_events_a_second_are_scored_once(tmp_path, champion, caps
             )
         print(f"  load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
     assert statistics.median(own for _, own, _ in rates["outputs"]) >= 50_000  # others use this machine too
-
-
-def test_fifty_kills_lose_and_double_nothing(tmp_path, champion, capsys):
-    path = tmp_path / "events.db"
-    fill(path, KILLED)
-    rng = random.Random(0)
-    kills, began = 0, time.perf_counter()
-
-    def position():
-        database = SqliteDatabase.open(f"sqlite:///{path}", wait=30)
-        standing = TableDesk(database).standing("s")
-        database.close()
-        return sum(standing.position.values()) if standing else 0
-
-    while (there := position()) < KILLED:
-        child = os.fork()
-        if child == 0:  # pragma: no cover (ends by SIGKILL, or at the end of the topic)
-            try:
-                consumer = consumer_of(path, champion, batch=SMALL)
-                while consumer.step():
-                    pass
-            finally:
-                os._exit(0)
-        left = KILLS - kills
-        if left:
-            time.sleep(rng.uniform(0.01, 0.25) if KILLED - there > 2 * SMALL * left else 0.02)
-            os.kill(child, signal.SIGKILL)
-            kills += 1
-        os.waitpid(child, 0)
-    took = time.perf_counter() - began
-    database = SqliteDatabase.open(f"sqlite:///{path}")
-    stream, records = TableStream(database), []
-    while some := stream.read("scored", {0: len(records)}, most=2 * KILLED, wait=0):
-        records += some
-    scored = Counter(msgspec.json.decode(record.body)["data"]["event"]["id"] for record in records)
-    lost, doubled = KILLED - len(scored), sum(scored.values()) - len(scored)
-    with capsys.disabled():
-        print(f"\n  {kills} SIGKILLs, {KILLED:,} events: {lost} lost, {doubled} doubled; {took:.0f} s with all starts")
-    assert (kills, lost, doubled) == (KILLS, 0, 0)

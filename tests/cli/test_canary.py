@@ -68,3 +68,21 @@ def test_what_is_declared_is_the_plan_and_what_is_no_kind_is_refused(workspace):
     assert wrong.exit_code == 2 and "no kind of trouble" in wrong.output
     wrong = run(workspace, "canary", "start", "lending", "2", "--steps", "10,5", "--why", "backwards")
     assert wrong.exit_code == 2 and "each greater than the last" in wrong.output
+
+
+def test_a_kpi_that_is_named_like_what_canaries_count_is_refused_and_an_old_one_is_told(workspace):
+    refused = run(workspace, "declare", "lending", "--kpi", "errors=failed payments", "--why", "agreed")
+    assert refused.exit_code == 2 and "a KPI cannot be named 'errors'" in refused.output
+    with open_bench(workspace) as bench:
+        body = {"stakes": "normal", "owner": "", "kpis": {"slow": "late payers", "revenue": "USD"}, "objectives": {}}
+        bench.ledger.append(
+            "model.declared", subject="lending", actor="risk-officer", why="as before", body=body, now=bench.now()
+        )
+    asked = ("canary", "start", "lending", "2", "--why", "trained on the summer", "--dry-run")
+    told = run(workspace, *asked)
+    assert told.exit_code == 0
+    assert "as lending is declared, kpis.slow is watched by no canary" in told.stderr
+    ended = run(workspace, "declare", "lending", "--kpi", "slow=", "--kpi", "late=late payers", "--why", "agreed",
+                "--json")  # fmt: skip
+    assert json.loads(ended.stdout)["kpis"] == {"revenue": "USD", "late": "late payers"}
+    assert run(workspace, *asked).stderr == ""

@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 
@@ -192,18 +193,19 @@ def test_an_answer_that_is_held_is_decided_on_the_page_and_the_caller_polls_it(u
             status, told = asked("/v1/models/lending/predict", {"rows": features})
         (held,) = told["predictions"]
         assert (status, held["answer"]) == (202, None)
-        assert asked(held["poll"])[0] == 202
+        poll = urljoin("/v1/models/lending/predict", held["poll"])
+        assert asked(poll)[0] == 202
         page.goto(addresses["Review"])
         page.get_by_text("1 answer waits for people").wait_for(timeout=90_000)
         assert "A person looks at this answer first" in page.inner_text("body")
         page.get_by_role("button", name="Confirm", exact=False).click()
         page.get_by_text("Say why").first.wait_for(timeout=60_000)
-        assert asked(held["poll"])[0] == 202, "nothing is decided without a reason"
+        assert asked(poll)[0] == 202, "nothing is decided without a reason"
         page.locator("textarea:visible").first.fill("the papers fit")
         page.get_by_role("button", name="Change", exact=False).click()
         page.get_by_role("button", name="Yes, answer", exact=False).click()
         page.get_by_text("No answer waits for people").wait_for(timeout=60_000)
-        status, decided = asked(held["poll"])
+        status, decided = asked(poll)
         assert (status, decided["state"], decided["decided"]) == (200, "answered", "changed")
         with open_bench(workspace) as bench:
             (entry,) = bench.ledger.entries(kind="answer.decided")

@@ -347,3 +347,23 @@ def test_policies_side_by_side_say_what_each_says_alone(engine):
         policies = [(f"package m\n{ALONE[name]}\n", "m") for name in names]
         alone = [tuple(engine.evaluate(*policy, document) for policy in policies) for document in documents]
         assert list(engine.side_by_side(policies, documents)) == alone
+
+
+@pytest.mark.parametrize(
+    ("score", "rule", "why"),
+    [
+        (0.5234234234234234, '"low": 0.45, "high": 0.55', "its score 0.5234 lies between 0.45 and 0.55"),
+        (0.55, '"low": 0.1 , "high": 0.55', "its score 0.55 lies between 0.1 and 0.55"),
+        (1.0, '"low": 0, "high": 1', "its score 1 lies between 0 and 1"),
+        (1, '"low": 0.9995, "high": 1.5', "its score 1 lies between 0.9995 and 1.5"),
+        (1.23456789e-5, '"low": 0, "high": 0.5', "its score 1.235e-05 lies between 0 and 0.5"),
+        (-1e300, '"low": -1e301, "high": 12345', "its score -1e+300 lies between -1e+301 and 12345"),
+        (0.0, '"feature": "amount", "above": 1e5', "its amount is above 100000"),
+    ],
+)
+def test_why_an_answer_is_held_is_told_in_digits_that_people_read_and_alike(engine, score, rule, why):
+    source = (POLICIES / "answer.rego").read_text("utf-8")
+    source = source.replace("held := []", f'held := [{{"model": "lending", {rule}}}]')
+    asked = {"action": "answer", "model": "lending", "score": score, "features": {"amount": 150000.5}}
+    ruling = engine.evaluate(source, "answer", asked)
+    assert (ruling.error, ruling.people["message"]) == (None, f"a person looks at this answer first: {why}")

@@ -52,3 +52,9 @@ def test_what_is_of_a_wrong_form_is_told_and_the_rest_holds(body, problem):
     told = Objectives.of(body)
     assert any(each.startswith(problem) for each in told.problems)
     assert (told.errors, told.latency, told.kpis) == (0.01, (0.99, 0.25), ())
+
+
+def test_a_kpi_that_is_named_like_what_canaries_count_is_told_and_watched_by_the_hour_still():
+    told = Objectives.of({"kpis": {"errors": {"of": "score"}}})
+    assert [kpi.name for kpi in told.kpis] == ["errors"]
+    assert told.problems == ("kpis.errors is watched by no canary, which counts 'errors' itself; give it another name",)

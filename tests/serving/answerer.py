@@ -4,6 +4,8 @@ python answerer.py FOLDER [--only MODEL] (--socket PATH | --port N)
 """
 
 import argparse
+import os
+import signal
 import sqlite3
 import time
 from datetime import UTC, datetime
@@ -13,9 +15,10 @@ from workbench.engines.rego import RegoEngine
 from workbench.engines.uvicorn import serve
 from workbench.ledger import Ledger
 from workbench.promotion import Desk
-from workbench.serving import PredictionLog, Predictor, create_app
+from workbench.serving import PredictionLog, Predictor, create_app, routes
 from workbench.serving.held_store import HeldStore
 from workbench.serving.holding import Holding
+from workbench.serving.loads import Loads
 from workbench.serving.processes import behind
 from workbench.serving.review import Review
 from workbench.serving.sifting import Sieve
@@ -27,8 +30,6 @@ class Tenth:
     """A tenth of the income; ends its whole process on 666, and takes its time on 13."""
 
     def predict(self, frame):
-        import os
-
         if (frame["income"] == 666).any():
             os.abort()
         if (frame["income"] == 13).any():
@@ -37,7 +38,15 @@ class Tenth:
 
 
 class Loader:
+    """Ends its whole process on a version whose number stands in the file "deadly"."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
     def load(self, version):
+        deadly = self.folder / "deadly"
+        if deadly.exists() and deadly.read_text() == str(version.version):
+            os.kill(os.getpid(), signal.SIGKILL)
         return Predictor(version, Tenth(), COLUMNS)
 
 
@@ -56,11 +65,15 @@ def main():
     parser.add_argument("--pages", type=int, help="what the log may grow to: a disk that is full")
     given = parser.parse_args()
     url = f"sqlite:///{given.folder}"
+    routes.AGAIN = 1.0  # no test waits as long as people may
     with Ledger.open(f"{url}/ledger.db") as ledger, PredictionLog.open(f"{url}/predictions.db") as log:
         if given.pages:
             log._connection.execute(f"PRAGMA max_page_count = {given.pages}")
         holding = held(given.folder, ledger) if (given.folder / "answer.rego").exists() else None
-        app = create_app(ledger, Loader(), log, now=lambda: datetime.now(UTC), only=given.only, holding=holding)
+        app = create_app(
+            ledger, Loader(given.folder), log, now=lambda: datetime.now(UTC), only=given.only, holding=holding,
+            loads=Loads.open(f"{url}/loads.db"),
+        )  # fmt: skip
         serve(behind(app) if given.only else app, port=given.port, socket=given.socket)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 
@@ -26,6 +27,7 @@ from workbench.serving.review import Review
 from workbench.serving.sifting import Sieve
 from workbench.serving.webhook import Webhook, signed
 
+PREDICT = "/v1/models/lending/predict"
 ROW = {"income": 4.5, "loans": 2, "cosigner": True, "purpose": "house"}
 PEOPLE = {"approvals": 1, "roles": ["reviewer"], "hours": 24, "message": "its score is close to the threshold"}
 OFFICER, SECOND = Identity("risk-officer", "os"), Identity("second-officer", "os")
@@ -65,7 +67,7 @@ class House:
         return Holding(sieve, self.review, self.store, self.webhook)
 
     def ask(self, body=ROW, *, headers=(), **options):
-        asked = Request("/v1/models/lending/predict", body, headers=dict(headers))
+        asked = Request(PREDICT, body, headers=dict(headers))
         return self.shop.run(lambda client: client.ask(asked), holding=self.holding(), **options)
 
     def poll(self, path):
@@ -74,7 +76,7 @@ class House:
     def held(self):
         """The path and the id of an answer that is held now."""
         (one,) = self.ask().json()["predictions"]
-        return one["poll"], one["id"]
+        return urljoin(PREDICT, one["poll"]), one["id"]
 
     def decide(self, prediction, verdict, *, by=OFFICER, answer=None):
         return self.review.decide(prediction, verdict, by=by, why="looked at", now=self.shop.now(), answer=answer)
@@ -94,7 +96,7 @@ def test_a_held_answer_is_a_202_that_says_where_to_poll_and_gives_nothing_away(h
     assert answer.status == 202
     (one,) = answer.json()["predictions"]
     assert (one["score"], one["answer"], one["held"]) == (None, None, True)
-    waiting = house.poll(one["poll"])
+    waiting = house.poll(urljoin(PREDICT, one["poll"]))
     assert (waiting.status, waiting.headers["retry-after"], waiting.json()["state"]) == (202, "2", "held")
     assert waiting.json()["score"] is None
 
@@ -143,7 +145,7 @@ def test_rows_that_are_not_held_are_answered_beside_those_that_are(house):
 
 def test_what_is_held_is_logged_whatever_the_sample_and_counted_as_held(house):
     async def story(client):
-        await client.ask(Request("/v1/models/lending/predict", ROW))
+        await client.ask(Request(PREDICT, ROW))
         return (await client.ask(Request("/metrics", method="GET"))).body.decode()
 
     metrics = house.shop.run(story, holding=house.holding(), policy=LogPolicy(share={"": "0"}))
@@ -155,7 +157,7 @@ def test_mlflows_form_gives_null_for_what_is_held(house):
     request = Request("/v1/models/lending/invocations", {"dataframe_records": [ROW]})
     answer = house.shop.run(lambda client: client.ask(request), holding=house.holding())
     assert (answer.status, answer.json()["predictions"]) == (202, [None])
-    assert answer.json()["held"][0].startswith("/v1/models/lending/held/")
+    assert answer.json()["held"][0].startswith("held/")
 
 
 @pytest.mark.parametrize(
@@ -318,8 +320,8 @@ def test_one_key_cannot_read_what_another_asked_for(house):
     headers = [{"authorization": f"Bearer {text}"} for text in texts]
 
     async def story(client):
-        asked = await client.ask(Request("/v1/models/lending/predict", ROW, headers=headers[0]))
-        path = asked.json()["predictions"][0]["poll"]
+        asked = await client.ask(Request(PREDICT, ROW, headers=headers[0]))
+        path = urljoin(PREDICT, asked.json()["predictions"][0]["poll"])
         return [(await client.ask(Request(path, method="GET", headers=one))).status for one in headers]
 
     assert house.shop.run(story, holding=house.holding(), keys=keys) == [202, 404]
@@ -329,7 +331,7 @@ def test_an_answer_belongs_to_the_client_and_outlives_the_key_that_asked(house):
     keys = Keys(house.shop.ledger, now=house.shop.now)
     old, text = keys.create("shop", ["lending"], actor="admin", why="w")
     asked = house.ask(keys=keys, headers={"authorization": f"Bearer {text}"})
-    path = asked.json()["predictions"][0]["poll"]
+    path = urljoin(PREDICT, asked.json()["predictions"][0]["poll"])
     house.shop.time += timedelta(minutes=1)
     _, new = keys.rotate(old.id, actor="admin", why="leaked")
     _, other = keys.create("branch", ["lending"], actor="admin", why="w")

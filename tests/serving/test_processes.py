@@ -12,12 +12,14 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 
 from workbench.engines.servers import dies_with_its_parent
 from workbench.monitoring.canary import counted
 from workbench.serving import Keys, Request
+from workbench.serving.answering import Limits
 from workbench.serving.client import living
 from workbench.serving.processes import create_front
 
@@ -72,7 +74,10 @@ def test_a_model_whose_process_dies_harms_no_other_and_comes_back(shop, tmp_path
         assert first == again
         assert set(first) == {"canary", "champion"}
         status, told = income(port, "churn", 7.5, **token)
-        assert (status, ask(port, told["predictions"][0]["poll"], **token)[0]) == (202, 202)
+        assert (status, ask(port, urljoin("/v1/models/churn/predict", told["predictions"][0]["poll"]), **token)[0]) == (
+            202,
+            202,
+        )
         assert ask(port, "/v1/models/churn/held/none", **token)[0] == 404
 
         before = child_of("lending").pid
@@ -110,6 +115,89 @@ while True:
     asked.recv(65536)
     asked.close()
 """
+
+
+FAILS = """
+import socket, sys
+listening = socket.socket(socket.AF_UNIX)
+listening.bind(sys.argv[-1])
+listening.listen()
+status = "200 OK"
+while True:
+    asked, _ = listening.accept()
+    asked.recv(65536)
+    asked.sendall(f"HTTP/1.1 {status}\\r\\nconnection: close\\r\\ncontent-length: 0\\r\\n\\r\\n".encode())
+    asked.close()
+    status = "503 Service Unavailable"
+"""
+
+
+def test_a_process_that_hangs_is_killed_and_started_again_and_harms_no_other(shop, tmp_path, network):
+    ask, income, until = network.ask, network.income, network.until
+    shop.register(1, model="churn")
+    shop.promote(1, model="churn")
+    front = create_front(
+        shop.ledger, [*PROGRAM, str(tmp_path)], shop.log, now=lambda: datetime.now(UTC), hung=3.0,
+        first=dies_with_its_parent(), environ=dict(os.environ),
+    )  # fmt: skip
+    with network.Serving(front) as serving:
+        port = serving.port
+        until(lambda: ask(port, "/readyz")[1]["ready"] and len(ask(port, "/v1/models")[1]["models"]) == 2)
+        hanging = child_of("lending")
+        hanging.suspend()  # as a process that waits for ever
+        assert income(port, "churn", 1.0)[0] == 200
+        status, told = income(port, "lending", 1.0)
+        assert (status, "started again" in str(told)) == (503, True), "it waits until the process is killed"
+        assert not hanging.is_running() or hanging.status() == "zombie"
+        until(lambda: income(port, "lending", 1.0)[0] == 200)
+        assert child_of("lending").pid != hanging.pid
+        metrics = ask(port, "/metrics")[1]
+        assert 'workbench_process_hangs_total{model="lending"} 1' in metrics
+        assert 'workbench_process_restarts_total{model="lending"} 1' in metrics
+
+
+def test_a_process_that_says_it_is_stuck_is_killed_and_started_again(shop):
+    front = create_front(shop.ledger, [sys.executable, "-c", FAILS], shop.log, now=shop.now, hung=0.3)
+
+    async def story():
+        async with living(front):
+            children = front._behind._children
+            for _ in range(600):
+                if any(child.restarts > 1 for child in children):
+                    break
+                await asyncio.sleep(0.05)
+            return [(child.hangs >= 2, child.restarts >= 2) for child in children]
+
+    assert asyncio.run(story()) == [(True, True)]
+
+
+def test_a_model_that_scores_for_ever_makes_its_own_process_say_so_and_no_other(shop):
+    go_on = threading.Event()
+
+    class Stuck:
+        def predict(self, frame):
+            go_on.wait(30)
+            return frame["income"].to_numpy() / 10
+
+    shop.loader.columns = {"income": "double"}
+    shop.loader.estimators[1] = Stuck()
+    many = Request("/v1/models/lending/predict", {"rows": [{"income": 1.0}] * 100})  # in a thread
+    healthy = Request("/healthz", method="GET")
+
+    async def story(client):
+        go_on.clear()
+        assert (await client.ask(many)).status == 503
+        said = (await client.ask(healthy)).status
+        go_on.set()
+        for _ in range(200):
+            if (await client.ask(healthy)).status == 200:
+                return said, 200
+            await asyncio.sleep(0.05)
+        return said, None
+
+    limits = Limits(answer=0.2)
+    assert shop.run(story, only="lending", limits=limits) == (503, 200)
+    assert shop.run(story, limits=limits) == (200, 200), "where all models share a process, it is not ended for one"
 
 
 async def with_processes(shop, program, asked):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import WorkbenchError
 from workbench.monitoring.canaries import Canary, Controller, Done, Plan
 from workbench.monitoring.canaries.reading import running
+from workbench.monitoring.declared import Objectives, objectives
 from workbench.promotion import declaration
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class Canaries:
 
     def __init__(self, bench: Engines) -> None:
         self._bench = bench
-        self._controller = Controller(bench.ledger, bench.gate, bench.log, bench.canary_store)
+        self._controller = Controller(bench.ledger, bench.gate, bench.log, bench.canary_store, bench.loads)
 
     def plan(self, model: str, given: Mapping[str, Any] | None = None) -> Plan:
         """The plan of a model's canary: as declared, and as given where something is.
@@ -31,6 +32,10 @@ class Canaries:
         """
         declared = Plan.declared(declaration(self._bench.ledger, model))
         return Plan.of({**declared.as_dict(), **(given or {})})
+
+    def problems(self, model: str) -> tuple[str, ...]:
+        """What of a model's declaration cannot be kept to, in words."""
+        return objectives(self._bench.ledger).get(model, Objectives()).problems
 
     def start(self, model: str, version: int, why: str, *, given: Mapping[str, Any] | None = None) -> Done:
         """Plan a canary and give it its first share."""

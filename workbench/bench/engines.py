@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from workbench.serving.events import Database as EventTables
     from workbench.serving.events import Stream, TableDesk
     from workbench.serving.held_store import HeldStore
+    from workbench.serving.loads import Loads
 
 
 class Engines:
@@ -192,6 +193,13 @@ class Engines:
 
         return CanaryStore.open(self._url(self.settings.canaries))
 
+    @cached_property
+    def loads(self) -> Loads:
+        """Loads of versions on trial that are not over, or ended their process."""
+        from workbench.serving.loads import Loads
+
+        return Loads.open(self._url(self.settings.loads))
+
     # keys
 
     @property
@@ -210,7 +218,8 @@ class Engines:
 
     def close(self) -> None:
         """Close what was opened."""
-        for name in ("_ledger", "_log", "_events", "_summaries", "_held_store", "canary_store", "policy_engine"):
+        stores = ("_ledger", "_log", "_events", "_summaries", "_held_store", "canary_store", "loads")
+        for name in (*stores, "policy_engine"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
 

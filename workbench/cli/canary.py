@@ -74,6 +74,8 @@ def start(
     given |= {"promote": False} if no_promote else {}
     with open_bench(workspace) as bench:
         plan = bench.canaries.plan(model, given)
+        for problem in bench.canaries.problems(model):
+            click.echo(f"as {model} is declared, {problem}", err=True)
         if dry_run:
             decision = bench.canaries.first_step(model, version, why, plan)
             tell(decision, f"{model} {version} would be tried on {plan.in_words}", as_json)

@@ -71,7 +71,7 @@ def models(model: str | None, workspace: Path | None, as_json: bool) -> None:
 @click.argument("model")
 @click.option("--stakes", type=click.Choice(["high", "normal"]), help="What is at stake; policies read it.")
 @click.option("--owner", help="Who answers for the model.")
-@click.option("--kpi", "kpis", multiple=True, metavar="NAME=MEANING", help="A key figure; may be repeated.")
+@click.option("--kpi", "kpis", multiple=True, metavar="NAME=MEANING", help="A key figure; repeatable; NAME= ends it.")
 @click.option(
     "--objective", "objectives", multiple=True, metavar="NAME=NUMBER", help="What serving must keep to; repeatable."
 )
@@ -121,11 +121,12 @@ def declare(
         if stakes or owner or kpis or objectives or rollbacks or canaries:
             if not why:
                 raise Misuse("the reason is missing; every declaration needs one", hint='--why "…", in a sentence')
+            figures = pairs(kpis, "--kpi")
             made = Declaration(
                 model,
                 "high" if (stakes or known.stakes) == "high" else "normal",
                 owner or known.owner,
-                {**known.kpis, **pairs(kpis, "--kpi")},
+                {name: told for name, told in {**known.kpis, **figures}.items() if figures.get(name) != ""},
                 {
                     **known.objectives,
                     **_numbers(pairs(objectives, "--objective")),

@@ -152,6 +152,7 @@ def _app(
         more_metrics=None if only else lambda: _monitored(bench),
         alerts=None if only else lambda alerts: _heard(bench, alerts),
         holding=bench.held.holding(),
+        loads=bench.loads,
     )
     return app if only is None else behind(app)
 

@@ -21,12 +21,12 @@ from datetime import datetime
 from typing import Protocol
 
 from workbench.monitoring.declared import Objectives
+from workbench.promotion.declarations import COUNTED
 from workbench.serving import Prediction
 from workbench.serving.prediction import SHADOW
 from workbench.stats.canary import Bar
 from workbench.stats.canary_judge import Counts, Judge
 
-RATES = ("errors", "slow")
 NEGLIGIBLE = 0.1  # of the errors that are allowed: below it a canary may advance whatever the ratio
 
 
@@ -39,8 +39,8 @@ def judge_of(kept: Objectives, *, alpha: float = 0.01, negligible: float = NEGLI
         negligible: Part of the errors that are allowed, below which a canary may advance whatever the ratio.
         kpis: Whether the declared KPIs are watched too.
     """
-    told = {kpi.name: (kpi.margin, kpi.better) for kpi in kept.kpis if kpi.name not in RATES} if kpis else {}
-    return Judge.begun(Bar(alpha=alpha, negligible=negligible * kept.errors), rates=RATES, kpis=told)
+    told = {kpi.name: (kpi.margin, kpi.better) for kpi in kept.kpis if kpi.name not in COUNTED} if kpis else {}
+    return Judge.begun(Bar(alpha=alpha, negligible=negligible * kept.errors), rates=COUNTED, kpis=told)
 
 
 class Rows(Protocol):

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from workbench.ledger import Ledger
+from workbench.promotion.declarations import COUNTED
 
 KIND = "model.declared"
 ERRORS = 0.01  # share of requests that may fail on our side
@@ -123,6 +124,8 @@ def _kpis(told: Mapping[str, Any], wrong: list[str]) -> list[DeclaredKpi]:
         of = "column" if column else str(kpi.get("of", kpi.get("event", "label")))
         if of not in {"column", "answer", "score", "label"}:
             of = "label"  # an event that comes later is told as the label of the prediction
+        if name in COUNTED:  # of a ledger that is older than the rule against it
+            wrong.append(f"kpis.{name} is watched by no canary, which counts {name!r} itself; give it another name")
         better, margin = kpi.get("direction", "up"), kpi.get("margin", LOSS)
         if not isinstance(column, str) or better not in {"up", "down"}:
             wrong.append(f"kpis.{name} needs a column or an event, and the direction up or down")

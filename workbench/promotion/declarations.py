@@ -23,6 +23,7 @@ Stakes = Literal["high", "normal"]
 DECLARED = "model.declared"
 STAKES: tuple[Stakes, ...] = ("high", "normal")
 MOST_NAMES = 50
+COUNTED = ("errors", "slow")  # outcomes that are counted of every canary; no KPI has such a name
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def declare(ledger: Ledger, made: Declaration, *, actor: str, why: str, now: dat
     """Record what a model is; the newest declaration counts.
 
     Raises:
-        Misuse: The stakes are neither of the two, a name is empty, or a value is no plain JSON.
+        Misuse: The stakes are neither of the two, a name is empty or taken, or a value is no plain JSON.
     """
     if made.stakes not in STAKES:
         raise Misuse(f"the stakes are {made.stakes!r}; they are {' or '.join(STAKES)}")
@@ -74,6 +75,12 @@ def declare(ledger: Ledger, made: Declaration, *, actor: str, why: str, now: dat
         raise Misuse(f"{made.model!r} is no name of a model")
     for told, values in (("kpis", made.kpis), ("objectives", made.objectives)):
         _check(told, values)
+    for name in COUNTED:
+        if name in made.kpis:
+            raise Misuse(
+                f"a KPI cannot be named {name!r}: of every canary {' and '.join(COUNTED)} are counted anyhow",
+                hint=f'give it another name: --kpi {name}= --kpi failed_payments="…"',
+            )
     return ledger.append(DECLARED, subject=made.model, actor=actor, why=why, body=made.as_body(), now=now)
 
 

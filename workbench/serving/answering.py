@@ -54,6 +54,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     began: float
     key: Key | None
     plain: bool  # answered in MLflow's form
+    path: str
     unit: str | None = None  # what a share of a slot is given by; None: the request's id
 
 
@@ -98,7 +99,9 @@ class Answering:
             plain: Answer as MLflow's scoring server does: a list of scores, or of answers where there is a threshold.
         """
         unit = header(scope, UNIT).decode("latin-1") or None
-        asked = Asked(model, self._naming.request(scope), time.perf_counter(), scope.get(CLIENT), plain, unit)
+        asked = Asked(
+            model, self._naming.request(scope), time.perf_counter(), scope.get(CLIENT), plain, scope["path"], unit
+        )
         choice: Choice | None = None
         try:
             self._admission.enter(asked.key, model)
@@ -147,7 +150,9 @@ class Answering:
         self._meter.answered(route.head, len(scores) - len(failed), seconds, status=status)
         self._note(asked, status, seconds, len(scores))
         unusual = route.schema.unusual(rows)
-        return plain_form(block, sifted) if asked.plain else own_form(block, unusual, sifted)
+        if asked.plain:
+            return plain_form(block, asked.path, sifted)
+        return own_form(block, unusual, asked.path, sifted)
 
     async def _sift(self, holding: Holding, block: Block) -> Sifted | None:
         """What may not be given of a request's answers; None where all of it may.

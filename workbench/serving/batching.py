@@ -53,11 +53,17 @@ class Batches:
         self._waiting: deque[tuple[Rows, asyncio.Future[list[float | RowError]]]] = deque()
         self._busy = False
         self._expected = 0.0  # seconds of a small batch
+        self._began: float | None = None  # when the batch that is in a thread went there, monotonic
         self._running: asyncio.Task[None] | None = None
 
     def quick(self, rows: int) -> bool:
         """Whether so many rows would be scored on the event loop, which no time-out interrupts."""
         return rows <= SMALL and self._expected <= self._inline
+
+    @property
+    def running(self) -> float:
+        """Seconds for which the batch that is in a thread has been scored."""
+        return 0.0 if self._began is None else time.monotonic() - self._began
 
     async def scores(self, rows: Rows) -> list[float | RowError]:
         """A score, or why there is none, for each row in its order."""
@@ -84,9 +90,11 @@ class Batches:
 
     async def _aside(self, taken: Sequence[tuple[Rows, asyncio.Future[list[float | RowError]]]], rows: Rows) -> None:
         began = time.perf_counter()
+        self._began = time.monotonic()
         try:
             _give(taken, await asyncio.to_thread(scored, self._score, rows))
         finally:
+            self._began = None
             for _, waiting in taken:
                 waiting.cancel()  # those that are done stay done
             if len(rows) <= SMALL:

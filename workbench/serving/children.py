@@ -1,13 +1,17 @@
 """The processes of a front: one for each model that has a champion, kept alive, and asked what they say of themselves.
 
-A process that ends is started again, at once the first time and then more and more slowly. Each listens on a
-Unix socket in a folder that only this user enters.
+A process that ends is started again, at once the first time and then more and more slowly. Each is asked again
+and again whether it is alive, and killed after `MISSES` questions without a yes: it hangs, or its model has been
+scoring for longer than an answer may take. Questions are counted, and not seconds, so that a front which was
+stopped itself kills nobody. Each listens on a Unix socket in a folder that only this user enters.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +29,10 @@ WATCH = 0.25  # seconds between two looks at heads and processes
 FIRST, SLOWEST = 0.1, 30.0  # seconds before a process that ended is started again: doubled each time, up to
 STEADY = 60.0  # seconds after which a process is held to run well
 PATIENCE = 2.0  # seconds that a process may take to tell of itself
+HUNG = 30.0  # seconds that it may leave questions whether it is alive unanswered, once it has answered one
+MISSES = 3  # such questions, one after the other
+ASK = 5.0  # seconds between two such questions
+STARTING = 600.0  # seconds that a process may take until it first answers
 STOP = 8.0  # seconds a process may take to stop
 
 
@@ -40,7 +48,11 @@ class Child:
     failures: int = 0
     again: float = 0.0  # not started before, on the clock that only goes forward
     restarts: int = 0
-    answers: bool = field(default=False)
+    hangs: int = 0  # times that it was killed because it said nothing
+    answers: bool = False
+    asked: float = 0.0  # when it was last asked whether it is alive
+    missed: int = 0  # questions without an answer, one after the other
+    question: asyncio.Task[None] | None = field(default=None, repr=False)
 
     @property
     def running(self) -> bool:
@@ -58,6 +70,7 @@ class Children:
         *,
         environ: Mapping[str, str] | None,
         first: Callable[[], None] | None,
+        hung: float = HUNG,
     ) -> None:
         """None yet.
 
@@ -66,11 +79,13 @@ class Children:
             program: What answers for one model, without `--only MODEL --socket PATH`.
             environ: All that the processes see; None: what this one sees.
             first: What a process does before its program.
+            hung: Seconds that a process may leave questions whether it is alive unanswered.
         """
         self._ledger = ledger
         self._program = program
         self._environ = None if environ is None else dict(environ)
         self._first = first
+        self._hung = hung
         self._all: dict[str, Child] = {}
         self.problem = ""  # why the models are not known, or one cannot be started
 
@@ -93,7 +108,11 @@ class Children:
         return sorted(self._all)
 
     async def stop(self) -> None:
-        """End them all."""
+        """End them all, and what is asked of them."""
+        questions = [child.question for child in self if child.question is not None]
+        for question in questions:
+            question.cancel()
+        await asyncio.gather(*questions, return_exceptions=True)
         await asyncio.gather(*(_stop(child) for child in self))
 
     async def watch(self, folder: Path) -> None:
@@ -116,14 +135,14 @@ class Children:
         if child.running:
             if now - child.began > STEADY:
                 child.failures = 0
-            if not child.answers:
-                with contextlib.suppress(OSError, EOFError, TimeoutError):
-                    async with asyncio.timeout(1):
-                        child.answers = (await child.relay.ask("GET", "/healthz", ())).status == 200
+            if child.missed >= MISSES or (not child.answers and now - child.began > STARTING):
+                _kill(child)
+            elif child.question is None and now - child.asked >= (min(ASK, self._hung) if child.answers else 0.0):
+                child.question = asyncio.create_task(self._ask(child))
             return
         if child.process is not None and child.began:  # it ended since the last look
             child.relay.close()
-            child.answers, child.began = False, 0.0
+            child.answers, child.missed, child.began = False, 0, 0.0
             child.again = now + min(SLOWEST, FIRST * 2.0**child.failures)
             child.failures += 1
             child.restarts += 1
@@ -142,6 +161,18 @@ class Children:
             child.began = now
         except (OSError, ValueError) as error:
             self.problem, child.again = f"{child.model} cannot be started: {error}", now + SLOWEST
+
+    async def _ask(self, child: Child) -> None:
+        """Ask a process whether it is alive; one that is starting yet has time to say so."""
+        before = child.answers
+        try:
+            async with asyncio.timeout(self._hung / MISSES):
+                alive = (await child.relay.ask("GET", "/healthz", ())).status == 200
+        except (OSError, EOFError, TimeoutError, ValueError):
+            alive = False
+        child.answers = before or alive
+        child.missed = 0 if alive else child.missed + before
+        child.asked, child.question = time.monotonic(), None
 
     async def said(self, path: str) -> dict[str, Any]:
         """What each process says in JSON at an address, by model, of those that answer."""
@@ -164,6 +195,15 @@ class Children:
         asked = sorted(self._all.items())
         bodies = await asyncio.gather(*(one(child) for _, child in asked))
         return {model: body for (model, _), body in zip(asked, bodies, strict=True) if body is not None}
+
+
+def _kill(child: Child) -> None:
+    """End a process that hangs, and whatever it has started."""
+    child.missed = 0
+    if child.process is not None:
+        child.hangs += 1
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.process.pid, signal.SIGKILL)  # it leads a session of its own
 
 
 async def _stop(child: Child) -> None:

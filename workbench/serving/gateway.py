@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -23,6 +24,7 @@ from workbench.serving.holding import Holding
 from workbench.serving.http import App, Receive, Reply, Scope
 from workbench.serving.keys import Keys
 from workbench.serving.labelling import LabelStore
+from workbench.serving.loads import Loads
 from workbench.serving.log_rows import LogPolicy
 from workbench.serving.log_writer import Log, LogWriter
 from workbench.serving.meter import Meter
@@ -32,6 +34,7 @@ from workbench.serving.shadowing import Shadows
 from workbench.serving.trial_metrics import trials_told
 
 WATCH = 0.25  # seconds between looks at the heads when nobody asks
+BELOW_ROOT = MODELS.lstrip("/")  # the models' addresses, seen from the gateway's root
 
 
 class PredictionStore(Log, LabelStore, Protocol):
@@ -56,6 +59,7 @@ def create_app(
     more_metrics: Callable[[], str] | None = None,
     alerts: Heard | None = None,
     holding: Holding | None = None,
+    loads: Loads | None = None,
 ) -> App:
     """The gateway as an ASGI app.
 
@@ -76,10 +80,11 @@ def create_app(
         more_metrics: More Prometheus text for /metrics; called in a thread.
         alerts: Keeps what Alertmanager tells; called in a thread.
         holding: Holds answers that people are to look at first; None: none is held.
+        loads: Where loads of versions on trial are noted, so that none ends its process again and again.
     """
     limits = limits or Limits()
     gateway = Gateway(
-        Routes(ledger, loader, compiler=compiler, only=only),
+        Routes(ledger, loader, compiler=compiler, only=only, loads=loads),
         log,
         now=now,
         durable=durable,
@@ -119,6 +124,7 @@ class Gateway:
         self._now = now
         self._holding = holding
         self._only_model = only
+        self._longest = limits.answer
         self._admission = Admission(limits.open, now=now)
         self._shadows = Shadows(self._writer, now=now)
         self._answering = Answering(
@@ -137,11 +143,11 @@ class Gateway:
         self._rotate = rotate
         self._more_metrics = more_metrics
         self.pages: Mapping[str, Callable[[], Awaitable[Reply]]] = {
-            "/": self._models,
-            "/v1/models": self._models,
+            "/": partial(self._models, BELOW_ROOT),
+            "/v1/models": partial(self._models, "models/"),
             "/openapi.json": self._openapi,
             "/docs": self._docs,
-            "/healthz": alive,
+            "/healthz": self._alive,
             "/ping": alive,  # where MLflow's clients look
             "/readyz": self._ready,
             "/metrics": self._metrics,
@@ -177,9 +183,17 @@ class Gateway:
         await self._routes.settled()
         return list(self._routes.all)
 
-    async def _models(self) -> Reply:
+    async def _alive(self) -> Reply:
+        """That the process answers; one that has a single model says no where that is stuck, to be started again."""
+        routes = (*self._routes.all.values(), *self._routes.others.values())
+        longest = max((route.batches.running for route in routes), default=0.0)
+        if self._only_model is not None and longest > self._longest:
+            return Reply.problem(503, f"the model has been scoring for {longest:.0f} s", hint="start the process again")
+        return await alive()
+
+    async def _models(self, below: str) -> Reply:
         self._routes.look()
-        models = [self._told(model, route) for model, route in sorted(self._routes.all.items())]
+        models = [self._told(model, route, below) for model, route in sorted(self._routes.all.items())]
         problems = {f"{model}/{slot}": told for (model, slot), told in self._routes.other_problems.items()}
         return Reply.json(200, {"models": models, "problems": {**self._routes.problems, **problems}})
 
@@ -193,7 +207,8 @@ class Gateway:
             if r is not None
         }
 
-    def _told(self, model: str, route: Route) -> dict[str, Any]:
+    def _told(self, model: str, route: Route, below: str) -> dict[str, Any]:
+        """What there is to say of a model, with its address as seen from the page that says it."""
         return {
             "model": model,
             "version": route.head.version,
@@ -205,7 +220,7 @@ class Gateway:
             "optional": sorted(route.schema.optional),
             "ranges": {name: list(ends) for name, ends in route.schema.ranges.items()},
             "example": example(route.schema),
-            "predict": f"{MODELS}{quote(model, safe='')}/predict",
+            "predict": f"{below}{quote(model, safe='')}/predict",
             **self._others(model),
         }
 
@@ -215,7 +230,7 @@ class Gateway:
 
     async def _docs(self) -> Reply:
         self._routes.look()
-        return docs_page(self._told(model, route) for model, route in sorted(self._routes.all.items()))
+        return docs_page(self._told(model, route, BELOW_ROOT) for model, route in sorted(self._routes.all.items()))
 
     async def _ready(self) -> Reply:
         """Whether all is well; says which model is not, and leaves the reason to /v1/models, which is guarded."""

@@ -103,9 +103,21 @@ def told(held: Held, decided: Decided | None) -> dict[str, Any]:
     return {**known, "ends": None if held.ends is None else held.ends.isoformat()}
 
 
-def where(held: Held) -> str:
-    """Where a caller polls."""
-    return f"/v1/models/{quote(held.model, safe='')}/held/{held.id}"
+def where(held: Held, asked: str) -> str:
+    """Where a caller polls, seen from the address that it asked, so that a proxy's prefix stays before both.
+
+    Args:
+        held: What is held.
+        asked: The path that was asked, as the gateway got it.
+
+    >>> where(Held.sample(), "/v1/models/lending/predict"), where(Held.sample(), "/v1/models/lending/predict/")
+    ('held/p1', '../held/p1')
+    >>> where(Held.sample(), "/invocations")
+    'v1/models/lending/held/p1'
+    """
+    below = "../" * (len(asked) - len(asked.rstrip("/")))
+    model = "" if asked.startswith("/v1/models/") else f"v1/models/{quote(held.model, safe='')}/"
+    return f"{below}{model}held/{held.id}"
 
 
 def parts(block: Block, sifted: Sifted) -> list[Block]:

@@ -231,6 +231,8 @@ _SHARED: dict[str, Any] = {
                         "score": _NUMBER,
                         "answer": {"anyOf": [{"type": "boolean"}, {"type": "null"}]},
                         "error": {"type": "string"},
+                        "held": {"const": True},
+                        "poll": {"type": "string", "format": "uri-reference"},  # from the address that was asked
                     },
                     "required": ["id", "score", "answer"],
                 },

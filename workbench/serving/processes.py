@@ -4,8 +4,9 @@ The front checks keys, limits and sizes and hands the request on over a Unix soc
 this user enters. A process that ends is started again, at once the first time and then more and more
 slowly; meanwhile its model is answered with 503 and the others as ever. What a process had in hand when it
 ended is in the prediction log as an error of the version that was to answer, so that a canary that ends its
-process is judged for it. While there is no process a 503 is nobody's: it falls on champion and canary alike,
-and would hide whose fault it is.
+process is judged for it. A process that lives and says nothing is killed, and started again like any other.
+While there is no process a 503 is nobody's: it falls on champion and canary alike, and would hide whose fault
+it is.
 """
 
 from __future__ import annotations
@@ -16,17 +17,18 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
 from workbench.errors import EngineError
 from workbench.ledger import Ledger
 from workbench.serving.access_log import AccessLog
-from workbench.serving.addresses import FORMS, MODELS, again, alive, beside, opened, told_more
+from workbench.serving.addresses import FORMS, again, alive, beside, opened, told_more
 from workbench.serving.admission import Admission
 from workbench.serving.alerting import Heard
 from workbench.serving.answering import CLIENT, MOST_UNIT, UNIT, Limits, body_of
-from workbench.serving.children import Children
+from workbench.serving.children import HUNG, Children
 from workbench.serving.exposition import CONTENT_TYPE, family, together
 from workbench.serving.gateway import PredictionStore
 from workbench.serving.http import App, GoneError, Receive, Reply, Scope, Send, header
@@ -64,6 +66,7 @@ def create_front(
     rotate: Callable[[], object] | None = None,
     more_metrics: Callable[[], str] | None = None,
     alerts: Heard | None = None,
+    hung: float = HUNG,
 ) -> App:
     """The gateway in front of a process for each model, as an ASGI app.
 
@@ -82,6 +85,7 @@ def create_front(
         rotate: Moves old predictions away; called in a thread every minute.
         more_metrics: More Prometheus text for /metrics; called in a thread.
         alerts: Keeps what Alertmanager tells; called in a thread.
+        hung: Seconds for which a process may say nothing before it is killed and started again.
     """
     limits = limits or Limits()
     front = Front(
@@ -96,6 +100,7 @@ def create_front(
         first=first,
         rotate=rotate,
         more_metrics=more_metrics,
+        hung=hung,
     )
     return opened(front, log, now=now, limits=limits, token=token, keys=keys, access=access, alerts=alerts)
 
@@ -129,6 +134,7 @@ class Front:
         first: Callable[[], None] | None,
         rotate: Callable[[], object] | None,
         more_metrics: Callable[[], str] | None,
+        hung: float,
     ) -> None:
         self._ledger = ledger
         self._now = now
@@ -141,10 +147,10 @@ class Front:
         self._more_metrics = more_metrics
         self._meter = Meter()  # of what no process was asked
         self._admission = Admission(limits.open, now=now)
-        self._children = Children(ledger, program, environ=environ, first=first)
+        self._children = Children(ledger, program, environ=environ, first=first, hung=hung)
         self.pages: Mapping[str, Callable[[], Awaitable[Reply]]] = {
-            "/": self._models,
-            "/v1/models": self._models,
+            "/": partial(self._models, "/"),
+            "/v1/models": partial(self._models, "/v1/models"),
             "/openapi.json": self._openapi,
             "/docs": self._docs,
             "/healthz": alive,
@@ -229,7 +235,7 @@ class Front:
             headers.append((KEY, key.id.encode()))
         try:
             async with asyncio.timeout(self._limits.answer + MARGIN):
-                return await child.relay.ask(scope["method"], f"{MODELS}{quote(model, safe='')}/{form}", headers, body)
+                return await child.relay.ask(scope["method"], quote(scope["path"]), headers, body)
         except (OSError, EOFError, TimeoutError, ValueError) as error:
             why = f"the process of {model} does not answer; it is started again"
             if form in FORMS:
@@ -256,9 +262,9 @@ class Front:
         )  # fmt: skip
         self._writer.add([block])
 
-    async def _models(self) -> Reply:
-        """What the processes say of themselves, put together."""
-        said = await self._children.said("/v1/models")
+    async def _models(self, path: str) -> Reply:
+        """What the processes say of themselves at a path, put together."""
+        said = await self._children.said(path)
         problems = dict.fromkeys(set(self._children.names) - said.keys(), "its process does not answer")
         problems.update({"": self._children.problem} if self._children.problem else {})
         for each in said.values():
@@ -273,7 +279,7 @@ class Front:
 
     async def _docs(self) -> Reply:
         """What the processes say of themselves, as one page."""
-        return docs_page(one for each in (await self._children.said("/v1/models")).values() for one in each["models"])
+        return docs_page(one for each in (await self._children.said("/")).values() for one in each["models"])
 
     async def _ready(self) -> Reply:
         failing = {child.model: "not answered" for child in self._children if not child.answers}
@@ -287,9 +293,11 @@ class Front:
         children = self._children
         up = [({"model": child.model}, int(child.answers and child.running)) for child in children]
         restarts = [({"model": child.model}, child.restarts) for child in children]
+        hangs = [({"model": child.model}, child.hangs) for child in children]
         own = (
             family("workbench_process_up", "gauge", "1: the model's process answers.", up),
             family("workbench_process_restarts_total", "counter", "Times that it was started again.", restarts),
+            family("workbench_process_hangs_total", "counter", "Times that it was killed for saying nothing.", hangs),
             self._meter.asked(),
         )
         front = {"model": FRONT}

@@ -31,7 +31,7 @@ class Answer(msgspec.Struct, gc=False):
     answer: bool | None
     error: str | UnsetType = UNSET
     held: bool | UnsetType = UNSET
-    poll: str | UnsetType = UNSET  # where what becomes of it is told
+    poll: str | UnsetType = UNSET  # where what becomes of it is told, relative to the address that was asked
 
 
 class Answers(msgspec.Struct, gc=False):
@@ -55,8 +55,15 @@ def refusal(error: Refused, **more: Any) -> Reply:
     return Reply.problem(error.status, error.message, hint=error.hint, headers=headers, **more)
 
 
-def own_form(block: Block, unusual: Sequence[Any], sifted: Sifted | None = None) -> Reply:
-    """Our answer: an id, a score and an answer a row, in the order of the rows."""
+def own_form(block: Block, unusual: Sequence[Any], asked: str, sifted: Sifted | None = None) -> Reply:
+    """Our answer: an id, a score and an answer a row, in the order of the rows.
+
+    Args:
+        block: What was scored.
+        unusual: Values that training never saw.
+        asked: The path that was asked.
+        sifted: What may not be given of it.
+    """
     limit = block.threshold
     predictions = [
         Answer(id_, score, None if score is None or limit is None else score >= limit)
@@ -71,22 +78,28 @@ def own_form(block: Block, unusual: Sequence[Any], sifted: Sifted | None = None)
     if unusual:
         told.warnings = [vars(problem) for problem in unusual[:SHOWN]]
     if sifted is not None:
-        _sift(predictions, sifted)
+        _sift(predictions, sifted, asked)
     return Reply(HELD if sifted is not None and sifted.held else 200, ENCODE(told), headers=_counted(block))
 
 
-def _sift(predictions: Sequence[Answer], sifted: Sifted) -> None:
+def _sift(predictions: Sequence[Answer], sifted: Sifted, asked: str) -> None:
     """Take out of the answers what may not be given."""
     for place, held in sifted.held.items():
         one = predictions[place]
-        one.score, one.answer, one.held, one.poll = None, None, True, where(held)
+        one.score, one.answer, one.held, one.poll = None, None, True, where(held, asked)
     for place, why in sifted.refused.items():
         one = predictions[place]
         one.score, one.answer, one.error = None, None, f"the policy refuses this answer: {why}"
 
 
-def plain_form(block: Block, sifted: Sifted | None = None) -> Reply:
-    """MLflow's answer: a value a row; the ids are in a header, and what is held is null and told beside it."""
+def plain_form(block: Block, asked: str, sifted: Sifted | None = None) -> Reply:
+    """MLflow's answer: a value a row; the ids are in a header, and what is held is null and told beside it.
+
+    Args:
+        block: What was scored.
+        asked: The path that was asked.
+        sifted: What may not be given of it.
+    """
     limit = block.threshold
     values = [score if limit is None or score is None else int(score >= limit) for score in block.scores]
     headers = (
@@ -100,7 +113,9 @@ def plain_form(block: Block, sifted: Sifted | None = None) -> Reply:
         why = next(iter(sifted.refused.values()))
         return Reply.problem(DENIED, f"the policy refuses some of these answers: {why}", hint="use /predict")
     shown = [None if place in sifted.held else value for place, value in enumerate(values)]
-    return Reply.json(HELD, {"predictions": shown, "held": [where(one) for one in sifted.held.values()]}, headers)
+    return Reply.json(
+        HELD, {"predictions": shown, "held": [where(one, asked) for one in sifted.held.values()]}, headers
+    )
 
 
 def _counted(block: Block) -> Headers:

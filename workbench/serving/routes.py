@@ -7,7 +7,8 @@ a canary is the experiment `experiment_of`. A version in shadow is given nothing
 A look at the heads costs some twenty microseconds, so that every request may look. A new head is loaded
 beside the old one, which answers until the new one is ready: no request waits and none is lost. A
 version that does not load changes nothing: the old one, or the champion in a canary's place, goes on, the
-problem is told and it is tried again. A weight counts from the look that sees it, and so does a cleared slot.
+problem is told and it is tried again. A load of a canary or a shadow is noted (`loads`), so that one which
+ends its process is not tried for ever. A weight counts from the look that sees it, and so does a cleared slot.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from workbench.errors import EngineError, WorkbenchError
 from workbench.ledger import Head, Ledger, ModelVersion
 from workbench.serving.batching import Batches
+from workbench.serving.loads import Loads
 from workbench.serving.predictor import Predictor
 from workbench.serving.schema import Schema
 from workbench.stats.assignment import Draw, draw_of, upto
@@ -123,8 +126,9 @@ class Routes:
     """The versions that hold slots, of all models; belongs to one event loop."""
 
     def __init__(
-        self, ledger: Ledger, loader: Loader, *, compiler: Compiler | None = None, only: str | None = None
-    ) -> None:
+        self, ledger: Ledger, loader: Loader, *, compiler: Compiler | None = None, only: str | None = None,
+        loads: Loads | None = None,
+    ) -> None:  # fmt: skip
         """No route yet.
 
         Args:
@@ -132,8 +136,10 @@ class Routes:
             loader: Loads versions.
             compiler: Compiles a version after it was loaded, behind the answers.
             only: The one model that is answered; None: all.
+            loads: Where loads of versions on trial are noted; None: nowhere.
         """
         self._ledger = ledger
+        self._loads = loads
         self._loader = loader
         self._compiler = compiler
         self._only = only
@@ -236,11 +242,13 @@ class Routes:
         return "no champion" if self._ledger.versions(model) else "unknown"
 
     async def close(self) -> None:
-        """Stop loading and compiling."""
+        """Stop loading and compiling; what is cut off by this has ended no process."""
         for task in (self._loading, self._compiling):
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+        if self._loads is not None:
+            self._loads.leave()
 
     # inside
 
@@ -344,8 +352,10 @@ class Routes:
         self._share()
 
     def _load(self, head: Head) -> Route:
+        watched = None if head.slot == CHAMPION else self._loads
         try:
-            predictor = self._loader.load(self._ledger.version(head.model, head.holder))
+            with nullcontext() if watched is None else watched.noted(head):
+                predictor = self._loader.load(self._ledger.version(head.model, head.holder))
         except WorkbenchError:
             raise
         except Exception as error:

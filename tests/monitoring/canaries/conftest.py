@@ -13,6 +13,7 @@ from workbench.ledger import Ledger, ModelVersion
 from workbench.monitoring.canaries import CanaryStore, Controller, Plan
 from workbench.promotion import Declaration, Gate
 from workbench.serving import Prediction, PredictionLog
+from workbench.serving.loads import Loads
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -55,15 +56,16 @@ class Trial:
         self.ledger.sign_with(folder / "ledger.key")
         self.log = PredictionLog.open(f"{url}/predictions.db")
         self.store = CanaryStore.open(f"{url}/canaries.db")
+        self.loads = Loads.open(f"{url}/loads.db")
         self.registry = Registry()
         self.gate = Gate(self.ledger, engine, POLICIES, lambda: self.registry)
-        self.controller = Controller(self.ledger, self.gate, self.log, self.store)
+        self.controller = Controller(self.ledger, self.gate, self.log, self.store, self.loads)
         self.now = NOON
         self.written = 0
         self.turns = {}
 
     def close(self):
-        for each in (self.ledger, self.log, self.store):
+        for each in (self.ledger, self.log, self.store, self.loads):
             each.close()
 
     def registered(self, version, model="lending"):

@@ -11,6 +11,7 @@ from workbench.errors import Misuse
 from workbench.monitoring.canaries import Judged, Plan
 from workbench.monitoring.canaries.steps import BLIND, CLOCK, Standing, next_step
 from workbench.promotion import Declaration
+from workbench.serving.loads import DEADLY
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 LATER = NOON + timedelta(minutes=30)
@@ -30,6 +31,8 @@ HARM = SHOWN._replace(state="roll back", reasons=("errors: worse",))
         ({}, SHOWN._replace(here=199), "early"),
         ({"stepped": LATER}, SHOWN, "early"),
         ({"rejected": "no"}, SHOWN, "rejected"),
+        ({"killed": DEADLY}, SHOWN, "deadly"),
+        ({"killed": DEADLY - 1}, SHOWN, "shown"),
         ({"refused": "no"}, SHOWN, "refused"),
         ({"looked": LATER + 2 * CLOCK}, SHOWN, "clock"),
         ({"looked": LATER - 2 * BLIND}, SHOWN, "blind"),

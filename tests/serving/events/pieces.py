@@ -105,7 +105,7 @@ def stream_at(url):
 
 
 def main(stream_url, desk_url, log_url, topic, batch, silence=leases.SILENCE):
-    """Consume until killed; says so on stdout once the first batch is committed, and what it is told after that."""
+    """Consume until killed; says on stdout when it begins, when its first batch is committed, and what it is told."""
     stream, desk, log = stream_at(stream_url), TableDesk(database(desk_url)), PredictionLog.open(log_url)
     first = iter(["going"])
     consumer = Consumer(
@@ -113,6 +113,7 @@ def main(stream_url, desk_url, log_url, topic, batch, silence=leases.SILENCE):
         silence=silence, told=lambda text: print(text, flush=True),
         progress=lambda _: [print(text, flush=True) for text in first],
     )  # fmt: skip
+    print("begun", flush=True)
     consumer.run(threading.Event())
 
 

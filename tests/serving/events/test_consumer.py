@@ -24,6 +24,7 @@ from workbench.serving.events import (
 )
 from workbench.serving.events import lease as leases
 from workbench.serving.events.cloud_event import LARGEST
+from workbench.serving.holders import this_process
 
 
 class Raw:
@@ -438,7 +439,7 @@ def test_a_row_that_ended_the_process_is_found_by_the_next_one_and_harms_no_othe
     station.stream = Raw([deadly(n) if n in {3, 8} else good(n) for n in range(12)])
     assert station.desk.take(pieces.subscription(station.topic), "", seen=None)
     with station.desk._database.writing() as writer:  # as a process that is gone left it
-        writer.change("UPDATE subscriptions SET holder = ?", (f"{leases.this_process()}0",))
+        writer.change("UPDATE subscriptions SET holder = ?", (f"{this_process()}0",))
     tally = until_quiet(station.consumer(batch=12))
     assert (tally.scored, tally.dead) == (10, 2)
     assert [one["data"]["event"]["id"] for one in station.outputs()] == [f"a{n}" for n in range(12) if n not in {3, 8}]

@@ -20,6 +20,7 @@ from workbench.serving.events import Consumer, TableDesk, TableStream, make_even
 
 pytestmark = pytest.mark.slow
 PROGRAM = str(Path(__file__).with_name("pieces.py"))
+EACH = 200  # events before and after a holder is gone
 PATIENCE = 90  # seconds, on a machine with much else to do
 
 
@@ -41,7 +42,7 @@ def each_once(pieces, desk, topic, sent):
 def consuming(*words):
     """A consumer in a process of its own; it is woken and killed in the end."""
     command = [sys.executable, PROGRAM, *map(str, words)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=0) as process:  # so that select sees every line
         try:
             yield process
         finally:
@@ -55,7 +56,7 @@ def said(process, text):
     found = []
     while not found or text not in found[-1]:
         assert select.select([process.stdout], [], [], PATIENCE)[0], found
-        line = process.stdout.readline()
+        line = process.stdout.readline().decode()
         assert line, found
         found.append(line)
     return found
@@ -100,6 +101,46 @@ def test_a_holder_that_slept_past_its_time_commits_nothing_when_it_wakes(engine,
             assert desk.standing(name).fence == asleep_at.fence == 2
     ids = each_once(pieces, desk, topic, sent)
     assert ids == [event.id for event in sent]  # in the order of the events
+    stream.close()
+    desk.close()
+
+
+@pytest.mark.parametrize(
+    ("how", "rounds"),
+    [
+        ("killed", 1),
+        pytest.param("killed", 5, marks=pytest.mark.benchmark),
+        pytest.param("stopped", 3, marks=pytest.mark.benchmark),
+    ],
+)
+def test_of_two_consumers_of_a_kafka_topic_one_waits_and_takes_over(how, rounds, kafka, pieces, tmp_path, capsys):
+    """A holder that died on this machine is known to be gone; one that is stopped has to be silent for a while."""
+    topic, local = pieces.fresh_topic(), f"sqlite:///{tmp_path / 'e.db'}"
+    kafka.topic(topic, partitions=2)
+    stream, desk, took = pieces.stream_at(kafka.url), TableDesk(pieces.database(local)), []
+    sent = pieces.events(2 * EACH * rounds)
+    words = (kafka.url, local, f"sqlite:///{tmp_path / 'log.db'}", topic, 50)
+    for first in range(0, len(sent), 2 * EACH):
+        stream.append(topic, sent[first : first + EACH])
+        with consuming(*words) as holder:
+            said(holder, "going")
+            with consuming(*words) as other:
+                said(other, "waiting")
+                if how == "killed":
+                    holder.kill()
+                else:
+                    put_to_sleep(holder, tmp_path / "e.db")
+                began = time.monotonic()
+                stream.append(topic, sent[first + EACH : first + 2 * EACH])
+                said(other, "going")
+                took.append(time.monotonic() - began)
+                wait_until(
+                    lambda done=first + 2 * EACH: sum(desk.standing(f"{topic}/lending").position.values()) == done
+                )
+    each_once(pieces, desk, topic, sent)
+    if rounds > 1:
+        with capsys.disabled():
+            print(f"\n  holder {how}: taken over after {sorted(round(each, 2) for each in took)} s")
     stream.close()
     desk.close()
 

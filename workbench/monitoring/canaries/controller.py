@@ -5,7 +5,7 @@ steps, or works beside another, finds by the key what was done; whoever acts on 
 refused by the generation that they looked at. The order is: count, find, ask the gate, note
 the end; each repairs what the one before it left. It decides nothing that a policy does not allow.
 
-    controller = Controller(ledger, gate, log, store)
+    controller = Controller(ledger, gate, log, store, loads)
     controller.start("lending", 4, Plan(), actor="risk-officer", why="trained on the summer", now=now)
     controller.once(now)
 """
@@ -45,6 +45,7 @@ from workbench.promotion import Gate
 from workbench.promotion.background import rejection
 from workbench.promotion.people import MACHINE
 from workbench.promotion.stages import CHAMPION
+from workbench.serving.loads import Loads
 
 RETRY = timedelta(minutes=10)  # after which a step that the policy denied is asked for again
 RETRY_BACK = timedelta(seconds=5)  # the same of taking a canary back
@@ -76,11 +77,12 @@ class Looked:
 class Controller:
     """Acts on the canaries of a ledger."""
 
-    def __init__(self, ledger: Ledger, gate: Gate, log: Rows, store: CanaryStore) -> None:
+    def __init__(self, ledger: Ledger, gate: Gate, log: Rows, store: CanaryStore, loads: Loads | None = None) -> None:
         self._ledger = ledger
         self._gate = gate
         self._log = log
         self._store = store
+        self._loads = loads
 
     # what people ask for
 
@@ -283,6 +285,7 @@ class Controller:
         standing = Standing(
             here.weight, steps[0].at, here.at, state.agreed if current else 0, state.until if feed else None,
             rejected=self._rejected(planned), refused=refused, waiting=self._waiting(planned, here.at),
+            killed=self._killed(model),
         )  # fmt: skip
         act = next_step(plan, standing, judged, now)
         canary = replace(_canary(planned, marks=steps), counted=state, judged=judged, act=act, state="running")
@@ -329,6 +332,13 @@ class Controller:
     def _holds(self, planned: Planned) -> bool:
         head = self._ledger.head(planned.model, SLOT)
         return head is not None and head.version == planned.version and bool(marks(self._ledger, planned))
+
+    def _killed(self, model: str) -> int:
+        """How many loads of the canary ended their process."""
+        head = self._ledger.head(model, SLOT)
+        with suppress(EngineError):  # what cannot be read is not held against it
+            return self._loads.killed(head) if self._loads is not None and head is not None else 0
+        return 0
 
     def _rejected(self, planned: Planned) -> str:
         found = rejection(self._ledger, planned.subject)

@@ -5,7 +5,9 @@ does later depends on which version it met. What became known later comes later,
 earlier look another one. A row by the policy of sampling is there or not whichever version answered.
 
 Looks become rarer as the canary gets older, since each reads the log from its first share on: over a canary's
-life some twenty times as many rows are read as there are.
+life some twenty times as many rows are read as there are. To add only what came since the last look would not
+come to the same: a label may be corrected, it may make an earlier answer its unit's first value, and rows may
+reach the log late. Which of them a look has seen would have to be kept, a row a unit; the log is that already.
 """
 
 from __future__ import annotations

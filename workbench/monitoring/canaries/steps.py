@@ -23,6 +23,7 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from workbench.monitoring.canaries.plan import Plan, percent
+from workbench.serving.loads import DEADLY
 from workbench.stats.canary import State
 from workbench.stats.canary_judge import Judge
 
@@ -93,6 +94,7 @@ class Standing:
     rejected: str = ""  # why somebody turned the version down
     refused: str = ""  # why the policy has just denied the next step
     waiting: str = ""  # for which people the next step waits
+    killed: int = 0  # loads of it, one after the other, that ended the process they ran in
 
 
 def next_step(plan: Plan, standing: Standing, judged: Judged, now: datetime) -> Act:
@@ -136,6 +138,8 @@ def _back(plan: Plan, standing: Standing, judged: Judged, now: datetime) -> Act 
         return Act("roll back", "rejected", f"The version was turned down: {standing.rejected}.")
     if judged.state == "roll back":
         return Act("roll back", "harm", f"The canary does harm. {judged.reasons[0]}.")
+    if standing.killed >= DEADLY:
+        return Act("roll back", "deadly", f"Loading it ended the process of its model {standing.killed} times.")
     if standing.looked is not None and now < standing.looked - CLOCK:
         seconds = (standing.looked - now).total_seconds()
         return Act("roll back", "clock", f"The clock went back by {seconds:.0f} s; its traffic can be told no more.")

@@ -8,15 +8,11 @@ and the former holder's next commit is refused.
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from dataclasses import dataclass
-from pathlib import Path
-
-import psutil  # type: ignore[import-untyped]
 
 from workbench.serving.events.port import Claim, Desk, Standing, Subscription
+from workbench.serving.holders import gone, this_process
 
 SILENCE = 10.0  # seconds without a beat after which a holder counts as gone
 BEAT = 2.0  # seconds between two beats of a holder that has nothing to commit
@@ -37,35 +33,9 @@ class Waiting:
         return now - self.since
 
 
-def this_process() -> str:
-    """A name that no other process has: machine, number, and when it began."""
-    return f"{socket.gethostname()}/{os.getpid()}/{_began(os.getpid())}"
-
-
-def gone(holder: str) -> bool:
-    """Whether a holder is known to be gone; false where it is another machine's."""
-    host, pid, began = holder.rsplit("/", 2) if holder.count("/") >= 2 else ("", "0", "")
-    if not holder:
-        return True
-    if host != socket.gethostname() or not pid.isdigit():
-        return False
-    try:
-        return psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE or _began(int(pid)) != began
-    except psutil.Error:
-        return True
-
-
 def try_take(desk: Desk, subscription: Subscription, waiting: Waiting, *, silence: float = SILENCE) -> Claim | None:
     """Take a subscription if its holder is gone; None: it is held, look again soon."""
     standing = desk.standing(subscription.name)
     if standing is not None and not gone(standing.holder) and waiting.silent(standing, time.monotonic()) < silence:
         return None
     return desk.take(subscription, this_process(), seen=standing)
-
-
-def _began(pid: int) -> str:
-    """When a process began, in ticks since the machine did: the same whatever happens to the clock."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
