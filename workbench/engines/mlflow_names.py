@@ -11,6 +11,8 @@ from typing import Any
 
 from workbench.batch.tracking import DATA, KEY
 
+EXPERIMENT = "workbench"
+GENERATION = "workbench.generation."  # tag of a registered model, one an alias: the generation that set it
 KEY_DIGEST = "workbench.key_digest"  # tag beside the key: MLflow's filters cannot quote every text
 MOST_VALUE = 5000  # characters MLflow keeps of a parameter or a tag
 MOST_NAME = 250  # characters of a name
