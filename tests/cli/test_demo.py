@@ -13,10 +13,26 @@ def test_it_ends_as_if_it_had_never_been_killed(told):
     outcomes = {step["name"]: step["outcome"] for step in story["steps"]}
     assert outcomes["promote incumbent"] == "promoted"
     assert outcomes["promote challenger"] == "denied"
+    assert outcomes["ask two people"] == "waits"
     assert outcomes["promote fairer"] == "promoted"
     assert outcomes["roll back"] == "rolled back"
     assert story["ledger"]["valid"]
     assert story["champion"] == {"model": "lending", "version": 1}
+
+
+@pytest.mark.slow
+def test_two_roles_approved_the_fairer_version_each_once_before_it_moved(told):
+    workspace, _, _ = told
+    with open_bench(workspace) as bench:
+        trail = [
+            entry for entry in bench.ledger.entries(subject="lending/3") if entry.kind.startswith(("appr", "prom"))
+        ]
+        stakes = [entry.body["stakes"] for entry in bench.ledger.entries(subject="lending", kind="model.declared")]
+    kinds = [entry.kind for entry in trail]
+    assert kinds == ["approval.requested", "approval.given", "approval.given", "promotion.granted", "approval.closed"]
+    assert {entry.actor for entry in trail[1:3]} == {"risk-officer", "compliance-officer"}
+    assert sorted(trail[3].body["approvals"]) == [trail[1].seq, trail[2].seq]
+    assert stakes == ["high", "normal"]
 
 
 @pytest.mark.slow
