@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.engines.mlflow_claims import Whose, claim, is_claimed
-from workbench.engines.mlflow_names import GENERATION
+from workbench.engines.mlflow_names import GENERATION, generation_of
 from workbench.engines.mlflow_opening import MISSING, OpenedStore, unless
 
 
@@ -72,5 +72,4 @@ class Aliases(OpenedStore):
 
 
 def _generation(model: Any, alias: str) -> int:
-    text = model.tags.get(f"{GENERATION}{alias}", "0")
-    return int(text) if text.isdigit() else 0
+    return generation_of(model.tags.get(f"{GENERATION}{alias}"))

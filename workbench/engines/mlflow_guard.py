@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from workbench.engines.mlflow_claims import TAG
-from workbench.engines.mlflow_names import GENERATION
+from workbench.engines.mlflow_names import GENERATION, generation_of
 from workbench.errors import EngineError, Misuse
 from workbench.promotion.guarding import Marks
 
@@ -165,8 +165,8 @@ class Guard:
             for model, key, value in connection.execute(statement, {"t": TAG, "g": f"{GENERATION}%"}):
                 if key == TAG and value:
                     owners[model] = value.partition(" ")[0]
-                elif key != TAG and (value or "").isdigit():
-                    reached[model, key.removeprefix(GENERATION)] = int(value)
+                elif key != TAG:
+                    reached[model, key.removeprefix(GENERATION)] = generation_of(value)
         return Marks(owners, reached)
 
     # inside

@@ -24,6 +24,7 @@ from workbench.promotion.stages import SLOTS
 
 INSTALLED, RESTORED, REMOVED = "guard.installed", "guard.restored", "guard.removed"
 SUBJECT = "registry"
+OWNER = 16  # hex digits of the hash of a ledger's first entry by which the registry knows it
 GUARD = "mlflow-guard"  # target of the effect that each of the three owes
 
 Granted = tuple[str, str, int | None, int]  # model, slot, version (None: nobody), generation
@@ -262,8 +263,8 @@ def _ours(ledger: Ledger, guard: RegistryGuard) -> tuple[Marks, list[Granted]]:
 def _elsewhere(ledger: Ledger, marks: Marks) -> set[str]:
     """The models that another ledger moves."""
     first = ledger.entries(limit=1)
-    mine = first[0].hash if first else ""
-    return {model for model, owner in marks.owners.items() if not mine.startswith(owner)}
+    mine = first[0].hash[:OWNER] if first else ""
+    return {model for model, owner in marks.owners.items() if owner != mine}
 
 
 def _is_further(ledger: Ledger, marks: Marks, model: str, slot: str) -> bool:
