@@ -2,10 +2,11 @@
 
     python verify_ledger.py ledger.jsonl [--witness witness.txt] [--proof proof.json] [--key KEY_ID]
 
-Follows the chain of hashes, rebuilds the Merkle tree of RFC 6962, follows the keys, and checks every
-checkpoint (C2SP tlog-checkpoint, Ed25519). Give `--witness` for checkpoints that you kept yourself, `--proof`
-for the proof that an entry is included, `--key` for the id of the first key as you were told it by other
-means. Says what holds and ends with 0, or names what does not and ends with 1.
+Follows the chain of hashes, rebuilds the Merkle tree of RFC 6962, follows the keys, checks every checkpoint
+(C2SP tlog-checkpoint, Ed25519), and holds what the registry was owed against the entries that caused it. Give
+`--witness` for checkpoints that you kept yourself, `--proof` for the proof that an entry is included, `--key`
+for the id of the first key as you were told it by other means. Says what holds and ends with 0, or names what
+does not and ends with 1.
 """
 
 import argparse
@@ -18,6 +19,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 FIELDS = ("actor", "at", "body", "key", "kind", "prev", "seq", "subject", "why")
+
+MOVES = ("promotion.granted", "rollback.granted", "stage.granted", "stage.cleared")
 
 
 def canonical(value):
@@ -102,6 +105,23 @@ def check(what, note, roots, keys, count):
         sys.exit(f"{what}: the first {size} entries are not those that the checkpoint was signed over")
 
 
+def owed(effects, entries):
+    """Every effect says what its entry moved or repaired, and nothing else; an older export has none."""
+    for effect in effects:
+        if not 0 < effect["seq"] <= len(entries):
+            sys.exit(f"an effect is owed for entry {effect['seq']}, which is not there")
+        entry, due = entries[effect["seq"] - 1], {}
+        model, _, version = entry["subject"].rpartition("/")
+        if entry["kind"] == "projection.repaired":
+            due = {name: entry["body"][name] for name in ("alias", "version", "generation") if name in entry["body"]}
+            due["model"] = entry["subject"]
+        elif entry["kind"] in MOVES:
+            due = {"model": model, "version": None if entry["kind"] == "stage.cleared" else int(version)}
+            due |= {"alias": entry["body"].get("slot", "champion"), "generation": entry["body"].get("generation")}
+        if {name: effect["payload"].get(name) for name in due} != due or (effect["payload"] and not due):
+            sys.exit(f"effect {effect['id']} does not say what entry {effect['seq']} moved or repaired")
+
+
 def included(proof, leaves):
     """RFC 9162, section 2.1.3.2, and that leaf and root are those of this ledger."""
     at, last = proof["index"], proof["size"] - 1
@@ -140,7 +160,9 @@ def main():
     given = parser.parse_args()
     with open(given.export, encoding="utf-8", newline="\n") as file:
         lines = [json.loads(line) for line in file]
-    leaves, keys = follow([line for line in lines if "seq" in line])
+    entries = [line for line in lines if "seq" in line]
+    leaves, keys = follow(entries)
+    owed([line["effect"] for line in lines if "effect" in line], entries)
     if given.key and (not keys or key_id(keys[0][1]["public"]) != given.key):
         sys.exit(f"the first key of this ledger is not {given.key}")
     notes = [("export", line["checkpoint"]) for line in lines if "checkpoint" in line]
@@ -163,5 +185,5 @@ def main():
 if __name__ == "__main__":
     try:
         main()
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         sys.exit(f"this is no whole export: {type(error).__name__}: {error}")

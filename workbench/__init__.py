@@ -25,19 +25,20 @@ __version__ = "0.1.0"
 __all__ = ["Secret", "__version__", "form", "open_bench"]
 
 
-def open_bench(workspace: str | Path | None = None) -> Bench:
+def open_bench(workspace: str | Path | None = None, *, rehearsal: bool = False) -> Bench:
     """The workbench of a workspace: its ledger, tracking store, gate and reports.
 
     Args:
         workspace: The workspace's folder; by default the one named by the environment
             variable WORKBENCH_WORKSPACE, else the one the current folder lies in.
+        rehearsal: Whether nothing of what is then written to the ledger is to be kept.
 
     Raises:
         Misuse: No workspace is there.
     """
     from workbench.bench import open_bench as opened
 
-    return opened(workspace)
+    return opened(workspace, rehearsal=rehearsal)
 
 
 def form(notebook: str | Path | None = None, *, workspace: str | Path | None = None) -> Widget | None:

@@ -66,6 +66,18 @@ def test_a_certificate_is_made_and_checked_at_once(tmp_path):
     assert checking < making
 
 
+def test_a_certificate_from_a_long_ledger_reads_what_it_rests_on_and_not_the_ledger(tmp_path):
+    """By CPU: the certificate of one version among 100,000 entries of others, and what its signature alone takes."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    with open_bench(TOLD.tell(tmp_path / "w")) as bench:
+        short = cpu(lambda: bench.papers.certificate("lending", 1))
+        for start in range(0, 100_000, 10_000):
+            bench.ledger.append_all(Draft("note", f"m/{start + n}", "analyst", "", {}, at) for n in range(10_000))
+        long, card = cpu(lambda: bench.papers.certificate("lending", 1)), cpu(lambda: bench.papers.card("lending", 1))
+    print(f"\ncertificate {short:.1f} ms from 7 entries, {long:.1f} ms from 100,007; a card {card:.1f} ms")
+    assert long < short + 300
+
+
 def test_a_question_of_lineage_reads_what_it_touches_and_not_the_ledger(tmp_path):
     """By CPU: all 20,000 entries folded, the index made, and then three questions asked of it."""
     at = datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,10 +1,20 @@
 """The story can be killed anywhere and told again: nothing is lost, nothing happens twice."""
 
+import importlib
+import itertools
+import runpy
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from workbench import open_bench
+from workbench.bench import create
+from workbench.bench.engines import Engines
+from workbench.ledger import Ledger
+
+demo = importlib.import_module("workbench.cli.demo")  # the package has the command by this name
+TOLD = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "evidence" / "told.py")))
 
 
 @pytest.mark.slow
@@ -13,10 +23,26 @@ def test_it_ends_as_if_it_had_never_been_killed(told):
     outcomes = {step["name"]: step["outcome"] for step in story["steps"]}
     assert outcomes["promote incumbent"] == "promoted"
     assert outcomes["promote challenger"] == "denied"
+    assert outcomes["ask two people"] == "waits"
     assert outcomes["promote fairer"] == "promoted"
     assert outcomes["roll back"] == "rolled back"
     assert story["ledger"]["valid"]
     assert story["champion"] == {"model": "lending", "version": 1}
+
+
+@pytest.mark.slow
+def test_two_roles_approved_the_fairer_version_each_once_before_it_moved(told):
+    workspace, _, _ = told
+    with open_bench(workspace) as bench:
+        trail = [
+            entry for entry in bench.ledger.entries(subject="lending/3") if entry.kind.startswith(("appr", "prom"))
+        ]
+        stakes = [entry.body["stakes"] for entry in bench.ledger.entries(subject="lending", kind="model.declared")]
+    kinds = [entry.kind for entry in trail]
+    assert kinds == ["approval.requested", "approval.given", "approval.given", "promotion.granted", "approval.closed"]
+    assert {entry.actor for entry in trail[1:3]} == {"risk-officer", "compliance-officer"}
+    assert sorted(trail[3].body["approvals"]) == [trail[1].seq, trail[2].seq]
+    assert stakes == ["high", "normal"]
 
 
 @pytest.mark.slow
@@ -68,3 +94,53 @@ def test_each_held_out_application_was_answered_once(told):
     with open_bench(workspace) as bench:
         rows = bench.log.rows(model="lending")
     assert len({row.id for row in rows}) == len(rows) == served["applications"]
+
+
+class Registry(TOLD.Registry):
+    """Aliases in memory, of files that are whole."""
+
+    def damage(self, version):
+        return None
+
+
+@pytest.mark.slow
+def test_the_steps_with_people_may_be_cut_off_before_any_of_their_commits(tmp_path, monkeypatch):
+    """Told again they end as if they had not been: asked once, approved by each once, moved once."""
+    start = tmp_path / "start"
+    create(start)
+    with open_bench(start) as bench:
+        TOLD.register(bench)
+        TOLD.audit(bench)
+        TOLD.append(bench, "note", "lending/1", "w", {"version": 1}, key="demo/train-fairer/version/lending")
+    registries = {}
+    monkeypatch.setattr(Engines, "store", property(lambda it: registries.setdefault(it.root, Registry())))
+    begin = Ledger.transaction
+
+    def tell(root, last=0):
+        left = itertools.count(1)
+
+        def cut(ledger):
+            if next(left) == last:
+                raise KeyboardInterrupt
+            return begin(ledger)
+
+        monkeypatch.setattr(Ledger, "transaction", cut)
+        try:
+            with open_bench(root) as bench:
+                steps = [demo._ask(bench, "fairer", demo.FAIRER), demo._approved(bench, "fairer", demo.FAIRER)]
+                kinds = [entry.kind for entry in bench.ledger.entries() if entry.actor != "analyst"]
+            return [step.outcome for step in steps], kinds
+        except KeyboardInterrupt:
+            return None
+        finally:
+            monkeypatch.setattr(Ledger, "transaction", begin)
+
+    whole = tell(TOLD.copied(start, tmp_path / "whole"))
+    assert whole[0] == ["waits", "promoted"]
+    assert tell(tmp_path / "whole") == whole
+    for last in itertools.count(1):
+        root = TOLD.copied(start, tmp_path / f"cut-{last}")
+        if tell(root, last) is not None:
+            break
+        assert tell(root) == whole, f"before commit {last}"
+    assert last > 6

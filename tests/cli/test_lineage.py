@@ -122,6 +122,11 @@ def test_events_of_openlineage_are_lines_of_json(told, tmp_path):
     call("lineage", "export", "--openlineage", file, "--workspace", told)
     assert [json.loads(line)["eventType"] for line in file.read_text().splitlines()] == ["START", "COMPLETE"] * 2
     assert call("lineage", "export", "--openlineage", "-", "--workspace", told).stdout == file.read_text()
+    done = call("lineage", "export", "--openlineage", file, "--json", "--workspace", told)
+    assert json.loads(done.stdout) == {"file": str(file), "events": 4}
+    anew = json.loads(call("lineage", "reindex", "--json", "--workspace", told).stdout)
+    with open_bench(told) as bench:
+        assert anew["entries"] == bench.ledger.last
 
 
 # certificates

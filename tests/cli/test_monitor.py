@@ -86,6 +86,16 @@ def test_limits_are_tried_before_they_go_live(workspace):
     assert run(workspace, "replay", "--since", "soon").exit_code == 2
 
 
+def test_what_was_written_and_what_was_measured_is_told_as_json(workspace, tmp_path):
+    for command in (["rules", "--workspace", str(workspace)], ["dashboards"]):
+        out = tmp_path / command[0]
+        done = CliRunner().invoke(main, ["monitor", *command, "--out", str(out), "--json"])
+        assert sorted(json.loads(done.stdout)["files"]) == sorted(map(str, out.iterdir()))
+    arguments = ["monitor", "metrics", "--workspace", str(workspace)]
+    told = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).stdout)["exposition"]
+    assert told.startswith("# HELP workbench_")
+
+
 def test_rules_and_dashboards_are_written(workspace, tmp_path):
     done = run(workspace, "monitor", "rules", "--out", str(tmp_path / "p"))
     assert {line.rsplit("/", 1)[1] for line in done.stdout.split()} == {

@@ -250,6 +250,7 @@ def test_the_guard_comes_and_goes_by_commands(tmp_path):
         "missing": [],
         "untrue": [],
         "unknown": [],
+        "further": [],
     }
     assert run("guard", "install", *WHY, "--json")["kind"] == "guard.installed"
     assert run("guard", "status", "--json") == {
@@ -258,6 +259,7 @@ def test_the_guard_comes_and_goes_by_commands(tmp_path):
         "missing": [],
         "untrue": [],
         "unknown": [],
+        "further": [],
     }
     uri = f"sqlite:///{root / 'mlflow.db'}"
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)

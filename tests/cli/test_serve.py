@@ -40,6 +40,21 @@ def test_a_token_file_that_is_not_there(workspace, tmp_path):
     assert "cannot be read" in result.output
 
 
+def test_json_says_at_the_start_where_it_answers_and_as_which_process(workspace, monkeypatch):
+    import json
+    import os
+
+    from workbench.engines import uvicorn
+
+    monkeypatch.setattr(uvicorn, "serve", lambda *_, **__: None)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    result = serve(workspace, "--port", port, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout) == {"address": f"http://127.0.0.1:{port}", "pid": os.getpid()}
+
+
 def test_a_taken_port_is_told_before_the_workspace_is_opened(workspace):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

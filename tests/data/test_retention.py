@@ -5,11 +5,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from workbench.data.retention import DECLARED, Window, answers_before, checked, days_left, moment, windows
+from workbench.data.retention import DECLARED, Window, answers_before, checked, days_left, gone_before, moment, windows
 from workbench.errors import Misuse
 from workbench.ledger.entry import GENESIS, chained
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
+MICRO = timedelta(microseconds=1)
 
 
 def declared(*told):
@@ -65,7 +66,8 @@ def test_answers_are_kept_by_their_own_age_and_a_model_s_own_window_wins():
 
 def test_after_a_last_day_no_answer_may_be_kept():
     known = {"predictions/*": Window("predictions/*", until=NOW)}
-    assert answers_before("lending", known, NOW) == NOW
+    assert answers_before("lending", known, NOW + MICRO) == NOW + MICRO
+    assert answers_before("lending", known, NOW) is None
     assert answers_before("lending", known, NOW - timedelta(days=1)) is None
 
 
@@ -130,7 +132,9 @@ def test_a_day_is_its_beginning_or_as_the_last_day_its_end():
     assert moment("2026-06-30") == datetime(2026, 6, 30, tzinfo=UTC)
     last = Window("predictions/*", until=moment("2026-06-30", last=True))
     assert answers_before("lending", {last.subject: last}, datetime(2026, 6, 30, 23, 59, 59, tzinfo=UTC)) is None
-    assert answers_before("lending", {last.subject: last}, datetime(2026, 7, 1, tzinfo=UTC)) is not None
+    midnight = datetime(2026, 7, 1, tzinfo=UTC)
+    assert answers_before("lending", {last.subject: last}, midnight) is None
+    assert answers_before("lending", {last.subject: last}, midnight + MICRO) == midnight + MICRO
 
 
 def test_a_moment_without_an_offset_is_in_utc_and_one_with_an_offset_is_kept():
@@ -157,3 +161,14 @@ def test_a_clock_that_steps_back_removes_less_and_never_more():
 def test_an_entry_whose_end_no_calendar_has_declares_nothing_and_stops_nobody(body):
     entries = declared((DECLARED, "data/d", body), (DECLARED, "logs", {"days": 30}))
     assert set(windows(entries)) == {"logs"}
+
+
+def test_at_midnight_after_the_last_day_data_answers_and_logs_may_still_be_kept_and_a_moment_later_none():
+    """The same edge for all: the end of the day in UTC, which itself is still in the window."""
+    end, midnight = moment("2026-06-30", last=True), datetime(2026, 7, 1, tzinfo=UTC)
+    assert end == midnight
+    for subject in ("data/d", "predictions/*", "logs"):
+        window = Window(subject, until=end)
+        for now, may in ((midnight - MICRO, True), (midnight, True), (midnight + MICRO, False)):
+            assert (window.days_left(now) >= 0) == may
+            assert (gone_before(window, now) is None) == may

@@ -24,6 +24,7 @@ VERSION = "current_stage VARCHAR(20), source VARCHAR(500), run_id VARCHAR(32), s
 TABLES = (  # what the rules read of MLflow's; `test_mlflow_on_postgres` has MLflow's own
     "CREATE TABLE registered_models (name VARCHAR(256) PRIMARY KEY)",
     "CREATE TABLE registered_model_aliases (name VARCHAR(256), alias VARCHAR(256), version INTEGER)",
+    "CREATE TABLE registered_model_tags (name VARCHAR(256), key VARCHAR(250), value VARCHAR(5000))",
     f"CREATE TABLE model_versions (name VARCHAR(256), version INTEGER, {VERSION})",
 )
 

@@ -12,7 +12,8 @@ import pytest
 from workbench.batch.models import MODEL, PROFILE, save_model
 from workbench.batch.tracking import KEY, MODEL_DIGEST
 from workbench.data.digests import digest_folder
-from workbench.engines.mlflow import KEY_DIGEST, MlflowStore
+from workbench.engines.mlflow import MlflowStore
+from workbench.engines.mlflow_names import KEY_DIGEST
 from workbench.errors import EngineError
 from workbench.ledger import ModelVersion
 

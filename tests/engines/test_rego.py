@@ -354,6 +354,28 @@ def test_a_refusal_says_how_to_have_the_builtin():
     assert 'policy_engine = "opa"' in refusal('package m\nx := semver.is_valid("1")').why
 
 
+@pytest.mark.parametrize(
+    ("rules", "name", "line", "says"),
+    [
+        ("x := 1\nallow if x(1)", "x", 3, 2),
+        ("s contains 1\nallow if not s(input.x, 2)", "s", 3, 2),
+        ("f if true\nf(a) if a > 1\nallow if f(3)", "f", 4, 2),
+        ("f(a) if a > 1\nf if true\nallow if f(3)", "f", 4, 3),  # to the interpreter, a yes
+        ("default f := false\nf(a) if a > 1\nallow if {\n\tf(3)\n}", "f", 5, 2),
+    ],
+)
+def test_a_rule_that_is_called_and_is_no_function_is_refused_with_its_line(rules, name, line, says):
+    """The interpreter aborts on it, or takes it for true; OPA does not load it."""
+    ruling = ruled(rules)
+    told = f"it is called like a function, and line {says} says that it is none"
+    assert (ruling.allow, ruling.code) == (None, "policy-refused")
+    assert ruling.error == f"line {line}: it uses {name}: {told}"
+
+
+def test_a_function_with_a_default_and_a_variable_of_any_name_are_no_such_rule():
+    assert refusal("package m\ndefault f(_) := false\nf(a) if a > 1\nallow if {\n\tx := f(3)\n\tx\n}") is None
+
+
 def test_a_refused_policy_is_never_run(monkeypatch):
     monkeypatch.setattr(rego_children, "CHILD", "/nowhere")
     ruling = ruled("allow := true\nx := opa.runtime()")

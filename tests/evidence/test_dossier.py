@@ -264,7 +264,7 @@ def test_what_a_policy_is_told_is_plain_json():
 @pytest.mark.parametrize(
     ("until", "told"),
     [
-        ("2026-01-31", {"until": "2026-01-31", "days_left": 30.0}),
+        ("2026-01-31", {"until": "2026-01-31", "days_left": 31.0}),  # to its end, as `retention declare --until`
         ("2025-12-31T12:00:00+00:00", {"until": "2025-12-31T12:00:00+00:00", "days_left": -0.5}),
         ("soon", {"until": "soon", "days_left": None}),
         ("", None),

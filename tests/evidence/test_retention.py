@@ -130,3 +130,102 @@ def test_a_hostile_subject_is_refused(kept):
     for subject in ("'; DROP TABLE predictions; --", "../../etc", "<b>"):
         with pytest.raises(Misuse):
             kept.retention.declare(Window(subject, 3.0), "x")
+
+
+def aged(bench, tale):
+    """An answer and a server's log that are past their windows."""
+    import os
+
+    tale.answer(bench, name="old", days_ago=100)
+    logs = bench.root / ".run"
+    logs.mkdir(exist_ok=True)
+    (logs / "gateway.log").write_text("x")
+    os.utime(logs / "gateway.log", (0, 0))
+    bench.retention.declare(Window("predictions/*", 90.0), "notice")
+    bench.retention.declare(Window("logs", 30.0), "notice")
+    return logs / "gateway.log"
+
+
+@pytest.mark.parametrize(
+    ("subject", "answers", "logs"),
+    [
+        ("model/lending", True, True),
+        ("predictions/lending", True, False),
+        ("predictions/*", True, False),
+        ("logs", False, True),
+        ("model/pricing", False, True),  # its lines may stand in any server's log
+        ("predictions/pricing", False, False),
+    ],
+)
+def test_nothing_that_is_held_is_removed_until_it_is_released(kept, tale, subject, answers, logs):
+    log = aged(kept, tale)
+    hold = kept.retention.hold(subject, "a claim before the court")
+    found = kept.retention.apply(dry_run=False)
+    assert (kept.log.find("old") is not None, log.exists()) == (answers, logs)
+    assert {one.subject for one in found if one.hold is not None} == (
+        ({"predictions/lending"} if answers else set()) | ({"logs"} if logs else set())
+    )
+    assert all(one.hold.seq == hold.seq and one.count == 1 for one in found if one.hold is not None)
+    kept.retention.release(subject, "the claim was withdrawn")
+    kept.retention.apply(dry_run=False)
+    assert (kept.log.find("old"), log.exists()) == (None, False)
+    assert kept.ledger.verify().valid
+
+
+def test_while_answers_are_held_the_log_deletes_no_file_and_the_gateway_forgets_no_held_answer(kept, tale):
+    from workbench.serving.held import Decided, Held
+
+    tale.answer(kept, name="old", days_ago=400)
+    tale.answer(kept, name="older", days_ago=401)
+    kept.log.rotate(now=kept.now(), most=1, days=None)
+    held = Held.sample(at=kept.now() - timedelta(days=400), stakes="normal")
+    kept.held_store.add([held])
+    kept.held_store.decide(held.id, Decided("confirmed", True, 0.9, True, "people", 1))
+    kept.retention.hold("predictions/*", "a claim")
+    assert kept.retention.log_days is None
+    kept.held.holding().sweep(None, now=kept.now())
+    assert kept.held_store.find(held.id) is not None
+    kept.log.rotate(now=kept.now(), most=1, days=kept.retention.log_days)
+    assert kept.log.find("older") is not None
+    kept.retention.release("predictions/*", "withdrawn")
+    assert kept.retention.log_days == kept.settings.log_days
+    kept.held.holding().sweep(None, now=kept.now())
+    assert kept.held_store.find(held.id) is None
+
+
+def test_a_hold_is_told_with_the_models_in_use_and_in_the_documentation(kept, tale):
+    kept.retention.declare(Window(f"data/{tale.DATA}", until=kept.now() - timedelta(days=3)), "consent")
+    hold = kept.retention.hold("model/lending", "a claim before the court")
+    (held, *_) = kept.retention.held()
+    assert held.verdict == "fail"  # to be kept is not to be served
+    assert held.sentence.endswith(f"(entry {hold.seq}, {kept.actor}): a claim before the court")
+    for card in (kept.papers.card("lending", 1), kept.papers.documentation("lending", 1)):
+        text = card.as_markdown()
+        assert text.count("may not be removed: a legal hold since") >= 3  # its data, its answers, the logs
+
+
+@pytest.mark.parametrize(
+    ("acts", "words"),
+    [
+        (["hold model/lending", "hold model/lending"], "held already"),
+        (["release model/lending"], "is not held"),
+        (["hold ../../etc"], "cannot be kept"),
+        (["hold model/"], "cannot be kept"),
+    ],
+)
+def test_a_hold_that_makes_no_sense_is_refused(kept, acts, words):
+    *before, last = (act.split() for act in acts)
+    for act, subject in before:
+        getattr(kept.retention, act)(subject, "a claim")
+    with pytest.raises(Misuse, match=words):
+        getattr(kept.retention, last[0])(last[1], "a claim")
+
+
+def test_only_an_admin_holds_and_releases_and_with_a_reason(kept):
+    from workbench.promotion import Identity
+
+    with pytest.raises(Misuse, match="reason is empty"):
+        kept.retention.hold("logs", " ")
+    kept.desk.change_roles("lead", ["admin"], by=Identity("lead", "os"), why="w", now=kept.now())
+    with pytest.raises(Misuse, match="may not"):
+        kept.retention.hold("logs", "a claim")

@@ -353,6 +353,8 @@ def test_the_auditors_file_holds_without_the_workbench(copy):
 def change(lines, name):
     """One attack on an export, by name."""
     entries = [json.loads(line) for line in lines]
+    last = max(number for number, line in enumerate(entries) if "checkpoint" in line)
+    effects = [line["effect"] for line in entries if "effect" in line]
     if name == "a changed reason":
         entries[2]["why"] = "nothing"
     elif name == "a replaced policy":
@@ -366,21 +368,28 @@ def change(lines, name):
     elif name == "a cut tail":
         del entries[2:5]
     elif name == "a replaced signature":
-        note = entries[-1]["checkpoint"]
+        note = entries[last]["checkpoint"]
         start = note.rindex(" ") + 1
         raw = bytearray(base64.b64decode(note[start:]))
         raw[20] ^= 1
-        entries[-1]["checkpoint"] = note[:start] + base64.b64encode(raw).decode() + "\n"
+        entries[last]["checkpoint"] = note[:start] + base64.b64encode(raw).decode() + "\n"
     elif name == "a replaced root":
-        parts = entries[-1]["checkpoint"].split("\n")
-        entries[-1]["checkpoint"] = "\n".join([*parts[:2], base64.b64encode(b"\1" * 32).decode(), *parts[3:]])
+        parts = entries[last]["checkpoint"].split("\n")
+        entries[last]["checkpoint"] = "\n".join([*parts[:2], base64.b64encode(b"\1" * 32).decode(), *parts[3:]])
     elif name == "a replaced key":
         entries[0]["body"]["public"] = base64.b64encode(b"\1" * 32).decode()
+    elif name == "a changed effect":
+        effects[1]["payload"]["version"] = 9
+    elif name == "an effect for nothing":
+        effects[1]["seq"] = 1
+    elif name == "an effect of no entry":
+        effects[1]["seq"] = 99
     return [json.dumps(entry, ensure_ascii=False) for entry in entries]
 
 
 ATTACKS = ["a changed reason", "a replaced policy", "a dropped entry", "two swapped", "a doubled entry", "a cut tail",
-           "a replaced signature", "a replaced root", "a replaced key"]  # fmt: skip
+           "a replaced signature", "a replaced root", "a replaced key", "a changed effect", "an effect for nothing",
+           "an effect of no entry"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -392,6 +401,15 @@ def test_a_tampered_export_is_found_by_both_readers(copy, name):
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+def test_an_export_from_before_effects_were_told_holds_for_both_readers(copy):
+    lines = (copy / "ledger.jsonl").read_text("utf-8").splitlines()
+    kept = [line for line in lines if not line.startswith('{"effect"')]
+    assert len(kept) == len(lines) - 2
+    (copy / "ledger.jsonl").write_text("".join(f"{line}\n" for line in kept), "utf-8")
+    assert verify_export(kept).valid
+    assert auditor(copy).returncode == 0
 
 
 def test_an_export_of_another_ledger_is_found_by_the_auditors_witness_and_key(copy, tmp_path):

@@ -1,5 +1,6 @@
 """What is appended is there, once and for good, together with what belongs to it or not at all."""
 
+import contextlib
 import math
 import subprocess
 import sys
@@ -285,3 +286,42 @@ def test_a_writer_killed_at_any_moment_loses_nothing_that_it_was_told_and_leaves
     assert found.problems == ()
     assert notes % 7 == 0
     assert notes >= acknowledged
+
+
+# rehearsals
+
+
+def test_what_is_rehearsed_is_seen_by_whoever_rehearses_alone_and_is_gone_when_it_is_closed(opening, story_of):
+    story_of(opening()).note(why="kept")
+    other, ledger = opening(), opening()
+    ledger.rehearse()
+    story = story_of(ledger)
+    story.move(1)
+    story.move(2, expected=1)
+    assert [entry.seq for entry in ledger.entries()] == [1, 2, 3]
+    assert (ledger.head("lending").version, len(ledger.owed())) == (2, 2)
+    assert (other.last, other.head("lending"), other.owed()) == (1, None, [])
+    ledger.close()
+    story_of(other).note(why="kept, too")
+    assert other.verify().valid, other.verify().problems
+    assert other.last == 2
+
+
+def test_a_rehearsed_transaction_that_fails_leaves_those_before_it(opening, story_of):
+    ledger = opening()
+    ledger.rehearse()
+    story = story_of(ledger)
+    story.note()
+    with contextlib.suppress(RuntimeError), ledger.transaction() as writer:
+        writer.append("note", subject="x", actor="a", why="w", body={}, now=story.now)
+        raise RuntimeError
+    story.note()
+    assert [entry.subject for entry in ledger.entries()] == ["lending", "lending"]
+    assert ledger.last == 2
+
+
+def test_a_transaction_within_a_rehearsed_one_is_refused(opening):
+    ledger = opening()
+    ledger.rehearse()
+    with ledger.transaction(), pytest.raises(Misuse, match="open already"), ledger.transaction():
+        pass

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from workbench.errors import Misuse
-from workbench.ledger import GENESIS
+from workbench.ledger import GENESIS, digest
 from workbench.ledger.entry import chained
 from workbench.policy import Policy, decide, redecide
-from workbench.policy.redeciding import doubts, is_decision, to_decide, unfounded
+from workbench.policy.redeciding import doubts, is_decision, to_decide, unfounded, unrun
 
 SEED = Policy.parse("seed", "package model\nallow := input.metrics.fairness >= 0.85")
 ASKS = Policy.parse("asks", 'package m\npeople := {"approvals": 1, "roles": ["a"], "message": "look"}')
@@ -161,6 +161,25 @@ def test_what_was_recorded_about_the_version_before_is_evidence(engine):
     other = chained(seq=6, subject="lending/3", **told)
     assert unfounded([recorded, made]) == {}
     assert set(unfounded([made, recorded])) == set(unfounded([other, made])) == {7}
+
+
+def test_evidence_that_no_recorded_run_found_is_a_doubt(engine):
+    """Whoever writes whole evidence has to write the run, too; what the watch finds is of no run."""
+    finding = {"kind": "fairness", "verdict": "pass", "run_id": "r1"}
+    said = digest(finding)
+    made = entry(engine, SEED, {"metrics": {"fairness": 0.9}, "evidence": {"fairness": {"digest": said}}})
+    told = {"at": datetime(2026, 1, 1, tzinfo=UTC), "actor": "a", "why": "w", "key": None, "prev": GENESIS}
+    recorded = chained(seq=5, kind="evidence.recorded", subject="lending/2", body={**finding, "digest": said}, **told)
+    watched = chained(
+        seq=5, kind="evidence.recorded", subject="lending/2", body={"kind": "canary", "digest": said}, **told
+    )
+    run = chained(seq=6, kind="run.finished", subject="run/r1", body={"findings": [finding]}, **told)
+    other = chained(
+        seq=6, kind="run.finished", subject="run/r1", body={"findings": [{**finding, "verdict": "x"}]}, **told
+    )
+    assert unrun([recorded, run, made]) == unrun([watched, made]) == {}
+    for entries in ([recorded, made], [recorded, other, made], [recorded, made, run]):
+        assert unrun(entries) == {7: f"no recorded run found the evidence that it weighed: fairness ({said[:12]})"}
 
 
 def test_a_policy_at_hand_or_of_another_decision_is_no_doubt(engine):

@@ -77,7 +77,8 @@ class Bench(Notebooks):
 
     def rotate_aside(self) -> None:
         """Rotate the prediction log where it is due, in a process of its own: answers go on meanwhile."""
-        due = self._log.rotate(now=self.now(), most=self.settings.log_rows, days=self.settings.log_days, dry_run=True)
+        most, days = self.settings.log_rows, self.retention.log_days
+        due = self._log.rotate(now=self.now(), most=most, days=days, dry_run=True)
         if due.moved or due.deleted:
             program = [sys.executable, "-m", "workbench", "log", "rotate", "--workspace", str(self.root)]
             subprocess.run(program, stdin=subprocess.DEVNULL, capture_output=True, check=False)

@@ -216,6 +216,10 @@ class Engines:
 
     # life
 
+    def rehearse(self) -> None:
+        """From now on judge and tell everything as ever, and keep nothing of it in the ledger."""
+        self._ledger.rehearse()
+
     def close(self) -> None:
         """Close what was opened."""
         stores = ("_ledger", "_log", "_events", "_summaries", "_held_store", "canary_store", "loads")
@@ -268,6 +272,8 @@ class Engines:
         """Put back what MLflow's database has lost of the guard, and note it."""
         from workbench.promotion.guarding import look_after
 
+        if self._ledger.rehearsing:
+            return
         told = look_after(self._ledger, self.guard, now=self.now())
         if told:
             self.notices.append(told)

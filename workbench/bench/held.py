@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from workbench.batch.secrets import Secret
+from workbench.data.holds import HELD, RELEASED, holds, over_answers
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
@@ -76,4 +77,10 @@ class HeldAnswers:
             bench.held_store,
             log_policy=bench.log_policy,
         )
-        return Holding(sieve, self.review, bench.held_store, webhook, timedelta(days=bench.settings.log_days))
+        keep = timedelta(days=bench.settings.log_days)
+        return Holding(sieve, self.review, bench.held_store, webhook, keep, self._may_not_go)
+
+    def _may_not_go(self, model: str) -> bool:
+        """Whether a legal hold keeps the answers of a model."""
+        standing = holds(self._bench.ledger.entries(kind=(HELD, RELEASED)))
+        return over_answers(standing, model) is not None

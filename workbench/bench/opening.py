@@ -23,25 +23,32 @@ def usual_zygote() -> Zygote:
     return Zygote(identify(PRELOAD, os.environ))
 
 
-def open_bench(workspace: str | Path | None = None) -> Bench:
+def open_bench(workspace: str | Path | None = None, *, rehearsal: bool = False) -> Bench:
     """The bench of a workspace.
 
     Args:
         workspace: Its folder; by default the one that WORKBENCH_WORKSPACE names, else the one that
             the current folder lies in.
+        rehearsal: Whether nothing of what is then written to the ledger is to be kept.
 
     Raises:
         Misuse: There is no workspace there.
     """
-    environ = dict(os.environ)
-    named = workspace or environ.get("WORKBENCH_WORKSPACE")
+    bench = Bench(_root(workspace), environ=dict(os.environ))
+    if rehearsal:
+        bench.rehearse()
+    return bench
+
+
+def _root(workspace: str | Path | None) -> Path:
+    named = workspace or os.environ.get("WORKBENCH_WORKSPACE")
     if named is None:
-        return Bench(find(Path.cwd()), environ=environ)
+        return find(Path.cwd())
     root = Path(named).resolve()
     found = find(root)
     if found != root:
         raise Misuse(f"{root} is no workspace; it lies in one", hint=f"--workspace {shlex.quote(str(found))}")
-    return Bench(root, environ=environ)
+    return root
 
 
 def bench_if_any(workspace: str | Path | None = None) -> Bench | None:

@@ -30,9 +30,10 @@ class Papers:
             Misuse: It is not registered.
         """
         from workbench.evidence.known import gather
+        from workbench.evidence.needed import for_card
 
         self._ledger.version(model, version)  # refused with the names that there are
-        return gather(self._ledger.entries(), model, version, now=self._bench.now())
+        return gather(for_card(self._ledger, model, version), model, version, now=self._bench.now())
 
     def card(self, model: str, version: int) -> Card:
         """The model card of a version."""
@@ -55,15 +56,16 @@ class Papers:
         """
         from workbench.data.digests import file_digests
         from workbench.evidence.certificate import Signed, certify, grounds
+        from workbench.evidence.needed import for_certificate
 
         bench = self._bench
         known = self._ledger.version(model, version)
-        grounds(self._ledger.entries(), model, version)  # refused before anything is signed
+        grounds(for_certificate(self._ledger, model, version), model, version)  # refused before anything is signed
         files = file_digests(bench.store.folder(known))
         key, now = bench.signing_key, bench.now()
         checkpoint = self._ledger.checkpoint(actor=bench.actor, now=now)
         signed = Signed(checkpoint, lambda seq: self._ledger.prove(seq, checkpoint.size))
-        found = grounds(self._ledger.entries(), model, version)  # with the key, where it was made just now
+        found = grounds(for_certificate(self._ledger, model, version), model, version)
         return certify(found, files, ledger=signed, key=key, actor=bench.actor, now=now)
 
     def write_pack(self, model: str, version: int, folder: Path) -> list[Path]:

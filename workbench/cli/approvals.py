@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from workbench.cli.moves import as_data, refusals, warn, why_option
-from workbench.cli.options import json_option, print_json, print_table, workspace_option
+from workbench.cli.options import json_option, print_json, print_table, rehearsal_option, workspace_option
 
 if TYPE_CHECKING:
     from workbench.promotion import Open
@@ -73,9 +73,10 @@ def approvals(ended: bool, limit: int, after: int, workspace: Path | None, as_js
 @question_argument
 @why_option
 @click.option("--then-promote", "then", is_flag=True, help="Ask for the move again once this was the last one missing.")
+@rehearsal_option
 @workspace_option
 @json_option
-def approve(question: str, why: str, then: bool, workspace: Path | None, as_json: bool) -> None:
+def approve(question: str, why: str, then: bool, dry_run: bool, workspace: Path | None, as_json: bool) -> None:
     """Approve QUESTION (its digest or the beginning of it) in your own name.
 
     The approval is signed over exactly this question: a change of policy, evidence or candidate voids it.
@@ -87,7 +88,7 @@ def approve(question: str, why: str, then: bool, workspace: Path | None, as_json
     """
     from workbench import open_bench
 
-    with open_bench(workspace) as bench:
+    with open_bench(workspace, rehearsal=dry_run) as bench:
         asked, _ = bench.desk.find(question)
         with refusals(asked.subject, None, as_json):
             entry, move = bench.say_yes(question, why, then=then)
@@ -110,9 +111,10 @@ def approve(question: str, why: str, then: bool, workspace: Path | None, as_json
 @click.command()
 @question_argument
 @why_option
+@rehearsal_option
 @workspace_option
 @json_option
-def refuse(question: str, why: str, workspace: Path | None, as_json: bool) -> None:
+def refuse(question: str, why: str, dry_run: bool, workspace: Path | None, as_json: bool) -> None:
     """Refuse QUESTION; it has ended, and only another policy, evidence or candidate makes another.
 
     \b
@@ -121,7 +123,7 @@ def refuse(question: str, why: str, workspace: Path | None, as_json: bool) -> No
     """
     from workbench import open_bench
 
-    with open_bench(workspace) as bench:
+    with open_bench(workspace, rehearsal=dry_run) as bench:
         entry = bench.say_no(question, why)
         asked, _ = bench.desk.find(question)
     if as_json:
@@ -133,9 +135,10 @@ def refuse(question: str, why: str, workspace: Path | None, as_json: bool) -> No
 @click.command()
 @question_argument
 @why_option
+@rehearsal_option
 @workspace_option
 @json_option
-def withdraw(question: str, why: str, workspace: Path | None, as_json: bool) -> None:
+def withdraw(question: str, why: str, dry_run: bool, workspace: Path | None, as_json: bool) -> None:
     """Take back your own approval of QUESTION.
 
     \b
@@ -144,7 +147,7 @@ def withdraw(question: str, why: str, workspace: Path | None, as_json: bool) -> 
     """
     from workbench import open_bench
 
-    with open_bench(workspace) as bench:
+    with open_bench(workspace, rehearsal=dry_run) as bench:
         entry = bench.desk.withdraw(question, by=bench.identity, why=why, now=bench.now())
     if as_json:
         print_json(entry.as_dict())
@@ -156,9 +159,10 @@ def withdraw(question: str, why: str, workspace: Path | None, as_json: bool) -> 
 @click.argument("person")
 @click.option("--days", type=click.FloatRange(min=0), default=7.0, show_default=True, help="How long; 0 ends it.")
 @why_option
+@rehearsal_option
 @workspace_option
 @json_option
-def delegate(person: str, days: float, why: str, workspace: Path | None, as_json: bool) -> None:
+def delegate(person: str, days: float, why: str, dry_run: bool, workspace: Path | None, as_json: bool) -> None:
     """Let PERSON approve in your place for some days; they cannot hand it on.
 
     What PERSON made or asked for stays for others to approve.
@@ -170,7 +174,7 @@ def delegate(person: str, days: float, why: str, workspace: Path | None, as_json
     """
     from workbench import open_bench
 
-    with open_bench(workspace) as bench:
+    with open_bench(workspace, rehearsal=dry_run) as bench:
         now = bench.now()
         entry = bench.desk.delegate(person, by=bench.identity, until=now + timedelta(days=days), why=why, now=now)
     if as_json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from workbench.cli.options import Commands, json_option, print_json, print_table, workspace_option
+from workbench.cli.options import Commands, json_option, print_json, print_table, rehearsal_option, workspace_option
 from workbench.errors import EngineError, Misuse
 
 if TYPE_CHECKING:
@@ -209,9 +209,12 @@ def bring_in(file: Path, dry_run: bool, workspace: Path | None, as_json: bool) -
 @click.argument("decision")
 @click.option("--why", required=True, help="The reason.")
 @click.option("--lesson", default="", help="What was learned, failures too.")
+@rehearsal_option
 @workspace_option
 @json_option
-def decide_(name: str, decision: str, why: str, lesson: str, workspace: Path | None, as_json: bool) -> None:
+def decide_(
+    name: str, decision: str, why: str, lesson: str, dry_run: bool, workspace: Path | None, as_json: bool
+) -> None:
     """Tell what was decided after the experiment NAME, or a key: ship, stop, …; the last one told counts.
 
     \b
@@ -221,7 +224,7 @@ def decide_(name: str, decision: str, why: str, lesson: str, workspace: Path | N
     from workbench import open_bench
     from workbench.experiments.archive import decide
 
-    with open_bench(workspace) as bench:
+    with open_bench(workspace, rehearsal=dry_run) as bench:
         past = bench.archive().named(name)
         entry = decide(bench.ledger, past, decision, why=why, lesson=lesson, actor=bench.actor, now=bench.now())
     if as_json:

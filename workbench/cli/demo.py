@@ -10,19 +10,26 @@ import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from workbench.cli.options import json_option, print_json, print_table
-from workbench.errors import Denied, EngineError, Misuse
+from workbench.errors import Denied, EngineError, Misuse, NeedsPeople
 
 if TYPE_CHECKING:
     from workbench.bench import Bench
 
 MODEL = "lending"
+OFFICERS = {  # the roles whose part the demo plays, and what they say
+    "risk-officer": "the audit shows it to be fair, and the threshold is the old one",
+    "compliance-officer": "data, policy and evidence are those that were reviewed",
+}
+FAIRER = "as good as the champion, and fairer than the challenger"
+AT_STAKE = "it decides about people's credit: two of them say yes before it moves"
+REHEARSED = "the demo's rehearsal with two people is over"
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,7 @@ class Step:
     """What one step of the story came to."""
 
     name: str
-    outcome: str  # "finished", "promoted", "denied", "served", "rolled back", "valid"
+    outcome: str  # "finished", "promoted", "denied", "waits", "served", "rolled back", "valid"
     figures: Mapping[str, Any] = field(default_factory=dict)
     run_id: str | None = None
     report: str | None = None
@@ -47,7 +54,7 @@ class Step:
 )
 @json_option
 def demo(workspace: Path | None, as_json: bool) -> None:
-    """Run the whole story on real data: experiment, audit, gate, serving, drift, rollback.
+    """Run the whole story on real data: experiment, audit, gate, people, serving, drift, rollback.
 
     Two to four minutes. Run again in the same workspace, it goes on where it stopped.
 
@@ -107,7 +114,8 @@ def _story(bench: Bench) -> Iterator[tuple[str, Callable[[], Step]]]:
         lambda: _train(bench, "fairer", {"algorithm": "boosting", "threshold": 0.5, "mitigation": "reweighing"}),
     )
     yield "audit fairer", lambda: _audit(bench, "fairer")
-    yield "promote fairer", lambda: _promote(bench, "fairer", "as good as the champion, and fairer than the challenger")
+    yield "ask two people", lambda: _ask(bench, "fairer", FAIRER)
+    yield "promote fairer", lambda: _approved(bench, "fairer", FAIRER)
     yield "serve", lambda: _serve(bench)
     yield "drift check", lambda: _notebook(bench, "drift check", "drift_check", {"model": MODEL})
     yield "roll back", lambda: _roll_back(bench)
@@ -178,6 +186,45 @@ def _promote(bench: Bench, role: str, why: str) -> Step:
         return Step(name, "denied", figures, sentence="; ".join(reasons), reused=reused)
     figures = {"version": version, "generation": move.generation}
     return Step(name, "promoted", figures, sentence=f"{MODEL} {version} is champion", reused=reused)
+
+
+def _ask(bench: Bench, role: str, why: str) -> Step:
+    """Declare that much is at stake, and ask for a move, which then waits for two people."""
+    from workbench.promotion import declaration
+
+    name, key, version = "ask two people", _key(f"promote {role}"), _version(bench, role)
+    asked = bench.ledger.entries(subject=f"{MODEL}/{version}", kind="approval.requested", limit=1)
+    figures = {"version": version, "approvals": len(OFFICERS)}
+    sentence = f"{MODEL} {version} waits for two people, neither its author nor whoever asks"
+    if bench.ledger.find(key) is not None or asked:
+        return Step(name, "waits", figures, sentence=sentence, reused=True)
+    known = declaration(bench.ledger, MODEL)
+    if known.stakes != "high":
+        bench.gate.declare(replace(known, stakes="high"), actor=bench.actor, why=AT_STAKE, now=bench.now())
+    try:
+        bench.promote(MODEL, version, why, key=key)
+    except NeedsPeople:
+        return Step(name, "waits", figures, sentence=sentence)
+    raise EngineError(f"{MODEL} {version} moved though nobody approved it", hint="look at policies/promotion.rego")
+
+
+def _approved(bench: Bench, role: str, why: str) -> Step:
+    """Let each role approve in its own name, ask again, and let the rest of the story go without people."""
+    from workbench.promotion import Identity, declaration
+    from workbench.promotion.declarations import DECLARED
+
+    subject, promoted = f"{MODEL}/{_version(bench, role)}", bench.ledger.find(_key(f"promote {role}"))
+    for waiting in bench.gate.waiting(now=bench.now(), subject=subject) if promoted is None else ():
+        said = {approval.by for approval in waiting.answers.approvals}
+        for officer in sorted(OFFICERS.keys() - said):
+            bench.gate.approve(waiting.digest, by=Identity(officer, "os"), why=OFFICERS[officer], now=bench.now())
+    step = _promote(bench, role, why)
+    (newest,) = bench.ledger.entries(subject=MODEL, kind=DECLARED, newest_first=True, limit=1)
+    if newest.why == AT_STAKE:
+        made = replace(declaration(bench.ledger, MODEL), stakes="normal")
+        bench.gate.declare(made, actor=bench.actor, why=REHEARSED, now=bench.now())
+    sentence = f"{step.sentence}, approved by {' and '.join(OFFICERS)}"
+    return replace(step, figures={**step.figures, "approved_by": list(OFFICERS)}, sentence=sentence)
 
 
 def _serve(bench: Bench) -> Step:

@@ -69,8 +69,10 @@ def status(workspace: Path | None, as_json: bool) -> None:
         installed, missing = bench.guard.status()
         untrue = guarding.never_given(bench.ledger, bench.guard) if installed else []
         unknown = guarding.not_noted(bench.ledger, bench.guard) if installed else []
+        further = guarding.further(bench.ledger, bench.guard) if installed else []
     told = {"wanted": wanted is not None, "installed": installed, "missing": missing if installed else []}
     told["untrue"], told["unknown"] = ([list(grant) for grant in grants] for grants in (untrue, unknown))
+    told["further"] = [list(one) for one in further]
     if wanted is None and not installed:
         words = "no guard is installed"
     elif not installed or missing:
@@ -81,6 +83,8 @@ def status(workspace: Path | None, as_json: bool) -> None:
     elif unknown and wanted is not None:
         grants = ", ".join(f"{model} {version or 'nobody'} as {slot}" for model, slot, version, _ in unknown)
         words = f"the guard does not know what the ledger granted ({grants}); the next opening of MLflow mends it"
+    elif further:
+        words = guarding.older(further)
     else:
         words = f"the guard stands whole{f', since ledger entry {wanted.seq}' if wanted else ''}"
     _say(told, words, as_json)

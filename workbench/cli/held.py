@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from workbench.cli.moves import why_option
-from workbench.cli.options import Commands, json_option, print_json, print_table, workspace_option
+from workbench.cli.options import Commands, json_option, print_json, print_table, rehearsal_option, workspace_option
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
@@ -103,10 +103,17 @@ def show(prediction: str, workspace: Path | None, as_json: bool) -> None:
 @click.option("--refuse", "verdict", flag_value="refuse", help="Give no answer.")
 @click.option("--to", "answer", metavar="ANSWER", help="The other answer: yes, no, or a number.")
 @why_option
+@rehearsal_option
 @workspace_option
 @json_option
 def decide(
-    prediction: str, verdict: str | None, answer: str | None, why: str, workspace: Path | None, as_json: bool
+    prediction: str,
+    verdict: str | None,
+    answer: str | None,
+    why: str,
+    dry_run: bool,
+    workspace: Path | None,
+    as_json: bool,
 ) -> None:
     """Decide on PREDICTION in your own name.
 
@@ -120,7 +127,7 @@ def decide(
 
     if verdict is None or (verdict == "change") != (answer is not None):
         raise Misuse("say --confirm, --refuse, or --change with --to", hint="workbench held decide --help")
-    with open_bench(workspace) as bench:
+    with open_bench(workspace, rehearsal=dry_run) as bench:
         made = bench.held.decide(prediction, verdict, why, None if answer is None else _answer(answer))  # type: ignore[arg-type]
     if as_json:
         print_json({"prediction": prediction, "decided": None if made is None else _decided(made)})

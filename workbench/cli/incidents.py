@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workbench.cli.options import json_option, print_json, print_table, workspace_option
+from workbench.cli.options import json_option, print_json, print_table, rehearsal_option, workspace_option
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
@@ -96,9 +96,10 @@ def show(incident: str, workspace: Path | None, as_json: bool) -> None:
 @incidents.command()
 @click.argument("incident")
 @why_option
+@rehearsal_option
 @workspace_option
 @json_option
-def ack(incident: str, why: str, workspace: Path | None, as_json: bool) -> None:
+def ack(incident: str, why: str, dry_run: bool, workspace: Path | None, as_json: bool) -> None:
     """Take an incident on; it stays open.
 
     \b
@@ -107,16 +108,17 @@ def ack(incident: str, why: str, workspace: Path | None, as_json: bool) -> None:
     """
     from workbench import open_bench
 
-    with open_bench(workspace) as bench:
+    with open_bench(workspace, rehearsal=dry_run) as bench:
         _told(bench.watch.acknowledge(incident, why), as_json)
 
 
 @incidents.command()
 @click.argument("incident")
 @why_option
+@rehearsal_option
 @workspace_option
 @json_option
-def resolve(incident: str, why: str, workspace: Path | None, as_json: bool) -> None:
+def resolve(incident: str, why: str, dry_run: bool, workspace: Path | None, as_json: bool) -> None:
     """Say that an incident is over, and why; the same is then not opened again for a day.
 
     \b
@@ -125,7 +127,7 @@ def resolve(incident: str, why: str, workspace: Path | None, as_json: bool) -> N
     """
     from workbench import open_bench
 
-    with open_bench(workspace) as bench:
+    with open_bench(workspace, rehearsal=dry_run) as bench:
         _told(bench.watch.resolve(incident, why), as_json)
 
 

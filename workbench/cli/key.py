@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workbench.cli.options import Commands, json_option, print_json, print_table, workspace_option
+from workbench.cli.options import Commands, json_option, print_json, print_table, rehearsal_option, workspace_option
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
@@ -38,11 +38,12 @@ def key() -> None:
 @click.option("--burst", type=float, help="Requests at once; default: a second's.")
 @click.option("--quota", type=int, help="Rows a day (UTC); default: no limit.")
 @click.option("--why", default="a new client", show_default=True, help="The reason, for the ledger.")
+@rehearsal_option
 @workspace_option
 @json_option
 def create(
     client: str, models: tuple[str, ...], alerts: bool, rate: float | None, burst: float | None, quota: int | None,
-    why: str, workspace: Path | None, as_json: bool,
+    why: str, dry_run: bool, workspace: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Make a key for CLIENT, a role or a program, and show it once.
 
@@ -58,9 +59,9 @@ def create(
     if not models and not alerts:
         raise Misuse("a key needs a model that it may ask, or --alerts", hint='--model NAME, or --model "*"')
     scopes = (*models, *([SCOPE] if alerts else []))
-    with open_bench(workspace) as bench:
+    with open_bench(workspace, rehearsal=dry_run) as bench:
         made, text = bench.keys.create(client, scopes, actor=bench.actor, why=why, rate=rate, burst=burst, quota=quota)
-    _show(made, text, as_json)
+    _show(made, None if dry_run else text, as_json)
 
 
 @key.command("list")
@@ -92,9 +93,10 @@ def list_(workspace: Path | None, as_json: bool) -> None:
 @key.command()
 @click.argument("key_id")
 @click.option("--why", required=True, help="The reason, for the ledger.")
+@rehearsal_option
 @workspace_option
 @json_option
-def revoke(key_id: str, why: str, workspace: Path | None, as_json: bool) -> None:
+def revoke(key_id: str, why: str, dry_run: bool, workspace: Path | None, as_json: bool) -> None:
     """Take a key no longer, at once.
 
     \b
@@ -103,7 +105,7 @@ def revoke(key_id: str, why: str, workspace: Path | None, as_json: bool) -> None
     """
     from workbench import open_bench
 
-    with open_bench(workspace) as bench:
+    with open_bench(workspace, rehearsal=dry_run) as bench:
         ended = bench.keys.revoke(key_id, actor=bench.actor, why=why)
     if as_json:
         print_json(_told(ended))
@@ -117,9 +119,10 @@ def revoke(key_id: str, why: str, workspace: Path | None, as_json: bool) -> None
     "--hours", type=click.FloatRange(min=0), default=0.0, show_default=True, help="Hours the old key is still taken."
 )
 @click.option("--why", default="rotation", show_default=True, help="The reason, for the ledger.")
+@rehearsal_option
 @workspace_option
 @json_option
-def rotate(key_id: str, hours: float, why: str, workspace: Path | None, as_json: bool) -> None:
+def rotate(key_id: str, hours: float, why: str, dry_run: bool, workspace: Path | None, as_json: bool) -> None:
     """Make a new key with the rights of an old one, which ends now or some hours later.
 
     \b
@@ -129,15 +132,19 @@ def rotate(key_id: str, hours: float, why: str, workspace: Path | None, as_json:
     """
     from workbench import open_bench
 
-    with open_bench(workspace) as bench:
+    with open_bench(workspace, rehearsal=dry_run) as bench:
         ends = bench.now() + timedelta(hours=hours)
         made, text = bench.keys.rotate(key_id, actor=bench.actor, why=why, ends=ends)
-    _show(made, text, as_json)
+    _show(made, None if dry_run else text, as_json)
 
 
-def _show(made: Key, text: str, as_json: bool) -> None:
+def _show(made: Key, text: str | None, as_json: bool) -> None:
+    """Show a new key; a dry run makes none that could be used."""
     if as_json:
         print_json({**_told(made), "key": text})
+        return
+    if text is None:
+        click.echo(f"{made.client} would get a key for {', '.join(made.scopes)}")
         return
     click.echo(text)
     click.echo(f"this is {made.client}'s key {made.id}; it is shown this once and kept nowhere", err=True)

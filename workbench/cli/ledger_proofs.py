@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workbench.cli.options import Commands, json_option, print_json, print_table, workspace_option
+from workbench.cli.options import Commands, json_option, print_json, print_table, rehearsal_option, workspace_option
 from workbench.errors import EngineError
 
 if TYPE_CHECKING:
@@ -226,9 +226,10 @@ def key_show(workspace: Path | None, as_json: bool) -> None:
 
 @key.command("rotate")
 @click.option("--why", required=True, help="The reason, for the ledger.")
+@rehearsal_option
 @workspace_option
 @json_option
-def key_rotate(why: str, workspace: Path | None, as_json: bool) -> None:
+def key_rotate(why: str, dry_run: bool, workspace: Path | None, as_json: bool) -> None:
     """Let a new key follow the present one; both sign the entry, and the old private key is deleted.
 
     \b
@@ -237,7 +238,7 @@ def key_rotate(why: str, workspace: Path | None, as_json: bool) -> None:
     """
     from workbench import open_bench
 
-    with open_bench(workspace) as bench:
+    with open_bench(workspace, rehearsal=dry_run) as bench:
         made = bench.ledger.rotate_key(actor=bench.actor, why=why, now=bench.now())
     if as_json:
         print_json(made.as_dict())

@@ -148,7 +148,8 @@ def diff(model: str, before: int, after: int, workspace: Path | None, as_json: b
               help="File for the events, one line of JSON each; - writes to stdout.")  # fmt: skip
 @click.option("--namespace", default="workbench", show_default=True, help="OpenLineage's namespace for jobs and data.")
 @workspace_option
-def export(file: Path, namespace: str, workspace: Path | None) -> None:
+@json_option
+def export(file: Path, namespace: str, workspace: Path | None, as_json: bool) -> None:
     """Write all runs as OpenLineage events, START and COMPLETE, with inputs, outputs and facets.
 
     \b
@@ -170,12 +171,16 @@ def export(file: Path, namespace: str, workspace: Path | None) -> None:
         file.write_text(text, "utf-8")
     except OSError as error:
         raise EngineError(f"{file} cannot be written: {error.strerror or error}", hint="choose another file") from error
-    click.echo(f"{len(lines)} events in {file}", err=True)
+    if as_json:
+        print_json({"file": str(file), "events": len(lines)})
+    else:
+        click.echo(f"{len(lines)} events in {file}", err=True)
 
 
 @lineage.command()
 @workspace_option
-def reindex(workspace: Path | None) -> None:
+@json_option
+def reindex(workspace: Path | None, as_json: bool) -> None:
     """Make the index of lineage anew from the ledger; it is brought up to date by itself.
 
     \b
@@ -185,8 +190,12 @@ def reindex(workspace: Path | None) -> None:
     from workbench import open_bench
 
     with open_bench(workspace) as bench:
-        bench.traces.index.projection.rebuild()
-    click.echo("the index of lineage was made anew", err=True)
+        projection, entries = bench.traces.index.projection, bench.ledger.last
+        projection.rebuild()
+    if as_json:
+        print_json({"file": str(projection.path), "entries": entries})
+    else:
+        click.echo("the index of lineage was made anew", err=True)
 
 
 def _follow(kind: Kind, names: list[str], up: bool, down: bool, workspace: Path | None, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from workbench.cli.options import json_option, pairs, print_json, print_table, workspace_option
+from workbench.cli.options import json_option, pairs, print_json, print_table, rehearsal_option, workspace_option
 from workbench.errors import Misuse
 from workbench.policy import Decision
 
@@ -86,6 +86,7 @@ def models(model: str | None, workspace: Path | None, as_json: bool) -> None:
     "--canary", "canaries", multiple=True, metavar="NAME=VALUE", help="A part of the plan of its canaries; repeatable."
 )
 @click.option("--why", help="The reason, in a sentence; needed where anything is declared.")
+@rehearsal_option
 @workspace_option
 @json_option
 def declare(
@@ -97,6 +98,7 @@ def declare(
     rollbacks: tuple[str, ...],
     canaries: tuple[str, ...],
     why: str | None,
+    dry_run: bool,
     workspace: Path | None,
     as_json: bool,
 ) -> None:
@@ -116,7 +118,7 @@ def declare(
     from workbench.promotion import Declaration, declaration
     from workbench.promotion.declarations import told_by
 
-    with open_bench(workspace) as bench:
+    with open_bench(workspace, rehearsal=dry_run) as bench:
         known = declaration(bench.ledger, model)
         if stakes or owner or kpis or objectives or rollbacks or canaries:
             if not why:

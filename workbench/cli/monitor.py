@@ -104,8 +104,15 @@ def monitor(
 )
 @click.option("--check", "checked", is_flag=True, help="Have promtool and amtool check what was written.")
 @workspace_option
+@json_option
 def rules(
-    out: Path, target: str, webhook: str, webhook_token_file: Path | None, checked: bool, workspace: Path | None
+    out: Path,
+    target: str,
+    webhook: str,
+    webhook_token_file: Path | None,
+    checked: bool,
+    workspace: Path | None,
+    as_json: bool,
 ) -> None:
     """Write Prometheus's rules, their tests and the two servers' configurations.
 
@@ -127,16 +134,23 @@ def rules(
         served = [head.model for head in bench.ledger.heads() if head.slot == "champion"]
         token = str(webhook_token_file.absolute()) if webhook_token_file else ""
         written = files(objectives(bench.ledger), served, target=target, webhook=webhook, token_file=token)
-    _write(out, written)
+    paths, said = _write(out, written), None
     if checked:
         from workbench.engines.prometheus import check
 
-        click.echo(check(out), err=True)
+        said = check(out)
+    if as_json:
+        print_json({"files": paths, "checked": said})
+        return
+    click.echo("\n".join(paths))
+    if said is not None:
+        click.echo(said, err=True)
 
 
 @monitor.command()
 @workspace_option
-def metrics(workspace: Path | None) -> None:
+@json_option
+def metrics(workspace: Path | None, as_json: bool) -> None:
     """Look at every served model once and print Prometheus's text; opens and resolves no incident.
 
     The gateway tells the same under /metrics; this is for a collector of text files, or to have a look.
@@ -149,7 +163,11 @@ def metrics(workspace: Path | None) -> None:
     from workbench import open_bench
 
     with open_bench(workspace) as bench:
-        click.echo(bench.watch.exposition(), nl=False)
+        text = bench.watch.exposition()
+    if as_json:
+        print_json({"exposition": text})
+    else:
+        click.echo(text, nl=False)
 
 
 @monitor.command()
@@ -159,7 +177,8 @@ def metrics(workspace: Path | None) -> None:
     required=True,
     help="Folder to write into; made if absent.",
 )
-def dashboards(out: Path) -> None:
+@json_option
+def dashboards(out: Path, as_json: bool) -> None:
     """Write Grafana's dashboards as JSON: all models, worst first, and one model closely.
 
     \b
@@ -168,7 +187,11 @@ def dashboards(out: Path) -> None:
     """
     from workbench.monitoring.dashboards import files
 
-    _write(out, files())
+    paths = _write(out, files())
+    if as_json:
+        print_json({"files": paths})
+    else:
+        click.echo("\n".join(paths))
 
 
 def _print(done: Pass) -> None:
@@ -230,13 +253,14 @@ def _as_plain(done: Pass) -> dict[str, object]:
     }
 
 
-def _write(out: Path, written: Mapping[str, str]) -> None:
+def _write(out: Path, written: Mapping[str, str]) -> list[str]:
+    """Write files into a folder; their paths."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, text in written.items():
             (out / name).write_text(text, "utf-8")
-            click.echo(str(out / name))
     except OSError as error:
         raise EngineError(
             f"{out} cannot be written: {error.strerror or error}", hint="choose another folder"
         ) from error
+    return [str(out / name) for name in written]

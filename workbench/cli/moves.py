@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workbench.cli.options import EXIT_CODES, json_option, print_json, workspace_option
+from workbench.cli.options import EXIT_CODES, json_option, print_json, rehearsal_option, workspace_option
 from workbench.errors import Denied, Misuse, NeedsPeople
 from workbench.policy import Decision
 
@@ -156,9 +156,10 @@ def retire(model: str, version: int, why: str, dry_run: bool, workspace: Path | 
 @click.argument("model")
 @version_argument
 @why_option
+@rehearsal_option
 @workspace_option
 @json_option
-def reject(model: str, version: int, why: str, workspace: Path | None, as_json: bool) -> None:
+def reject(model: str, version: int, why: str, dry_run: bool, workspace: Path | None, as_json: bool) -> None:
     """Turn a candidate down; only newer evidence brings it back.
 
     \b
@@ -167,7 +168,7 @@ def reject(model: str, version: int, why: str, workspace: Path | None, as_json: 
     """
     from workbench import open_bench
 
-    with open_bench(workspace) as bench:
+    with open_bench(workspace, rehearsal=dry_run) as bench:
         entry = bench.reject(model, version, why)
     if as_json:
         print_json(entry.as_dict())

@@ -14,6 +14,7 @@ from workbench.errors import Denied, EngineError, Misuse, NeedsPeople, Workbench
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+REHEARSAL = "workbench.rehearsal"  # that the command is one, in click's context
 GIGABYTE = 1 << 30
 INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 EXIT_CODES: dict[type[WorkbenchError], int] = {Misuse: 2, Denied: 3, EngineError: 4, NeedsPeople: 5}
@@ -92,6 +93,23 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout in place of text.")(command)
 
 
+def rehearsal_option(command: Command) -> Command:
+    """Add `--dry-run`, handed on as `dry_run: bool`, for `open_bench(…, rehearsal=dry_run)`."""
+
+    def noted(ctx: click.Context, _: click.Parameter, dry_run: bool) -> bool:
+        if dry_run:
+            ctx.meta[REHEARSAL] = True
+            click.echo("a dry run: nothing of what follows is kept", err=True)
+        return dry_run
+
+    return click.option(
+        "--dry-run",
+        is_flag=True,
+        callback=noted,
+        help="Judge and say everything as the command itself, with its exit code, and keep nothing of it.",
+    )(command)
+
+
 def limit_options(command: Command) -> Command:
     """Add `--timeout`, `--cell-timeout` and `--memory`, handed on as `limits: Limits`."""
 
@@ -137,7 +155,10 @@ def pairs(given: Sequence[str], option: str = "-p") -> dict[str, str]:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON value on stdout."""
+    """Print one JSON value on stdout; an object of a dry run says that it is of one."""
+    ctx = click.get_current_context(silent=True)
+    if ctx is not None and REHEARSAL in ctx.meta and isinstance(value, dict):
+        value = {"dry_run": True, **value}
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 

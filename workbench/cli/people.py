@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from workbench.cli.moves import why_option
-from workbench.cli.options import json_option, print_json, print_table, workspace_option
+from workbench.cli.options import json_option, print_json, print_table, rehearsal_option, workspace_option
 
 
 @click.group()
@@ -55,9 +55,10 @@ def list_people(workspace: Path | None, as_json: bool) -> None:
 @click.argument("person")
 @click.option("--role", "roles", multiple=True, required=True, help="A role; repeatable. They replace earlier ones.")
 @why_option
+@rehearsal_option
 @workspace_option
 @json_option
-def add(person: str, roles: tuple[str, ...], why: str, workspace: Path | None, as_json: bool) -> None:
+def add(person: str, roles: tuple[str, ...], why: str, dry_run: bool, workspace: Path | None, as_json: bool) -> None:
     """Give PERSON these roles and no others; the first to name anybody becomes admin.
 
     \b
@@ -65,28 +66,29 @@ def add(person: str, roles: tuple[str, ...], why: str, workspace: Path | None, a
       workbench people add risk-officer --role approver --why "answers for credit risk"
       workbench people add lead --role analyst --role admin --why "runs the team"
     """
-    _change(person, list(roles), why, workspace, as_json)
+    _change(person, list(roles), why, dry_run, workspace, as_json)
 
 
 @people.command()
 @click.argument("person")
 @why_option
+@rehearsal_option
 @workspace_option
 @json_option
-def remove(person: str, why: str, workspace: Path | None, as_json: bool) -> None:
+def remove(person: str, why: str, dry_run: bool, workspace: Path | None, as_json: bool) -> None:
     """Take all roles from PERSON; their approvals that still wait count no more.
 
     \b
     Example:
       workbench people remove risk-officer --why "left the bank"
     """
-    _change(person, [], why, workspace, as_json)
+    _change(person, [], why, dry_run, workspace, as_json)
 
 
-def _change(person: str, roles: list[str], why: str, workspace: Path | None, as_json: bool) -> None:
+def _change(person: str, roles: list[str], why: str, dry_run: bool, workspace: Path | None, as_json: bool) -> None:
     from workbench import open_bench
 
-    with open_bench(workspace) as bench:
+    with open_bench(workspace, rehearsal=dry_run) as bench:
         entries = bench.desk.change_roles(person, roles, by=bench.identity, why=why, now=bench.now())
     if as_json:
         print_json([entry.as_dict() for entry in entries])

@@ -79,7 +79,8 @@ def diff(old: Path, new: Path, model: str | None, fail: bool, workspace: Path | 
 def redecide(which: str | None, everything: bool, workspace: Path | None, as_json: bool) -> None:
     """Make past decisions again; exit code 1 when one, or a grant past the gate, does not reproduce bit for bit.
 
-    So it is where a grant weighed evidence that the ledger did not hold. A policy of one grant alone is told of, too.
+    So it is where a grant weighed evidence that the ledger did not hold. Told of, too, are a policy of one grant
+    alone, and evidence that no recorded run found.
 
     \b
     Examples:
@@ -88,7 +89,7 @@ def redecide(which: str | None, everything: bool, workspace: Path | None, as_jso
       workbench policy redecide --all --json
     """
     from workbench.policy import redecide as again
-    from workbench.policy.redeciding import doubts, to_decide, unfounded
+    from workbench.policy.redeciding import doubts, to_decide, unfounded, unrun
 
     if (which is None) == (not everything):
         raise Misuse("nothing to decide again", hint="give the number of an entry, MODEL, MODEL/VERSION, or --all")
@@ -96,7 +97,10 @@ def redecide(which: str | None, everything: bool, workspace: Path | None, as_jso
         if bench is None:
             raise Misuse("there is no ledger here", hint="--workspace DIR names a workspace")
         told_of = bench.ledger.entries()
-        known, invented, doubted = to_decide(told_of), unfounded(told_of), doubts(told_of, at_hand(bench))
+        known, invented = to_decide(told_of), unfounded(told_of)
+        doubted = doubts(told_of, at_hand(bench))
+        for seq, words in unrun(told_of).items():
+            doubted[seq] = "; ".join([*([doubted[seq]] if seq in doubted else []), words])
         entries = [entry for entry in known if _chosen(entry.seq, entry.subject, which)]
         if not entries:
             raise Misuse(

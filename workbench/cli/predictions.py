@@ -73,7 +73,8 @@ def rotate(dry_run: bool, workspace: Path | None, as_json: bool) -> None:
     """Move older predictions to Parquet files, and delete those past their time.
 
     How many rows stay in the database, and how many days all are kept, are the settings log_rows and
-    log_days. The gateway does this every minute by itself.
+    log_days. The gateway does this every minute by itself. While a legal hold keeps the answers of any model
+    (workbench retention hold), none are deleted.
 
     \b
     Examples:
@@ -83,8 +84,8 @@ def rotate(dry_run: bool, workspace: Path | None, as_json: bool) -> None:
     from workbench import open_bench
 
     with open_bench(workspace) as bench:
-        settings = bench.settings
-        done = bench.log.rotate(now=bench.now(), most=settings.log_rows, days=settings.log_days, dry_run=dry_run)
+        most, days = bench.settings.log_rows, bench.retention.log_days
+        done = bench.log.rotate(now=bench.now(), most=most, days=days, dry_run=dry_run)
     if as_json:
         print_json({**done._asdict(), "dry_run": dry_run})
     else:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from workbench.cli.options import Commands, json_option, print_json, print_table, workspace_option
+from workbench.cli.options import Commands, json_option, print_json, print_table, rehearsal_option, workspace_option
 from workbench.errors import Misuse
 
 
@@ -24,6 +24,7 @@ def retention(ctx: click.Context, applied: bool, dry_run: bool, workspace: Path 
     Examples:
       workbench retention
       workbench retention declare predictions/lending --days 365 --why "as the privacy notice says"
+      workbench retention hold model/lending --why "a claim before the court"
       workbench retention --apply --dry-run
       workbench retention --apply
     """
@@ -34,7 +35,9 @@ def retention(ctx: click.Context, applied: bool, dry_run: bool, workspace: Path 
     with open_bench(workspace) as bench:
         known, now = bench.retention.windows, bench.now()
         held = bench.retention.held()
-        removed = bench.retention.apply(dry_run=dry_run or not applied)
+        found = bench.retention.apply(dry_run=dry_run or not applied)
+        standing = bench.retention.holds
+    removed, kept = ([one for one in found if (one.hold is None) == free] for free in (True, False))
     done = applied and not dry_run
     if as_json:
         print_json(
@@ -44,8 +47,14 @@ def retention(ctx: click.Context, applied: bool, dry_run: bool, workspace: Path 
                 ],
                 "serving": [
                     {"model": h.model, "version": h.version, "name": h.name, "digest": h.digest}
-                    | {"days_left": h.days_left, "verdict": h.verdict}
+                    | {"days_left": h.days_left, "verdict": h.verdict, "hold": h.hold and h.hold.seq}
                     for h in held
+                ],
+                "holds": [hold.as_json() for hold in standing.values()],
+                "kept": [
+                    {"subject": one.subject, "before": one.before.isoformat(), "count": one.count}
+                    | {"hold": one.hold and one.hold.seq}
+                    for one in kept
                 ],
                 "removed" if done else "would_remove": [
                     {"subject": one.subject, "before": one.before.isoformat(), "count": one.count} for one in removed
@@ -57,6 +66,11 @@ def retention(ctx: click.Context, applied: bool, dry_run: bool, workspace: Path 
         click.echo("no window is declared yet: workbench retention declare --help", err=True)
     for one in held:
         click.echo(one.sentence)
+    for hold in standing.values():
+        click.echo(f"{hold.subject} may not be removed: {hold.sentence}")
+    for past in kept:
+        if past.count and past.hold is not None:
+            click.echo(f"{past.count:,} of {past.subject} are past their window and kept: {past.hold.sentence}")
     if removed:
         words = "removed" if done else "would be removed"
         rows = [(one.subject, f"{one.before:%Y-%m-%d %H:%M}", f"{one.count:,}") for one in removed]
@@ -74,6 +88,7 @@ def retention(ctx: click.Context, applied: bool, dry_run: bool, workspace: Path 
 @click.option("--collected", metavar="DATE", help="When data was collected, from the beginning of a day; ISO 8601.")
 @click.option("--name", "names", multiple=True, help="What people call it; may be repeated.")
 @click.option("--why", required=True, help="On what ground; it is kept in the ledger.")
+@rehearsal_option
 @workspace_option
 @json_option
 def declare(
@@ -83,6 +98,7 @@ def declare(
     collected: str | None,
     names: tuple[str, ...],
     why: str,
+    dry_run: bool,
     workspace: Path | None,
     as_json: bool,
 ) -> None:
@@ -99,7 +115,7 @@ def declare(
 
     if not why.strip():
         raise Misuse("the reason is empty; every declaration needs one", hint='--why "…", in a sentence')
-    with open_bench(workspace) as bench:
+    with open_bench(workspace, rehearsal=dry_run) as bench:
         if subject.startswith(DATA):
             found = bench.traces.index.nodes(bench.traces.index.named("data", subject.removeprefix(DATA)))
             if len(found) != 1:
@@ -114,6 +130,55 @@ def declare(
     else:
         end = f"; it must be gone by {window.end:%Y-%m-%d %H:%M} UTC" if window.end else ""
         click.echo(f"{subject} is declared (ledger entry {entry.seq}){end}")
+
+
+@retention.command()
+@click.argument("subject")
+@click.option("--why", required=True, help="For which proceeding; it is kept in the ledger.")
+@rehearsal_option
+@workspace_option
+@json_option
+def hold(subject: str, why: str, dry_run: bool, workspace: Path | None, as_json: bool) -> None:
+    """Let nothing of SUBJECT be removed until it is released: model/NAME, or as for declare.
+
+    A hold on a model keeps its answers, and the logs of all servers, which do not lie apart by model.
+
+    \b
+    Examples:
+      workbench retention hold model/lending --why "a claim before the court"
+      workbench retention hold predictions/lending --why "…" --dry-run
+    """
+    from workbench import open_bench
+
+    with open_bench(workspace, rehearsal=dry_run) as bench:
+        entry = bench.retention.hold(subject, why)
+    if as_json:
+        print_json(entry.as_dict())
+    else:
+        click.echo(f"nothing of {subject} is removed until it is released (ledger entry {entry.seq})")
+
+
+@retention.command()
+@click.argument("subject")
+@click.option("--why", required=True, help="Why it may go; it is kept in the ledger.")
+@rehearsal_option
+@workspace_option
+@json_option
+def release(subject: str, why: str, dry_run: bool, workspace: Path | None, as_json: bool) -> None:
+    """End the hold on SUBJECT; its window of retention counts again.
+
+    \b
+    Example:
+      workbench retention release model/lending --why "the claim was withdrawn"
+    """
+    from workbench import open_bench
+
+    with open_bench(workspace, rehearsal=dry_run) as bench:
+        entry = bench.retention.release(subject, why)
+    if as_json:
+        print_json(entry.as_dict())
+    else:
+        click.echo(f"{subject} is held no more (ledger entry {entry.seq})")
 
 
 def _moment(text: str | None, *, last: bool = False) -> datetime | None:

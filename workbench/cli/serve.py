@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from workbench.cli.options import workspace_option
+from workbench.cli.options import json_option, workspace_option
 from workbench.errors import EngineError, Misuse, WorkbenchError
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--only", metavar="MODEL", hidden=True, help="Answer for one model.")
 @click.option("--socket", type=FILE, hidden=True, help="Listen on a Unix socket, for a gateway in front.")
 @workspace_option
+@json_option
 def serve(
     host: str,
     port: int,
@@ -52,11 +54,13 @@ def serve(
     only: str | None,
     socket: Path | None,
     workspace: Path | None,
+    as_json: bool,
 ) -> None:
     """Answer requests for predictions with the champions of a workspace, until Ctrl-C.
 
     On any address but this machine's own, clients need a key or the token. A model whose compiled form is
-    certified is served by it; one that was never tried is compiled behind the answers (extra `[fast]`).
+    certified is served by it; one that was never tried is compiled behind the answers (extra `[fast]`). With
+    --json the address and the process are one line of JSON on stdout.
 
     \b
     Examples:
@@ -93,7 +97,10 @@ def serve(
         app = _app(bench, token, keys=keys, durable=durable, only=only, split=split and only is None, access=file)
         if socket is None:
             scheme = "https" if tls_cert else "http"
-            click.echo(f"the gateway answers at {scheme}://{host}:{port}/v1/models", err=True)
+            if as_json:
+                click.echo(json.dumps({"address": f"{scheme}://{host}:{port}", "pid": os.getpid()}))
+            else:
+                click.echo(f"the gateway answers at {scheme}://{host}:{port}/v1/models", err=True)
             app = app if token or keys else only_hosts(app)
         try:
             answer(app, host=host, port=port, socket=socket, certificate=tls_cert, key=tls_key)

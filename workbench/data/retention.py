@@ -4,7 +4,8 @@ A window is an entry of kind `retention.declared`. Its subject says what it is f
 data, "predictions/MODEL" the answers of one model ("predictions/*" of all), "logs" the files of runs. The
 newest entry about a subject holds. Where both a day and a number of days are told, the earlier end counts.
 A day is 86,400 seconds, whatever a clock on a wall does. What is older than its window must be gone; at the
-window's very edge it may still be kept.
+window's very edge it may still be kept. A last day counts to its end: the edge of "2026-01-31" is midnight, UTC,
+with which the first of February begins.
 
 >>> from datetime import UTC, datetime
 >>> window = Window("data/d1", collected=datetime(2026, 1, 1, tzinfo=UTC), days=30.0)
@@ -68,12 +69,7 @@ def checked(window: Window) -> Window:
     Raises:
         Misuse: The subject is of no known form, it has no end, or a number or a time makes no sense.
     """
-    name = window.subject
-    if not (name == LOGS or any(name.startswith(p) and len(name) > len(p) for p in (DATA, PREDICTIONS))):
-        raise Misuse(
-            f"{name!r} cannot be kept for a time",
-            hint='use "data/DIGEST", "predictions/MODEL", "predictions/*" or "logs"',
-        )
+    name = subject_checked(window.subject)
     if window.days is None and window.until is None:
         raise Misuse(f"no end is given for {name}", hint="--days N, or --until DATE")
     if window.days is not None and not 0 < window.days <= LONGEST:
@@ -88,6 +84,23 @@ def checked(window: Window) -> Window:
     except OverflowError as error:
         raise Misuse(f"the end of {name} is beyond the year 9999", hint="an earlier day, or fewer days") from error
     return window
+
+
+def subject_checked(name: str, *, also: tuple[str, ...] = ()) -> str:
+    """The name of what is kept, if it is of a known form.
+
+    Args:
+        name: What was given.
+        also: Other beginnings that are known.
+
+    Raises:
+        Misuse: It is of none.
+    """
+    known = (DATA, PREDICTIONS, *also)
+    if name == LOGS or any(name.startswith(begin) and len(name) > len(begin) for begin in known):
+        return name
+    forms = ['"data/DIGEST"', '"predictions/MODEL"', '"predictions/*"', *(f'"{begin}NAME"' for begin in also)]
+    raise Misuse(f"{name!r} cannot be kept for a time", hint=f'use {", ".join(forms)} or "logs"')
 
 
 def windows(entries: Iterable[Entry]) -> dict[str, Window]:
@@ -131,10 +144,13 @@ def days_left(digests: Iterable[str], known: Mapping[str, Window], now: datetime
 def answers_before(model: str, known: Mapping[str, Window], now: datetime) -> datetime | None:
     """Before when the answers of a model must be gone; None where they may all be kept."""
     window = known.get(f"{PREDICTIONS}{model}") or known.get(ALL)
-    if window is None:
-        return None
+    return None if window is None else gone_before(window, now)
+
+
+def gone_before(window: Window, now: datetime) -> datetime | None:
+    """Before when answers or logs must be gone by their window; None where they may all be kept."""
     ends = [now - timedelta(days=window.days)] if window.days is not None else []
-    if window.until is not None and window.until <= now:
+    if window.until is not None and window.until < now:
         ends.append(now)  # all that there is
     return max(ends) if ends else None
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.promotion.guarding import OWNER
 from workbench.promotion.projection import MovedElsewhereError
 
 TAG = "workbench.ledger"  # of a registered model
@@ -24,7 +25,7 @@ class Owner:
     place: str  # the workspace's folder, for people
 
     def __str__(self) -> str:
-        return f"{self.ledger[:16]} {self.place}"
+        return f"{self.ledger[:OWNER]} {self.place}"
 
 
 Whose = Callable[[], Owner | None]  # who asks; None: a ledger that is still empty, which claims nothing
@@ -57,7 +58,7 @@ def is_claimed(known: Any, owner: Owner | None) -> bool:
         ledger, _, place = told.partition(" ")
         raise MovedElsewhereError(
             f"the model {known.name} in this MLflow is moved by another workspace, {place or 'unnamed'} "
-            f"(ledger {ledger[:16]}); nothing was changed here",
+            f"(ledger {ledger[:OWNER]}); nothing was changed here",
             hint="give the model another name, or share that workspace's ledger (ledger = … in workbench.toml); "
             f"where that workspace is gone for good, remove the tag {TAG} of the model in MLflow",
         )

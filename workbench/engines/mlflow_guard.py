@@ -21,7 +21,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from workbench.engines.mlflow_claims import TAG
+from workbench.engines.mlflow_names import GENERATION, generation_of
 from workbench.errors import EngineError, Misuse
+from workbench.promotion.guarding import Marks
 
 DATABASES = ("sqlite:", "postgresql:", "postgresql+")  # that it can stand in
 TABLE = "workbench_granted"
@@ -150,6 +153,21 @@ class Guard:
         statement = text(f"DELETE FROM {TABLE} WHERE model = :m AND alias = :a AND generation = :g")  # noqa: S608
         with self._connection() as connection:
             connection.execute(statement, {"m": model, "a": alias, "g": generation})
+
+    def marks(self) -> Marks:
+        """What tags of MLflow's registered models say of whose they are, and of how far their slots have come."""
+        from sqlalchemy import text
+
+        statement = text("SELECT name, key, value FROM registered_model_tags WHERE key = :t OR key LIKE :g")
+        owners: dict[str, str] = {}
+        reached: dict[tuple[str, str], int] = {}
+        with self._connection() as connection:
+            for model, key, value in connection.execute(statement, {"t": TAG, "g": f"{GENERATION}%"}):
+                if key == TAG and value:
+                    owners[model] = value.partition(" ")[0]
+                elif key != TAG:
+                    reached[model, key.removeprefix(GENERATION)] = generation_of(value)
+        return Marks(owners, reached)
 
     # inside
 

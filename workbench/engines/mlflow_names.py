@@ -11,10 +11,13 @@ from typing import Any
 
 from workbench.batch.tracking import DATA, KEY
 
+EXPERIMENT = "workbench"
+GENERATION = "workbench.generation."  # tag of a registered model, one an alias: the generation that set it
 KEY_DIGEST = "workbench.key_digest"  # tag beside the key: MLflow's filters cannot quote every text
 MOST_VALUE = 5000  # characters MLflow keeps of a parameter or a tag
 MOST_NAME = 250  # characters of a name
 MOST_DIGEST = 36  # characters of a dataset's digest
+MOST_DIGITS = 18  # of a generation
 BATCH = 90  # metrics, parameters or tags in one call
 
 
@@ -60,6 +63,16 @@ def datasets(tags: Mapping[str, str]) -> list[Any]:
 def digest_of(key: str) -> str:
     """What a key is found by: its SHA-256, hex."""
     return hashlib.sha256(key.encode()).hexdigest()
+
+
+def generation_of(text: str | None) -> int:
+    """The generation that a tag tells; 0 where it tells none: anybody may write one.
+
+    >>> generation_of("12"), generation_of("\u00b2"), generation_of("9" * 99), generation_of(None)
+    (12, 0, 0, 0)
+    """
+    told = text or ""
+    return int(told) if told.isascii() and told.isdigit() and len(told) <= MOST_DIGITS else 0
 
 
 def batches(items: list[Any]) -> Iterator[list[Any]]:

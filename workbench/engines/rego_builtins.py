@@ -4,7 +4,9 @@ The embedded engine takes only what gave OPA's answer in every one of OPA's own 
 that call it (v1.22.3); `PROVEN` says in how many. A case that the interpreter cannot even load speaks
 neither for nor against, since such a policy is refused with its line. Not taken, whatever the cases say, is
 what reaches outside or reads a clock, what orders values of different kinds unlike OPA, and a template string
-(`$"{…}"`), on either engine: what it runs stands inside a text, where nobody looks.
+(`$"{…}"`), on either engine: what it runs stands inside a text, where nobody looks. Nor does the embedded engine
+take a rule that is called like a function and is none: the interpreter aborts on it ("no field rego-ruleargs"), or
+says yes where the name is both; to OPA it is an error when the policy is loaded.
 
 >>> refusal("package m\nallow if time.now_ns() > 0")
 Refusal(name='time.now_ns', line=2, why='a policy reads no clock but input.now; the input gives ages in days')
@@ -80,6 +82,8 @@ FAMILIES = frozenset(name.partition(".")[0] for name in KNOWN if "." in name) | 
 NAME = r"[A-Za-z_]\w*"
 PATH = re.compile(rf"(?<![\w.]){NAME}(?:\s*\.\s*{NAME})*(?=\s*([(\[])?)")
 DECLARED = re.compile(r"^(\s*package\s+)([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)", re.MULTILINE)
+HEAD = re.compile(rf"^(?:default[ \t]+)?({NAME})(?![\w.])(?![ \t]*\()", re.MULTILINE)  # of a rule that is no function
+NO_HEADS = frozenset({"package", "import", "default", "else", "not", "some", "every"})
 LOOK_BACK = 80  # characters before a name in which `as` may stand
 REPLACED = re.compile(r"\bas\s+$")
 
@@ -94,7 +98,7 @@ class Refusal(NamedTuple):
 
 @lru_cache(maxsize=64)
 def refusal(source: str, package: str = "", *, embedded: bool = True) -> Refusal | None:
-    """The first thing outside of itself that a policy uses and may not; comments and texts are left aside.
+    """The first thing that a policy uses and may not, or calls and cannot; comments and texts are left aside.
 
     Args:
         source: The policy's text.
@@ -106,12 +110,15 @@ def refusal(source: str, package: str = "", *, embedded: bool = True) -> Refusal
     if template >= 0:  # $"{opa.runtime()}": what stands in its braces is run
         why = "what it runs cannot be seen; use sprintf"
         return Refusal("a template string", code.count("\n", 0, template) + 1, why)
+    values = _values(code) if embedded else {}
     for found in PATH.finditer(code):
         path = re.sub(r"\s", "", found[0])
         replaces = REPLACED.search(code[max(0, found.start() - LOOK_BACK) : found.start()]) is not None
         refused = _refused(path, found[1], replaces, embedded)
         if path.partition(".")[0] == "data" and not f"{found[0]}.".startswith(f"data.{package or '.'}."):
             refused = path, "a policy sees no data but its input and its own package"
+        if found[1] == "(" and path in values and (found.start() and code[found.start() - 1] != "\n"):
+            refused = path, f"it is called like a function, and line {values[path]} says that it is none"
         if refused is not None:
             return Refusal(refused[0], code.count("\n", 0, found.start()) + 1, refused[1])
     return None
@@ -141,6 +148,15 @@ def own_package(source: str, package: str, name: str) -> str:
     for place in sorted(places, reverse=True):
         source = source[:place] + moved + source[place:]
     return source
+
+
+def _values(code: str) -> dict[str, int]:
+    """The rules that are no functions, by name, each with its first line."""
+    found: dict[str, int] = {}
+    for head in HEAD.finditer(code):
+        if head[1] not in NO_HEADS:
+            found.setdefault(head[1], code.count("\n", 0, head.start()) + 1)
+    return found
 
 
 def _refused(path: str, follows: str | None, replaces: bool, embedded: bool) -> tuple[str, str] | None:

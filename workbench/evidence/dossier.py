@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from workbench.data.retention import DATA, DECLARED, Window, windows
+from workbench.data.retention import DATA, DECLARED, Window, moment, windows
 from workbench.evidence.finding import Finding
 from workbench.evidence.retention import data_behind
 from workbench.ledger import Entry, Ledger, ModelVersion, Wanted
@@ -138,16 +138,17 @@ def as_input(
 def _retention(known: Dossier, now: datetime) -> dict[str, Any]:
     """Until when its data may be kept, by the windows that are declared and by what the training said, the first end.
 
-    In days too, since policies read no clock; an end that cannot be read is none, and is told.
+    In days too, since policies read no clock; a last day counts to its end, and an end that cannot be read is none,
+    and is told.
     """
     ends = [window.end for window in known.windows if window.end is not None]
     told = known.version.parameters.get("retain_until")
     try:
-        day = datetime.fromisoformat(str(told)) if told else None
+        day = moment(str(told), last=True) if told else None
     except ValueError:
         return {"retention": {"until": str(told), "days_left": None}}
     if day is not None:
-        ends.append(day if day.tzinfo else day.replace(tzinfo=UTC))
+        ends.append(day)
     if not ends:
         return {}
     first = min(ends)

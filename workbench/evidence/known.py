@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from workbench.data.holds import Hold, holds
 from workbench.data.retention import Window, windows
 from workbench.errors import EngineError, Misuse
 from workbench.ledger import Entry, ModelVersion
@@ -30,6 +31,7 @@ class Known:
     approvals: Sequence[Entry]
     history: Sequence[Entry]  # of the whole model, in its order
     retention: Mapping[str, Window]
+    holds: Mapping[str, Hold]
     stage: str  # the slots it holds, e.g. "champion" or "canary"; else "former champion" or "candidate"
     at: datetime  # when it was gathered
 
@@ -84,6 +86,7 @@ def gather(entries: Iterable[Entry], model: str, version: int, *, now: datetime)
         approvals=[entry for entry in about if entry.kind.startswith("approval.")],
         history=ours,
         retention=windows(told),
+        holds=holds(told),
         stage=_stage(ours, model, version),
         at=now,
     )

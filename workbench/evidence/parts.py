@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from shlex import quote
 from typing import Any
 
+from workbench.data.holds import over_answers, over_data, over_logs
 from workbench.data.retention import DATA, LOGS, PREDICTIONS, Window
 from workbench.evidence.blocks import Block, Hole, Quoted, Said, Section, Table
 from workbench.evidence.known import Known
@@ -100,7 +101,17 @@ def _windows(known: Known) -> Iterator[Block]:
         f"{PREDICTIONS}{known.version.model}": "its answers",
         LOGS: "logs",
     }
+    model = known.version.model
     for subject, words in wanted.items():
+        hold = (
+            over_data(known.holds, subject, model)
+            if subject.startswith(DATA)
+            else over_logs(known.holds)
+            if subject == LOGS
+            else over_answers(known.holds, model)
+        )
+        if hold is not None:
+            yield Said(f"{words[0].upper()}{words[1:]} ({subject}) may not be removed: {hold.sentence}", (hold.seq,))
         window = known.retention.get(subject) or (
             known.retention.get(f"{PREDICTIONS}*") if subject.startswith(PREDICTIONS) else None
         )

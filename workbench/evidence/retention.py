@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from workbench.data.holds import Hold, holds, over_data
 from workbench.data.retention import DATA, Window
 from workbench.evidence.finding import Figure, Finding, Verdict
 from workbench.ledger import Entry
@@ -26,6 +27,7 @@ class Held:
     name: str  # what it was recorded as
     digest: str
     days_left: float | None  # below zero: it should be gone; None: no window is declared
+    hold: Hold | None = None  # by which it may not be removed, whatever its window says
 
     @property
     def verdict(self) -> Verdict:
@@ -37,6 +39,10 @@ class Held:
     @property
     def sentence(self) -> str:
         """It in words."""
+        return self._sentence if self.hold is None else f"{self._sentence}; it is kept by {self.hold.sentence}"
+
+    @property
+    def _sentence(self) -> str:
         subject = f"{self.model} {self.version}"
         if self.days_left is None:
             return f"{subject} was trained on {self.name}; how long that may be kept is not declared"
@@ -97,8 +103,16 @@ def served_data(
         now: When it is asked, aware.
     """
     told = list(entries)
+    standing = holds(told)
     found = [
-        Held(model, version, name, digest, window.days_left(now) if window else None)
+        Held(
+            model,
+            version,
+            name,
+            digest,
+            window.days_left(now) if window else None,
+            over_data(standing, f"{DATA}{digest}", model),
+        )
         for model, version in serving
         for digest, name in trained_on(told, f"{model}/{version}").items()
         for window in [known.get(f"{DATA}{digest}")]

@@ -4,6 +4,10 @@ The private key lies in a file beside the ledger, named once by `sign_with`. It 
 recorded, when something is to be signed for the first time. A checkpoint is made every 256 entries in the
 commit that crosses them, and whenever one is asked for. Where the key is missing the ledger goes on without
 signatures, and asking for one is an error in words.
+
+A ledger that rehearses takes everything as it would, one transaction after another, and keeps nothing of it: what
+was written is seen through it alone, and undone when it is closed. A key that it would have to make is made in
+memory.
 """
 
 from __future__ import annotations
@@ -32,6 +36,13 @@ class Signed(Reading):
     """A ledger that signs for itself."""
 
     _key_file: Path | None = None
+    _within = False  # a transaction is open
+    _fleeting: SigningKey | None = None  # the key of a rehearsal that had to make one
+    rehearsing = False
+
+    def rehearse(self) -> None:
+        """From now on keep nothing of what is written; it is undone when the ledger is closed."""
+        self.rehearsing = True
 
     def sign_with(self, path: Path) -> None:
         """Name the file that holds the private key, or will; nothing is made yet."""
@@ -72,12 +83,15 @@ class Signed(Reading):
         with self.transaction() as writer:
             old, before = self._key(writer, actor, now)
             beside = self._next
-            new = SigningKey.load(beside) if beside.exists() else SigningKey.create(beside)
+            new = SigningKey.load(beside) if beside.exists() else self._new_key(beside)
             body = rotated_body(before, old, new)
             entry = writer.append(ROTATED, subject=f"key/{new.key_id}", actor=actor, why=why, body=body, now=now)
             writer.checkpoint(lambda tree: signed(before.origin, tree.size, tree.root(), new))
-        with suppress(FileNotFoundError):  # whoever read the key meanwhile has done it, as after a kill
-            beside.replace(self._file)
+        if self.rehearsing:
+            self._fleeting = new
+        else:
+            with suppress(FileNotFoundError):  # whoever read the key meanwhile has done it, as after a kill
+                beside.replace(self._file)
         return LedgerKey(new.key_id, new.public, before.origin, entry.seq)
 
     def checkpoint(self, *, actor: str = ACTOR, now: datetime) -> Checkpoint:
@@ -172,21 +186,43 @@ class Signed(Reading):
         """
         database = self._database
         with self._lock:
-            if database.busy:
+            if self._within or (database.busy and not self.rehearsing):
                 raise Misuse("a transaction of this ledger is open already", hint="write through its writer")
+            self._within = True
             try:
-                try:
-                    database.begin(writing=True)
+                with self._rehearsed() if self.rehearsing else self._committed():
                     writer = Writer(database)
                     yield writer
                     self._sign_if_due(writer)
                     writer.finish()
-                    database.commit()
-                finally:
-                    if database.busy:
-                        database.rollback()
             except database.errors as error:
                 database.refuse(error, "written")
+            finally:
+                self._within = False
+
+    @contextmanager
+    def _committed(self) -> Iterator[None]:
+        try:
+            self._database.begin(writing=True)
+            yield
+            self._database.commit()
+        finally:
+            if self._database.busy:
+                self._database.rollback()
+
+    @contextmanager
+    def _rehearsed(self) -> Iterator[None]:
+        """One of the transactions of a rehearsal, which are parts of one that is never committed."""
+        if not self._database.busy:
+            self._database.begin(writing=True)
+        self._database.execute("SAVEPOINT rehearsed")
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK TO SAVEPOINT rehearsed")
+            raise
+        finally:
+            self._database.execute("RELEASE SAVEPOINT rehearsed")
 
     def _sign_if_due(self, writer: Writer) -> None:
         before, after = writer.grown
@@ -211,6 +247,16 @@ class Signed(Reading):
         path, known = self._file, self.keys()
         if known:
             return self._present(path, known[-1]), known[-1]
+        key = SigningKey.load(path) if path.exists() else self._new_key(path)
+        body = created_body(key)
+        why = "the key that signs this ledger's checkpoints"
+        entry = writer.append(CREATED, subject=f"key/{key.key_id}", actor=actor, why=why, body=body, now=now)
+        return key, LedgerKey(key.key_id, key.public, body["origin"], entry.seq)
+
+    def _new_key(self, path: Path) -> SigningKey:
+        if self.rehearsing:
+            self._fleeting = SigningKey.fleeting()
+            return self._fleeting
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             (path.parent / ".gitignore").write_text("*\n", "utf-8")  # a key never goes into git
@@ -218,11 +264,7 @@ class Signed(Reading):
             raise EngineError(
                 f"the folder {path.parent} cannot be made: {error.strerror or error}", hint=f"mkdir -p {path.parent}"
             ) from error
-        key = SigningKey.load(path) if path.exists() else SigningKey.create(path)
-        body = created_body(key)
-        why = "the key that signs this ledger's checkpoints"
-        entry = writer.append(CREATED, subject=f"key/{key.key_id}", actor=actor, why=why, body=body, now=now)
-        return key, LedgerKey(key.key_id, key.public, body["origin"], entry.seq)
+        return SigningKey.create(path)
 
     def _present(self, path: Path, known: LedgerKey) -> SigningKey:
         """The private key of the present public one; ends a rotation that was killed after its commit.
@@ -230,6 +272,8 @@ class Signed(Reading):
         Raises:
             EngineError: The file is missing, open to others, or holds another key.
         """
+        if self._fleeting is not None and self._fleeting.key_id == known.key_id:
+            return self._fleeting
         with suppress(EngineError, FileNotFoundError):  # whoever rotates may be doing it at this moment
             if self._next.exists() and SigningKey.load(self._next).key_id == known.key_id:
                 self._next.replace(path)

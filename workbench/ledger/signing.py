@@ -64,6 +64,13 @@ class SigningKey:
         return cls(private)
 
     @classmethod
+    def fleeting(cls) -> SigningKey:
+        """A new key that is kept nowhere."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        return cls(Ed25519PrivateKey.generate())
+
+    @classmethod
     def load(cls, path: Path) -> SigningKey:
         """The key in a file.
 

@@ -105,11 +105,11 @@ class Ledger(Signed):
             )
 
     def export(self) -> Iterator[str]:
-        """Everything an auditor needs, as JSON lines: the entries, then the keys and the checkpoints."""
+        """Everything an auditor needs, as JSON lines: the entries, then the keys, the checkpoints and the effects."""
         with self._moment():
             rows = self._rows(f"SELECT {COLUMNS} FROM entries ORDER BY seq")  # noqa: S608
-            keys, checkpoints = self.keys(), self.checkpoints()
-        return lines(rows, keys, checkpoints)
+            keys, checkpoints, effects = self.keys(), self.checkpoints(), self._rows(EFFECTS)
+        return lines(rows, keys, checkpoints, effects)
 
     # life
 

@@ -22,7 +22,8 @@ from workbench.policy.source import Policy
 
 BY_THE_GATE = {"rejected", "refused", "people-not-counted"}  # what the gate may put before the policy's reasons
 
-EVIDENCE = "evidence.recorded"
+EVIDENCE, FINISHED = "evidence.recorded", "run.finished"
+OF_NO_RUN = {"canary", "incident"}  # kinds of evidence that the watch records itself
 NO_DECISION = Decision("deny", (), "", "", "")  # stands for one that cannot be read
 
 
@@ -120,6 +121,32 @@ def doubts(entries: Iterable[Entry], policies: Collection[str]) -> dict[int, str
         for policy in [_recorded(entry).policy_digest]
         if entry.kind in GRANTS and asked[policy] == 1 and policy not in policies
     }
+
+
+def unrun(entries: Iterable[Entry]) -> dict[int, str]:
+    """Grants that weighed evidence which no recorded run tells of, by the entry's number.
+
+    A run's entry holds all that it found, and is committed with it. Evidence that stands alone was written by hand,
+    or brought in from elsewhere; what the watch finds of canaries and incidents is of no run.
+
+    Args:
+        entries: Of the whole ledger, in their order.
+    """
+    kinds, found_by_runs, doubted = dict[str, str](), set[str](), dict[int, str]()
+    for entry in entries:
+        if entry.kind == EVIDENCE:
+            kinds[str(entry.body.get("digest"))] = str(entry.body.get("kind"))
+        elif entry.kind == FINISHED:
+            found_by_runs.update(digest(finding) for finding in entry.body.get("findings") or ())
+        elif entry.kind in GRANTS and is_decision(entry):
+            alone = [
+                f"{kinds[one]} ({one[:12]})"
+                for one in _weighed(entry)
+                if one in kinds and kinds[one] not in OF_NO_RUN and one not in found_by_runs
+            ]
+            if alone:
+                doubted[entry.seq] = f"no recorded run found the evidence that it weighed: {', '.join(alone)}"
+    return doubted
 
 
 def _weighed(entry: Entry) -> list[str]:

@@ -4,22 +4,37 @@ The ledger says whether there is to be a guard and what it says (its digest). Th
 the registry the rest in the same transaction: whoever is killed in between leaves an effect that the next
 opening pays. At every opening the guard is looked at; what a migration has dropped, or somebody has taken
 away or granted by hand, is put right, and an entry `guard.restored` says so before it is.
+
+Two things are left as they are. A model that another ledger moves (see `engines.mlflow_claims`) is that
+ledger's, even where this one has heads of it from before. And where MLflow has come further with a slot than
+this ledger, this may be an older copy of the ledger: what the newer one allowed is neither taken out nor
+written over, and nothing older is allowed beside it; that it is so is said at every opening, and written
+nowhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from workbench.ledger import Effect, Entry, Ledger, Writer
 from workbench.promotion.projection import ALIAS
+from workbench.promotion.stages import SLOTS
 
 INSTALLED, RESTORED, REMOVED = "guard.installed", "guard.restored", "guard.removed"
 SUBJECT = "registry"
+OWNER = 16  # hex digits of the hash of a ledger's first entry by which the registry knows it
 GUARD = "mlflow-guard"  # target of the effect that each of the three owes
 
 Granted = tuple[str, str, int | None, int]  # model, slot, version (None: nobody), generation
+
+
+class Marks(NamedTuple):
+    """What the registry itself says of its models, beside its guard."""
+
+    owners: Mapping[str, str]  # by model, the ledger that moves it: the beginning of its first entry's hash, hex
+    reached: Mapping[tuple[str, str], int]  # by model and slot, the newest generation that set or cleared it
 
 
 class Lost(NamedTuple):
@@ -62,6 +77,10 @@ class RegistryGuard(Protocol):
 
     def forget(self, model: str, alias: str, generation: int) -> None:
         """Take one grant out of it."""
+        ...
+
+    def marks(self) -> Marks:
+        """What the registry says of whose its models are, and of how far their slots have come."""
         ...
 
     def remove(self) -> bool:
@@ -107,11 +126,18 @@ def remove(ledger: Ledger, guard: RegistryGuard, *, actor: str, why: str, now: d
 
 
 def look_after(ledger: Ledger, guard: RegistryGuard, *, now: datetime) -> str | None:
-    """Finish what was cut off, put back what is missing of a guard that is to be there; a sentence where either was.
+    """Finish what was cut off, put back what is missing of a guard that is to be there; a sentence where any was.
 
     Raises:
         EngineError: The registry's database refuses.
     """
+    told = [_mended(ledger, guard, now)]
+    if wanted(ledger) is not None and (left := further(ledger, guard)):
+        told.append(older(left))
+    return "; ".join(sentence for sentence in told if sentence) or None
+
+
+def _mended(ledger: Ledger, guard: RegistryGuard, now: datetime) -> str | None:
     owed = owed_to(ledger)
     if wanted(ledger) is not None and not owed:
         lost = looked_at(ledger, guard)
@@ -147,7 +173,7 @@ def _settle(ledger: Ledger, guard: RegistryGuard) -> None:
             installed, _ = guard.status()
             for model, slot, _, generation in never_given(ledger, guard) if installed else []:
                 guard.forget(model, slot, generation)
-            guard.install(granted(ledger))
+            guard.install(_ours(ledger, guard)[1])
         with ledger.transaction() as writer:
             if _newest(ledger) == newest:  # otherwise another process wanted something else meanwhile
                 for effect in owed:
@@ -184,23 +210,66 @@ def _noted(ledger: Ledger, guard: RegistryGuard, lost: Lost, now: datetime) -> b
 def never_given(ledger: Ledger, guard: RegistryGuard) -> list[Granted]:
     """What the guard takes for granted that the ledger never did, of the models that the ledger moves."""
     noted = guard.noted()  # read before the ledger: whatever was noted by then is in the ledger by now
-    held = {(model, slot): (version, generation) for model, slot, version, generation in granted(ledger)}
-    models = {model for model, _ in held}
+    marks, grants = _ours(ledger, guard)
+    held = {(model, slot): (version, generation) for model, slot, version, generation in grants}
+    models = {head.model for head in ledger.heads(cleared=True)} - _elsewhere(ledger, marks)
     untrue = []
     for model, slot, version, generation in noted:
         holder, newest = held.get((model, slot), (None, 0))
-        if model in models and (generation > newest or (generation == newest and version != holder)):
+        known = model in models and not _is_further(ledger, marks, model, slot)
+        if known and (generation > newest or (generation == newest and version != holder)):
             untrue.append((model, slot, version, generation))
     return untrue
 
 
 def not_noted(ledger: Ledger, guard: RegistryGuard) -> list[Granted]:
     """What the ledger granted and the guard does not know, or only an older generation of; what is owed still comes."""
-    held = granted(ledger)
+    _, held = _ours(ledger, guard)
     owed = {(e.payload.get("model"), e.payload.get("alias")) for e in ledger.owed() if e.target == ALIAS}
     noted = {(model, slot): generation for model, slot, _, generation in guard.noted()}
     # read last: what is owed no more was noted before
     return [grant for grant in held if grant[:2] not in owed and noted.get(grant[:2], 0) < grant[3]]
+
+
+def further(ledger: Ledger, guard: RegistryGuard) -> list[tuple[str, str, int]]:
+    """Where the registry has come further than this ledger: model, slot, and the generation that it has seen."""
+    marks = guard.marks()  # before the ledger: a mark is made after its entry
+    models = {head.model for head in ledger.heads(cleared=True)} - _elsewhere(ledger, marks)
+    return [
+        (model, slot, generation)
+        for (model, slot), generation in sorted(marks.reached.items())
+        if model in models and slot in SLOTS and _is_further(ledger, marks, model, slot)
+    ]
+
+
+def older(left: Sequence[tuple[str, str, int]]) -> str:
+    """That what the guard allows was left as it is, because this may be an older copy of the ledger."""
+    slots = ", ".join(f"{slot} of {model} at generation {generation}" for model, slot, generation in left)
+    return (
+        f"MLflow has come further than this ledger ({slots}): what its guard allows there was left as it is "
+        "(workbench reconcile tells what to do)"
+    )
+
+
+def _ours(ledger: Ledger, guard: RegistryGuard) -> tuple[Marks, list[Granted]]:
+    """What the registry says of its models, and what this ledger may have the guard allow by it."""
+    marks = guard.marks()  # before the ledger: a mark is made after its entry
+    elsewhere = _elsewhere(ledger, marks)
+    return marks, [
+        grant for grant in granted(ledger) if grant[0] not in elsewhere and marks.reached.get(grant[:2], 0) <= grant[3]
+    ]
+
+
+def _elsewhere(ledger: Ledger, marks: Marks) -> set[str]:
+    """The models that another ledger moves."""
+    first = ledger.entries(limit=1)
+    mine = first[0].hash[:OWNER] if first else ""
+    return {model for model, owner in marks.owners.items() if owner != mine}
+
+
+def _is_further(ledger: Ledger, marks: Marks, model: str, slot: str) -> bool:
+    head = ledger.head(model, slot)
+    return marks.reached.get((model, slot), 0) > (head.generation if head else 0)
 
 
 def _named(grants: Sequence[Granted]) -> str:

@@ -129,6 +129,8 @@ def _align(ledger: Ledger, aliases: Aliases, head: Head, now: datetime) -> Align
 def follow(ledger: Ledger, aliases: Callable[[], Aliases], model: str, *, now: datetime) -> tuple[str, ...]:
     """Let the registry follow a model that moved; what cannot be done now stays owed, and the move stays true.
 
+    Where the ledger only rehearses, the registry follows nothing.
+
     Args:
         ledger: The truth.
         aliases: Opens the registry; only where something is owed.
@@ -138,6 +140,8 @@ def follow(ledger: Ledger, aliases: Callable[[], Aliases], model: str, *, now: d
     Returns:
         A sentence for everything that is still owed.
     """
+    if ledger.rehearsing:
+        return ()
     pending = []
     owed = {effect.payload.get("alias") for effect in ledger.owed() if effect.payload.get("model") == model}
     for slot in SLOTS:

@@ -102,6 +102,11 @@ class HeldStore:
         with self._using() as connection:
             connection.execute("UPDATE held SET told = ?, tries = tries + 1 WHERE id = ?", (int(good), prediction))
 
+    def models(self) -> list[str]:
+        """The models of which it has an answer."""
+        with self._using() as connection:
+            return [model for (model,) in connection.execute("SELECT DISTINCT model FROM held ORDER BY model")]
+
     def forget(self, before: datetime, *, model: str | None = None, dry_run: bool = False) -> int:
         """Remove what was asked before a time and is decided; how many these are."""
         where = "at < ?1 AND decided IS NOT NULL AND (?2 IS NULL OR model = ?2)"

@@ -43,6 +43,7 @@ class Holding:
     store: HeldStore
     webhook: Webhook | None = None
     keep: timedelta = timedelta(days=90)  # how long a decided answer can be polled
+    is_held: Callable[[str], bool] = lambda _: False  # whether the answers of a model are under a legal hold
 
     async def poll(self, model: str, prediction: str, key: Key | None, *, now: Callable[[], datetime]) -> Reply:
         """What a held answer came to."""
@@ -75,7 +76,9 @@ class Holding:
         for held in self.store.waiting(only):
             if self.review.settle(held, now=now) is None and held.at < now - LOST and not self.review.asked(held):
                 self.store.drop(held.id)
-        self.store.forget(now - self.keep, model=only)
+        for model in self.store.models() if only is None else (only,):
+            if not self.is_held(model):
+                self.store.forget(now - self.keep, model=model)
         taken = 0
         for known in self.store.untold(only) if self.webhook is not None else ():
             body = msgspec.json.encode({"event": "answer.decided", **told(known.held, known.decided)})

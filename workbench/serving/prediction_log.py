@@ -27,7 +27,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
@@ -105,19 +105,21 @@ class PredictionLog:
                 rows,
             )
 
-    def rotate(self, *, now: datetime, most: int = MOST_ROWS, days: float = 90.0, dry_run: bool = False) -> Rotation:
+    def rotate(
+        self, *, now: datetime, most: int = MOST_ROWS, days: float | None = 90.0, dry_run: bool = False
+    ) -> Rotation:
         """Move older rows to Parquet while SQLite holds more than `most`, and delete what is older than `days`.
 
         Args:
             now: The time, UTC.
             most: Rows that SQLite may hold.
-            days: Days that an answer is kept.
+            days: Days that an answer is kept; None: nothing is deleted.
             dry_run: Only say what would be done; `moved` is then a lower bound.
 
         Raises:
             EngineError: The log or its folder cannot be written.
         """
-        before = now - timedelta(days=days)
+        before = datetime.min.replace(tzinfo=UTC) if days is None else now - timedelta(days=days)
         if dry_run or self._path == ":memory:":
             rows, files = self._size()
             old = sum(part.last_at < stamp(before) for part in self._reading.parts())

@@ -116,7 +116,7 @@ class Review:
                 self._desk.refuse_within(writer, question, by=by, why=why, now=now)
                 told: Told = "refused" if other is None else "changed"
                 made = self._write(writer, held, told, other, by.name, why, now)
-        if made is not None:
+        if made is not None and not self._ledger.rehearsing:
             self._store.decide(held.id, made)
         return made
 
@@ -133,7 +133,7 @@ class Review:
         if not over:
             return None
         made = self._settled(held, now)
-        if made is not None:
+        if made is not None and not self._ledger.rehearsing:
             self._store.decide(held.id, made)
         return made
 
