@@ -158,6 +158,11 @@ class PredictionLog:
         found = self._reading.both(_NAMES, "WHERE id = ?", [prediction_id])
         return prediction_of(found[0]) if found else None
 
+    def beginning(self, words: str, limit: int) -> list[Prediction]:
+        """The first so many rows by id whose id begins so; those that lie in files are left out."""
+        sql = f"SELECT {_NAMES} FROM predictions WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"  # noqa: S608
+        return [prediction_of(row) for row in self._reading.select(sql, (words, f"{words}\U0010ffff", limit))]
+
     def served_features(
         self,
         model: str,
