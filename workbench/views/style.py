@@ -289,6 +289,15 @@ rect.wb-theirs { fill:#fff; stroke:var(--theirs); stroke-width:1.5; }
 }
 @media (max-width:620px) {
   .wb-page .wb-figures :is(thead,.wb-plot) { display:none; }
+  .wb-page .wb-figures tr { display:grid; grid-template-columns:1fr 1fr; column-gap:14px; padding:8px 0; }
+  .wb-page .wb-figures tr { border-bottom:1px solid var(--line); }
+  .wb-page .wb-figures :is(tbody th,td) { border:0; padding:0; width:auto; }
+  .wb-page .wb-figures tbody th { grid-column:1 / -1; width:auto; }
+  .wb-page .widget-html-content { overflow-x:auto; overflow-y:hidden; }
+  .wb-page table :is(td,thead th) { overflow-wrap:break-word; padding-right:10px; }
+  .wb-page table tbody th { min-width:92px; }
+  .wb-page .wb-drift .wb-plot { width:26%; padding-right:10px; }
+  .wb-page .wb-drift .wb-legend { display:none; }
   .wb-parts { grid-template-columns:repeat(2,1fr); }
   .wb-stages { grid-template-columns:repeat(2,minmax(0,1fr)); }
   .wb-line { grid-template-columns:repeat(3,1fr); }
