@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench.batch.warm.identity import PRELOAD
-from workbench.errors import Misuse
+from workbench.errors import EngineError, Misuse
+from workbench.ledger.sharing import way_in
 
 FILE = "workbench.toml"
 
@@ -51,6 +52,7 @@ class Settings:
     monitoring_hours: float = 24.0  # hours of traffic the monitoring page looks back on
     identity: str = "os"  # who vouches for whoever acts: os, hub+http://HOST/hub/api or proxy:HEADER
     pages_prefix: str = "/"  # path at which a proxy shows the pages, e.g. /team/workbench/; it leaves it in the address
+    shared: str = "none"  # Unix group whose members may read and write the workspace; "none": its owner alone
     kernel: str = "auto"  # how notebooks are run: auto, inline, warm or cold
     preload: str = " ".join(PRELOAD)  # modules that warm kernels have imported already
     warm_minutes: float = 30.0  # minutes after which an idle zygote ends
@@ -64,10 +66,13 @@ def read_settings(root: Path) -> Settings:
 
     Raises:
         Misuse: The file is no TOML, names a setting that does not exist, or gives a wrong type.
+        EngineError: It cannot be read.
     """
     path = root / FILE
     try:
         given = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise EngineError(f"{path} cannot be read: {error.strerror or error}", hint=way_in(path)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Misuse(f"{path} cannot be read as TOML: {error}", hint="mend the line it names") from error
     kinds = {field.name: type(field.default) for field in fields(Settings)}

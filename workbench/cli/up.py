@@ -300,7 +300,10 @@ def _run_folder(root: Path) -> Iterator[Path]:
     except Timeout as error:
         raise Misuse(f"workbench up runs in {root} already", hint="stop it first, or use another workspace") from error
     except OSError as error:
-        raise EngineError(f"{run} cannot be written: {error.strerror or error}", hint="mend its permissions") from error
+        raise EngineError(
+            f"{run} cannot be written: {error.strerror or error}",
+            hint="whoever it belongs to runs workbench up here; ask them for the addresses",
+        ) from error
     try:
         yield run
     finally:

@@ -34,6 +34,7 @@ from workbench.engines.mlflow_names import MOST_NAME, MOST_VALUE, batches, datas
 from workbench.engines.model_files import load_predictor
 from workbench.errors import EngineError, Misuse
 from workbench.ledger import ModelVersion
+from workbench.ledger.sharing import file_mode, shared
 from workbench.serving import Predictor
 
 EXPERIMENT = "workbench"
@@ -289,7 +290,7 @@ class MlflowStore:
     def _alone(self) -> Iterator[None]:
         """No other process moves an alias meanwhile; MLflow itself has no compare-and-swap."""
         path = _file_of(self._uri)
-        with FileLock(f"{path}.alias.lock", mode=0o600) if path else self._guarded():
+        with FileLock(f"{path}.alias.lock", mode=file_mode(path.parent)) if path else self._guarded():
             yield
 
     def _guarded(self) -> contextlib.AbstractContextManager[None]:
@@ -338,7 +339,7 @@ def _make_once(uri: str, artifacts: Path) -> None:
     path = _file_of(uri)
     if path is None or path.exists():
         return
-    with FileLock(f"{path}.lock", mode=0o600):
+    with FileLock(f"{path}.lock", mode=file_mode(path.parent)):
         if path.exists():
             return
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".mlflow-") as folder:
@@ -346,6 +347,8 @@ def _make_once(uri: str, artifacts: Path) -> None:
             _migrate(f"sqlite:///{made}", artifacts)
             with contextlib.closing(sqlite3.connect(made)) as connection:
                 connection.execute("PRAGMA journal_mode = WAL")
+            if shared(path.parent):
+                made.chmod(file_mode(path.parent))
             made.rename(path)
 
 

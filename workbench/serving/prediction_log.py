@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from filelock import FileLock
 
 from workbench.errors import EngineError
+from workbench.ledger.sharing import file_mode
 from workbench.serving import log_parts
 from workbench.serving.log_reading import Reading, condition, errors
 from workbench.serving.log_rows import COLUMNS, LogPolicy, Row, prediction_of, row_of, rows_of, stamp
@@ -331,7 +332,10 @@ class PredictionLog:
         """
         connection = sqlite3.connect(self._path, timeout=WAIT, isolation_level=None)
         try:
-            with errors(verb, Path(self._path)), FileLock(f"{self._path}.rotation.lock", mode=0o600):
+            with (
+                errors(verb, Path(self._path)),
+                FileLock(f"{self._path}.rotation.lock", mode=file_mode(Path(self._path).parent)),
+            ):
                 prepare(connection)
                 yield connection
         except OSError as error:
