@@ -51,7 +51,10 @@ class Settings:
     policy_seconds: float = 5.0  # seconds a policy may take; more is a denial
     monitoring_hours: float = 24.0  # hours of traffic the monitoring page looks back on
     identity: str = "os"  # who vouches for whoever acts: os, hub+http://HOST/hub/api or proxy:HEADER
+    proxy: str = "none"  # address of a proxy that people come by, e.g. https://data.example; links then lead there
     pages_prefix: str = "/"  # path at which a proxy shows the pages, e.g. /team/workbench/; it leaves it in the address
+    lab_prefix: str = "/"  # path at which it shows JupyterLab, e.g. /team/lab/; it leaves it in the address
+    mlflow_prefix: str = "/"  # path at which it shows MLflow, e.g. /team/mlflow/; it takes it off
     shared: str = "none"  # Unix group whose members may read and write the workspace; "none": its owner alone
     kernel: str = "auto"  # how notebooks are run: auto, inline, warm or cold
     preload: str = " ".join(PRELOAD)  # modules that warm kernels have imported already

@@ -75,6 +75,7 @@ def lab(
     environ: Mapping[str, str],
     log: Path,
     kernels: Path | None = None,
+    prefix: str = "/",
 ) -> Server:
     """JupyterLab on a workspace.
 
@@ -86,6 +87,7 @@ def lab(
         environ: The analyst's environment.
         log: Where its output goes.
         kernels: Folder that holds `kernels/workbench`, then the kernel of new notebooks; None: as Jupyter has it.
+        prefix: Path before all that it answers, with a slash at both ends; a proxy leaves it there.
     """
     options = {
         "ServerApp.ip": "127.0.0.1",
@@ -93,6 +95,8 @@ def lab(
         "ServerApp.port_retries": 0,
         "ServerApp.open_browser": False,
         "ServerApp.root_dir": root,
+        "ServerApp.base_url": prefix,
+        "ServerApp.allow_remote_access": prefix != "/",  # a proxy comes under its own name
         "ServerApp.allow_root": hasattr(os, "geteuid") and os.geteuid() == 0,
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         "LabApp.news_url": None,
@@ -106,13 +110,13 @@ def lab(
     return Server(
         name="JupyterLab",
         argv=[sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())],
-        probe=f"http://127.0.0.1:{port}/api",
+        probe=f"http://127.0.0.1:{port}{prefix}api",
         environ={
             **environ,
             "JUPYTER_CONFIG_PATH": _searched(environ.get("JUPYTER_CONFIG_PATH", ""), settings),
             "JUPYTER_PATH": searched,
             "JUPYTER_TOKEN_FILE": str(token_file),
-            "WORKBENCH_FILES": "/files",  # where JupyterLab serves what lies in the workspace
+            "WORKBENCH_FILES": f"{prefix}files",  # where JupyterLab serves what lies in the workspace
             "WORKBENCH_WORKSPACE": str(root),
         },
         cwd=root,
