@@ -62,3 +62,15 @@ def test_no_job_is_run_and_nobody_is_called_home(tmp_path):
     told = environment("sqlite:///x.db", tmp_path)
     assert told["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
     assert told["MLFLOW_DISABLE_TELEMETRY"] == "true"
+
+
+def test_a_proxys_name_is_answered_and_no_other_but_its_own(tmp_path):
+    from mlflow.server.security_utils import is_allowed_host_header
+
+    assert "MLFLOW_SERVER_ALLOWED_HOSTS" not in environment("sqlite:///x.db", tmp_path)
+    told = environment("sqlite:///x.db", tmp_path, proxy="https://data.example:8443")
+    hosts = told["MLFLOW_SERVER_ALLOWED_HOSTS"].split(",")
+    assert is_allowed_host_header(hosts, "data.example:8443")
+    assert is_allowed_host_header(hosts, "127.0.0.1:5000")
+    assert not is_allowed_host_header(hosts, "evil.example")
+    assert told["MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"] == "https://data.example:8443"

@@ -118,6 +118,7 @@ def _plan(
         "pages": f"{_origin(settings, pages_port)}{settings.pages_prefix}",
         "mlflow": f"{_origin(settings, mlflow_port)}{'/' if settings.proxy == 'none' else settings.mlflow_prefix}",
     }
+    proxy = None if settings.proxy == "none" else settings.proxy
     environ = {**bench.environ, "WORKBENCH_MLFLOW": at["mlflow"].rstrip("/")}  # pages link to runs
     tracking, artifacts = bench.tracking
     program = [sys.executable, "-m"]
@@ -158,7 +159,7 @@ def _plan(
                 *_given(uri=tracking, artifacts=artifacts, port=mlflow_port, token_file=run / "mlflow.token"),
             ],
             probe=f"{here}:{mlflow_port}/health",
-            environ={**environ, **mlflow_ui.environment(tracking, artifacts)},
+            environ={**environ, **mlflow_ui.environment(tracking, artifacts, proxy=proxy)},
             cwd=root,
             log=run / "mlflow.log",
         ),
