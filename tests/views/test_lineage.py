@@ -212,3 +212,16 @@ def test_hostile_names_and_reasons_are_shown_as_text(words, reader):
     page = reader(lineage_page(lambda: [traced(words)]))
     harmless(page.html)
     harmless(picture(traced(words).trace(), f"version:{words}/1"))
+
+
+def test_many_answers_are_one_thing_unless_one_asked_for_one(bench, reader):
+    nodes = {f"prediction:{n}": Node("prediction", str(n), {"at": "2026-03-02T09:30:00+00:00"}) for n in range(99)}
+    nodes["decision:7"] = Node("decision", "7", {"what": "promotion.granted"})
+    found = Lineage(nodes, [Edge("decision:7", f"prediction:{n}", "answered under", 0) for n in range(99)])
+    page = reader(lineage_page(tuple, seek=lambda words: [Sought(words, "x", words, "", lambda: found)]))
+    page.write("decision:7")
+    assert "99 answers under 7" in page.text
+    assert page.html.count("<rect") == 2
+    page.write("prediction:3")
+    assert "98 answers under 7" in page.text
+    assert "2 Mar 2026, 09:30 UTC" in page.text

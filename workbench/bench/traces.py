@@ -96,7 +96,9 @@ class Traces:
         answers = self._answers(text) if "prediction" in kinds else ()
         nodes = {node.id: node for node in (*known, *answers)}
         return [
-            Sought(id_, node.kind, _named(node, title(node)), particulars(node), partial(self._around, node))
+            Sought(
+                id_, node.kind, _named(node, title(node)), _known(node, particulars(node)), partial(self._around, node)
+            )
             for id_, node in [*nodes.items()][:FEW]
         ]
 
@@ -197,6 +199,17 @@ class Traces:
     def _some_answers(self) -> str:
         rows = [row.id for row in self._bench.log.rows(limit=KNOWN) if row.version is not None]
         return f"the newest: {', '.join(rows)}" if rows else "no answer is in the prediction log yet: workbench serve"
+
+
+def _known(node: Node, particulars: str) -> str:
+    """What is known of a thing; of an answer who gave it, when, and to which request."""
+    from workbench.views.words import moment
+
+    facts = node.facts
+    if node.kind != "prediction" or "request" not in facts:
+        return particulars
+    who = f"given by {facts['model']} {facts['version']}, generation {facts['generation']}"
+    return f"{who}, {moment(facts['at'])}, to request {facts['request']}"
 
 
 def _named(node: Node, title: str) -> str:

@@ -20,7 +20,7 @@ from workbench.serving.http import App, Message, Receive, Reply, Scope, Send
 
 # MLflow opens its assistant's panel at a first visit; here the assistant is switched off
 HUSHED = b'<head><script>localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true")</script>'
-LOOPBACK = ("127.0.0.1", "localhost")
+LOOPBACK = ("127.0.0.1", "127.0.0.1:*", "localhost", "localhost:*")  # as MLflow writes them
 PARTS = "assistant|gateway|gateway-proxy|genai|issues/invoke|jobs|prompt-optimization|scorer|webhooks"
 CLOSED = re.compile(rf"/gateway(/|$)|/(ajax-)?api/[^/]+/(mlflow/)?({PARTS})(/|$)")
 
@@ -33,10 +33,10 @@ def environment(uri: str, artifacts: Path, *, proxy: str | None = None) -> dict[
         artifacts: Folder of its artifacts.
         proxy: Address under which a proxy shows it, "https://data.example"; it answers under no other name but its own.
     """
-    named = {
-        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join([*LOOPBACK, *(f"{host}:*" for host in LOOPBACK), urlsplit(proxy).netloc]),
-        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": proxy,
-    } if proxy else {}  # fmt: skip
+    named = {}
+    if proxy:
+        named["MLFLOW_SERVER_ALLOWED_HOSTS"] = ",".join([*LOOPBACK, urlsplit(proxy).netloc])
+        named["MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"] = proxy
     return {
         **named,
         "_MLFLOW_SERVER_FILE_STORE": uri,

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from workbench.views.parts import Parts
 
 
+FEW = 3  # answers that are drawn one by one
+
+
 @dataclass(frozen=True)
 class Traced:
     """One version with its lineage."""
@@ -74,7 +77,7 @@ def lineage_page(
 
     def closely(parts: Parts, one: Shown, _: Sequence[Shown]) -> list[Any]:
         if isinstance(one, Sought):
-            return [parts.html(_drawn(one.trace(), one.id))]
+            return [parts.html(_drawn(_counted_answers(one.trace(), one.id), one.id))]
         found = one.trace()
         drawn = [parts.html(_told(one, found))]
         if acts is not None:
@@ -168,6 +171,23 @@ def _where(place: Place | None) -> str:
         return ""
     run = f" · {link(place.run_link, 'MLflow run')}" if place.run_link else ""
     return f'<p class="wb-quiet">Trained in {link(place.report_link, place.report)}{run}</p>'
+
+
+def _counted_answers(found: Lineage, about: str) -> Lineage:
+    """A lineage with the answers that hang on one thing as one, unless they are few or what it is about."""
+    given: dict[str, list[Edge]] = {}
+    for edge in found.edges:
+        if edge.lower.startswith("prediction:") and edge.lower != about and not found.near(edge.lower, "down"):
+            given.setdefault(edge.upper, []).append(edge)
+    many = {upper: edges for upper, edges in given.items() if len(edges) > FEW}
+    gone = {edge.lower for edges in many.values() for edge in edges}
+    nodes = {id_: node for id_, node in found.nodes.items() if id_ not in gone}
+    edges = [edge for edge in found.edges if edge.lower not in gone]
+    for upper, told in many.items():
+        node = Node("prediction", f"{counted(len(told), 'answer')} under {found.nodes[upper].name}")
+        nodes[node.id] = node
+        edges.append(Edge(upper, node.id, "answered", 0))
+    return Lineage(nodes, edges)
 
 
 def _with_answers(found: Lineage, one: Traced) -> Lineage:

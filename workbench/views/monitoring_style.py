@@ -54,9 +54,8 @@ STYLE = """
 .wb-page .wb-card h2 .wb-quiet { font-weight:400; margin-left:6px; }
 .wb-page .wb-card .wb-parts { grid-template-columns:repeat(auto-fit,minmax(112px,1fr)); }
 .wb-time, .wb-belief { display:block; width:100%; height:auto; }
-.wb-time { max-width:1120px; min-width:660px; }
-.wb-timed { overflow-x:auto; direction:rtl; }  /* where it has to scroll, the present is what one sees first */
-.wb-timed svg { direction:ltr; }
+.wb-time { max-width:1120px; min-width:560px; }
+.wb-timed { overflow-x:auto; }
 .wb-timed:focus-visible { outline:3px solid var(--focus); outline-offset:2px; }
 .wb-belief { max-width:360px; }
 .wb-panel-title { font-size:13px; font-weight:600; fill:var(--ink); }

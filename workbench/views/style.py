@@ -288,11 +288,12 @@ rect.wb-theirs { fill:#fff; stroke:var(--theirs); stroke-width:1.5; }
   .wb-line .wb-spark { width:84px; }
 }
 @media (max-width:620px) {
-  .wb-page .wb-figures :is(thead,.wb-plot) { display:none; }
-  .wb-page .wb-figures tr { display:grid; grid-template-columns:1fr 1fr; column-gap:14px; padding:8px 0; }
-  .wb-page .wb-figures tr { border-bottom:1px solid var(--line); }
-  .wb-page .wb-figures :is(tbody th,td) { border:0; padding:0; width:auto; }
-  .wb-page .wb-figures tbody th { grid-column:1 / -1; width:auto; }
+  .wb-page :is(.wb-figures,.wb-impacts) :is(thead,.wb-plot) { display:none; }
+  .wb-page :is(.wb-figures,.wb-impacts) tr {
+    display:grid; grid-template-columns:1fr 1fr; column-gap:14px; padding:8px 0; border-bottom:1px solid var(--line);
+  }
+  .wb-page :is(.wb-figures,.wb-impacts) :is(tbody th,td) { border:0; padding:0; width:auto; }
+  .wb-page :is(.wb-figures,.wb-impacts) tbody th { grid-column:1 / -1; width:auto; }
   .wb-page .widget-html-content { overflow-x:auto; overflow-y:hidden; }
   .wb-page table :is(td,thead th) { overflow-wrap:break-word; padding-right:10px; }
   .wb-page table tbody th { min-width:92px; }
