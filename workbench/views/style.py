@@ -265,11 +265,11 @@ rect.wb-theirs { fill:#fff; stroke:var(--theirs); stroke-width:1.5; }
 .wb-page .wb-drift tbody th { font-weight:600; width:26%; }
 .wb-page .wb-drift .wb-plot { width:36%; padding-right:22px; }
 .wb-parts { display:grid; grid-template-columns:repeat(7,1fr); gap:12px 20px; margin-top:10px; }
-.wb-given { columns:15rem auto; column-gap:32px; margin:10px 0 8px; }
-.wb-given div { display:flex; justify-content:space-between; gap:16px; padding:4px 0; break-inside:avoid; }
-.wb-given div { border-bottom:1px solid var(--line); }
-.wb-given dt { margin:0; color:var(--quiet); font-weight:400; overflow-wrap:anywhere; }
-.wb-given dd { margin:0; font-variant-numeric:tabular-nums; overflow-wrap:anywhere; text-align:right; }
+.wb-features { columns:15rem auto; column-gap:32px; margin:10px 0 8px; }
+.wb-features div { display:flex; justify-content:space-between; gap:16px; padding:4px 0; break-inside:avoid; }
+.wb-features div { border-bottom:1px solid var(--line); }
+.wb-features dt { margin:0; color:var(--quiet); font-weight:400; overflow-wrap:anywhere; }
+.wb-features dd { margin:0; font-variant-numeric:tabular-nums; overflow-wrap:anywhere; text-align:right; }
 .wb-part b { display:block; font-size:19px; font-weight:600; line-height:1.3; }
 .wb-part span { display:block; color:var(--quiet); font-size:13px; line-height:1.35; }
 .wb-bar { display:block; width:100%; }
