@@ -103,7 +103,7 @@ def answered(address, body=None, **headers):
 
 @pytest.mark.slow
 def test_jupyterlab_lives_behind_a_prefix_and_under_the_name_of_a_proxy(nginx, tmp_path):
-    """It answers under that prefix: its page, the scripts that the page names, and the cards."""
+    """It answers under that prefix: its page, the scripts that the page names, the cards, and files but no stores."""
     named = {"Host": "data.example"}
 
     def read(address):
@@ -123,6 +123,11 @@ def test_jupyterlab_lives_behind_a_prefix_and_under_the_name_of_a_proxy(nginx, t
         cards = f"{there}/team/lab/workbench/launcher"
         assert answered(cards, **named, Authorization="token t0ken")[0] == 200
         assert answered(cards, **named)[0] == 403
+        for name in ("ledger.db", "ledger.db-wal", "mlflow.db.lock"):
+            (tmp_path / "w" / name).touch()
+        (tmp_path / "w" / "keys").mkdir()
+        _, listed = answered(f"{there}/team/lab/api/contents", **named, Authorization="token t0ken")
+        assert {file["name"] for file in listed["content"]} == {"notebooks", "policies", "reports", "workbench.toml"}
 
 
 @pytest.mark.slow
