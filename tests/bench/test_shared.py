@@ -139,6 +139,16 @@ def test_a_workspace_is_shared_later_and_keeps_its_secrets(place):
     assert as_somebody(lambda: work(root, 2), GROUP) == "done: True"
 
 
+def test_a_projects_folder_that_all_may_read_shares_nothing(place):
+    project = place / "project"
+    project.mkdir()
+    project.chmod(0o2775)
+    root = begun(project / "w")
+    work(root, 1)
+    assert modes(root)["predictions.db"] == modes(root)["keys/ledger.key"] == "------"
+    assert modes(root)["keys"] == "--S---", "the bit is inherited, and lets nobody in"
+
+
 def test_a_group_that_does_not_exist_is_named(place):
     with pytest.raises(Misuse, match="no Unix group 'nobody-of-us'"):
         create(place / "w", Settings(shared="nobody-of-us"))

@@ -125,6 +125,7 @@ def test_links_lead_to_the_proxy_where_there_is_one(workspace):
     paths = {"pages_prefix": "/a/pages/", "lab_prefix": "/a/lab/", "mlflow_prefix": "/a/mlflow/"}
     servers, at = planned(workspace, **paths)
     assert at["JupyterLab"] == "http://127.0.0.1:8888/a/lab/lab"
+    assert "--ServerApp.allow_remote_access=False" in servers["JupyterLab"].argv
     assert at["MLflow"] == "http://127.0.0.1:5000/", "the proxy that takes it off is not in between"
     servers, at = planned(workspace, proxy="https://data.example")
     assert at["JupyterLab"] == "https://data.example/a/lab/lab"
@@ -132,6 +133,7 @@ def test_links_lead_to_the_proxy_where_there_is_one(workspace):
     assert at["MLflow"] == "https://data.example/a/mlflow/"
     assert servers["JupyterLab"].environ["WORKBENCH_FILES"] == "/a/lab/files"
     assert servers["Pages"].environ["WORKBENCH_MLFLOW"] == "https://data.example/a/mlflow"
+    assert "--ServerApp.allow_remote_access=True" in servers["JupyterLab"].argv
     assert servers["JupyterLab"].probe == "http://127.0.0.1:8888/a/lab/api"
 
 

@@ -83,6 +83,7 @@ def running(root, prefix="/"):
         environ=os.environ,
         log=run / "lab.log",
         prefix=prefix,
+        proxied=prefix != "/",
     )
     with Servers([server]) as servers:
         servers.start()

@@ -132,6 +132,7 @@ def _plan(
             environ=environ,
             log=run / "lab.log",
             prefix=settings.lab_prefix,
+            proxied=proxy is not None,
         ),
         jupyter.pages(
             root,

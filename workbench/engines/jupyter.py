@@ -76,6 +76,7 @@ def lab(
     log: Path,
     kernels: Path | None = None,
     prefix: str = "/",
+    proxied: bool = False,
 ) -> Server:
     """JupyterLab on a workspace.
 
@@ -88,6 +89,7 @@ def lab(
         log: Where its output goes.
         kernels: Folder that holds `kernels/workbench`, then the kernel of new notebooks; None: as Jupyter has it.
         prefix: Path before all that it answers, with a slash at both ends; a proxy leaves it there.
+        proxied: Whether a proxy comes under a name of its own; else it answers as this machine alone.
     """
     options = {
         "ServerApp.ip": "127.0.0.1",
@@ -96,7 +98,7 @@ def lab(
         "ServerApp.open_browser": False,
         "ServerApp.root_dir": root,
         "ServerApp.base_url": prefix,
-        "ServerApp.allow_remote_access": prefix != "/",  # a proxy comes under its own name
+        "ServerApp.allow_remote_access": proxied,
         "ServerApp.allow_root": hasattr(os, "geteuid") and os.geteuid() == 0,
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         "LabApp.news_url": None,

@@ -1,7 +1,8 @@
 """Whose the files of a workspace are: their owner's alone, or those of a Unix group that shares its folder.
 
-The folder's own mode says it: where its group may write and its set-group-id bit is set (2770), whatever is made
-in it is for the group too. So every room knows it from the path that it writes to.
+The folder's own mode says it: where its group may write, strangers may nothing, and its set-group-id bit is set
+(2770), whatever is made in it is for the group too. So every room knows it from the path that it writes to. A
+project's folder that all may read (2775) shares nothing.
 
 >>> oct(file_mode(Path("/")))
 '0o600'
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from workbench.errors import Misuse
 
-GROUP = stat.S_ISGID | stat.S_IWGRP  # of a folder that is shared
+GROUP = stat.S_ISGID | stat.S_IRWXG  # of a folder that is shared
 UMASK = 0o007  # of a process that works in one
 OWN = {".run", "proxy.secret"}  # the tokens of whoever runs the servers, and what proves a proxy
 
@@ -25,7 +26,7 @@ OWN = {".run", "proxy.secret"}  # the tokens of whoever runs the servers, and wh
 def shared(folder: Path) -> bool:
     """Whether a folder is shared by a group."""
     try:
-        return folder.stat().st_mode & GROUP == GROUP
+        return folder.stat().st_mode & (GROUP | stat.S_IRWXO) == GROUP
     except OSError:
         return False
 
