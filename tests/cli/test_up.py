@@ -3,6 +3,7 @@
 import http.cookiejar
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,8 +17,11 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from workbench.bench import create
+from workbench.bench import create, open_bench
+from workbench.bench.settings import FILE
 from workbench.cli import main
+from workbench.cli.up import _plan
+from workbench.errors import Misuse
 
 OPTIONS = ("--lab-port", "--pages-port", "--mlflow-port", "--gateway-port")
 
@@ -100,6 +104,48 @@ def start_kernel(url):
     )
     with urllib.request.urlopen(asked, timeout=60) as answer:
         return json.loads(answer.read())
+
+
+def planned(root, **settings):
+    """Where everything is to be found, and the servers that would be started, of a workspace with these settings."""
+    text = (root / FILE).read_text()
+    for name, value in settings.items():
+        text = re.sub(rf"(?m)^{name} = .*$", f'{name} = "{value}"', text)
+    (root / FILE).write_text(text)
+    (root / ".run").mkdir(exist_ok=True)
+    with open_bench(root) as bench:
+        servers, addresses = _plan(bench, root / ".run", 8888, 8866, 5000, 8000)
+    return {server.name: server for server in servers}, {one.name: one.url.partition("?")[0] for one in addresses}
+
+
+def test_links_lead_to_the_proxy_where_there_is_one(workspace):
+    _, at = planned(workspace)
+    assert at["JupyterLab"] == "http://127.0.0.1:8888/lab"
+    assert at["MLflow"] == "http://127.0.0.1:5000/"
+    paths = {"pages_prefix": "/a/pages/", "lab_prefix": "/a/lab/", "mlflow_prefix": "/a/mlflow/"}
+    servers, at = planned(workspace, **paths)
+    assert at["JupyterLab"] == "http://127.0.0.1:8888/a/lab/lab"
+    assert "--ServerApp.allow_remote_access=False" in servers["JupyterLab"].argv
+    assert at["MLflow"] == "http://127.0.0.1:5000/", "the proxy that takes it off is not in between"
+    servers, at = planned(workspace, proxy="https://data.example")
+    assert at["JupyterLab"] == "https://data.example/a/lab/lab"
+    assert at["Lineage"] == "https://data.example/a/pages/voila/render/lineage.ipynb"
+    assert at["MLflow"] == "https://data.example/a/mlflow/"
+    assert servers["JupyterLab"].environ["WORKBENCH_FILES"] == "/a/lab/files"
+    assert servers["Pages"].environ["WORKBENCH_MLFLOW"] == "https://data.example/a/mlflow"
+    assert "--ServerApp.allow_remote_access=True" in servers["JupyterLab"].argv
+    assert servers["JupyterLab"].probe == "http://127.0.0.1:8888/a/lab/api"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("lab_prefix", "lab/"), ("mlflow_prefix", "/a b/"), ("pages_prefix", "/../"), ("proxy", "https://data.example/x"),
+     ("proxy", "javascript:alert(1)"), ("proxy", "data.example")],
+)  # fmt: skip
+def test_what_cannot_be_a_proxys_address_is_named(workspace, name, value):
+    with pytest.raises(Misuse, match=f"^{name} is {re.escape(repr(value))}; it must be") as refused:
+        planned(workspace, **{name: value})
+    assert f'{name} = "' in refused.value.hint
 
 
 def test_a_taken_port_is_told_before_anything_starts(workspace):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import socket
 import urllib.error
@@ -59,6 +60,13 @@ def test_the_card_asks_no_other_machine():
 def lab(tmp_path_factory):
     """A JupyterLab on a new workspace; yields (its address, the workspace)."""
     root = tmp_path_factory.mktemp("lab") / "w"
+    with running(root) as port:
+        yield f"http://127.0.0.1:{port}", root
+
+
+@contextlib.contextmanager
+def running(root, prefix="/"):
+    """The port of a JupyterLab on a new workspace."""
     create(root)
     run = root / ".run"
     run.mkdir()
@@ -74,11 +82,13 @@ def lab(tmp_path_factory):
         token_file=run / "lab.token",
         environ=os.environ,
         log=run / "lab.log",
+        prefix=prefix,
+        proxied=prefix != "/",
     )
     with Servers([server]) as servers:
         servers.start()
         assert servers.wait(120, on_answer=lambda *_: None)
-        yield f"http://127.0.0.1:{port}", root
+        yield port
 
 
 def answered(address, body=None, **headers):
@@ -90,6 +100,35 @@ def answered(address, body=None, **headers):
     except urllib.error.HTTPError as error:
         with error:
             return error.code, json.load(error)
+
+
+@pytest.mark.slow
+def test_jupyterlab_lives_behind_a_prefix_and_under_the_name_of_a_proxy(nginx, tmp_path):
+    """It answers under that prefix: its page, the scripts that the page names, the cards, and files but no stores."""
+    named = {"Host": "data.example"}
+
+    def read(address):
+        with urllib.request.urlopen(urllib.request.Request(address, headers=named), timeout=60) as answer:
+            return answer.read().decode()
+
+    with (
+        running(tmp_path / "w", prefix="/team/lab/") as port,
+        nginx(tmp_path, {"/team/lab/": f"http://127.0.0.1:{port}"}) as door,
+    ):
+        there = f"http://127.0.0.1:{door}"
+        text = read(f"{there}/team/lab/lab?token=t0ken")
+        assert '"baseUrl": "/team/lab/"' in text
+        scripts = re.findall(r'<script[^>]* src="([^"]+)"', text)
+        assert scripts and all(script.startswith("/team/lab/static/") for script in scripts)
+        assert read(f"{there}{scripts[0].partition('?')[0]}")
+        cards = f"{there}/team/lab/workbench/launcher"
+        assert answered(cards, **named, Authorization="token t0ken")[0] == 200
+        assert answered(cards, **named)[0] == 403
+        for name in ("ledger.db", "ledger.db-wal", "mlflow.db.lock"):
+            (tmp_path / "w" / name).touch()
+        (tmp_path / "w" / "keys").mkdir()
+        _, listed = answered(f"{there}/team/lab/api/contents", **named, Authorization="token t0ken")
+        assert {file["name"] for file in listed["content"]} == {"notebooks", "policies", "reports", "workbench.toml"}
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """MLflow's pages come without what is not for looking at runs and models."""
 
 import asyncio
+from fnmatch import fnmatch
 
 import pytest
 
@@ -62,3 +63,12 @@ def test_no_job_is_run_and_nobody_is_called_home(tmp_path):
     told = environment("sqlite:///x.db", tmp_path)
     assert told["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
     assert told["MLFLOW_DISABLE_TELEMETRY"] == "true"
+
+
+def test_a_proxys_name_is_answered_and_no_other_but_its_own(tmp_path):
+    assert "MLFLOW_SERVER_ALLOWED_HOSTS" not in environment("sqlite:///x.db", tmp_path)
+    told = environment("sqlite:///x.db", tmp_path, proxy="https://data.example:8443")
+    hosts = told["MLFLOW_SERVER_ALLOWED_HOSTS"].split(",")
+    for host, known in {"data.example:8443": True, "127.0.0.1:5000": True, "evil.example": False}.items():
+        assert any(fnmatch(host, pattern) for pattern in hosts) == known
+    assert told["MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"] == "https://data.example:8443"

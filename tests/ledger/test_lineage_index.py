@@ -87,6 +87,11 @@ def agree(ledger, index):
     two = [*whole.nodes][::3]
     assert index.around(up=two, down=two[:1]).as_json() == whole.around(up=two, down=two[:1]).as_json()
     assert index.nodes([*whole.nodes]) == [*whole.nodes.values()]
+    for words in [*NAMES, "bc", "BCDEF", "abc", "'; --", "\u00c9", "\U0010ffff", "oan", "1"]:
+        for kinds in (KINDS, ["data", "run"]):
+            for most in (1, 99):
+                found = whole.suggested(words, kinds, most)
+                assert index.suggested(words, kinds, most) == [node.id for node in found]
     for kind in KINDS:
         for name in NAMES:
             assert index.named(kind, name) == [node.id for node in whole.named(kind, name)]

@@ -121,6 +121,16 @@ class App:
             self.page.wait_for_timeout(100)
         return found
 
+    def beyond(self, width: int) -> int:
+        """Pixels by which the page is wider than a window of this width; what scrolls in its own place is not."""
+        self.page.set_viewport_size({"width": width, "height": 1100})
+        for _ in range(20):
+            found = self.page.evaluate("() => document.scrollingElement.scrollWidth - innerWidth")
+            if found <= 0:
+                break
+            self.page.wait_for_timeout(100)
+        return int(found)
+
     def _count(self, _) -> None:
         self.sent += 1
 
@@ -218,6 +228,7 @@ def test_a_person_decides_on_the_promotions_page(app):
     page.wait_for("You refused.")
 
     page.press("Look at version 3")
+    assert page.beyond(390) <= 0
     assert [page.cut_off(width) for width in (820, 1280)] == [[], []]
     page.page.get_by_label("Your reason (required)").nth(1).fill("it was <b>fair</b>")
     page.press("Promote version 3 again")
@@ -247,6 +258,7 @@ def test_the_monitoring_page_is_found_through_by_keys_and_keeps_itself_fresh_in_
     page = app("monitoring")
     assert "lending: Income moved. Accuracy fell." in page.read()
     page.page.locator(".wb-model[data-model=lending]").wait_for()
+    assert page.beyond(390) <= 0
     assert [page.cut_off(width) for width in (820, 1280)] == [[], []]
     row = page.page.locator(".wb-model[data-model^='<script>']")
     element = row.element_handle()
@@ -283,6 +295,7 @@ def test_a_slider_on_the_page_of_experiments_asks_again(app):
     assert "2 experiments: 1 found something better, 1 found that nothing was." in page.read()
     page.page.get_by_role("button", name="Look").first.click()
     page.wait_for("Take it")
+    assert page.beyond(390) <= 0
     assert [page.cut_off(width) for width in (820, 1280)] == [[], []]
     curve = page.page.get_by_role("img", name="How likely each size of the effect of new on orders is")
     assert "most likely about +3.4\u00a0%" in curve.get_attribute("aria-label")
@@ -306,6 +319,7 @@ def test_the_threshold_explorer_moves_without_asking_the_kernel(app):
     assert "0 of 3 versions shown to be fair." in page.read()
     slider = page.page.get_by_role("slider", name="A score of at least this gets a yes")
     slider.wait_for(timeout=30_000)
+    assert page.beyond(390) <= 0
     assert [page.cut_off(width) for width in (820, 1280)] == [[], []]
     assert (slider.get_attribute("aria-valuetext"), page.rates("of colour")) == ("0.6", rates("of colour", 0.6))
 
@@ -348,6 +362,7 @@ def test_the_page_of_drift_shows_the_worst_first(app):
     assert page.page.get_by_role("img", name="share of columns that drifted, 3 looks").count() == 2
     page.page.get_by_role("button", name="Look").last.click()
     page.wait_for("workbench run drift_check -p model=churn")
+    assert page.beyond(390) <= 0
     assert [page.cut_off(width) for width in (820, 1280)] == [[], []]
     assert "<script>document.title='broken'</script>" in page.read()
     assert page.page.title() != "broken"

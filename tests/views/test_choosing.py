@@ -5,6 +5,7 @@ import pytest
 from workbench.batch.parameters import declared
 from workbench.errors import EngineError, Misuse
 from workbench.views import run_page
+from workbench.views.choosing import CHOOSE
 from workbench.views.form import Doing, Filling
 from workbench.views.outcome import Place
 
@@ -46,6 +47,7 @@ def test_nothing_is_opened_until_one_is_chosen(opened):
     page = opened()
     assert "2 notebooks can be run." in page.text
     assert page.buttons == []
+    assert next(w.label for w in page.shown() if type(w).__name__ == "Dropdown") == CHOOSE
     choose(page, "train")
     assert "Run train" in page.text
     assert "It runs as analyst" in page.text

@@ -1,5 +1,6 @@
 """The run form: what a person fills in is checked while they type, run in the background, and told."""
 
+import re
 import shlex
 import threading
 from dataclasses import replace
@@ -15,9 +16,11 @@ from workbench.batch.parameters import declared
 from workbench.errors import EngineError, Misuse
 from workbench.views.fields import as_text
 from workbench.views.form import Doing, Filling, RunForm, run_form
+from workbench.views.form_style import FORM_STYLE
 from workbench.views.framed import Framed
 from workbench.views.inputs import Inputs
 from workbench.views.outcome import Change, Place
+from workbench.views.style import STYLE
 
 CELL = """
 from datetime import date
@@ -611,3 +614,10 @@ def test_the_form_is_a_page_with_its_style(bench):
     page = run_form(Filling("ab_test", parameters(), "analyst", bench.doing()), begin=lambda work: work())
     assert "wb-page" in page._dom_classes
     assert ".wb-field" in unescape(page.children[0].value + page.children[1].value)
+
+
+def test_what_a_form_is_made_of_is_laid_out_by_its_own_style_sheet_alone():
+    """A rule of the pages that meets a part of a form by its name would move its inputs about."""
+    shared = {"wb-page", "wb-wrong"}  # the page itself, and words about what is wrong
+    names = [set(re.findall(r"\.(wb-[a-z-]+)", sheet)) for sheet in (STYLE, FORM_STYLE)]
+    assert names[0] & names[1] == shared

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from workbench.batch.folders import slug, write_whole
 from workbench.errors import EngineError
+from workbench.ledger.sharing import folder_mode
 
 FOLDER = ".forms"
 
@@ -27,7 +28,7 @@ def keep_draft(root: Path, notebook: Path, values: Mapping[str, str]) -> None:
     """
     path = _path(root, notebook)
     try:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.parent.mkdir(mode=folder_mode(root), exist_ok=True)
         write_whole(path, json.dumps(dict(values), indent=1, ensure_ascii=False))
     except OSError as error:
         raise EngineError(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from workbench.batch.folders import runs_folder
 from workbench.errors import EngineError
+from workbench.ledger.sharing import file_mode
 
 
 @contextmanager
@@ -29,7 +30,7 @@ def held(root: Path, key: str) -> Iterator[bool]:
         name = hashlib.sha256(key.encode()).hexdigest()[:24]
         file, tried = locks / f"{name}.lock", locks / f"{name}.tried"
         before = file.exists()
-        lock = FileLock(file, mode=0o600)
+        lock = FileLock(file, mode=file_mode(locks))
         lock.acquire()
         before = before or tried.exists()
         tried.touch()

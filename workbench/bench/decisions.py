@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from workbench.ledger.lineage import Lineage
     from workbench.policy import Decision
     from workbench.promotion import Candidate, Move, Open
+    from workbench.views.lineage import Sought
 
 SHOWN = 50  # questions on a page, each of which is judged anew
 EVERY: tuple[Right, ...] = ("look", "ask", "approve", "administer")
@@ -66,6 +67,11 @@ class Decisions:
         """Where a version comes from, and what it led to; answers are left out."""
         self._looked()
         return self._bench.traces.version(model, version)
+
+    def seek(self, words: str) -> Sequence[Sought]:
+        """What may be meant, beside versions, by whoever asks where something comes from and has typed so far."""
+        self._looked()
+        return self._bench.traces.suggest(words)
 
     def certificate(self, model: str, version: int) -> Paper:
         """The signed certificate of a version's promotion, as a file.

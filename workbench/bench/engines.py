@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Self
 
 from workbench.bench.settings import read_settings
 from workbench.ledger import Ledger
+from workbench.ledger.sharing import UMASK, file_mode, shared
 
 if TYPE_CHECKING:
     from workbench.engines.lanes import Lanes
@@ -46,6 +47,8 @@ class Engines:
     def __init__(self, root: Path, *, environ: Mapping[str, str]) -> None:
         self.root = root
         self.settings = read_settings(root)
+        if shared(root):
+            os.umask(UMASK)  # what this process and its kernels make is for the group
         self._environ = environ
         self.notices: list[str] = []  # what opening an engine had to mend, in words
         self._opening = Lock()  # several threads of a sweep ask for the same at once
@@ -329,7 +332,7 @@ class Engines:
 def _secret(path: Path) -> bytes:
     """A key in a file, made at its first use; of those who make it at once, one does."""
     try:
-        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file_mode(path.parent))
     except FileExistsError:
         return bytes.fromhex(path.read_text("ascii").strip())
     with os.fdopen(made, "w") as file:

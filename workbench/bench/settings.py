@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench.batch.warm.identity import PRELOAD
-from workbench.errors import Misuse
+from workbench.errors import EngineError, Misuse
+from workbench.ledger.sharing import way_in
 
 FILE = "workbench.toml"
 
@@ -51,7 +52,11 @@ class Settings:
     policy_seconds: float = 5.0  # seconds a policy may take; more is a denial
     monitoring_hours: float = 24.0  # hours of traffic the monitoring page looks back on
     identity: str = "os"  # who vouches for whoever acts: os, hub+http://HOST/hub/api or proxy:HEADER
+    proxy: str = "none"  # address of a proxy that people come by, e.g. https://data.example; links then lead there
     pages_prefix: str = "/"  # path at which a proxy shows the pages, e.g. /team/workbench/; it leaves it in the address
+    lab_prefix: str = "/"  # path at which it shows JupyterLab, e.g. /team/lab/; it leaves it in the address
+    mlflow_prefix: str = "/"  # path at which it shows MLflow, e.g. /team/mlflow/; it takes it off
+    shared: str = "none"  # Unix group whose members may read and write the workspace; "none": its owner alone
     kernel: str = "auto"  # how notebooks are run: auto, inline, warm or cold
     preload: str = " ".join(PRELOAD)  # modules that warm kernels have imported already
     warm_minutes: float = 30.0  # minutes after which an idle zygote ends
@@ -65,10 +70,13 @@ def read_settings(root: Path) -> Settings:
 
     Raises:
         Misuse: The file is no TOML, names a setting that does not exist, or gives a wrong type.
+        EngineError: It cannot be read.
     """
     path = root / FILE
     try:
         given = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise EngineError(f"{path} cannot be read: {error.strerror or error}", hint=way_in(path)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Misuse(f"{path} cannot be read as TOML: {error}", hint="mend the line it names") from error
     kinds = {field.name: type(field.default) for field in fields(Settings)}

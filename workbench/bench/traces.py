@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from workbench.errors import Misuse
-from workbench.ledger.lineage import Difference, Lineage, Way, differences
+from workbench.ledger.lineage import LEAST, SHORTEST, Difference, Lineage, Way, differences
 from workbench.ledger.lineage_index import FILE, LineageIndex
 from workbench.ledger.telling import DECIDED, Kind, Node
 
 if TYPE_CHECKING:
     from workbench.bench.composition import Bench
     from workbench.serving import Prediction
-    from workbench.views.lineage import Traced
+    from workbench.views.lineage import Sought, Traced
     from workbench.views.outcome import Place
 
 MOST = 1000  # answers of a model that are told, the newest
 KNOWN = 5  # things that a refusal names
+FEW = 8  # things that are suggested at once
+KINDS: dict[str, Sequence[Kind]] = {kind: (kind,) for kind in get_args(Kind)} | {
+    "answer": ("prediction",), "entry": ("decision", "approval"),
+}  # fmt: skip
+OF_A_KIND = re.compile(rf"({'|'.join(KINDS)})\s*[:/ ]\s*(?=\S)", re.IGNORECASE)  # "run 19f5", "data:4f0c"
+FOLDER = re.compile(r"\d{8}-\d{6}-[^/]*-([0-9a-f]{8})(/|$)")  # of a run: it ends as the run's id begins
 
 
 class Traces:
@@ -69,6 +76,43 @@ class Traces:
             rows = [row for model in sorted(models) for row in self._bench.log.rows(model, limit=MOST)]
             found = found.with_predictions(_answers(rows))
         return found.part(about, ways), found.nodes[about]
+
+    def suggest(self, words: str) -> Sequence[Sought]:
+        """What may be meant by whoever has typed so far: the first few runs, data, decisions, answers and the like.
+
+        Versions are left out. Words may begin with the kind of what is meant, or be those of a run's folder.
+        """
+        from workbench.evidence.tracing import particulars, title
+        from workbench.views.lineage import Sought
+
+        said = OF_A_KIND.match(words.strip())
+        kinds = KINDS[said[1].lower()] if said else [*get_args(Kind)]
+        text = words.strip()[said.end() :] if said else words.strip()
+        if folder := FOLDER.search(text):
+            text = folder[1]
+        if not text:
+            return []
+        known = self.index.nodes(self.index.suggested(text, [kind for kind in kinds if kind != "version"], FEW))
+        answers = self._answers(text) if "prediction" in kinds else ()
+        nodes = {node.id: node for node in (*known, *answers)}
+        return [
+            Sought(
+                id_, node.kind, _named(node, title(node)), _known(node, particulars(node)), partial(self._around, node)
+            )
+            for id_, node in [*nodes.items()][:FEW]
+        ]
+
+    def _answers(self, text: str) -> Iterator[Node]:
+        """Answers whose id begins so, or one that a request or a file of the log has under this very name."""
+        rows = self._bench.log.beginning(text, FEW) if len(text) >= LEAST else []
+        if not rows and len(text) >= SHORTEST:
+            one = self._bench.log.find(text)
+            rows = [one] if one is not None else self._bench.log.rows(request=text, limit=FEW)
+        for told in _answers(rows):
+            yield Node("prediction", str(told["id"]), told)
+
+    def _around(self, node: Node) -> Lineage:
+        return self.follow(node.kind, [node.name], ["up", "down"])[0]
 
     def traced(self) -> Sequence[Traced]:
         """Every version, the newest first, with what it came of and what it led to once it is looked at."""
@@ -155,6 +199,21 @@ class Traces:
     def _some_answers(self) -> str:
         rows = [row.id for row in self._bench.log.rows(limit=KNOWN) if row.version is not None]
         return f"the newest: {', '.join(rows)}" if rows else "no answer is in the prediction log yet: workbench serve"
+
+
+def _known(node: Node, particulars: str) -> str:
+    """What is known of a thing; of an answer who gave it, when, and to which request."""
+    from workbench.views.words import moment
+
+    facts = node.facts
+    if node.kind != "prediction" or "request" not in facts:
+        return particulars
+    who = f"given by {facts['model']} {facts['version']}, generation {facts['generation']}"
+    return f"{who}, {moment(facts['at'])}, to request {facts['request']}"
+
+
+def _named(node: Node, title: str) -> str:
+    return f"{title}, entry {node.name}" if node.kind in KINDS["entry"] else title
 
 
 def _answers(rows: Iterable[Prediction]) -> list[Mapping[str, Any]]:

@@ -30,8 +30,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from workbench.bench.settings import FILE, Settings, written
+from workbench.bench.settings import FILE, Settings, read_settings, written
 from workbench.errors import EngineError, Misuse
+from workbench.ledger.sharing import file_mode, share, way_in
 
 
 def shipped(name: str) -> Path:
@@ -52,15 +53,18 @@ def shipped(name: str) -> Path:
 def create(root: Path, settings: Settings | None = None) -> bool:
     """Make a workspace, or complete one that was begun; what is there is left as it is.
 
+    Where its settings name a group, all of it is given to that group.
+
     Returns:
         True when the folder was no workspace before.
 
     Raises:
+        Misuse: Its settings cannot be read, or name a group that does not exist.
         EngineError: The folder cannot be written.
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with FileLock(root / ".lock", mode=0o600):
+        with FileLock(root / ".lock", mode=file_mode(root)):
             (root / "reports" / "runs").mkdir(parents=True, exist_ok=True)
             policies = root / (settings or Settings()).policies
             _copy(_fitting(sorted((shipped("templates") / "policies").iterdir()), policies), policies)
@@ -68,11 +72,14 @@ def create(root: Path, settings: Settings | None = None) -> bool:
             new = not (root / FILE).exists()
             if new:
                 _place(written(settings or Settings()).encode(), root / FILE)
+            group = read_settings(root).shared
+            if group != "none":
+                share(root, group)
             return new
     except OSError as error:
         raise EngineError(
             f"the workspace {root} cannot be written: {error.strerror or error}",
-            hint="choose another folder, or mend its permissions",
+            hint=f"choose another folder, or mend its permissions; {way_in(root)}",
         ) from error
 
 
@@ -81,11 +88,15 @@ def find(start: Path) -> Path:
 
     Raises:
         Misuse: There is none.
+        EngineError: A folder on the way cannot be entered.
     """
     start = start.resolve()
     for folder in (start, *start.parents):
-        if (folder / FILE).is_file():
-            return folder
+        try:
+            if (folder / FILE).is_file():
+                return folder
+        except PermissionError as error:
+            raise EngineError(f"{folder} cannot be entered by you", hint=way_in(folder)) from error
     raise Misuse(
         f"{start} lies in no workspace (no {FILE} here or above)",
         hint="workbench init DIR makes one; --workspace DIR names one",

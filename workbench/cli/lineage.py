@@ -100,6 +100,19 @@ def feature_set(name: str, up: bool, down: bool, workspace: Path | None, as_json
 
 
 @lineage.command()
+@click.argument("entry", metavar="ENTRY", type=click.IntRange(min=1))
+@ways
+def decision(entry: int, up: bool, down: bool, workspace: Path | None, as_json: bool) -> None:
+    """Follow a decision, by the number of its entry in the ledger: what it rests on, and the answers under it.
+
+    \b
+    Example:
+      workbench lineage decision 21 --up
+    """
+    _follow("decision", [str(entry)], up, down, workspace, as_json)
+
+
+@lineage.command()
 @click.argument("prediction_id", metavar="ID")
 @ways
 def prediction(prediction_id: str, up: bool, down: bool, workspace: Path | None, as_json: bool) -> None:

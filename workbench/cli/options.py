@@ -74,7 +74,7 @@ def workspace_option(command: Command) -> Command:
     """Add `--workspace DIR`, handed on as `workspace: Path | None`."""
     return click.option(
         "--workspace",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=click.Path(file_okay=False, readable=False, path_type=Path),
         help="Workspace folder; default: the one the current folder lies in.",
     )(command)
 

@@ -22,10 +22,12 @@ from workbench.errors import EngineError, Misuse
 
 if TYPE_CHECKING:
     from workbench.bench import Bench
+    from workbench.bench.settings import Settings
     from workbench.engines.servers import Server, Servers
 
 PORT = click.IntRange(1, 65535)
 PREFIX = re.compile(r"/(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)*")
+ORIGIN = re.compile(r"https?://[A-Za-z0-9._-]+(:\d{1,5})?")
 ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -105,17 +107,19 @@ def _plan(
     from workbench.engines import jupyter, mlflow_ui
     from workbench.engines.servers import Server
 
-    prefix = bench.settings.pages_prefix
-    if not PREFIX.fullmatch(prefix):
-        raise Misuse(
-            f"pages_prefix is {prefix!r}; it must be a path of letters, digits, -, _ and . between slashes",
-            hint='e.g. pages_prefix = "/team/workbench/"',
-        )
+    settings = bench.settings
+    _check(settings)
     kernels = _kernels(bench, run)
     tokens = {name: _new_token(run, name) for name in ("lab", "pages", "mlflow", "gateway")}
     apps = shipped("notebooks") / "apps"
     here, root = "http://127.0.0.1", bench.root
-    environ = {**bench.environ, "WORKBENCH_MLFLOW": f"{here}:{mlflow_port}"}  # pages link to runs
+    at = {  # where a browser finds them; a proxy takes MLflow's prefix off
+        "lab": f"{_origin(settings, lab_port)}{settings.lab_prefix}",
+        "pages": f"{_origin(settings, pages_port)}{settings.pages_prefix}",
+        "mlflow": f"{_origin(settings, mlflow_port)}{'/' if settings.proxy == 'none' else settings.mlflow_prefix}",
+    }
+    proxy = None if settings.proxy == "none" else settings.proxy
+    environ = {**bench.environ, "WORKBENCH_MLFLOW": at["mlflow"].rstrip("/")}  # pages link to runs
     tracking, artifacts = bench.tracking
     program = [sys.executable, "-m"]
     servers = [
@@ -127,18 +131,20 @@ def _plan(
             token_file=run / "lab.token",
             environ=environ,
             log=run / "lab.log",
+            prefix=settings.lab_prefix,
+            proxied=proxy is not None,
         ),
         jupyter.pages(
             root,
             apps=apps,
             template=shipped("templates"),
-            headers=page_headers(bench.settings.identity),
-            prefix=prefix,
+            headers=page_headers(settings.identity),
+            prefix=settings.pages_prefix,
             kernels=kernels,
             places=jupyter.Places(
-                most=bench.settings.page_kernels,
-                gb=bench.settings.page_gb,
-                idle=60 * bench.settings.page_minutes,
+                most=settings.page_kernels,
+                gb=settings.page_gb,
+                idle=60 * settings.page_minutes,
             ),
             port=pages_port,
             token=tokens["pages"],
@@ -154,7 +160,7 @@ def _plan(
                 *_given(uri=tracking, artifacts=artifacts, port=mlflow_port, token_file=run / "mlflow.token"),
             ],
             probe=f"{here}:{mlflow_port}/health",
-            environ={**environ, **mlflow_ui.environment(tracking, artifacts)},
+            environ={**environ, **mlflow_ui.environment(tracking, artifacts, proxy=proxy)},
             cwd=root,
             log=run / "mlflow.log",
         ),
@@ -174,19 +180,42 @@ def _plan(
         ),
     ]
     addresses = [
-        Address("JupyterLab", f"{here}:{lab_port}/lab?token={tokens['lab']}", "JupyterLab"),
+        Address("JupyterLab", f"{at['lab']}lab?token={tokens['lab']}", "JupyterLab"),
         *(
             Address(
                 path.stem.capitalize(),
-                f"{here}:{pages_port}{prefix}voila/render/{path.name}?token={tokens['pages']}",
+                f"{at['pages']}voila/render/{path.name}?token={tokens['pages']}",
                 "Pages",
             )
             for path in sorted(apps.glob("*.ipynb"))
         ),
-        Address("MLflow", f"{here}:{mlflow_port}/?token={tokens['mlflow']}#/experiments", "MLflow"),
+        Address("MLflow", f"{at['mlflow']}?token={tokens['mlflow']}#/experiments", "MLflow"),
         Address("Gateway", f"{here}:{gateway_port}/v1/models?token={tokens['gateway']}", "Gateway"),
     ]
     return servers, addresses
+
+
+def _check(settings: Settings) -> None:
+    """Refuse what cannot be an address of a proxy, or a path at it.
+
+    Raises:
+        Misuse: So it is.
+    """
+    for name in ("pages_prefix", "lab_prefix", "mlflow_prefix"):
+        if not PREFIX.fullmatch(prefix := getattr(settings, name)):
+            raise Misuse(
+                f"{name} is {prefix!r}; it must be a path of letters, digits, -, _ and . between slashes",
+                hint=f'e.g. {name} = "/team/{name.removesuffix("_prefix")}/"',
+            )
+    if settings.proxy != "none" and not ORIGIN.fullmatch(settings.proxy):
+        raise Misuse(
+            f"proxy is {settings.proxy!r}; it must be a scheme and a host, without a path",
+            hint='e.g. proxy = "https://data.example"',
+        )
+
+
+def _origin(settings: Settings, port: int) -> str:
+    return f"http://127.0.0.1:{port}" if settings.proxy == "none" else settings.proxy
 
 
 def _kernels(bench: Bench, run: Path) -> Path | None:
@@ -300,7 +329,10 @@ def _run_folder(root: Path) -> Iterator[Path]:
     except Timeout as error:
         raise Misuse(f"workbench up runs in {root} already", hint="stop it first, or use another workspace") from error
     except OSError as error:
-        raise EngineError(f"{run} cannot be written: {error.strerror or error}", hint="mend its permissions") from error
+        raise EngineError(
+            f"{run} cannot be written: {error.strerror or error}",
+            hint="whoever it belongs to runs workbench up here; ask them for the addresses",
+        ) from error
     try:
         yield run
     finally:

@@ -75,6 +75,8 @@ def lab(
     environ: Mapping[str, str],
     log: Path,
     kernels: Path | None = None,
+    prefix: str = "/",
+    proxied: bool = False,
 ) -> Server:
     """JupyterLab on a workspace.
 
@@ -86,6 +88,8 @@ def lab(
         environ: The analyst's environment.
         log: Where its output goes.
         kernels: Folder that holds `kernels/workbench`, then the kernel of new notebooks; None: as Jupyter has it.
+        prefix: Path before all that it answers, with a slash at both ends; a proxy leaves it there.
+        proxied: Whether a proxy comes under a name of its own; else it answers as this machine alone.
     """
     options = {
         "ServerApp.ip": "127.0.0.1",
@@ -93,6 +97,8 @@ def lab(
         "ServerApp.port_retries": 0,
         "ServerApp.open_browser": False,
         "ServerApp.root_dir": root,
+        "ServerApp.base_url": prefix,
+        "ServerApp.allow_remote_access": proxied,
         "ServerApp.allow_root": hasattr(os, "geteuid") and os.geteuid() == 0,
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         "LabApp.news_url": None,
@@ -106,13 +112,13 @@ def lab(
     return Server(
         name="JupyterLab",
         argv=[sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())],
-        probe=f"http://127.0.0.1:{port}/api",
+        probe=f"http://127.0.0.1:{port}{prefix}api",
         environ={
             **environ,
             "JUPYTER_CONFIG_PATH": _searched(environ.get("JUPYTER_CONFIG_PATH", ""), settings),
             "JUPYTER_PATH": searched,
             "JUPYTER_TOKEN_FILE": str(token_file),
-            "WORKBENCH_FILES": "/files",  # where JupyterLab serves what lies in the workspace
+            "WORKBENCH_FILES": f"{prefix}files",  # where JupyterLab serves what lies in the workspace
             "WORKBENCH_WORKSPACE": str(root),
         },
         cwd=root,

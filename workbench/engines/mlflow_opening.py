@@ -22,6 +22,7 @@ from filelock import FileLock
 from workbench.engines.mlflow_guard import DATABASES, Guard
 from workbench.engines.mlflow_names import EXPERIMENT, shown
 from workbench.errors import EngineError
+from workbench.ledger.sharing import file_mode, shared
 
 MISSING = "RESOURCE_DOES_NOT_EXIST"  # MLflow's error code
 
@@ -73,7 +74,7 @@ class OpenedStore:
     def _alone(self) -> Iterator[None]:
         """No other process moves an alias meanwhile; MLflow itself has no compare-and-swap."""
         path = _file_of(self._uri)
-        with FileLock(f"{path}.alias.lock", mode=0o600) if path else self._guarded():
+        with FileLock(f"{path}.alias.lock", mode=file_mode(path.parent)) if path else self._guarded():
             yield
 
     def _guarded(self) -> contextlib.AbstractContextManager[None]:
@@ -116,7 +117,7 @@ def _make_once(uri: str, artifacts: Path) -> None:
     path = _file_of(uri)
     if path is None or path.exists():
         return
-    with FileLock(f"{path}.lock", mode=0o600):
+    with FileLock(f"{path}.lock", mode=file_mode(path.parent)):
         if path.exists():
             return
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".mlflow-") as folder:
@@ -124,6 +125,8 @@ def _make_once(uri: str, artifacts: Path) -> None:
             _migrate(f"sqlite:///{made}", artifacts)
             with contextlib.closing(sqlite3.connect(made)) as connection:
                 connection.execute("PRAGMA journal_mode = WAL")
+            if shared(path.parent):
+                made.chmod(file_mode(path.parent))
             made.rename(path)
 
 

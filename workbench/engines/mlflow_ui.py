@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
@@ -19,13 +20,25 @@ from workbench.serving.http import App, Message, Receive, Reply, Scope, Send
 
 # MLflow opens its assistant's panel at a first visit; here the assistant is switched off
 HUSHED = b'<head><script>localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true")</script>'
+LOOPBACK = ("127.0.0.1", "127.0.0.1:*", "localhost", "localhost:*")  # as MLflow writes them
 PARTS = "assistant|gateway|gateway-proxy|genai|issues/invoke|jobs|prompt-optimization|scorer|webhooks"
 CLOSED = re.compile(rf"/gateway(/|$)|/(ajax-)?api/[^/]+/(mlflow/)?({PARTS})(/|$)")
 
 
-def environment(uri: str, artifacts: Path) -> dict[str, str]:
-    """What MLflow's server reads of the environment when it is imported."""
+def environment(uri: str, artifacts: Path, *, proxy: str | None = None) -> dict[str, str]:
+    """What MLflow's server reads of the environment when it is imported.
+
+    Args:
+        uri: SQLAlchemy URL of its store.
+        artifacts: Folder of its artifacts.
+        proxy: Address under which a proxy shows it, "https://data.example"; it answers under no other name but its own.
+    """
+    named = {}
+    if proxy:
+        named["MLFLOW_SERVER_ALLOWED_HOSTS"] = ",".join([*LOOPBACK, urlsplit(proxy).netloc])
+        named["MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"] = proxy
     return {
+        **named,
         "_MLFLOW_SERVER_FILE_STORE": uri,
         "_MLFLOW_SERVER_REGISTRY_STORE": uri,
         "_MLFLOW_SERVER_ARTIFACT_ROOT": artifacts.as_uri(),

@@ -21,6 +21,7 @@ from typing import Generic, Protocol, TypeVar
 
 from workbench.batch.folders import write_whole
 from workbench.errors import EngineError, Misuse
+from workbench.ledger.sharing import file_mode
 
 
 class Kept(Protocol):
@@ -82,7 +83,7 @@ class StateFile(Generic[State]):
 
         if not self.path.parent.is_dir():
             raise EngineError(f"{self.path} cannot be written: there is no folder {self.path.parent}")
-        lock = FileLock(f"{self.path}.lock", mode=0o600)
+        lock = FileLock(f"{self.path}.lock", mode=file_mode(self.path.parent))
         try:
             lock.acquire()
         except OSError as error:

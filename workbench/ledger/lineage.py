@@ -17,7 +17,7 @@ carries. An entry that a newer workbench wrote adds what it tells in fields that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -28,6 +28,7 @@ from workbench.ledger.telling import Edge, Kind, Link, Node, merged, told_by
 Way = Literal["up", "down"]
 
 SHORTEST = 6  # characters of a digest that name it, where no other begins so
+LEAST = 3  # characters from which on something is suggested
 
 
 class Lineage:
@@ -76,6 +77,20 @@ class Lineage:
         titled = [node for node in of_kind if name and name in node.facts.get("names", ())]
         long_enough = len(name) >= SHORTEST
         return titled or [node for node in of_kind if long_enough and node.name.startswith(name)]
+
+    def suggested(self, words: str, kinds: Collection[Kind], most: int) -> list[Node]:
+        """The first so many nodes of some kinds that somebody may mean who has typed so far.
+
+        Those of this very name come first. From three characters on follow those whose name begins so, then those
+        that have them in a title, whatever the case of the letters; each by kind and name.
+        """
+        of_kinds = sorted((n for n in self.nodes.values() if n.kind in kinds), key=lambda node: (node.kind, node.name))
+        found = [node for node in of_kinds if node.name == words]
+        if len(words) >= LEAST:
+            found += [node for node in of_kinds if node.name.startswith(words)]
+            folded = words.casefold()
+            found += [n for n in of_kinds if any(folded in title.casefold() for title in n.facts.get("names", ()))]
+        return list({node.id: node for node in found}.values())[:most]
 
     def with_predictions(self, predictions: Iterable[Mapping[str, Any]]) -> Lineage:
         """This lineage with answers that were given.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from workbench.errors import EngineError
 from workbench.ledger.entry import Entry
-from workbench.ledger.lineage import SHORTEST, Lineage, Way, lineage
+from workbench.ledger.lineage import LEAST, SHORTEST, Lineage, Way, lineage
 from workbench.ledger.projection import Projection, Shape, Stale
 from workbench.ledger.reading import Reading
 from workbench.ledger.telling import TITLE, Kind, Link, Node, told_by, traits
@@ -91,6 +91,27 @@ class LineageIndex:
             return [f"{kind}:{row[1]}" for row in sorted(rows)]
 
         return self._looked(read, lambda: [node.id for node in self._whole().named(kind, name)])
+
+    def suggested(self, words: str, kinds: Collection[Kind], most: int) -> list[str]:
+        """The ids of the nodes that `Lineage.suggested` gives."""
+
+        def read(database: sqlite3.Connection) -> list[str]:
+            same = "SELECT kind, name FROM nodes WHERE kind = ? AND name = ?"
+            rows = [row for kind in sorted(kinds) for row in database.execute(same, (kind, words))]
+            if len(words) >= LEAST:
+                after = "SELECT kind, name FROM nodes WHERE kind = ? AND name >= ? ORDER BY name LIMIT ?"
+                for kind in sorted(kinds):
+                    began = database.execute(after, (kind, words, most))
+                    rows += takewhile(lambda row: row[1].startswith(words), began)
+                database.create_function("folded", 1, str.casefold, deterministic=True)
+                titled = (
+                    "SELECT kind, name FROM nodes WHERE kind IN (SELECT value FROM json_each(?)) AND number IN "
+                    "(SELECT node FROM titles WHERE instr(folded(title), ?)) ORDER BY kind, name LIMIT ?"
+                )
+                rows += database.execute(titled, (json.dumps(sorted(kinds)), words.casefold(), most))
+            return [*dict.fromkeys(f"{kind}:{name}" for kind, name in rows)][:most]
+
+        return self._looked(read, lambda: [node.id for node in self._whole().suggested(words, kinds, most)])
 
     def some(self, kind: Kind, most: int) -> list[str]:
         """The ids of the first so many nodes of a kind."""

@@ -14,6 +14,7 @@ from typing import NoReturn
 from workbench.errors import EngineError, Misuse
 from workbench.ledger.migrations import carry_over, make
 from workbench.ledger.schema import APPLICATION, VERSION
+from workbench.ledger.sharing import begin, way_in
 
 WAIT = 30.0  # seconds a writer waits for another
 BROKEN = (sqlite3.Error, UnicodeDecodeError)  # what SQLite raises; the second where a file is damaged
@@ -65,8 +66,9 @@ def connect(path: Path) -> sqlite3.Connection:
             f"the ledger {path} cannot be made: there is no folder {path.parent}", hint=f"mkdir -p {path.parent}"
         )
     try:
+        begin(path)
         connection = sqlite3.connect(path, timeout=WAIT, isolation_level=None, check_same_thread=False)
-    except BROKEN as error:
+    except (*BROKEN, OSError) as error:
         refuse(path, error, "opened")
     try:
         _make_or_recognise(connection, path)
@@ -94,8 +96,8 @@ def refuse(path: Path, error: Exception, done: str) -> NoReturn:
     text = str(error)
     if "not a database" in text or "malformed" in text or isinstance(error, UnicodeDecodeError):
         hint = "put back a backup (cp BACKUP LEDGER), or move the file away to begin a new ledger"
-    elif "readonly" in text or "unable to open" in text:
-        hint = f"make {path} and its folder writable for you"
+    elif "readonly" in text or "unable to open" in text or isinstance(error, PermissionError):
+        hint = f"make {path} and its folder writable for you; {way_in(path)}"
     elif "locked" in text:
         hint = "another process holds the ledger; find it, then try again"
     elif "full" in text:

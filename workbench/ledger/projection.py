@@ -20,6 +20,7 @@ from typing import TypeVar
 from workbench.errors import EngineError
 from workbench.ledger.entry import GENESIS, Entry
 from workbench.ledger.reading import Reading
+from workbench.ledger.sharing import begin
 
 WAIT = 30.0  # seconds one waits for another
 STEP = 2000  # entries that are taken in at once
@@ -96,6 +97,7 @@ class Projection:
     def _opened(self) -> Iterator[sqlite3.Connection]:
         """The file as far as the ledger is, at one moment."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        begin(self.path)
         with contextlib.closing(sqlite3.connect(self.path, timeout=WAIT, isolation_level=None)) as database:
             if self._shape.lossy:
                 database.execute("PRAGMA synchronous = OFF")

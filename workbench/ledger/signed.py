@@ -24,6 +24,7 @@ from workbench.ledger.merkle import Subtree, consistency_path, inclusion_path, l
 from workbench.ledger.proofs import Consistency, Inclusion
 from workbench.ledger.reading import Reading
 from workbench.ledger.rows import COLUMNS, row_content
+from workbench.ledger.sharing import folder_mode
 from workbench.ledger.signing import SigningKey
 from workbench.ledger.tree import TILE, subtrees
 from workbench.ledger.writer import Writer
@@ -258,7 +259,7 @@ class Signed(Reading):
             self._fleeting = SigningKey.fleeting()
             return self._fleeting
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.parent.mkdir(mode=folder_mode(path.parent.parent), parents=True, exist_ok=True)
             (path.parent / ".gitignore").write_text("*\n", "utf-8")  # a key never goes into git
         except OSError as error:
             raise EngineError(

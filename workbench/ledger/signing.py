@@ -2,7 +2,7 @@ r"""Keys that sign, by Ed25519: one file a key, and messages that say what they 
 
 A signature made for one purpose is none for another: every message begins with its purpose (see
 `to_sign`), so a signed approval can never pass for a signed checkpoint. The file is readable by its
-owner alone, or it is refused.
+owner alone, or by the group that shares its folder; otherwise it is refused.
 
 >>> to_sign("approval", {"entry": 7})
 b'workbench approval\x00{"entry":7}'
@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import EngineError, Misuse
 from workbench.ledger.entry import canonical
+from workbench.ledger.sharing import file_mode, shared
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 ID_LENGTH = 32  # hex characters of a key's id
-PRIVATE = 0o600
 
 
 class SigningKey:
@@ -38,7 +38,7 @@ class SigningKey:
 
     @classmethod
     def create(cls, path: Path) -> SigningKey:
-        """A new key in a file of its own, readable by its owner alone; there whole or not at all.
+        """A new key in a file of its own, there whole or not at all; its owner's, or theirs who share its folder.
 
         Raises:
             Misuse: The file is there already.
@@ -89,8 +89,10 @@ class SigningKey:
             raise EngineError(
                 f"the key {path} cannot be read: {error.strerror or error}", hint="put it back from where you keep it"
             ) from error
-        if mode & 0o077:
-            raise EngineError(f"others can read the key {path} (mode {mode:o})", hint=f"chmod 600 {path}")
+        if mode & (0o007 if shared(path.parent) else 0o077):
+            raise EngineError(
+                f"others can read the key {path} (mode {mode:o})", hint=f"chmod {file_mode(path.parent):o} {path}"
+            )
         try:
             private = load_pem_private_key(text, password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -176,7 +178,7 @@ def _place(content: bytes, path: Path) -> None:
     # written whole under another name, then given its own unless that is taken
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "wb") as file:  # noqa: PTH123
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file_mode(path.parent)), "wb") as file:  # noqa: PTH123
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

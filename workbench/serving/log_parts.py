@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from workbench.ledger.sharing import file_mode, folder_mode
 from workbench.serving.log_rows import COLUMNS, stamp
 
 SUFFIX = ".parquet"
@@ -181,12 +182,12 @@ def _write(path: Path, rows: Sequence[Sequence[Any]]) -> None:
     schema = pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
     by_name = zip(COLUMNS, zip(*rows, strict=True), strict=True)
     columns = [pa.array(values, kinds.get(name, pa.string())) for name, values in by_name]
-    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.parent.mkdir(mode=folder_mode(path.parent.parent), exist_ok=True)
     writing = path.with_suffix(".writing")
     parquet.write_table(pa.Table.from_arrays(columns, schema=schema), writing, compression="zstd")
     with writing.open("rb") as written:
         os.fsync(written.fileno())
-    writing.chmod(0o600)
+    writing.chmod(file_mode(path.parent))
     writing.rename(path)
 
 

@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from filelock import FileLock
 
 from workbench.errors import EngineError
+from workbench.ledger.sharing import file_mode
 from workbench.serving import log_parts
 from workbench.serving.log_reading import Reading, condition, errors
 from workbench.serving.log_rows import COLUMNS, LogPolicy, Row, prediction_of, row_of, rows_of, stamp
@@ -159,6 +160,11 @@ class PredictionLog:
         """One row by its id."""
         found = self._reading.both(_NAMES, "WHERE id = ?", [prediction_id])
         return prediction_of(found[0]) if found else None
+
+    def beginning(self, words: str, limit: int) -> list[Prediction]:
+        """The first so many rows by id whose id begins so; those that lie in files are left out."""
+        sql = f"SELECT {_NAMES} FROM predictions WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"  # noqa: S608
+        return [prediction_of(row) for row in self._reading.select(sql, (words, f"{words}\U0010ffff", limit))]
 
     def served_features(
         self,
@@ -328,7 +334,10 @@ class PredictionLog:
         """
         connection = sqlite3.connect(self._path, timeout=WAIT, isolation_level=None)
         try:
-            with errors(verb, Path(self._path)), FileLock(f"{self._path}.rotation.lock", mode=0o600):
+            with (
+                errors(verb, Path(self._path)),
+                FileLock(f"{self._path}.rotation.lock", mode=file_mode(Path(self._path).parent)),
+            ):
                 prepare(connection)
                 yield connection
         except OSError as error:

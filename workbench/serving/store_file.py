@@ -1,7 +1,8 @@
 """Opening a store in a SQLite file of its own: made and migrated in one transaction, refused in words.
 
-A new file is for this user alone. Of those who open a file at the same moment one makes the tables, and the
-others wait and find them. Readers and a writer do not hold up each other (write-ahead log).
+A new file is for this user alone, or for the group that shares its folder. Of those who open a file at the
+same moment one makes the tables, and the others wait and find them. Readers and a writer do not hold up each
+other (write-ahead log).
 
 >>> TABLES = {0: ("CREATE TABLE seen (id TEXT PRIMARY KEY)",)}
 >>> with contextlib.closing(open_store("sqlite:///:memory:", "the examples", TABLES, version=1).connection) as store:
@@ -20,6 +21,7 @@ from typing import Literal, NamedTuple
 
 from workbench.errors import EngineError
 from workbench.ledger.opening import sqlite_name, write_ahead
+from workbench.ledger.sharing import file_mode, way_in
 
 WAIT = 10.0  # seconds a writer waits for another
 Migrations = Mapping[int, Sequence[str]]  # statements that bring a file of this version to today's; 0: an empty one
@@ -64,12 +66,14 @@ def open_store(
     try:
         if name != ":memory:":
             with contextlib.suppress(FileExistsError):
-                os.close(os.open(name, os.O_CREAT | os.O_EXCL, 0o600))
+                os.close(os.open(name, os.O_CREAT | os.O_EXCL, file_mode(Path(name).parent)))
         connection = sqlite3.connect(name, timeout=WAIT, isolation_level=None, check_same_thread=False)
         stored = set_up(connection, migrations, version=version, synchronous=synchronous, unmarked=unmarked)
     except (sqlite3.Error, OSError) as error:
         if connection is not None:
             connection.close()
+        if not os.access(name, os.R_OK | os.W_OK):  # it is not for us to move aside
+            hint = way_in(Path(name))
         raise EngineError(f"{what} {name} cannot be opened: {error}", hint=hint) from error
     if stored != version:
         connection.close()

@@ -60,5 +60,6 @@ AUDIT_STYLE = """
 @media (max-width:620px) {
   .wb-looked { grid-template-columns:1fr; }
   .wb-page :is(.wb-impacts,.wb-groups,.wb-thresholds) .wb-plot { display:none; }
+  .wb-explorer { overflow-x:auto; }
 }
 """

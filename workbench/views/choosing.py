@@ -62,8 +62,8 @@ class Chooser:
             names, error = list(notebooks()), None
         except WorkbenchError as wrong:
             names, error = [], wrong
-        self.choice = parts.choice("Notebook", [(CHOOSE, None), *((name, name) for name in names)])
-        self.choice.observe(lambda change: self._open(change["new"]), "value")
+        self.choice = parts.choice("Notebook", [(CHOOSE, ""), *((name, name) for name in names)])
+        self.choice.observe(lambda change: self._open(change["new"] or None), "value")
         lead = parts.html(f'<p class="wb-lead">{counted(len(names), "notebook")} can be run.</p>')
         self.widget = parts.page(lead, self.choice, self.said, self.form)
         self._say(failed(error) if error else "")

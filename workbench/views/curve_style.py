@@ -64,6 +64,7 @@ CURVE_STYLE = """
 .wb-along span::before {
   content:""; position:absolute; left:50%; top:-2px; height:5px; border-left:1px solid #b8c2cd;
 }
+@media (max-width:620px) { .wb-along span:has(+ .wb-nil), .wb-along .wb-nil + span { display:none; } }
 .wb-by-day { padding-left:64px; }
 .wb-by-day .wb-curves { height:190px; }
 .wb-upright { position:absolute; left:0; top:0; height:190px; width:58px; }

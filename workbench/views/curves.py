@@ -24,6 +24,7 @@ from workbench.views.words import safe
 WIDTH, HEIGHT = 1000, 220  # of a picture's own units
 TOP, FLOOR = 10, 196  # between which a curve lies
 MARK = 11  # half the length of a look's mark
+NIL = ' class="wb-nil"'  # a mark whose words are long
 EDGE = 5  # percent of the width from which a label would be cut off if it were centred
 
 
@@ -116,7 +117,7 @@ HATCH = (
 
 def _framed(drawn: str, words: str, scale: Scale, kind: Kind) -> str:
     marks = "".join(
-        f'<span style="left:{scale.at(tick)}%{_kept(scale.at(tick))}">'
+        f'<span{"" if tick else NIL} style="left:{scale.at(tick)}%{_kept(scale.at(tick))}">'
         f"{safe(signed(tick, kind)) if tick else 'no difference'}</span>"
         for tick in ticks(scale.low, scale.high)
     )

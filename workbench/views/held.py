@@ -170,7 +170,7 @@ def evidence(one: Waiting) -> str:
         f"asked {moment(held.at)}</span></h3>"
         f"<p>{safe(sentence(held.requirement.why))}{ends}{approved}</p>"
         f"<p>The model says <b>{safe(_yes(held.answer))}</b>: its score is {held.score:.4g}{limit}.</p>"
-        f'<dl class="wb-given">{given}</dl><p class="wb-quiet">Prediction {safe(held.id)}</p>'
+        f'<dl class="wb-features">{given}</dl><p class="wb-quiet">Prediction {safe(held.id)}</p>'
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from workbench.evidence.tracing import shown
@@ -15,7 +15,7 @@ from workbench.views.lineage_graph import STYLE, picture, trace
 from workbench.views.listing import Kind, Listing
 from workbench.views.outcome import link
 from workbench.views.papers import Papers
-from workbench.views.words import counted, moment, safe
+from workbench.views.words import counted, moment, safe, sentence
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from workbench.views.deciding import Acts
     from workbench.views.outcome import Place
     from workbench.views.parts import Parts
+
+
+FEW = 3  # answers that are drawn one by one
 
 
 @dataclass(frozen=True)
@@ -45,15 +48,36 @@ class Traced:
         return f"{self.model}/{self.version}"
 
 
-def lineage_page(read: Callable[[], Sequence[Traced]], acts: Acts | None = None) -> Widget:
+@dataclass(frozen=True)
+class Sought:
+    """Something other than a version that may be meant by whoever types: data, a run, a decision, an answer."""
+
+    id: str  # "data:4f0c9a7e…"
+    kind: str
+    title: str  # what it is called
+    told: str  # what one asks first of it; empty: nothing is known
+    trace: Callable[[], Lineage] = field(compare=False)  # as that of a version, answers included
+
+
+Shown = Traced | Sought
+
+
+def lineage_page(
+    read: Callable[[], Sequence[Traced]],
+    acts: Acts | None = None,
+    seek: Callable[[str], Sequence[Sought]] | None = None,
+) -> Widget:
     """The page on which one sees where each version comes from and what became of it.
 
     Args:
         read: The versions with their lineage, the newest first.
         acts: What gives story, card and certificate of a version; None: nothing does.
+        seek: What else may be meant by the words that somebody typed; None: versions alone are found.
     """
 
-    def closely(parts: Parts, one: Traced, _: Sequence[Traced]) -> list[Any]:
+    def closely(parts: Parts, one: Shown, _: Sequence[Shown]) -> list[Any]:
+        if isinstance(one, Sought):
+            return [parts.html(_drawn(_counted_answers(one.trace(), one.id), one.id))]
         found = one.trace()
         drawn = [parts.html(_told(one, found))]
         if acts is not None:
@@ -62,14 +86,20 @@ def lineage_page(read: Callable[[], Sequence[Traced]], acts: Acts | None = None)
             drawn.append(papers.widget)
         return drawn
 
-    kind: Kind[Traced] = Kind(
+    kind: Kind[Shown] = Kind(
         noun="version",
         style=STYLE,
-        name=lambda one: f"{one.model} version {one.version}",
-        key=lambda one: one.subject,
-        lead=_lead,
-        line=lambda one, _: _line(one),
+        name=lambda one: one.title if isinstance(one, Sought) else f"{one.model} version {one.version}",
+        words=lambda one: (
+            f"{one.model} version {one.version} {one.subject} version:{one.subject}" if isinstance(one, Traced) else ""
+        ),
+        key=lambda one: one.id if isinstance(one, Sought) else f"version:{one.subject}",
+        lead=lambda read: _lead([one for one in read if isinstance(one, Traced)]),
+        line=lambda one, _: _sought(one) if isinstance(one, Sought) else _line(one),
         closely=closely,
+        seek=seek,
+        find="" if seek is None else "Find a version, run, data, decision or answer",
+        hint="" if seek is None else "a name, how an id or a digest begins, or the number of an entry",
     )
     return Listing(kind, read).open()
 
@@ -99,8 +129,17 @@ def _line(one: Traced) -> str:
     return (
         f'<div><span class="wb-name">{safe(one.model)}</span> '
         f'<span class="wb-quiet">version {one.version}</span> {badge}'
-        f'<span class="wb-quiet">{safe(moment(one.registered_at))} by {safe(one.registered_by)}</span>'
+        f'<span class="wb-quiet">· {safe(moment(one.registered_at))} by {safe(one.registered_by)}</span>'
         f"<p>{what}</p></div>"
+    )
+
+
+def _sought(one: Sought) -> str:
+    told = f"<p>{safe(shown(sentence(one.told), 300))}</p>" if one.told else ""
+    kind = safe(one.kind.capitalize() if one.kind != "prediction" else "Answer")
+    return (
+        f'<div><span class="wb-badge wb-kind">{kind}</span> '
+        f'<span class="wb-name">{safe(shown(one.title, 120))}</span>{told}</div>'
     )
 
 
@@ -118,8 +157,12 @@ def _told(one: Traced, found: Lineage) -> str:
         changed = folded(
             "What changed upstream", f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
         )
-    told = folded("The same as a list", trace(found, about))
-    return f"{picture(found, about)}{_where(one.run())}{changed}{told}"
+    return _drawn(found, about, f"{_where(one.run())}{changed}")
+
+
+def _drawn(found: Lineage, about: str, between: str = "") -> str:
+    """The picture and the same as a list."""
+    return f"{picture(found, about)}{between}{folded('The same as a list', trace(found, about))}"
 
 
 def _where(place: Place | None) -> str:
@@ -128,6 +171,23 @@ def _where(place: Place | None) -> str:
         return ""
     run = f" · {link(place.run_link, 'MLflow run')}" if place.run_link else ""
     return f'<p class="wb-quiet">Trained in {link(place.report_link, place.report)}{run}</p>'
+
+
+def _counted_answers(found: Lineage, about: str) -> Lineage:
+    """A lineage with the answers that hang on one thing as one, unless they are few or what it is about."""
+    given: dict[str, list[Edge]] = {}
+    for edge in found.edges:
+        if edge.lower.startswith("prediction:") and edge.lower != about and not found.near(edge.lower, "down"):
+            given.setdefault(edge.upper, []).append(edge)
+    many = {upper: edges for upper, edges in given.items() if len(edges) > FEW}
+    gone = {edge.lower for edges in many.values() for edge in edges}
+    nodes = {id_: node for id_, node in found.nodes.items() if id_ not in gone}
+    edges = [edge for edge in found.edges if edge.lower not in gone]
+    for upper, told in many.items():
+        node = Node("prediction", f"{counted(len(told), 'answer')} under {found.nodes[upper].name}")
+        nodes[node.id] = node
+        edges.append(Edge(upper, node.id, "answered", 0))
+    return Lineage(nodes, edges)
 
 
 def _with_answers(found: Lineage, one: Traced) -> Lineage:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from workbench.evidence.tracing import particulars, shown, title
 from workbench.ledger.lineage import Lineage
 from workbench.ledger.telling import Edge, Node
-from workbench.views.words import safe
+from workbench.views.words import moment, safe
 
 COLUMNS = (
     ("data",),
@@ -36,6 +36,9 @@ LETTERS = 19  # of a box's first line
 STYLE = """
 .wb-served .wb-name { font-weight:650; font-size:16px; }
 .wb-lineage { overflow-x:auto; margin-top:8px; }
+.wb-lineage.wb-from-right { direction:rtl; }  /* where it has to scroll, what it is about is seen first */
+.wb-lineage svg { direction:ltr; }
+.wb-badge.wb-kind { background:var(--soft); color:var(--quiet); border:1px solid var(--line); }
 .wb-lineage:focus-visible { outline:2px solid #0a58a6; outline-offset:2px; }
 .wb-lineage svg { display:block; min-width:1060px; width:100%; height:auto; font:12.5px system-ui,sans-serif; }
 .wb-lineage text { fill:#1b1f24; }
@@ -80,8 +83,9 @@ def picture(found: Lineage, about: str) -> str:
     )
     width = max(1, len(filled)) * (WIDTH + GAP) - GAP
     words = safe(f"Lineage of {title(found.nodes[about])}: {len(found.nodes)} things, told in the list below")
+    right = " wb-from-right" if places[about][0] > width / 2 else ""
     return (
-        f'<div class="wb-lineage" tabindex="0" role="region" aria-label="Picture of the lineage">'
+        f'<div class="wb-lineage{right}" tabindex="0" role="region" aria-label="Picture of the lineage">'
         f'<svg role="img" aria-label="{words}" viewBox="-2 0 {width + 4} {height + FREE // 2}">'
         f"{heads}{lines}{boxes}</svg></div>"
     )
@@ -102,9 +106,15 @@ def label(node: Node) -> tuple[str, str]:
         "evidence": (str(facts.get("kind") or "evidence"), f"{facts.get('verdict') or 'found'}, {short[:7]}"),
         "decision": (str(facts.get("what", "decision")).replace(".", " "), by),
         "approval": (str(facts.get("what", "approval")).replace(".", " "), by),
+        "prediction": (node.name, _answered(node)),
         "version": (node.name.replace("/", " version "), f"threshold {facts.get('threshold')}"),
     }
     return told.get(node.kind, (node.name, str(facts.get("sentence", node.kind))))
+
+
+def _answered(node: Node) -> str:
+    at = str(node.facts.get("at", ""))
+    return moment(at) if at else str(node.facts.get("sentence", "given by its version"))
 
 
 def trace(found: Lineage, about: str) -> str:

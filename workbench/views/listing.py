@@ -34,6 +34,10 @@ class Kind(Generic[T]):
     lead: Callable[[Sequence[T]], str]  # the page's first words, as HTML
     line: Callable[[T, Sequence[T]], str]  # a thing's line among all, as HTML
     closely: Callable[[Parts, T, Sequence[T]], Sequence[Any]]  # the widgets of one that is unfolded; may fail
+    words: Callable[[T], str] | None = None  # what a thing is found by, where that is more than its name
+    seek: Callable[[str], Sequence[T]] | None = None  # what a text finds beside the things that were read; may fail
+    find: str = ""  # the label of the field for such a text, where it is not about the noun
+    hint: str = ""  # what to type there
 
 
 class Listing(Generic[T]):
@@ -43,15 +47,17 @@ class Listing(Generic[T]):
         self._kind, self._refresh = kind, refresh
         self._parts = parts = Parts()
         self._things: Sequence[T] = ()
+        self._sought: Sequence[T] = ()  # what was found beside them
         self._rows: dict[Hashable, Row[T]] = {}
         self._most = PAGE
         self.lead = parts.html()
         self.again = parts.button("Refresh", tooltip="Read everything again", click=self._refreshed)
         self.said = parts.html()
-        self.find = parts.line(f"Find a {kind.noun}", "part of its name")
-        self.find.observe(lambda _: self._place(), "value")
+        self.find = parts.line(kind.find or f"Find a {kind.noun}", kind.hint or "part of its name")
+        self.find.observe(lambda _: self._typed(), "value")
         self.rows = parts.column(look="wb-models")
-        self.none = parts.html(f'<p class="wb-empty">No {kind.noun} matches.</p>')
+        nothing = "Nothing" if kind.seek else f"No {kind.noun}"
+        self.none = parts.html(f'<p class="wb-empty">{nothing} matches.</p>')
         self.more = parts.button("", click=self._show_more)
         self.widget = parts.page(
             parts.html(f"<style>{kind.style}</style>", HIDDEN),
@@ -83,14 +89,34 @@ class Listing(Generic[T]):
         else:
             self.said.value = ""
             self.lead.value = self._kind.lead(self._things)
+            self._seek()
         show(self.said, shown=bool(self.said.value))
         self._place()
 
-    def _place(self) -> None:
+    def _typed(self) -> None:
+        """Show what fits; what was sought is unfolded at once where nothing else fits."""
+        self.said.value = ""
+        self._seek()
+        show(self.said, shown=bool(self.said.value))
+        found = self._place()
+        if len(found) == 1 and self._sought:
+            self._rows[self._kind.key(found[0])].unfold()
+
+    def _seek(self) -> None:
+        if self._kind.seek is None:
+            return
+        try:
+            self._sought = self._kind.seek(self.find.value) if self.find.value.strip() else ()
+        except WorkbenchError as error:
+            self._sought, self.said.value = (), failed(error)
+
+    def _place(self) -> Sequence[T]:
+        """Put the things that fit in their place, and what was found beside them; all of these."""
+        words = self._kind.words or self._kind.name
         wanted = self.find.value.casefold().split()
-        found = [one for one in self._things if all(word in self._kind.name(one).casefold() for word in wanted)]
+        found = [one for one in self._things if all(word in words(one).casefold() for word in wanted)]
         shown = []
-        for rank, one in enumerate(found[: self._most]):
+        for rank, one in enumerate([*found[: self._most], *self._sought]):
             key = self._kind.key(one)
             if key not in self._rows:
                 self._rows[key] = Row(self._parts, self._kind, unfolded=rank == 0 and not self._rows)
@@ -100,8 +126,10 @@ class Listing(Generic[T]):
         left = max(0, len(found) - self._most)
         self.more.description = f"Show {min(PAGE, left)} more of {counted(left, self._kind.noun)}"
         show(self.more, shown=left > 0)
-        show(self.find, shown=len(self._things) > FEW)
-        show(self.none, shown=bool(self._things) and not found)
+        show(self.find, shown=self._kind.seek is not None or len(self._things) > FEW)
+        found += self._sought
+        show(self.none, shown=not found and bool(wanted or self._things))
+        return found
 
     def _show_more(self) -> None:
         self._most += PAGE
@@ -127,6 +155,11 @@ class Row(Generic[T]):
         self._shown, self._drawn = (one, among), False
         self.line.value = self._kind.line(one, among)
         self._unfold()
+
+    def unfold(self) -> None:
+        """Show everything about it, if that is not so already."""
+        if not self._unfolded:
+            self._fold()
 
     def _fold(self) -> None:
         self._unfolded = not self._unfolded

@@ -15,6 +15,7 @@ STYLE = """
   font:inherit; font-size:15px; color:var(--ink); background:#fff; border:1px solid #8592a1; border-radius:7px;
   padding:7px 11px; min-height:38px; box-sizing:border-box; width:100%;
 }
+.wb-page .wb-lines-find input::placeholder { color:#66717e; opacity:1; }
 .wb-page .wb-lines-states { display:flex; flex-wrap:wrap; gap:6px; }
 .wb-page .wb-chip {
   font:inherit; font-size:13px; font-weight:600; border-radius:18px; min-height:36px; padding:3px 14px; cursor:pointer;
@@ -53,7 +54,9 @@ STYLE = """
 .wb-page .wb-card h2 .wb-quiet { font-weight:400; margin-left:6px; }
 .wb-page .wb-card .wb-parts { grid-template-columns:repeat(auto-fit,minmax(112px,1fr)); }
 .wb-time, .wb-belief { display:block; width:100%; height:auto; }
-.wb-time { max-width:1120px; }
+.wb-time { max-width:1120px; min-width:560px; }
+.wb-timed { overflow-x:auto; }
+.wb-timed:focus-visible { outline:3px solid var(--focus); outline-offset:2px; }
 .wb-belief { max-width:360px; }
 .wb-panel-title { font-size:13px; font-weight:600; fill:var(--ink); }
 .wb-tick { font-size:11.5px; fill:var(--quiet); }
@@ -85,6 +88,8 @@ b.wb-event-move { background:#5b6572; } b.wb-event-bad { background:var(--no); }
 .wb-page .wb-causes td:last-child { width:22%; }
 .wb-page .wb-groups { max-width:860px; }
 .wb-page .wb-incident { flex:1; }
+.wb-page .wb-card .wb-empty { padding:2px 0 0; }
+.wb-page .wb-card .widget-html-content > h3:not(:first-child) { margin-top:18px; }
 .wb-page .wb-served > .widget-hbox:first-child { align-items:flex-start; }
 @media (max-width:900px) {
   .wb-page .wb-model { grid-template-columns:92px minmax(0,1fr) 56px 84px 66px 52px; gap:2px 10px; padding:9px 12px; }
@@ -94,7 +99,7 @@ b.wb-event-move { background:#5b6572; } b.wb-event-bad { background:var(--no); }
 }
 @media (max-width:620px) {
   .wb-page .wb-model-head { display:none; }
-  .wb-page .wb-model { grid-template-columns:92px minmax(0,1fr) 56px; }
+  .wb-page .wb-model { grid-template-columns:74px minmax(0,1fr) auto; gap:2px 8px; }
   .wb-page .wb-model :is(.wb-spark,.wb-count,.wb-failed) { display:none; }
 }
 """

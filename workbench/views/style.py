@@ -265,11 +265,11 @@ rect.wb-theirs { fill:#fff; stroke:var(--theirs); stroke-width:1.5; }
 .wb-page .wb-drift tbody th { font-weight:600; width:26%; }
 .wb-page .wb-drift .wb-plot { width:36%; padding-right:22px; }
 .wb-parts { display:grid; grid-template-columns:repeat(7,1fr); gap:12px 20px; margin-top:10px; }
-.wb-given { columns:15rem auto; column-gap:32px; margin:10px 0 8px; }
-.wb-given div { display:flex; justify-content:space-between; gap:16px; padding:4px 0; break-inside:avoid; }
-.wb-given div { border-bottom:1px solid var(--line); }
-.wb-given dt { margin:0; color:var(--quiet); font-weight:400; overflow-wrap:anywhere; }
-.wb-given dd { margin:0; font-variant-numeric:tabular-nums; overflow-wrap:anywhere; text-align:right; }
+.wb-features { columns:15rem auto; column-gap:32px; margin:10px 0 8px; }
+.wb-features div { display:flex; justify-content:space-between; gap:16px; padding:4px 0; break-inside:avoid; }
+.wb-features div { border-bottom:1px solid var(--line); }
+.wb-features dt { margin:0; color:var(--quiet); font-weight:400; overflow-wrap:anywhere; }
+.wb-features dd { margin:0; font-variant-numeric:tabular-nums; overflow-wrap:anywhere; text-align:right; }
 .wb-part b { display:block; font-size:19px; font-weight:600; line-height:1.3; }
 .wb-part span { display:block; color:var(--quiet); font-size:13px; line-height:1.35; }
 .wb-bar { display:block; width:100%; }
@@ -288,7 +288,17 @@ rect.wb-theirs { fill:#fff; stroke:var(--theirs); stroke-width:1.5; }
   .wb-line .wb-spark { width:84px; }
 }
 @media (max-width:620px) {
-  .wb-page .wb-figures :is(thead,.wb-plot) { display:none; }
+  .wb-page :is(.wb-figures,.wb-impacts) :is(thead,.wb-plot) { display:none; }
+  .wb-page :is(.wb-figures,.wb-impacts) tr {
+    display:grid; grid-template-columns:1fr 1fr; column-gap:14px; padding:8px 0; border-bottom:1px solid var(--line);
+  }
+  .wb-page :is(.wb-figures,.wb-impacts) :is(tbody th,td) { border:0; padding:0; width:auto; }
+  .wb-page :is(.wb-figures,.wb-impacts) tbody th { grid-column:1 / -1; width:auto; }
+  .wb-page .widget-html-content { overflow-x:auto; overflow-y:hidden; }
+  .wb-page table :is(td,thead th) { overflow-wrap:break-word; padding-right:10px; }
+  .wb-page table tbody th { min-width:92px; }
+  .wb-page .wb-drift .wb-plot { width:26%; padding-right:10px; }
+  .wb-page .wb-drift .wb-legend { display:none; }
   .wb-parts { grid-template-columns:repeat(2,1fr); }
   .wb-stages { grid-template-columns:repeat(2,minmax(0,1fr)); }
   .wb-line { grid-template-columns:repeat(3,1fr); }

@@ -97,8 +97,9 @@ def drawn(
         )
     words = "; ".join(_spoken(panel) for panel in panels)
     return (
+        '<div class="wb-timed" tabindex="0" role="region" aria-label="Picture of the time">'
         f'<svg class="wb-time" role="img" viewBox="0 0 {WIDTH} {height}" aria-label="{safe(words)}">'
-        f"{''.join(parts)}</svg>"
+        f"{''.join(parts)}</svg></div>"
     )
 
 

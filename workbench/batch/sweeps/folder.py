@@ -28,6 +28,7 @@ from workbench.batch.lanes import Limits
 from workbench.batch.sweeps.plan import How, Plan
 from workbench.batch.sweeps.results import Child
 from workbench.errors import EngineError, Misuse
+from workbench.ledger.sharing import file_mode
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -176,7 +177,7 @@ class SweepFolder:
 
         locks = self.path.parent / ".locks"
         locks.mkdir(exist_ok=True)
-        return FileLock(locks / f"{self.path.name}.lock", mode=0o600, timeout=seconds)
+        return FileLock(locks / f"{self.path.name}.lock", mode=file_mode(locks), timeout=seconds)
 
     def _append(self, line: Mapping[str, Any]) -> None:
         # a line that a kill cut short stays behind; the break before the next one keeps it apart
@@ -292,7 +293,7 @@ def lock_of_key(root: Path, key: str) -> Iterator[None]:
     locks = sweeps_folder(root) / ".locks"
     try:
         locks.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(locks / f"key-{_mark(key)}.lock", mode=0o600)
+        lock = FileLock(locks / f"key-{_mark(key)}.lock", mode=file_mode(locks))
         lock.acquire()
     except OSError as error:
         raise EngineError(

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from workbench.errors import EngineError
 from workbench.ledger.opening import sqlite_name, write_ahead
+from workbench.ledger.sharing import begin
 from workbench.serving.events.tables import VERSION, Rows, tables
 
 WAIT = 5.0  # seconds a writer waits for another
@@ -45,8 +46,9 @@ class SqliteDatabase:
         name = sqlite_name("the URL of the events", url)
         path = Path(name)
         try:
+            begin(path)
             connection = sqlite3.connect(name, timeout=wait, isolation_level=None, check_same_thread=False)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             _refuse(path, "opened", error)
         database = cls(connection, path)
         try:
@@ -139,7 +141,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
 
 
-def _refuse(path: Path, verb: str, error: sqlite3.Error) -> NoReturn:
+def _refuse(path: Path, verb: str, error: sqlite3.Error | OSError) -> NoReturn:
     """Raise SQLite's error in our words.
 
     Raises:
