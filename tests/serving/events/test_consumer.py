@@ -338,7 +338,7 @@ def test_the_gateway_tells_how_far_consumers_are_and_scrapes_on_where_the_desk_i
     scrape = Request("/metrics", b"", method="GET")
     text = shop.run(lambda client: client.ask(scrape), more_metrics=told).body.decode()
     assert f"workbench_events_lag{labels} 15\n" in text and "workbench_log_waiting_rows 0\n" in text
-    until_quiet(station.consumer())
+    until_quiet(station.consumer(silence=0.1))
     text = shop.run(lambda client: client.ask(scrape), more_metrics=told).body.decode()
     assert f"workbench_events_lag{labels} 0\n" in text
     text = shop.run(lambda client: client.ask(scrape), more_metrics=gone).body.decode()
