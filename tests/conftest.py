@@ -5,6 +5,7 @@ No zygote outlives them; a Dask cluster, a PostgreSQL, a Kafka broker and a prox
 
 import contextlib
 import getpass
+import importlib
 import json
 import os
 import shutil
@@ -43,9 +44,30 @@ def pytest_configure(config):
 
     Those of benchmarks stay on the disk, which they measure.
     """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        compute_with_one_thread()
     room = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM
     if room and config.option.markexpr != "benchmark":
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def compute_with_one_thread():
+    """Of several workers, whose threads would wait for each other's; what they start chooses for itself."""
+    with pytest.MonkeyPatch.context() as at_import:
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            at_import.setenv(name, "1")
+        for library in ("scipy.linalg", "sklearn.ensemble"):
+            importlib.import_module(library)
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)  # for what was there before
+
+
+def pytest_collection_modifyitems(items):
+    """Where workers share the files, those with slow tests come first: what is quick fills up the end."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)
 
 
 @dataclass
