@@ -8,6 +8,7 @@ import getpass
 import importlib
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -506,6 +507,47 @@ def proxy(folder, locations, **headers):
     finally:
         process.terminate()
         process.wait()
+
+
+FORKING = """
+import json, os, sys, traceback
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        os.dup2(2, 1)  # the answers are not its
+        try:
+            act(*json.loads(line))
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+@pytest.fixture(scope="session")
+def forking():
+    """Calls `act` of a script in a fork of one process for each call, so that it imports once; gives the exit code."""
+    if not hasattr(os, "fork"):
+        pytest.skip("needs a system that forks")
+
+    @contextlib.contextmanager
+    def started(script, seconds=300):
+        command = [sys.executable, "-c", script + FORKING]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+
+            def call(*words):
+                process.stdin.write(json.dumps(words) + "\n")
+                process.stdin.flush()
+                assert select.select([process.stdout], [], [], seconds)[0], f"{words} takes too long"
+                return int(process.stdout.readline())
+
+            try:
+                yield call
+            finally:
+                process.kill()
+
+    return started
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """The demo's story can be killed anywhere and told again, and a stakeholder finds it on the pages in real Chromium."""
 
-import contextlib
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -32,59 +30,33 @@ demo = sys.modules["workbench.cli.demo"]
 story = demo._story
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
-def tell(step, seconds):
+def act(workspace, step, seconds):
     def cut(bench):
         for number, (name, call) in enumerate(story(bench)):
             if number == step:
                 threading.Timer(seconds, die).start() if seconds else die()
             yield name, call
     demo._story = cut
-    main(["demo", "--workspace", sys.argv[1], "--json"])
-for line in sys.stdin:
-    step, seconds = line.split()
-    child = os.fork()
-    if not child:
-        os.dup2(2, 1)
-        tell(int(step), float(seconds))
-        os._exit(1)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+    main(["demo", "--workspace", workspace, "--json"])
 """
 NOTEBOOKS = {"experiment", "train incumbent", "audit incumbent", "drift check"}
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def told(tmp_path_factory, forking):
     """A demo killed at every boundary and in the middle of notebooks, then told to its end, and once again."""
     workspace = tmp_path_factory.mktemp("demo") / "w"
-    with killed_demos(workspace) as killed:
-        assert killed(0, 0.0) == -9
+    with forking(KILLED_AT) as killed:
+        assert killed(str(workspace), 0, 0.0) == -9
         names = story_names(workspace)
         for number, name in enumerate(names):
             if number:
-                assert killed(number, 0.0) == -9, f"before {name}"
+                assert killed(str(workspace), number, 0.0) == -9, f"before {name}"
                 check_consistent(workspace)
             if name in NOTEBOOKS:
-                assert killed(number, 2.0) == -9, f"within {name}"
+                assert killed(str(workspace), number, 2.0) == -9, f"within {name}"
                 check_consistent(workspace)
     return workspace, run_demo(workspace), run_demo(workspace)
-
-
-@contextlib.contextmanager
-def killed_demos(workspace):
-    """Tells the demo up to a step and kills it so many seconds later: each in a fork of one process that imported."""
-    command = [sys.executable, "-c", KILLED_AT, str(workspace)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-
-        def killed(step, seconds):
-            process.stdin.write(f"{step} {seconds}\n")
-            process.stdin.flush()
-            assert select.select([process.stdout], [], [], 300)[0], f"step {step} takes too long"
-            return int(process.stdout.readline())
-
-        try:
-            yield killed
-        finally:
-            process.kill()
 
 
 def run_demo(workspace):
