@@ -1,31 +1,74 @@
-"""What all tests share: no zygote outlives them; a Dask cluster, a PostgreSQL and a Kafka broker of their own."""
+"""What all tests share: folders in memory, notebooks played in this process, services of their own.
+
+No zygote outlives them; a Dask cluster, a PostgreSQL, a Kafka broker and a proxy are real.
+"""
 
 import contextlib
 import getpass
+import importlib
 import json
 import os
+import select
 import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
+import workbench
+from workbench.batch import parameters
+from workbench.batch.record import Record, read_record
 from workbench.bench import usual_zygote
+from workbench.evidence import Finding
 
 # a law holds or does not; how long a busy machine took to see it is no part of it
 settings.register_profile("laws", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("laws")
 
 SECONDS = 60  # that a cluster may take to come up on a busy machine
+
+MEMORY, ROOM = Path("/dev/shm"), 4 << 30  # a file system in memory; bytes that must be free there
+
+
+def pytest_configure(config):
+    """Folders of tests lie in memory where there is room: a killed process loses nothing of it, and no commit waits.
+
+    Those of benchmarks stay on the disk, which they measure.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        compute_with_one_thread()
+    room = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM
+    if room and config.option.markexpr != "benchmark":
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def compute_with_one_thread():
+    """Of several workers, whose threads would wait for each other's; what they start chooses for itself."""
+    with pytest.MonkeyPatch.context() as at_import:
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            at_import.setenv(name, "1")
+        for library in ("scipy.linalg", "sklearn.ensemble"):
+            importlib.import_module(library)
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)  # for what was there before
+
+
+def pytest_collection_modifyitems(items):
+    """Where workers share the files, those with slow tests come first: what is quick fills up the end."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)
 
 
 @dataclass
@@ -149,19 +192,6 @@ SETTINGS = {
 def as_postgres(command):
     """PostgreSQL refuses root; Debian's package brings a user for it."""
     return ["runuser", "-u", "postgres", "--", *command] if os.geteuid() == 0 else command
-
-
-MEMORY = Path("/dev/shm")  # a file system in memory
-
-
-@pytest.fixture
-def in_memory(tmp_path_factory):
-    """A folder that costs no disk its commits, where there is room for one: a killed process loses nothing of it."""
-    if not MEMORY.is_dir() or not os.access(MEMORY, os.W_OK) or shutil.disk_usage(MEMORY).free < 1 << 30:
-        yield tmp_path_factory.mktemp("ledger")
-        return
-    with tempfile.TemporaryDirectory(dir=MEMORY, prefix="workbench-") as folder:
-        yield Path(folder)
 
 
 @pytest.fixture(scope="session")
@@ -319,6 +349,62 @@ def kafka(tmp_path_factory):
     broker.kill()
 
 
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+
+
+class Handed:
+    """What a notebook handed over to the record of its run."""
+
+    def __init__(self, folder):
+        told = read_record(folder)
+        assert told is not None, "the notebook did not close its record"
+        self.numbers, self.sentence, self.data = told["metrics"], told["sentence"], told["data"]
+        self.decision, self.lessons = told["decision"], told["lessons"]
+        self.findings = [Finding.from_body(body) for body in told["findings"]]
+        self.files = {path.name: self._content(path) for path in folder.glob("files/*")}
+
+    @property
+    def finding(self):
+        """The only one."""
+        (found,) = self.findings
+        return found
+
+    @property
+    def lesson(self):
+        """The only one."""
+        (told,) = self.lessons
+        return told
+
+    @staticmethod
+    def _content(path):
+        return path.read_bytes() if path.suffix == ".png" else path.read_text("utf-8")
+
+
+@pytest.fixture
+def play(tmp_path_factory, monkeypatch):
+    """Plays a notebook in this process: its code cells in order, parameters checked and injected as a runner does.
+
+    Its record is a real one; of the bench it has what a test gives.
+    """
+
+    def played(notebook, /, *, bench=None, now=datetime(2026, 1, 1, tzinfo=UTC), **given):
+        path = NOTEBOOKS / f"{notebook}.ipynb"
+        folder = tmp_path_factory.mktemp("workspace") / "reports" / "runs" / "r1"
+        folder.mkdir(parents=True)
+        bench = SimpleNamespace() if bench is None else bench
+        bench.record = lambda: Record(folder, "r1", now=now)
+        monkeypatch.setattr(workbench, "open_bench", lambda: bench)
+        values, space = parameters.read(path).validate(given), {}
+        for cell in json.loads(path.read_text("utf-8"))["cells"]:
+            if cell["cell_type"] == "code":
+                exec(compile("".join(cell["source"]), path.name, "exec"), space)
+                if "parameters" in cell["metadata"].get("tags", []):
+                    space |= values
+        return Handed(folder)
+
+    return played
+
+
 @pytest.fixture(scope="session")
 def lending():
     """Makes a workspace whose model "lending" has a champion: two real numbers in, a probability out."""
@@ -421,6 +507,47 @@ def proxy(folder, locations, **headers):
     finally:
         process.terminate()
         process.wait()
+
+
+FORKING = """
+import json, os, sys, traceback
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        os.dup2(2, 1)  # the answers are not its
+        try:
+            act(*json.loads(line))
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+@pytest.fixture(scope="session")
+def forking():
+    """Calls `act` of a script in a fork of one process for each call, so that it imports once; gives the exit code."""
+    if not hasattr(os, "fork"):
+        pytest.skip("needs a system that forks")
+
+    @contextlib.contextmanager
+    def started(script, seconds=300):
+        command = [sys.executable, "-c", script + FORKING]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+
+            def call(*words):
+                process.stdin.write(json.dumps(words) + "\n")
+                process.stdin.flush()
+                assert select.select([process.stdout], [], [], seconds)[0], f"{words} takes too long"
+                return int(process.stdout.readline())
+
+            try:
+                yield call
+            finally:
+                process.kill()
+
+    return started
 
 
 @pytest.fixture

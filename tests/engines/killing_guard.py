@@ -8,11 +8,7 @@ through is named "whole". FOLDER holds ledger.db, and mlflow.db where no other a
 """
 
 import importlib.util
-import itertools
-import os
-import shutil
 import sys
-import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -55,22 +51,7 @@ def run(folder, act, uri, last=0):
 
 def main(folder, act, uri=""):
     """Kill the act before each of its steps in turn, until one comes through."""
-    for last in itertools.count(1):
-        copy = folder.with_name(f"{folder.name}-{act}-{last}")
-        shutil.copytree(folder, copy)
-        child = os.fork()
-        if child == 0:
-            try:
-                run(copy, act, uri or address(copy), last)
-            except BaseException:  # noqa: BLE001 - the child must not go on as its parent
-                traceback.print_exc()
-                os._exit(2)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        if os.WIFSIGNALED(status):
-            continue
-        copy.rename(folder.with_name(f"{folder.name}-{act}-whole"))
-        sys.exit(os.WEXITSTATUS(status))
+    crashing.kill_at_each_step(folder, act, lambda copy, last: run(copy, act, uri or address(copy), last))
 
 
 if __name__ == "__main__":

@@ -30,9 +30,9 @@ TABLES = (  # what the rules read of MLflow's; `test_mlflow_on_postgres` has MLf
 
 
 @pytest.fixture
-def start(in_memory):
+def start(tmp_path):
     """A ledger with a champion, and a registry without a guard."""
-    folder = in_memory / "start"
+    folder = tmp_path / "start"
     folder.mkdir()
     with contextlib.closing(sqlite3.connect(folder / "mlflow.db")) as raw:
         for table in TABLES:

@@ -55,12 +55,6 @@ class Story:
 
 
 @pytest.fixture
-def tmp_path(in_memory):
-    """Every ledger of these tests lies in memory."""
-    return in_memory
-
-
-@pytest.fixture
 def path(tmp_path):
     return tmp_path / "ledger.db"
 

@@ -156,12 +156,6 @@ class House:
 
 
 @pytest.fixture
-def tmp_path(in_memory):
-    """Every ledger of these tests lies in memory."""
-    return in_memory
-
-
-@pytest.fixture
 def policies(tmp_path):
     folder = tmp_path / "policies"
     folder.mkdir()

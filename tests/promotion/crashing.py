@@ -179,15 +179,15 @@ def run(folder, act, last=0):
     place.close()
 
 
-def main(folder, act):
-    """Kill the act before each of its steps in turn, until one comes through."""
+def kill_at_each_step(folder, act, run):
+    """Kill `run(copy, last)` before each of its steps in turn, each on a copy of its own, until one comes through."""
     for last in itertools.count(1):
         copy = folder.with_name(f"{folder.name}-{act}-{last}")
         shutil.copytree(folder, copy)
         child = os.fork()
         if child == 0:
             try:
-                run(copy, act, last)
+                run(copy, last)
             except BaseException:  # noqa: BLE001 - the child must not go on as its parent
                 traceback.print_exc()
                 os._exit(2)
@@ -200,4 +200,5 @@ def main(folder, act):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    begun, asked = Path(sys.argv[1]), sys.argv[2]
+    kill_at_each_step(begun, asked, lambda copy, last: run(copy, asked, last))

@@ -146,7 +146,7 @@ class GateMachine(RuleBasedStateMachine):
     @rule()
     def reconcile(self):
         head, before = self.ledger.head("m"), self.registry.alias("m", "champion")
-        found = self.gate.reconcile(now=self.now)
+        found = self.gate.inspect(now=self.now)
         if head and before and before[1] > head.generation:  # as if an older copy of the ledger had been put back
             assert [one.kind for one in found] == ["ahead"]
             assert self.registry.alias("m", "champion") == before

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +27,7 @@ EXACT = 10  # players up to which every subset is looked at
 ORDERS = 200  # random orders beyond
 DRAWS = 1000  # of the bootstrap
 CLUSTERS = 400  # of cases, that the bootstrap draws from
+TOGETHER = 100  # cases whose clusters are summed at once
 
 
 class Shares(NamedTuple):
@@ -235,16 +235,20 @@ class _Side:
         clusters = min(CLUSTERS, len(loss)) if draws else 1
         self.order = rng.permutation(len(loss))
         self.starts = np.linspace(0, len(loss), clusters, endpoint=False).astype(int)
-        self.counts = np.vstack([np.ones(clusters), rng.multinomial(clusters, np.full(clusters, 1 / clusters), draws)])
+        drawn = rng.integers(clusters, size=(draws, clusters)) + clusters * np.arange(draws)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=draws * clusters).reshape(draws, clusters)
+        self.counts = np.vstack([np.ones(clusters), counts])
         self.tilt, self.loss = tilt[self.order], np.asarray(loss, dtype=float)[self.order]
         self.mean = self._drawn(np.column_stack([self.loss, np.ones(len(loss))]))
 
     def shared(self, subsets: np.ndarray) -> Floats:
         """Mean loss among the cases shared when these columns are tilted; one row a draw, one column a subset."""
-        weigh = self._weights_of(subsets)
+        weigh, ends = self._weights_of(subsets), np.append(self.starts, len(self.loss))
         sums = np.empty((2, len(self.starts), len(subsets)))
-        for k, (start, end) in enumerate(pairwise([*self.starts.tolist(), len(self.loss)])):
-            sums[:, k] = np.vstack([self.loss[start:end], np.ones(end - start)]) @ weigh(slice(start, end))
+        for few in np.array_split(np.arange(len(self.starts)), min(len(self.starts), -(-len(self.loss) // TOGETHER))):
+            rows = slice(ends[few[0]], ends[few[-1] + 1])
+            within = np.repeat(np.eye(len(few)), np.diff(ends[few[0] : few[-1] + 2]), axis=1)
+            sums[:, few] = np.stack([within * self.loss[rows], within]) @ weigh(rows)
         above, below = self.counts @ sums
         return np.asarray(above / below)
 

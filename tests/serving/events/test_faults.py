@@ -86,11 +86,11 @@ def test_a_holder_that_slept_past_its_time_commits_nothing_when_it_wakes(engine,
     desk = TableDesk(pieces.database(url))
     stream = TableStream(pieces.database(url))
     stream.append(topic, sent)
-    words = (url, url, f"sqlite:///{tmp_path / 'log.db'}", topic, 10, 1.0)
+    words = (url, url, f"sqlite:///{tmp_path / 'log.db'}", topic)
     name = f"{topic}/lending"
-    with consuming(*words) as sleeper:
+    with consuming(*words, 10, 1.0) as sleeper:
         said(sleeper, "going")
-        with consuming(*words) as other:
+        with consuming(*words, 200, 1.0) as other:
             said(other, "waiting")
             put_to_sleep(sleeper, tmp_path / "e.db" if engine == "sqlite" else None)
             said(other, "going")  # it took over: the sleeper did not beat
