@@ -25,7 +25,8 @@ LOOKS = {  # changes nothing that counts: it looks, or writes a file or a folder
     "audit fairness", "audit performance", "audit cause", "models", "canary status", "approvals", "people list",
     "policy check", "policy test", "policy explain", "policy diff", "policy redecide", "guard status", "ledger show",
     "ledger verify", "ledger prove", "ledger export", "ledger key show", "lineage data", "lineage version",
-    "lineage run", "lineage feature-set", "lineage prediction", "lineage diff", "lineage export", "lineage reindex",
+    "lineage run", "lineage feature-set", "lineage decision", "lineage prediction", "lineage diff", "lineage export",
+    "lineage reindex",
     "certificate", "verify", "card", "docpack", "key list", "held list", "held show", "monitor dashboards",
     "monitor metrics", "monitor rules", "incidents list", "incidents show", "replay",
 }  # fmt: skip

@@ -14,18 +14,21 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from workbench.ledger.scan import Before, Scanned, scan
 from workbench.ledger.tree import TILE
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 PIECE = 8 * TILE  # rows
 MANY = 32_768  # rows after which others take part
 OTHERS = 2  # more than these are never fed: reading the rows takes a third of the time
 AHEAD = 2  # pieces an other has before it
+MOST = 24  # pieces that are held until the one before them is done
 
 Rows = Sequence[Sequence[Any]]
 
@@ -42,7 +45,7 @@ def scanned(
         others: Processes that take part; by default as many as there are processors left.
     """
     others = min(OTHERS, (os.cpu_count() or 1) - 1) if others is None else others
-    waiting: deque[tuple[Rows, Future[Scanned]]] = deque()
+    waiting: deque[tuple[Rows, Scanned | Future[Scanned]]] = deque()
     sizes, seen, team = deque(asked), 0, None
     left = iter(rows)
     try:
@@ -51,18 +54,16 @@ def scanned(
             seen += len(piece)
             if team is None and others and seen > MANY:
                 team = _Team(others)
-            if team is None or len(waiting) - _done(waiting) >= AHEAD * others:
-                found: Future[Scanned] = Future()
-                found.set_result(scan(piece, before, own))
+            if team is None or sum(not _done(found) for _, found in waiting) >= AHEAD * others:
+                waiting.append((piece, scan(piece, before, own)))
             else:
-                found = team.scan(piece, before, own)
-            waiting.append((piece, found))
+                waiting.append((piece, team.scan(piece, before, own)))
             before = Before(piece[-1][0], str(piece[-1][9]))
-            while waiting and (waiting[0][1].done() or len(waiting) > 4 * AHEAD * (others + 1)):
-                rows_, future = waiting.popleft()
-                yield rows_, future.result()
-        for rows_, future in waiting:
-            yield rows_, future.result()
+            while waiting and (_done(waiting[0][1]) or len(waiting) > MOST):
+                first, found = waiting.popleft()
+                yield first, _result(found)
+        for first, found in waiting:
+            yield first, _result(found)
     finally:
         if team is not None:
             team.end()
@@ -78,14 +79,20 @@ def _asked(sizes: deque[int], seen: int, many: int) -> list[int]:
     return own
 
 
-def _done(waiting: Iterable[tuple[Rows, Future[Scanned]]]) -> int:
-    return sum(future.done() for _, future in waiting)
+def _done(found: Scanned | Future[Scanned]) -> bool:
+    return isinstance(found, Scanned) or found.done()
+
+
+def _result(found: Scanned | Future[Scanned]) -> Scanned:
+    return found if isinstance(found, Scanned) else found.result()
 
 
 class _Team:
     """Processes that scan, each fed by a thread that waits for it."""
 
     def __init__(self, many: int) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # and its logging; only a long ledger pays for it
+
         self._own = threading.local()
         self._started: list[subprocess.Popen[bytes]] = []
         self._threads = ThreadPoolExecutor(many, thread_name_prefix="ledger-scan")
