@@ -1,4 +1,4 @@
-"""What the pages of decisions show and do, in the name of whoever `bench.identity` says acts.
+"""What pages show and do, in the name of whoever `bench.identity` says acts.
 
 Nothing is shown to those who may not look. Every act goes through the gate, which judges it and checks the
 person's role once more, whatever the page offered.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, assert_never
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, ParamSpec, TypeVar, assert_never
 
 from workbench.errors import Misuse, NeedsPeople
 from workbench.ledger import Entry
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from workbench.promotion import Candidate, Move, Open
     from workbench.views.lineage import Sought
 
+Given = ParamSpec("Given")
+Told = TypeVar("Told")
 SHOWN = 50  # questions on a page, each of which is judged anew
 EVERY: tuple[Right, ...] = ("look", "ask", "approve", "administer")
 
@@ -44,6 +46,15 @@ class Decisions:
         return Acts(self.judge, self.do, self.approve, self.refuse, self.certificate, self.card, self.story, self.trace)
 
     # looking
+
+    def shown(self, read: Callable[Given, Told]) -> Callable[Given, Told]:
+        """What a page asks for, refused to whom nobody vouches for and to whoever may not look."""
+
+        def looked(*given: Given.args, **named: Given.kwargs) -> Told:
+            self._looked()
+            return read(*given, **named)
+
+        return looked
 
     def read(self) -> Reading:
         """Everything as it is now.

@@ -51,10 +51,25 @@ def page_of(bench: Notebooks) -> Widget:
     """The page on which one chooses a notebook and runs it; what its address asks for is checked."""
     from workbench.views.choosing import run_page
 
+    def names() -> list[str]:
+        _check_may_run(bench)
+        return bench.notebooks()
+
     def fill(name: str, asked: Mapping[str, str]) -> Filling:
+        _check_may_run(bench)
         return filling_of(bench, bench.notebook(name), asked)
 
-    return run_page(bench.notebooks, fill, asked=asked_for(bench.environ))
+    return run_page(names, fill, asked=asked_for(bench.environ))
+
+
+def _check_may_run(bench: Notebooks) -> None:
+    """Refuse a page's viewer who may not run what they choose.
+
+    Raises:
+        Misuse: Nobody vouches for them, or their role is none of those who ask for moves.
+    """
+    if not bench.desk.roster().may(bench.actor, "ask"):
+        raise Misuse(f"{bench.actor} may not run notebooks", hint="an admin of the workspace gives roles: analyst")
 
 
 def notebook_here(environ: Mapping[str, str], root: Path) -> Path:
