@@ -71,6 +71,24 @@ def pytest_collection_modifyitems(items):
         items.sort(key=lambda item: item.path not in slow)
 
 
+class AtOnce:
+    """A long run that is cut off has told what failed until then."""
+
+    def __init__(self, terminal):
+        self._terminal = terminal
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed:
+            said = getattr(getattr(report.longrepr, "reprcrash", None), "message", "").partition("\n")[0]
+            self._terminal.write_line(f"\nfailed: {report.nodeid} ({report.when}) {said[:200]}")
+
+
+def pytest_sessionstart(session):
+    terminal = session.config.pluginmanager.getplugin("terminalreporter")
+    if "PYTEST_XDIST_WORKER" not in os.environ and terminal is not None:
+        session.config.pluginmanager.register(AtOnce(terminal))
+
+
 @dataclass
 class Cluster:
     """A scheduler and one worker process under its nanny, as `dask scheduler` and `dask worker` start them."""
