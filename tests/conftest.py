@@ -35,6 +35,9 @@ from workbench.evidence import Finding
 settings.register_profile("laws", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("laws")
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a run in the background: what tests start can be interrupted
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 SECONDS = 60  # that a cluster may take to come up on a busy machine
 
 MEMORY, ROOM = Path("/dev/shm"), 4 << 30  # a file system in memory; bytes that must be free there
