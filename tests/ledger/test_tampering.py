@@ -178,6 +178,10 @@ def test_a_flipped_bit_of_any_stored_byte_is_found_and_named(original, tmp_path)
     assert flipped > 2000
 
 
+LETTER = "substr(note, -6, 1)"  # of a signature
+ANOTHER = f"CASE {LETTER} WHEN 'A' THEN 'B' ELSE 'A' END"
+
+
 @pytest.mark.parametrize(
     ("sql", "told"),
     [
@@ -194,11 +198,7 @@ def test_a_flipped_bit_of_any_stored_byte_is_found_and_named(original, tmp_path)
         ("UPDATE tree SET roots = 'x'", "the tree was changed"),
         ("DELETE FROM tree", "the tree covers 0 entries"),
         ("INSERT INTO tiles VALUES (0, '00')", "a tile of the tree was changed"),
-        (
-            "UPDATE checkpoints SET note = replace(note, substr(note, -6, 1), "
-            "CASE substr(note, -6, 1) WHEN 'A' THEN 'B' ELSE 'A' END) WHERE size = 4",
-            "of 4 entries",
-        ),
+        (f"UPDATE checkpoints SET note = replace(note, {LETTER}, {ANOTHER}) WHERE size = 4", "of 4 entries"),
         ("UPDATE checkpoints SET note = 'x' WHERE size = 4", "the checkpoint of 4 entries cannot be read"),
         ("UPDATE checkpoints SET size = 3 WHERE size = 4", "the checkpoint of 3 entries cannot be read"),
         ("UPDATE checkpoints SET note = (SELECT note FROM checkpoints WHERE size = 1) WHERE size = 4",
