@@ -277,10 +277,11 @@ CONCURRENT = {
         "shown = threading.Thread(target=lambda: display('from a thread'))\nshown.start()\nshown.join()",
     ],
     "what is written past Python is told": [
-        "import os\nos.write(1, b'to file 1\\n');",
-        "os.write(2, b'to file 2\\n');",
-        "os.system('echo from a command');",
-        "import subprocess\nsubprocess.run(['echo', 'from a process']);",
+        # ipykernel reads a file by a thread of its own, which a busy machine lets wait until the cell is over
+        "import os, time\nos.write(1, b'to file 1\\n'); time.sleep(0.2)",
+        "os.write(2, b'to file 2\\n'); time.sleep(0.2)",
+        "os.system('echo from a command'); time.sleep(0.2)",
+        "import subprocess\nsubprocess.run(['echo', 'from a process']); time.sleep(0.2)",
         "subprocess.run('echo out; echo err >&2', shell=True, capture_output=True)",
         "print('before')\nsys = __import__('sys')\nsys.stdout.flush()\nos.write(1, b'within\\n')\n"
         "import time\ntime.sleep(0.2)\nprint('after')",
