@@ -12,7 +12,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from workbench.data.holds import HELD, MODEL, RELEASED, Hold, held_subject, holds, over_answers, over_logs
-from workbench.data.retention import DECLARED, LOGS, PREDICTIONS, Window, answers_before, checked, gone_before, windows
+from workbench.data.retention import (
+    ALL,
+    DATA,
+    DECLARED,
+    LOGS,
+    PREDICTIONS,
+    Window,
+    answers_before,
+    checked,
+    gone_before,
+    windows,
+)
 from workbench.errors import EngineError, Misuse
 
 if TYPE_CHECKING:
@@ -71,13 +82,33 @@ class Retention:
         held = any(subject.startswith((PREDICTIONS, MODEL)) for subject in self.holds)
         return None if held else self._bench.settings.log_days
 
+    def named(self, subject: str) -> tuple[str, tuple[str, ...]]:
+        """A subject by its whole name, and what people call it; of data it may be how the digest begins.
+
+        Raises:
+            Misuse: It is data that the ledger does not know, or more than one body of it.
+        """
+        if not subject.startswith(DATA):
+            return subject, ()
+        index = self._bench.traces.index
+        found = index.nodes(index.named("data", subject.removeprefix(DATA)))
+        if len(found) != 1:
+            said = "no data" if not found else f"{len(found)} bodies of data"
+            raise Misuse(f"{subject!r} names {said} of the ledger", hint="workbench lineage version MODEL VERSION")
+        return f"{DATA}{found[0].name}", tuple(found[0].facts.get("names", ()))
+
     def hold(self, subject: str, why: str) -> Entry:
         """Let nothing of a subject be removed until it is released.
 
         Raises:
-            Misuse: It is nothing that can be held, is held already, there is no reason, or they may not.
+            Misuse: It is nothing that can be held or that the ledger knows, is held already, there is no reason, or
+                they may not.
         """
-        return self._change(HELD, held_subject(subject), why)
+        name, _ = self.named(held_subject(subject))
+        model = name.partition("/")[2] if name.startswith((MODEL, PREDICTIONS)) and name != ALL else ""
+        if model and not self._bench.ledger.versions(model):  # a name spelled wrong would hold nothing
+            raise Misuse(f"the ledger knows no model {model!r}", hint="workbench models lists those it knows")
+        return self._change(HELD, name, why)
 
     def release(self, subject: str, why: str) -> Entry:
         """End a hold; the windows of retention count again.
@@ -85,7 +116,8 @@ class Retention:
         Raises:
             Misuse: It is not held, there is no reason, or they may not.
         """
-        return self._change(RELEASED, held_subject(subject), why)
+        held = held_subject(subject)
+        return self._change(RELEASED, held if held in self.holds else self.named(held)[0], why)
 
     def _change(self, kind: str, subject: str, why: str) -> Entry:
         bench = self._bench

@@ -111,19 +111,13 @@ def declare(
       workbench retention declare logs --days 180 --why "six months, as the law asks"
     """
     from workbench import open_bench
-    from workbench.data.retention import DATA, Window
+    from workbench.data.retention import Window
 
     if not why.strip():
         raise Misuse("the reason is empty; every declaration needs one", hint='--why "…", in a sentence')
     with open_bench(workspace, rehearsal=dry_run) as bench:
-        if subject.startswith(DATA):
-            found = bench.traces.index.nodes(bench.traces.index.named("data", subject.removeprefix(DATA)))
-            if len(found) != 1:
-                said = "no data" if not found else f"{len(found)} bodies of data"
-                raise Misuse(f"{subject!r} names {said} of the ledger", hint="workbench lineage version MODEL VERSION")
-            subject = f"{DATA}{found[0].name}"
-            names = names or tuple(found[0].facts.get("names", ()))
-        window = Window(subject, days, _moment(until, last=True), _moment(collected), names, why)
+        subject, called = bench.retention.named(subject)
+        window = Window(subject, days, _moment(until, last=True), _moment(collected), names or called, why)
         entry = bench.retention.declare(window, why.strip())
     if as_json:
         print_json(entry.as_dict())
@@ -155,7 +149,7 @@ def hold(subject: str, why: str, dry_run: bool, workspace: Path | None, as_json:
     if as_json:
         print_json(entry.as_dict())
     else:
-        click.echo(f"nothing of {subject} is removed until it is released (ledger entry {entry.seq})")
+        click.echo(f"nothing of {entry.subject} is removed until it is released (ledger entry {entry.seq})")
 
 
 @retention.command()
@@ -178,7 +172,7 @@ def release(subject: str, why: str, dry_run: bool, workspace: Path | None, as_js
     if as_json:
         print_json(entry.as_dict())
     else:
-        click.echo(f"{subject} is held no more (ledger entry {entry.seq})")
+        click.echo(f"{entry.subject} is held no more (ledger entry {entry.seq})")
 
 
 def _moment(text: str | None, *, last: bool = False) -> datetime | None:

@@ -1,4 +1,4 @@
-"""Whether a ledger holds: the chain followed from the first entry to the last, without IO.
+"""Whether a ledger holds: the chain followed from the first entry to the last, reading nothing but what it is given.
 
 Found are a changed field, a removed, inserted or reordered entry, a cut tail, a head that the entries
 do not lead to, a move that no decision allowed or whose decision was about something else, a tree or checkpoint
