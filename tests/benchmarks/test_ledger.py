@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 import pytest
 
 from workbench.ledger import GENESIS, Draft, Ledger
+from workbench.ledger.beside import entries
 from workbench.ledger.chain import Chain
 from workbench.ledger.entry import chained, content
 from workbench.ledger.merkle import leaf_hash, tree_hash
@@ -100,7 +101,8 @@ def test_the_ledger_is_verified_written_and_proved_fast(tmp_path, peer, capsys):
         def follow(others=None):
             chain = Chain()
             chain.others = others
-            chain.run(ledger._database.stream(f"SELECT {COLUMNS} FROM entries ORDER BY seq"))
+            with ledger._moment():
+                chain.run(entries(ledger._database))
             assert chain.root() == ledger.newest_checkpoint().root
 
         chain = rate(count, follow, wall)

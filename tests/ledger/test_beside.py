@@ -3,12 +3,14 @@
 import os
 import random
 import signal
-import time
+import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from workbench.ledger import Draft, Ledger, beside
+from workbench.ledger.beside import entries
 from workbench.ledger.chain import Chain
 from workbench.ledger.rows import COLUMNS
 from workbench.ledger.scan import Before, scan
@@ -33,11 +35,26 @@ def rows(tmp_path_factory):
         return ledger._rows(f"SELECT {COLUMNS} FROM entries ORDER BY seq")
 
 
-def followed(rows, others, sizes=()):
+class File:
+    """A file with rows of entries that no rule holds, as a ledger's database gives them."""
+
+    def __init__(self, path, rows):
+        self.file = path
+        self.connection = sqlite3.connect(path, isolation_level=None)
+        self.stream = self.connection.execute
+        if rows is not None:
+            self.connection.execute(f"CREATE TABLE entries ({COLUMNS.replace('seq', 'seq INTEGER PRIMARY KEY', 1)})")
+            self.connection.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def execute(self, sql):
+        return self.connection.execute(sql).fetchall()
+
+
+def followed(rows, others=0, sizes=()):
     """All that a chain knows after it followed rows, with so many processes beside it."""
     chain = Chain(sizes)
     chain.others = others
-    told = chain.run(iter(rows))
+    told = chain.run(rows)
     return told, chain.count, chain.last, chain.tip, chain.heads, chain.keys, chain.tiles, chain.root(), chain.root_at
 
 
@@ -47,91 +64,113 @@ def in_small_pieces(monkeypatch):
     monkeypatch.setattr(beside, "MANY", 0)
 
 
-def wait_until(true, seconds=60):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.01)
-
-
 def spoiled(rows, rng):
-    """The rows with something done to a few of them."""
+    """The rows with something done to a few of them; the numbers stay."""
     found = [list(row) for row in rows]
     for _ in range(rng.randrange(1, 4)):
-        place, way = rng.randrange(len(found)), rng.randrange(6)
+        place, way = rng.randrange(1, len(found)), rng.randrange(3)
         if way == 0:
-            del found[place]
+            found[place][1:], found[place - 1][1:] = found[place - 1][1:], found[place][1:]
         elif way == 1:
-            found.insert(place, found[rng.randrange(len(found))])
-        elif way == 2:
-            found[place], found[place - 1] = found[place - 1], found[place]
-        elif way == 3:
-            found[place] = [*found[place]]
-            found[place][rng.randrange(1, 10)] = rng.choice(["x", "", b"\0", 7, None, 2.5, "\udcff"])
-        elif way == 4:
-            del found[place:]
+            found[place][rng.randrange(1, 10)] = rng.choice(["x", "", b"\0", 7, None, 2.5])
         else:
-            found[place] = [*found[place]]
-            found[place][0] = rng.randrange(-3, 3000)
-        if not found:
+            del found[place:]
+        if len(found) < 2:
             break
     return [tuple(row) for row in found]
 
 
+@pytest.fixture
+def teams(monkeypatch):
+    """The processes that were begun."""
+    begun, usual = [], beside._Other
+
+    def noted(file):
+        begun.append(usual(file))
+        return begun[-1]
+
+    monkeypatch.setattr(beside, "_Other", noted)
+    return begun
+
+
 @pytest.mark.usefixtures("in_small_pieces")
-def test_processes_beside_each_other_find_what_one_finds(rows):
+def test_processes_beside_each_other_find_what_one_finds(rows, tmp_path, teams):
     rng = random.Random(0)
     for number in range(12):
         given = spoiled(rows, rng) if number else rows
         sizes = sorted(rng.sample(range(1, ENTRIES + 400), 40))
         alone = followed(given, 0, sizes)
-        assert followed(given, 2, sizes) == alone
+        file = File(tmp_path / f"{number}.db", given)
+        assert followed(entries(file), 2, sizes) == alone
+        assert len(teams) == 2 * (number + 1)
         assert bool(alone[0]) == (number > 0) or given == rows[: len(given)]
 
 
 @pytest.mark.usefixtures("in_small_pieces")
-def test_a_process_that_is_killed_while_it_scans_costs_nothing_but_time(rows, monkeypatch):
-    killed = []
-
-    def one_by_one():
-        for number, row in enumerate(rows):
-            if number == 3 * TILE:
-                wait_until(lambda: teams[0]._started)
-                for process in teams[0]._started:
-                    os.kill(process.pid, signal.SIGKILL)
-                    killed.append(process.wait())
-            yield row
-
-    teams, usual = [], beside._Team
-
-    def noted(many):
-        teams.append(usual(many))
-        return teams[-1]
-
-    monkeypatch.setattr(beside, "_Team", noted)
-    assert followed(one_by_one(), 1) == followed(rows, 0)
-    assert killed
-    assert all(process.poll() is not None for process in teams[0]._started)
+def test_numbers_with_gaps_are_followed_by_one_process(rows, tmp_path, teams):
+    for number, gone in enumerate((0, 700, ENTRIES - 2)):
+        given = [row for row in rows if row != rows[gone]]
+        assert followed(entries(File(tmp_path / f"{number}.db", given)), 2) == followed(given)
+    assert not teams
 
 
 @pytest.mark.usefixtures("in_small_pieces")
-def test_whoever_stops_in_the_middle_leaves_no_process(rows, monkeypatch):
-    teams, usual = [], beside._Team
-    monkeypatch.setattr(beside, "_Team", lambda many: teams.append(usual(many)) or teams[-1])
+def test_what_another_process_sees_otherwise_counts_for_nothing(rows, tmp_path, teams):
+    told = followed(rows)
+    shorter, other = rows[: 3 * TILE], [(*row[:8], "00" * 32, "11" * 32) for row in rows]
+    for number, seen in enumerate((shorter, other, [])):
+        elsewhere = File(tmp_path / f"seen{number}.db", seen)
+        shared = entries(File(tmp_path / f"own{number}.db", rows))
+        assert followed(replace(shared, file=elsewhere.file), 2) == told
+    assert followed(replace(shared, file=tmp_path / "none.db"), 1) == told
+    assert len(teams) == 7
 
-    def cut():
-        yield from rows[: 4 * TILE]
-        raise OSError("the disk is gone")
+
+@pytest.mark.usefixtures("in_small_pieces")
+def test_a_process_that_is_killed_while_it_scans_costs_nothing_but_time(rows, tmp_path, teams):
+    shared, asked = entries(File(tmp_path / "ledger.db", rows)), []
+
+    class Killing(File):
+        def stream(self, sql):
+            asked.append(sql)
+            if len(asked) == 3:
+                os.kill(teams[0]._process.pid, signal.SIGKILL)
+                teams[0]._process.wait()
+            return self.connection.execute(sql)
+
+    killing = Killing.__new__(Killing)
+    killing.connection = shared.database.connection
+    assert followed(replace(shared, database=killing), 1) == followed(rows)
+    assert len(asked) > 3
+    assert teams[0]._process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.usefixtures("in_small_pieces")
+def test_whoever_stops_in_the_middle_leaves_no_process(rows, tmp_path, teams):
+    shared = entries(File(tmp_path / "ledger.db", rows))
+
+    class Cut:
+        def stream(self, sql):
+            raise OSError("the disk is gone")
 
     with pytest.raises(OSError, match="the disk is gone"):
-        followed(cut(), 2)
-    assert teams
-    assert all(process.poll() is not None for process in teams[0]._started)
+        followed(replace(shared, database=Cut()), 2)
+    assert len(teams) == 2
+    assert all(other._process.poll() is not None for other in teams)
 
 
-def test_a_short_ledger_is_scanned_by_one_process(rows, monkeypatch):
-    monkeypatch.setattr(beside, "_Team", None)
-    assert followed(rows, None)[0] == []
+@pytest.mark.usefixtures("in_small_pieces")
+def test_where_no_process_can_be_had_one_scans_alone(rows, tmp_path, monkeypatch):
+    def none(file):
+        raise OSError("no more processes")
+
+    monkeypatch.setattr(beside, "_Other", none)
+    assert followed(entries(File(tmp_path / "ledger.db", rows)), 2) == followed(rows)
+
+
+def test_a_short_ledger_is_scanned_by_one_process(rows, tmp_path, teams):
+    assert followed(entries(File(tmp_path / "ledger.db", rows)), None)[0] == []
+    assert not teams
 
 
 def test_a_scan_needs_nothing_of_the_rows_before_but_the_last(rows):

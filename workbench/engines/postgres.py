@@ -59,6 +59,7 @@ class PostgresDatabase:
     """One connection to a ledger in PostgreSQL."""
 
     errors = (Refused,)
+    file = None
 
     def __init__(self, place: Place) -> None:
         self.name = place.name

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from workbench.ledger.beside import scanned
+from workbench.ledger.beside import Shared, scanned
 from workbench.ledger.entry import GENESIS, Entry, Head, chained
 from workbench.ledger.grounds import GRANTS, contradictions
 from workbench.ledger.heads import MOVES, moved, place
@@ -38,15 +38,15 @@ class Chain:
         self._asked = sorted(set(sizes))  # sizes whose roots are wanted
         self.others: int | None = None  # processes that may scan beside this one; None: as the machine has
 
-    def run(self, rows: Iterable[Sequence[Any]]) -> list[str]:
+    def run(self, rows: Iterable[Sequence[Any]] | Shared) -> list[str]:
         """Follow all rows, and name what is wrong with them."""
         problems: list[str] = []
-        for piece, found in scanned(rows, Before(self.last, self.tip), self._asked, others=self.others):
+        for found in scanned(rows, Before(self.last, self.tip), self._asked, others=self.others):
             begin = self.count
-            for at, (last, tip) in found.odd:
+            for at, (last, tip), row in found.odd:
                 self.count, self.last, self.tip = begin + at, last, tip
-                problems += self._follow(piece[at])
-            self.count, (self.last, self.tip) = begin + len(piece), found.end
+                problems += self._follow(row)
+            self.count, (self.last, self.tip) = begin + found.rows, found.end
             for number, tile in enumerate(found.tiles):
                 self._note(begin, number, found)
                 self.tree.fill(tile)

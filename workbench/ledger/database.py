@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 Row = tuple[Any, ...]
@@ -31,6 +32,11 @@ class Database(Protocol):
     @property
     def name(self) -> str:
         """Where it is, without a password."""
+        ...
+
+    @property
+    def file(self) -> Path | None:
+        """The file of SQLite in which other processes find what is committed; None: it is no file."""
         ...
 
     @property

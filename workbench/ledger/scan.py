@@ -7,7 +7,7 @@ and hash, which stand in the row before; so pieces can be scanned beside each ot
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from hashlib import sha256
 from json.encoder import encode_basestring as quoted
@@ -20,6 +20,7 @@ from workbench.ledger.merkle import Range, perfect
 from workbench.ledger.rows import loose_content
 from workbench.ledger.tree import TILE
 
+Row = Sequence[Any]  # of an entry, as `rows.COLUMNS` has it
 WEIGHED = frozenset((*GRANTS, *KEY_KINDS))  # kinds whose entries are judged, not only hashed
 
 
@@ -33,27 +34,29 @@ class Before(NamedTuple):
 class Scanned(NamedTuple):
     """What a scan of some rows found; plain values, so that it can be sent."""
 
+    rows: int  # how many
     tiles: list[bytes]  # roots of the whole tiles
     rest: list[bytes]  # leaves behind the last whole tile
-    odd: list[tuple[int, tuple[int, str]]]  # place of each row that is to be read with care, and what is before it
+    odd: list[tuple[int, tuple[int, str], Row]]  # rows to be read with care: the place, what is before it, the row
     roots: dict[int, list[bytes]]  # by size asked for: the perfect subtrees over the leaves of its last tile
     end: tuple[int, str]  # what the next row follows
 
 
-def scan(rows: Sequence[Sequence[Any]], before: Before, asked: Sequence[int] = ()) -> Scanned:
+def scan(rows: Iterable[Row], before: Before, asked: Sequence[int] = ()) -> Scanned:
     """Scan rows that begin a tile.
 
     Args:
-        rows: Of entries by number, as `rows.COLUMNS` has them.
+        rows: By number.
         before: What the first follows.
-        asked: Sizes within the rows, in (0, len(rows)] and ascending, at which the tree is wanted.
+        asked: Sizes within the rows, above 0 and ascending, at which the tree is wanted.
     """
     parsed, begun, leaf_begun = datetime.fromisoformat, sha256(), sha256(b"\0")
     tiles: list[bytes] = []
     leaves: list[bytes] = []
-    odd: list[tuple[int, tuple[int, str]]] = []
+    odd: list[tuple[int, tuple[int, str], Row]] = []
     roots: dict[int, list[bytes]] = {}
     last, tip = before
+    place = -1
     for place, row in enumerate(rows):
         whole = False
         try:
@@ -80,7 +83,7 @@ def scan(rows: Sequence[Sequence[Any]], before: Before, asked: Sequence[int] = (
         except (TypeError, ValueError, AttributeError, IndexError):  # msgspec's errors are of ValueError
             whole = False
         if not whole:
-            odd.append((place, (last, tip)))
+            odd.append((place, (last, tip), row))
             content, seq, stored = loose_content(row), row[0], str(row[9])
         last, tip = seq, stored
         hashed = leaf_begun.copy()
@@ -90,7 +93,8 @@ def scan(rows: Sequence[Sequence[Any]], before: Before, asked: Sequence[int] = (
             roots |= _roots(leaves, place + 1, asked)
             tiles.append(perfect(leaves))
             leaves.clear()
-    return Scanned(tiles, leaves, odd, roots | _roots(leaves, len(rows), asked), (last, tip))
+    count = place + 1
+    return Scanned(count, tiles, leaves, odd, roots | _roots(leaves, count, asked), (last, tip))
 
 
 def _roots(leaves: Sequence[bytes], end: int, asked: Sequence[int]) -> dict[int, list[bytes]]:

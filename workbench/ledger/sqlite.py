@@ -23,6 +23,11 @@ class SqliteDatabase:
         self.connection: sqlite3.Connection = connect(path)
 
     @property
+    def file(self) -> Path:
+        """Where other processes find what is committed."""
+        return self._path
+
+    @property
     def busy(self) -> bool:
         """Whether a transaction is open."""
         return self.connection.in_transaction

@@ -15,6 +15,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any
 
+from workbench.ledger.beside import entries
 from workbench.ledger.checkpoints import Checkpoint
 from workbench.ledger.database import Database
 from workbench.ledger.drafts import Draft
@@ -98,7 +99,7 @@ class Ledger(Signed):
                 heads=self.heads(cleared=True),
             )
             return verified(
-                self._database.stream(f"SELECT {COLUMNS} FROM entries ORDER BY seq"),  # noqa: S608
+                entries(self._database),
                 signs,
                 kept=self._database.kept(),
                 effects=self._rows(EFFECTS),

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from workbench.ledger.beside import Shared
 from workbench.ledger.chain import Chain
 from workbench.ledger.checkpoints import Checkpoint, read_note
 from workbench.ledger.database import Kept
@@ -65,7 +66,11 @@ class Signs:
 
 
 def verified(
-    rows: Iterable[Sequence[Any]], signs: Signs, *, kept: Kept | None = None, effects: Iterable[Sequence[Any]] = ()
+    rows: Iterable[Sequence[Any]] | Shared,
+    signs: Signs,
+    *,
+    kept: Kept | None = None,
+    effects: Iterable[Sequence[Any]] = (),
 ) -> Verification:
     """Judge what is stored.
 
