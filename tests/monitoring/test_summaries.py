@@ -172,6 +172,7 @@ def test_a_store_of_the_older_schema_is_brought_up_to_date(world, tmp_path):
     world.champion()
     world.served(5, n=6)
     brought(world)
+    world.store._connection.execute("DROP INDEX made")
     world.store._connection.execute("PRAGMA user_version = 1")
     for column in ("logged", "labels", "labelled_at"):
         world.store._connection.execute(f"ALTER TABLE summaries DROP COLUMN {column}")

@@ -40,7 +40,7 @@ class ColumnDrift:
     noise: float  # the index that chance alone gives on average
     p: float  # adjusted over the columns
     distances: Mapping[str, float]  # "ks", "ks_p", "wasserstein" (in scales) of numbers; "jensen_shannon",
-    # "chi_squared", "chi_squared_p" and "cramers_v" of all
+    # "chi_squared", "chi_squared_p" and "cramers_v" of all; empty where none were asked for
     nulls_before: float  # share of the rows
     nulls_now: float
     new_categories: tuple[str, ...]
@@ -102,7 +102,9 @@ class DriftWatch:
         return next((place for place, audit in enumerate(self.audits) if audit.verdict == "fail"), None)
 
 
-def audit_drift(reference: Profile, current: Profile, *, large: float = LARGE, alpha: float = ALPHA) -> DriftAudit:
+def audit_drift(
+    reference: Profile, current: Profile, *, large: float = LARGE, alpha: float = ALPHA, distances: bool = True
+) -> DriftAudit:
     """Compare two profiles of the same columns and scales.
 
     Args:
@@ -110,6 +112,7 @@ def audit_drift(reference: Profile, current: Profile, *, large: float = LARGE, a
         current: Of what was served, scanned with `like=reference`.
         large: Stability index that matters, above zero.
         alpha: False discovery rate over the columns, in (0, 1).
+        distances: Whether distances are worked out too that others measure, and no verdict rests on.
 
     Raises:
         Misuse: One of them has no rows or no columns, or their columns or scales differ.
@@ -121,7 +124,8 @@ def audit_drift(reference: Profile, current: Profile, *, large: float = LARGE, a
             f"there are {reference.rows:,} rows of training data and {current.rows:,} served; both need at least one",
             hint="widen the window, or serve the model first",
         )
-    found = [_column(name, before, current.columns[name], large) for name, before in reference.columns.items()]
+    sides = [(name, before, current.columns[name]) for name, before in reference.columns.items()]
+    found = [_column(*of, large, distances=distances) for of in sides]
     adjusted = exact.benjamini_hochberg([column.p for column in found])
     rows = min(reference.rows, current.rows)
     judged = [_judged(column, float(p), large, alpha, rows) for column, p in zip(found, adjusted, strict=True)]
@@ -193,13 +197,19 @@ def same_kind(before: str, now: str, nulls: int) -> bool:
     return before == now or ({before, now} <= NUMERIC and (now == "integer" or nulls > 0))
 
 
-def _column(name: str, before: ColumnProfile, now: ColumnProfile, large: float) -> ColumnDrift:
-    a, b, distances, new = _compared(name, before, now)
+def _column(name: str, before: ColumnProfile, now: ColumnProfile, large: float, *, distances: bool) -> ColumnDrift:
+    """A column compared.
+
+    Raises:
+        Misuse: It is of another kind or scale now.
+    """
+    if isinstance(before, Histogram) != isinstance(now, Histogram) or (
+        isinstance(before, Histogram) and isinstance(now, Histogram) and before.scale != now.scale
+    ):
+        raise Misuse(f"the column {name!r} is scaled differently", hint="scan the current data with like=reference")
+    a, b = (np.append(of, side.nulls) for of, side in zip(_binned(before, now), (before, now), strict=True))
     rows_before, rows_now = before.n + before.nulls, now.n + now.nulls
-    index = exact.psi(np.append(a, before.nulls), np.append(b, now.nulls))
-    distances["jensen_shannon"] = exact.jensen_shannon(np.append(a, before.nulls), np.append(b, now.nulls))
-    test = exact.chi_squared(np.append(a, before.nulls), np.append(b, now.nulls))
-    distances |= {"chi_squared": test.statistic, "chi_squared_p": test.p_value, "cramers_v": test.cramers_v}
+    index = exact.psi(a, b)
     more = exact.cases_to_pass(index, rows_before, rows_now, limit=large)
     return ColumnDrift(
         column=name,
@@ -208,43 +218,59 @@ def _column(name: str, before: ColumnProfile, now: ColumnProfile, large: float) 
         high=index.high,
         noise=index.floor,
         p=index.p_value,
-        distances=distances,
+        distances=_distances(a, b) | _ordered(before, now) if distances else {},
         nulls_before=before.nulls / rows_before,
         nulls_now=now.nulls / rows_now,
-        new_categories=new,
+        new_categories=_new(before, now),
         more_cases=more,
         verdict="not enough evidence",
     )
 
 
-def _compared(
-    name: str, before: ColumnProfile, now: ColumnProfile
-) -> tuple[Floats, Floats, dict[str, float], tuple[str, ...]]:
-    """Counts over the same bins, distances that only numbers have, and categories never seen before.
-
-    Raises:
-        Misuse: The column is of another kind or scale now.
-    """
-    if not isinstance(before, Histogram) and not isinstance(now, Histogram):
-        names = sorted({*before.counts, *now.counts})
-        a, b = (np.array([side.counts.get(each, 0) for each in names], dtype=float) for side in (before, now))
+def _binned(before: ColumnProfile, now: ColumnProfile) -> tuple[Floats, Floats]:
+    """Counts over the same few bins, nulls left aside."""
+    if isinstance(before, Histogram) and isinstance(now, Histogram):
+        if not before.n:
+            return np.zeros(1), np.array([float(now.n)])
+        a, b = before.counts_beside(now).astype(float)
+        place = exact.even_bins(a)
+    else:
+        sides = [side.counts for side in (before, now) if not isinstance(side, Histogram)]
+        names = sorted({name for side in sides for name in side})
+        a, b = (np.array([side.get(each, 0) for each in names], dtype=float) for side in sides)
         place = exact.frequent(a, b) if a.any() and b.any() else np.arange(len(names))
-        new = tuple(each for each in now.counts if each not in before.counts)
-        return np.bincount(place, a).astype(float), np.bincount(place, b).astype(float), {}, new
-    if not isinstance(before, Histogram) or not isinstance(now, Histogram) or before.scale != now.scale:
-        raise Misuse(f"the column {name!r} is scaled differently", hint="scan the current data with like=reference")
-    if not before.n:
-        return np.zeros(1), np.array([float(now.n)]), {}, ()
+    return np.bincount(place, a).astype(float), np.bincount(place, b).astype(float)
+
+
+def _distances(a: Floats, b: Floats) -> dict[str, float]:
+    """Distances that all columns have, over the same few bins."""
+    test = exact.chi_squared(a, b)
+    return {
+        "jensen_shannon": exact.jensen_shannon(a, b),
+        "chi_squared": test.statistic,
+        "chi_squared_p": test.p_value,
+        "cramers_v": test.cramers_v,
+    }
+
+
+def _ordered(before: ColumnProfile, now: ColumnProfile) -> dict[str, float]:
+    """Distances that only numbers have, over all their bins."""
+    if not isinstance(before, Histogram) or not isinstance(now, Histogram) or not before.n or not now.n:
+        return {}
     counts, values = before.beside(now)
     a, b = counts.astype(float)
-    place = exact.even_bins(a)
-    distances: dict[str, float] = {}
-    if now.n:
-        distances["ks"], distances["ks_p"] = exact.kolmogorov_smirnov(a, b)
-        finite = np.isfinite(values)
-        if a[finite].any() and b[finite].any():
-            distances["wasserstein"] = exact.wasserstein(a[finite], b[finite], values[finite]) / before.scale
-    return np.bincount(place, a).astype(float), np.bincount(place, b).astype(float), distances, ()
+    distance, chance = exact.kolmogorov_smirnov(a, b)
+    distances, finite = {"ks": distance, "ks_p": chance}, np.isfinite(values)
+    if a[finite].any() and b[finite].any():
+        distances["wasserstein"] = exact.wasserstein(a[finite], b[finite], values[finite]) / before.scale
+    return distances
+
+
+def _new(before: ColumnProfile, now: ColumnProfile) -> tuple[str, ...]:
+    """Categories that were never seen before."""
+    if isinstance(before, Histogram) or isinstance(now, Histogram):
+        return ()
+    return tuple(each for each in now.counts if each not in before.counts)
 
 
 def window_counts(reference: ColumnProfile, windows: list[ColumnProfile]) -> list[Floats]:

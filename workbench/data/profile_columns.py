@@ -11,7 +11,7 @@ read too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -81,6 +81,14 @@ class Histogram:
         bins, counts, rests = self._beside(other)
         return counts, self._means(bins, counts.sum(axis=0), rests.sum(axis=0))
 
+    def counts_beside(self, other: Histogram) -> npt.NDArray[np.int64]:
+        """Cases here (first row) and in another histogram, by bin; a bin is one that either has, in order."""
+        bins, places = self._merged(other)
+        counts = np.zeros((2, len(bins)), dtype=np.int64)
+        for side, (there, held) in enumerate(zip(places, (self, other), strict=True)):
+            counts[side, there] = held._arrays[1]
+        return counts
+
     def values(self) -> npt.NDArray[np.float64]:
         """The mean value in each bin, in the column's own unit, in order."""
         return self._means(*self._arrays)
@@ -108,17 +116,23 @@ class Histogram:
 
     def _beside(self, other: Histogram) -> Arrays:
         """The bins that either has, and the counts and rests there: one row a histogram."""
-        all_bins = np.concatenate([self._arrays[0], other._arrays[0]])
-        order = all_bins.argsort(kind="stable")  # two runs in order: merged, not sorted
-        merged = all_bins[order]
-        fresh = np.diff(merged, prepend=-1) > 0
-        place = np.empty(len(order), dtype=np.intp)
-        place[order] = np.cumsum(fresh) - 1
-        counts, rests = np.zeros((2, 2, int(fresh.sum())), dtype=np.int64)
-        places = np.split(place, [len(self.bins)])
+        bins, places = self._merged(other)
+        counts, rests = np.zeros((2, 2, len(bins)), dtype=np.int64)
         for side, (there, held) in enumerate(zip(places, (self, other), strict=True)):
             counts[side, there], rests[side, there] = held._arrays[1:]
-        return merged[fresh], counts, rests
+        return bins, counts, rests
+
+    def _merged(self, other: Histogram) -> tuple[npt.NDArray[np.int64], tuple[npt.NDArray[np.intp], ...]]:
+        """The bins that either has, in order, and the places of each one's own among them."""
+        own = self._arrays[0]
+        all_bins = np.concatenate([own, other._arrays[0]])
+        order = all_bins.argsort(kind="stable")  # two runs in order: merged, not sorted
+        merged = all_bins[order]
+        fresh = np.ones(len(merged), dtype=bool)
+        np.not_equal(merged[1:], merged[:-1], out=fresh[1:])
+        place = np.empty(len(order), dtype=np.intp)
+        place[order] = np.cumsum(fresh) - 1
+        return merged[fresh], (place[: len(own)], place[len(own) :])
 
     def _means(
         self, bins: npt.ArrayLike, counts: npt.NDArray[np.int64], rests: npt.NDArray[np.int64]
@@ -141,10 +155,17 @@ class Categories:
         return sum(self.counts.values())
 
     def __add__(self, other: Categories) -> Categories:
-        names = {*self.counts, *other.counts}
-        counts = {name: self.counts.get(name, 0) + other.counts.get(name, 0) for name in names}
-        known = tuple(sorted({*self.known, *other.known}))
-        return Categories(bounded(counts, known), self.nulls + other.nulls, known)
+        return Categories.total([self, other])
+
+    @classmethod
+    def total(cls, columns: Sequence[Categories]) -> Categories:
+        """The sum of a column's counts."""
+        counts: dict[str, int] = {}
+        for column in columns:
+            for name, n in column.counts.items():
+                counts[name] = counts.get(name, 0) + n
+        known = tuple(sorted({name for column in columns for name in column.known}))
+        return cls(bounded(counts, known), sum(column.nulls for column in columns), known)
 
 
 ColumnProfile = Histogram | Categories

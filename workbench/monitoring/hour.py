@@ -132,6 +132,12 @@ def added(hours: Iterable[Hour]) -> Hour:
     )
 
 
+def requests_of(hours: Iterable[Hour]) -> Hour:
+    """The sum of hours, of their requests and latencies alone."""
+    all_of = list(hours)
+    return Hour(_summed(hour.requests for hour in all_of), _summed(hour.latency for hour in all_of))
+
+
 def _summed(counts: Iterable[Mapping[int, int]]) -> dict[int, int]:
     total: dict[int, int] = {}
     for each in counts:

@@ -18,20 +18,10 @@ import numpy.typing as npt
 from workbench.data import Categories, ScoreCube
 from workbench.errors import EngineError
 from workbench.monitoring.hour import Hour, Kpi
-from workbench.monitoring.sums import Inputs, Numbers
+from workbench.monitoring.sums import Arrays, Inputs, Numbers
 
 REBUILD = "workbench monitor --rebuild makes it anew from the log"
 PARTS = (("bins", "<u2"), ("counts", "<u4"), ("rests", "<u8"))  # of a histogram, and how each is kept
-
-
-class _Numbers(msgspec.Struct, array_like=True, tag="n"):
-    name: str
-    centre: float
-    scale: float
-    nulls: int
-    low: float | None
-    high: float | None
-    size: int  # bins that are not empty
 
 
 class _Texts(msgspec.Struct, array_like=True, tag="t"):
@@ -42,7 +32,7 @@ class _Texts(msgspec.Struct, array_like=True, tag="t"):
 
 
 class _Inputs(msgspec.Struct, array_like=True):
-    columns: list[_Numbers | _Texts]
+    columns: list[Numbers | _Texts]
     bins: bytes  # of all columns of numbers, one after the other
     counts: bytes
     rests: bytes
@@ -147,43 +137,25 @@ _INPUTS = msgspec.msgpack.Decoder(_Inputs)
 
 
 def _inputs(inputs: Inputs) -> _Inputs:
-    columns: list[_Numbers | _Texts] = []
-    numbers = [column for column in inputs.columns.values() if isinstance(column, Numbers)]
-    for name, column in inputs.columns.items():
-        if isinstance(column, Numbers):
-            ends = (column.low, column.high)
-            columns.append(_Numbers(name, column.centre, column.scale, column.nulls, *ends, len(column.bins)))
-        else:
-            columns.append(_Texts(name, dict(column.counts), column.nulls, list(column.known)))
-    nothing = np.zeros(0, np.int64)
-    bins, counts, rests = (
-        np.concatenate([nothing, *(getattr(column, part) for column in numbers)]).astype(kind).tobytes()
-        for part, kind in PARTS
-    )
+    columns: list[Numbers | _Texts] = [
+        column if isinstance(column, Numbers) else _Texts(name, dict(column.counts), column.nulls, list(column.known))
+        for name, column in inputs.columns.items()
+    ]
+    bins, counts, rests = (getattr(inputs.arrays, part).astype(kind).tobytes() for part, kind in PARTS)
     return _Inputs(columns, bins, counts, rests, inputs.rows, dict(inputs.schema))
 
 
 def _read_inputs(told: _Inputs) -> Inputs:
-    """The inputs, whose columns are slices of three arrays.
+    """The inputs.
 
     Raises:
         ValueError: The arrays are not as long as the columns say.
     """
-    bins, counts, rests = (_array(getattr(told, part), kind) for part, kind in PARTS)
     columns: dict[str, Numbers | Categories] = {}
-    start = 0
-    for column in told.columns:
-        if isinstance(column, _Texts):
-            columns[column.name] = Categories(column.counts, column.nulls, tuple(column.known))
-            continue
-        of = slice(start, start + column.size)
-        start += column.size
-        columns[column.name] = Numbers(
-            column.centre, column.scale, column.nulls, column.low, column.high, bins[of], counts[of], rests[of]
-        )
-    if not len(bins) == len(counts) == len(rests) == start:
-        raise ValueError("its arrays are not as long as its columns say")
-    return Inputs(columns, told.rows, told.schema)
+    for of in told.columns:
+        columns[of.name] = of if isinstance(of, Numbers) else Categories(of.counts, of.nulls, tuple(of.known))
+    arrays = Arrays(*(_array(getattr(told, part), kind) for part, kind in PARTS))
+    return Inputs(columns, arrays, told.rows, told.schema)
 
 
 def _cube(cube: ScoreCube) -> _Cube:

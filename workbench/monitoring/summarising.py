@@ -120,10 +120,10 @@ def _remake(log: Log, store: SummaryStore, reading: Reading, at: datetime, label
     rows = log.rows(reading.model, since=at, until=at + HOUR)
     truths = log.truths(reading.model, since=at, until=at + HOUR) if labels[0] else {}
     found = summarised(rows, truths, reading)
-    before = {row.key: row.hour for row in store.rows(reading.model, since=at, until=at + HOUR)}
-    kept = {
-        key: hour for key, hour in before.items() if key not in found or sum_of(found[key]) < sum_of(hour)
-    }  # the log has forgotten some of it
+    stored = store.rows(reading.model, since=at, until=at + HOUR, inputs=False)
+    more = {row.key for row in stored if row.key not in found or sum_of(found[row.key]) < sum_of(row.hour)}
+    before = store.rows(reading.model, since=at, until=at + HOUR) if more else []
+    kept = {row.key: row.hour for row in before if row.key in more}  # the log has forgotten some of it
     if found or kept:
         store.put(reading.model, at, found | kept, Made(len(rows), *labels))
 

@@ -28,7 +28,7 @@ from workbench.monitoring.hour import Hour, added
 from workbench.monitoring.packed import Outline, outlined, packed, unpacked
 from workbench.serving.store_file import open_store
 
-VERSION = 2  # of the tables
+VERSION = 3  # of the tables
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 TABLES = (
     """
@@ -40,8 +40,9 @@ TABLES = (
     ) WITHOUT ROWID
     """,
     "CREATE TABLE done (model TEXT PRIMARY KEY, until TEXT NOT NULL) WITHOUT ROWID",
+    # what an hour was made from lies behind its bytes, which are long
+    "CREATE INDEX made ON summaries (model, span, at, logged, labels, labelled_at)",
 )
-
 
 MIGRATIONS = {
     0: TABLES,
@@ -49,7 +50,9 @@ MIGRATIONS = {
         "ALTER TABLE summaries ADD COLUMN logged INTEGER",
         "ALTER TABLE summaries ADD COLUMN labels INTEGER",
         "ALTER TABLE summaries ADD COLUMN labelled_at TEXT",
+        *TABLES[2:],
     ),
+    2: TABLES[2:],
 }
 
 

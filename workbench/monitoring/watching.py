@@ -18,7 +18,7 @@ from workbench.audits.verdict import HANDFUL
 from workbench.errors import WorkbenchError
 from workbench.monitoring import signals as told
 from workbench.monitoring.declared import Objectives
-from workbench.monitoring.hour import Hour, added
+from workbench.monitoring.hour import Hour, added, requests_of
 from workbench.monitoring.signals import ALPHA, Signal
 from workbench.monitoring.summary_store import DAY, HOUR, Row
 from workbench.stats.change import change_point
@@ -97,8 +97,9 @@ def watch(
     look = max(1, round((now - subject.live_since) / HOUR))
     spent = spent_at(look, alpha)
     z = told.strictness(spent, MEASURES)
-    bare = [(at, replace(hour, inputs=None, scores=None)) for at, hour in series]
-    lately = [added(hour for at, hour in bare if at >= max(begin, now - span)) for span in SPANS if span < window]
+    lately = [
+        requests_of(hour for at, hour in series if at >= max(begin, now - span)) for span in SPANS if span < window
+    ]
     found = told.service([*lately, total], subject.declared, z=z)
     found += told.silence(total, sum(earlier), len(earlier) * (DAY / window))
     daily = told.strictness(spent_at(max(1, round((now - subject.live_since) / DAY)), alpha), MEASURES)
@@ -170,7 +171,7 @@ def _drift(subject: Subject, total: Hour, alpha: float) -> tuple[DriftAudit | No
     if total.profile is None:
         return None, "no inputs were kept in the window" if total.asked else ""  # nobody asked: that is told by itself
     try:
-        return audit_drift(subject.reference, total.profile, alpha=alpha), ""
+        return audit_drift(subject.reference, total.profile, alpha=alpha, distances=False), ""
     except WorkbenchError as error:
         return None, error.message
 
@@ -199,9 +200,7 @@ def _columns(
 ) -> list[tuple[datetime, np.ndarray]]:
     from workbench.audits.drift import window_counts
 
-    seen = [
-        (at, hour.profile.columns[column]) for at, hour in series if hour.profile and column in hour.profile.columns
-    ]
+    seen = [(at, hour.inputs.column(column)) for at, hour in series if hour.inputs and column in hour.inputs.columns]
     counts = window_counts(reference.columns[column], [each for _, each in seen])
     return [(at, count) for (at, _), count in zip(seen, counts, strict=True) if count.sum() > 0]
 
