@@ -28,9 +28,8 @@ from workbench.engines.opa_server import PrivateServer, find_program
 from workbench.engines.opa_wire import Answer, Unreached, Wire, parsed
 from workbench.engines.rego import refused
 from workbench.engines.rego_builtins import own_package
-from workbench.engines.rego_child import RULES
 from workbench.errors import Misuse
-from workbench.policy import Ruling
+from workbench.policy import RULES, Ruling
 
 AT_ONCE = 4  # questions of many that are put at the same time
 JSON, TEXT = "application/json", "text/plain"
@@ -87,11 +86,7 @@ class OpaEngine:
 
     def evaluate(self, source: str, package: str, document: Mapping[str, Any]) -> Ruling:
         """The values of `allow`, `deny` and `people` in a package, for one input."""
-        ruling = refused(source, package, embedded=False)
-        if ruling is not None:
-            return ruling
-        answer = self._asked(source, package, RULES, document)
-        return answer if isinstance(answer, Ruling) else _ruling(answer[0])
+        return self._ruled(source, package, RULES, document)
 
     def evaluate_many(self, source: str, package: str, documents: Iterable[Mapping[str, Any]]) -> Iterator[Ruling]:
         """The rulings for many inputs, in their order; several at a time."""
@@ -99,21 +94,33 @@ class OpaEngine:
             yield ruling
 
     def side_by_side(
-        self, policies: Sequence[tuple[str, str]], documents: Iterable[Mapping[str, Any]]
+        self,
+        policies: Sequence[tuple[str, str]],
+        documents: Iterable[Mapping[str, Any]],
+        rules: tuple[str, ...] = RULES,
     ) -> Iterator[tuple[Ruling, ...]]:
-        """What each of some policies, told by text and package, rules of many inputs, in their order.
+        """What each of some policies, told by text and package, says of many inputs by some rules, in their order.
 
         An input is sent once for all of them; where that gives an error, each is asked alone.
         """
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            yield from pool.map(partial(self._together, tuple(policies)), documents)
+            yield from pool.map(partial(self._together, tuple(policies), rules), documents)
 
-    def _together(self, policies: tuple[tuple[str, str], ...], document: Mapping[str, Any]) -> tuple[Ruling, ...]:
+    def _together(
+        self, policies: tuple[tuple[str, str], ...], rules: tuple[str, ...], document: Mapping[str, Any]
+    ) -> tuple[Ruling, ...]:
         if len(policies) > 1 and not any(refused(*policy, embedded=False) for policy in policies):
-            answers = self._put(_several(policies), document)
+            answers = self._put(_several(policies, rules), document)
             if not isinstance(answers, Ruling):
-                return tuple(_ruling(answer) for answer in answers)
-        return tuple(self.evaluate(source, package, document) for source, package in policies)
+                return tuple(_ruling(answer, rules) for answer in answers)
+        return tuple(self._ruled(source, package, rules, document) for source, package in policies)
+
+    def _ruled(self, source: str, package: str, rules: tuple[str, ...], document: Mapping[str, Any]) -> Ruling:
+        ruling = refused(source, package, embedded=False)
+        if ruling is not None:
+            return ruling
+        answer = self._asked(source, package, rules, document)
+        return answer if isinstance(answer, Ruling) else _ruling(answer[0], rules)
 
     def values(self, source: str, package: str, rules: Sequence[str], document: Mapping[str, Any]) -> dict[str, Any]:
         """The values of some rules, for one input; undefined ones are left out, and "error" says why there are none."""
@@ -210,10 +217,10 @@ def _one(source: str, package: str, rules: tuple[str, ...]) -> Asked:
 
 
 @lru_cache(maxsize=8)
-def _several(policies: tuple[tuple[str, str], ...]) -> Asked:
-    name = _name(["together", policies])
+def _several(policies: tuple[tuple[str, str], ...], rules: tuple[str, ...]) -> Asked:
+    name = _name(["together", policies, rules])
     own = tuple((f"{name}.of{number}", source, package) for number, (source, package) in enumerate(policies))
-    return _asking(name, own, RULES)
+    return _asking(name, own, rules)
 
 
 def _asking(name: str, policies: tuple[tuple[str, str, str], ...], rules: Sequence[str]) -> Asked:
@@ -276,8 +283,8 @@ def _values(answer: Any, rules: Sequence[str]) -> dict[str, Any] | None:
     return {rule: answer[rule][0] for rule in rules if answer[rule]}
 
 
-def _ruling(answer: Any) -> Ruling:
-    found = _values(answer, RULES)
+def _ruling(answer: Any, rules: Sequence[str]) -> Ruling:
+    found = _values(answer, rules)
     if found is None:
         return Ruling(None, error="its answer cannot be read", code="policy-crash")
     deny = found.get("deny", [])

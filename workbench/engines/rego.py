@@ -18,9 +18,8 @@ from itertools import islice
 from typing import Any
 
 from workbench.engines.rego_builtins import refusal
-from workbench.engines.rego_child import RULES
 from workbench.engines.rego_children import Children, NoAnswer
-from workbench.policy import Ruling
+from workbench.policy import RULES, Ruling
 
 AT_A_TIME = 50  # inputs of many that are put to a child in one go
 PARSE_ERROR = re.compile(r"\(errormsg \d+:(.*?)\)\s*\n?\s*\(errorast \|?(\d+)", re.DOTALL)
@@ -47,9 +46,12 @@ class RegoEngine:
             yield ruling
 
     def side_by_side(
-        self, policies: Sequence[tuple[str, str]], documents: Iterable[Mapping[str, Any]]
+        self,
+        policies: Sequence[tuple[str, str]],
+        documents: Iterable[Mapping[str, Any]],
+        rules: tuple[str, ...] = RULES,
     ) -> Iterator[tuple[Ruling, ...]]:
-        """What each of some policies, told by text and package, rules of many inputs, in their order.
+        """What each of some policies, told by text and package, says of many inputs by some rules, in their order.
 
         An input is read once for all of them; where a child gives up, each question is put alone, as ever.
         """
@@ -58,19 +60,19 @@ class RegoEngine:
         no = [refused(*policy) for policy in policies]
         asked = [policy for policy, ruling in zip(policies, no, strict=True) if ruling is None]
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            for part in pool.map(partial(self._together, asked), _parts(documents)):
+            for part in pool.map(partial(self._together, asked, rules), _parts(documents)):
                 for found in part:
                     rulings = iter(found)
                     yield tuple(ruling or next(rulings) for ruling in no)
 
     def _together(
-        self, policies: Sequence[tuple[str, str]], documents: Sequence[Mapping[str, Any]]
+        self, policies: Sequence[tuple[str, str]], rules: tuple[str, ...], documents: Sequence[Mapping[str, Any]]
     ) -> list[list[Ruling]]:
         if not policies:
             return [[] for _ in documents]
         questions = [_written(one) for one in documents]
         try:
-            lines = self._children.ask_all(_asked_of(tuple((*policy, RULES) for policy in policies)), questions)
+            lines = self._children.ask_all(_asked_of(tuple((*policy, rules) for policy in policies)), questions)
         except NoAnswer:
             return [[self._asked(*policy, document) for policy in policies] for document in documents]
         sources = [source for source, _ in policies]

@@ -6,7 +6,7 @@ network or an environment: what a policy may know is in its input.
 
 from __future__ import annotations
 
-from workbench.policy.deciding import Engine, Ruling, decide
+from workbench.policy.deciding import RULES, Engine, Ruling, decide
 from workbench.policy.decision import Decision, Outcome, People, Reason
 from workbench.policy.lint import lint
 from workbench.policy.many import decide_many
@@ -14,6 +14,7 @@ from workbench.policy.redeciding import Redecided, redecide
 from workbench.policy.source import Policy
 
 __all__ = [
+    "RULES",
     "Decision",
     "Engine",
     "Outcome",

@@ -3,7 +3,8 @@ r"""Which inputs two policies can judge differently, found by asking only the ru
 Two policies mostly share nearly all of their rules. Where every rule that differs comes to the same value on an
 input, so does every rule that builds on it, and both policies judge that input alike, whatever the shared rules say
 to it. So each policy is cut down to the rules that differ and what those read, and only the inputs on which the two
-parts do not say the same are judged in full. A constant object counts key by key: a changed `limits.measures` is a
+parts do not say the same are judged further: where one part denies, so does its policy, and the other alone is asked;
+else both are. A constant object counts key by key: a changed `limits.measures` is a
 change of the rules that read it, and of no others. A function that differs is one of the rules that call it.
 
 Nothing is claimed where a text is not plain (`rules`) or makes objects whose keys are no texts, or where what differs
@@ -18,7 +19,7 @@ gives an error.
 >>> before, after = parts(old, Policy.parse("p", old.source.replace("0.8", "0.9")))
 >>> print(after.source.partition("people")[0])
 package p
-limits := {"f1": 0.9, "age": 3}
+limits := {"f1": 0.9}
 deny contains "low" if input.f1 < limits.f1
 <BLANKLINE>
 """
@@ -30,21 +31,25 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from workbench.policy.deciding import Engine, Ruling
+from workbench.policy.deciding import RULES, Engine, Ruling
 from workbench.policy.jointly import rulings_of_both
 from workbench.policy.many import answered
 from workbench.policy.rules import Keys, Rules, differing
 from workbench.policy.source import Policy
 from workbench.policy.statements import TEXT
 
-ASKED = frozenset({"allow", "deny", "people"})
 WORTH = 0.6  # a part of more than this share of its policy's text saves nothing
 TRIED = 100  # inputs after which the parts are not asked on if they told all of them apart
 KEY_NO_TEXT = re.compile(r'[^\s"][ \t\r\n]*:(?!=)')
 
 
-def can_differ(engine: Engine, old: Policy, new: Policy, documents: Sequence[Mapping[str, Any]]) -> Iterator[bool]:
-    """Whether the policies may come to different outcomes, for each input; where False, they come to the same.
+def apart(
+    engine: Engine, old: Policy, new: Policy, documents: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[Ruling | None, Ruling | None] | None]:
+    """What is known of two policies' rulings on each input before either is asked in full.
+
+    None: they come to the same outcome. Else what each comes to, as far as it is known: a denial where its part
+    denies and that of the other does not. Its reasons are all that there are, unless the other policy denies, too.
 
     Args:
         engine: What evaluates Rego.
@@ -54,14 +59,14 @@ def can_differ(engine: Engine, old: Policy, new: Policy, documents: Sequence[Map
     """
     both = parts(old, new)
     if both is None or not answered(engine, (old, new), documents):
-        yield from (True for _ in documents)
+        yield from ((None, None) for _ in documents)
         return
-    tried = [not _same(*said) for said in rulings_of_both(engine, *both, documents[:TRIED])]
+    tried = [_known(*said) for said in rulings_of_both(engine, *both, documents[:TRIED])]
     yield from tried
-    if all(tried):  # so it will be with the others, and asking the parts costs time
-        yield from (True for _ in documents[TRIED:])
+    if all(known is not None for known in tried):  # so it will be with the others, and asking them costs time
+        yield from ((None, None) for _ in documents[TRIED:])
         return
-    yield from (not _same(*said) for said in rulings_of_both(engine, *both, documents[TRIED:]))
+    yield from (_known(*said) for said in rulings_of_both(engine, *both, documents[TRIED:]))
 
 
 def parts(old: Policy, new: Policy) -> tuple[Policy, Policy] | None:
@@ -70,7 +75,7 @@ def parts(old: Policy, new: Policy) -> tuple[Policy, Policy] | None:
     if not (was.plain and will.plain) or was.head != will.head or old.comparisons() != new.comparisons():
         return None
     unlike, asked = _unlike(was, will)
-    if ASKED & set(unlike) or {"allow", "people"} & asked:
+    if not unlike.keys().isdisjoint(RULES) or {"allow", "people"} & asked:
         return None
     texts = [_part(rules, other, unlike, asked) for rules, other in ((was, will), (will, was))]
     worth = all(len(text or "") <= WORTH * len(policy.source) for text, policy in zip(texts, (old, new), strict=True))
@@ -101,9 +106,10 @@ def _part(own: Rules, other: Rules, unlike: Mapping[str, Keys], asked: set[str])
     denials = [rule for rule in own.of.get("deny", ()) if rule.reads(unlike) or not other.texts("deny")[rule.alike]]
     values = sorted(asked - {"deny"})
     needed = own.needed([*denials, *(rule for name in values for rule in own.of[name])]) | set(values)
-    if ASKED & needed or not all(rule.in_a_set for rule in denials):
+    if not needed.isdisjoint(RULES) or not all(rule.in_a_set for rule in denials):
         return None
-    kept = [rule.said.text for name, rules in own.of.items() if name in needed for rule in rules]
+    readers = [*denials, *(rule for name in needed for rule in own.of[name])]
+    kept = [own.text(name, () if name in values else readers) for name in own.of if name in needed]
     kept += [rule.said.text for rule in denials]
     if any(KEY_NO_TEXT.search(TEXT.sub('""', text)) for text in kept):
         return None
@@ -112,11 +118,15 @@ def _part(own: Rules, other: Rules, unlike: Mapping[str, Keys], asked: set[str])
     return "\n".join([*own.head, *kept, f"people := {{{told}}}", f'allow := sprintf("%v", [[people, {beside}]])'])
 
 
-def _same(before: Ruling, after: Ruling) -> bool:
-    """Whether two parts leave the outcome the same: by saying the same, or by both denying."""
+def _known(before: Ruling, after: Ruling) -> tuple[Ruling | None, Ruling | None] | None:
+    """What follows from what two parts say."""
     if before.error is not None or after.error is not None:
-        return False
-    return bool(before.deny and after.deny) or _told(before) == _told(after)
+        return None, None
+    if before.deny and after.deny:
+        return None
+    if before.deny or after.deny:
+        return (Ruling(None, before.deny), None) if before.deny else (None, Ruling(None, after.deny))
+    return None if _told(before) == _told(after) else (None, None)
 
 
 def _told(ruling: Ruling) -> str:

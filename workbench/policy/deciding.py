@@ -17,6 +17,7 @@ from workbench.policy.asking import asked_of
 from workbench.policy.decision import Decision, Outcome, People, Reason
 from workbench.policy.source import NOTHING, Comparison, Policy
 
+RULES = ("allow", "deny", "people")  # by which a policy speaks
 OPPOSITE = {">=": "less than", "<=": "more than", ">": "not more than", "<": "not less than", "==": "not"}
 
 

@@ -13,19 +13,18 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import compress
 from typing import Any, Literal
 
 from workbench.evidence import as_input, dossiers
 from workbench.ledger import Ledger
-from workbench.policy.apart import can_differ
+from workbench.policy.apart import apart
 from workbench.policy.deciding import Engine
 from workbench.policy.decision import Outcome
 from workbench.policy.jointly import decide_both
 from workbench.policy.source import Policy
 
 Kind = Literal["blocks", "lets pass", "asks people about", "other reasons", "same"]
-STEP = 200  # versions between two words of how far it is
+STEP = 1000  # versions between two words of how far it is
 CHAMPION = "champion"
 
 
@@ -144,17 +143,17 @@ def differ(
         told: Called with how many versions were judged so far.
     """
     changes = []
-    documents = [question.document for question in asked]
-    open_ = list(can_differ(engine, old, new, documents))
-    said = decide_both(engine, old, new, list(compress(documents, open_)))
-    for number, (question, differs) in enumerate(zip(asked, open_, strict=True), 1):
-        if differs:
-            before, after = next(said)
+    known = apart(engine, old, new, [question.document for question in asked])
+    for start in range(0, len(asked), STEP):
+        some = asked[start : start + STEP]
+        open_ = [(question, said) for question, said in zip(some, known, strict=False) if said is not None]
+        documents = [question.document for question, _ in open_]
+        decisions = decide_both(engine, old, new, documents, [said for _, said in open_])
+        for (question, _), (before, after) in zip(open_, decisions, strict=True):
             if before.decision != after.decision:
                 reasons = tuple(reason.message for reason in after.reasons)
                 where = question.model, question.version, question.serving
                 changes.append(Change(*where, before.decision, after.decision, reasons))
-        if number % STEP == 0 or number == len(asked):
-            told(number)
+        told(start + len(some))
     changes.sort(key=lambda change: (not change.serving, change.kind, change.model, change.version))
     return Difference(len(asked), tuple(changes))

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from workbench.ledger import digest
-from workbench.policy.deciding import Engine, Ruling, decided
+from workbench.policy.deciding import RULES, Engine, Ruling, decided
 from workbench.policy.decision import Decision
 from workbench.policy.many import answered, rulings_each
 from workbench.policy.rules import Keys, Rules, differing
@@ -32,11 +32,15 @@ from workbench.policy.statements import TEXT, renamed
 WORTH = 0.95  # of the statements of both: two in one that come to more save nothing
 STEP = 1000  # inputs after which those that gave an error together are asked alone
 NAME_OR_TEXT = re.compile(rf"{TEXT.pattern}|(?<![\w.])[A-Za-z_]\w*")
-ASKED = ("allow", "deny", "people")
+WHOLE = ("people",)  # the rule by which two policies in one tell all that they say
 
 
 def decide_both(
-    engine: Engine, old: Policy, new: Policy, documents: Sequence[Mapping[str, Any]]
+    engine: Engine,
+    old: Policy,
+    new: Policy,
+    documents: Sequence[Mapping[str, Any]],
+    known: Sequence[tuple[Ruling | None, Ruling | None]] = (),
 ) -> Iterator[tuple[Decision, Decision]]:
     """What two policies say to each of many inputs.
 
@@ -45,14 +49,25 @@ def decide_both(
         old: A policy.
         new: Another one.
         documents: The inputs, plain JSON.
+        known: Rulings that need not be asked for, by input; None where one has to be.
 
     Raises:
         ValueError: One is no JSON.
     """
-    for document, rulings in zip(documents, rulings_of_both(engine, old, new, documents), strict=True):
-        known = digest(document)
-        before, after = (decided(one, its, document, known) for one, its in zip(rulings, (old, new), strict=True))
-        yield before, after
+    known = known or [(None, None)] * len(documents)
+    of_old = [document for document, (before, after) in zip(documents, known, strict=True) if not before and after]
+    of_new = [document for document, (before, after) in zip(documents, known, strict=True) if before and not after]
+    of_both = [document for document, said in zip(documents, known, strict=True) if said == (None, None)]
+    asked_old, asked_new = (
+        rulings_each(engine, [(policy.source, policy.package)], some) for policy, some in ((old, of_old), (new, of_new))
+    )
+    asked_both = rulings_of_both(engine, old, new, of_both)
+    for document, (before, after) in zip(documents, known, strict=True):
+        one, other = (before, after) if before or after else next(asked_both)
+        (one,) = (one,) if one else next(asked_old)
+        (other,) = (other,) if other else next(asked_new)
+        its = digest(document)
+        yield decided(one, old, document, its), decided(other, new, document, its)
 
 
 def joined(old: Policy, new: Policy) -> str | None:
@@ -62,7 +77,7 @@ def joined(old: Policy, new: Policy) -> str | None:
     if not (was.plain and will.plain) or was.head != will.head or not all(rule.in_a_set for rule in denials):
         return None
     unlike, ending = _unlike(was, will), _free(was, will)
-    before = {"people": f"people{ending}_before"}  # by `people` the whole is told
+    before = {"people": f"people{ending}_before"}  # by `WHOLE` all is told
     after = before | {name: f"{name}{ending}" for name in unlike}
     shared, one = f"deny{ending}_shared", f"one{ending}"
     both = {
@@ -78,7 +93,8 @@ def joined(old: Policy, new: Policy) -> str | None:
     text += [_named(rule.said.text, after) for rule in own]
     if both:
         text += [f"{name} contains {one} if some {one} in {shared}" for name in ("deny", after["deny"])]
-    told = [_value(before["people"], "people" in was.of), *(_value(after.get(n, n), n in will.of) for n in ASKED)]
+    sides = ((was, before), (will, after))
+    told = [_value(names.get(name, name), name in side.of) for side, names in sides for name in RULES]
     text.append(f"people := [{', '.join(told)}]")
     many = sum(len(rules) for side in (was, will) for rules in side.of.values())
     return "\n".join(text) if len(text) <= WORTH * many else None
@@ -132,7 +148,7 @@ def rulings_of_both(
         some = documents[start : start + STEP]
         found = list[tuple[Ruling, Ruling] | None]([None] * len(some))
         if together is not None:
-            found = [_both(ruling) for (ruling,) in rulings_each(engine, [(together, old.package)], some)]
+            found = [_both(ruling) for (ruling,) in rulings_each(engine, [(together, old.package)], some, WHOLE)]
         again = rulings_each(engine, alone, [one for one, said in zip(some, found, strict=True) if said is None])
         yield from (said or next(again) for said in found)
         if not any(found):
@@ -141,7 +157,11 @@ def rulings_of_both(
 
 def _both(ruling: Ruling) -> tuple[Ruling, Ruling] | None:
     """What each of two policies in one says; None where that is not known."""
-    if ruling.error is not None or not isinstance(ruling.people, list) or len(ruling.people) != 1 + len(ASKED):
+    told = ruling.people
+    if ruling.error is not None or not isinstance(told, list) or len(told) != 2 * len(RULES):
         return None
-    asked, allow, deny, people = (values[0] if values else None for values in ruling.people)
-    return Ruling(ruling.allow, ruling.deny, people=asked), Ruling(allow, tuple(deny or ()), people=people)
+    values = [found[0] if found else None for found in told]
+    before, after = (
+        Ruling(allow, tuple(deny or ()), people=people) for allow, deny, people in (values[:3], values[3:])
+    )
+    return before, after

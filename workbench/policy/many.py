@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from workbench.policy.deciding import Engine, Ruling, decided
+from workbench.policy.deciding import RULES, Engine, Ruling, decided
 from workbench.policy.decision import Decision
 from workbench.policy.source import Policy
 from workbench.policy.trimming import reads
@@ -27,9 +27,9 @@ class SideBySide(Protocol):
     """An engine that puts many inputs to several policies at once."""
 
     def side_by_side(
-        self, policies: Sequence[tuple[str, str]], documents: Iterable[Mapping[str, Any]]
+        self, policies: Sequence[tuple[str, str]], documents: Iterable[Mapping[str, Any]], rules: tuple[str, ...]
     ) -> Iterator[tuple[Ruling, ...]]:
-        """What each of some policies, told by text and package, rules of many inputs, in their order."""
+        """What each of some policies, told by text and package, says of many inputs by some of `RULES`, in order."""
         ...
 
 
@@ -54,7 +54,10 @@ def decide_many(engine: Engine, policy: Policy, documents: Iterable[Mapping[str,
 
 
 def rulings_each(
-    engine: Engine, policies: Sequence[tuple[str, str]], documents: Sequence[Mapping[str, Any]]
+    engine: Engine,
+    policies: Sequence[tuple[str, str]],
+    documents: Sequence[Mapping[str, Any]],
+    rules: tuple[str, ...] = RULES,
 ) -> Iterator[tuple[Ruling, ...]]:
     """What an engine makes of many inputs by each of some policies; it is asked about what the policies can read.
 
@@ -62,6 +65,7 @@ def rulings_each(
         engine: What evaluates Rego.
         policies: The rules, by text and package.
         documents: The inputs, plain JSON.
+        rules: Those that are asked for; of others an engine may tell or not.
 
     Raises:
         ValueError: An input is no JSON.
@@ -69,7 +73,7 @@ def rulings_each(
     read = reads(*(source for source, _ in policies))
     asked = [read.part(document) for document in documents]
     if isinstance(engine, SideBySide):
-        yield from engine.side_by_side(policies, asked)
+        yield from engine.side_by_side(policies, asked, rules)
     else:
         yield from (tuple(engine.evaluate(*policy, one) for policy in policies) for one in asked)
 

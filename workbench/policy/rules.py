@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -33,6 +33,8 @@ VALUES = {"true", "false", "null"}
 CONSTANT = re.compile(r"[A-Za-z_]\w*\s*:=(.*)", re.DOTALL)
 LAST_COMMA = re.compile(rf"({TEXT.pattern})|,(?=\s*[\]}}])")
 BLANKS = re.compile(rf"({TEXT.pattern})|[ \t\r]*\n\s*|[ \t\r]+")
+
+NONE = object()
 
 Keys = frozenset[str] | None  # of a rule's value; None: all of it
 
@@ -88,6 +90,14 @@ class Rules:
         (one, *more) = self.of[name]
         return not more and not one.words and not one.said.default
 
+    def text(self, name: str, readers: Iterable[Rule] = ()) -> str:
+        """The text of a rule; of one that is a constant object only the keys that its readers name, where all do."""
+        keys = {key for reader in readers for read, key in reader.words if read == name}
+        told = _constant(self.of[name][0]) if len(self.of[name]) == 1 and "" not in keys else None
+        if not keys or not isinstance(told, dict):
+            return "\n".join(rule.said.text for rule in self.of[name])
+        return f"{name} := {_written({key: value for key, value in told.items() if key in keys})}"
+
     def texts(self, name: str) -> Counter[str]:
         """The texts of a rule's statements."""
         return Counter(rule.alike for rule in self.of.get(name, ()))
@@ -114,17 +124,31 @@ def differing(was: Rules, will: Rules) -> dict[str, Keys]:
 
 def _constants(was: Sequence[Rule], will: Sequence[Rule]) -> tuple[Any, Any] | None:
     """The values of a rule that is plain JSON in both policies, numbers as they are written."""
-    found = []
-    for one in (*was, *will):
-        is_ = CONSTANT.fullmatch(one.said.text)
-        try:
-            told = LAST_COMMA.sub(lambda found: found[1] or "", is_[1]) if is_ else ""
-            found.append(
-                json.loads(told, object_pairs_hook=_once, parse_float=_is, parse_int=_is, parse_constant=_no_json)
-            )
-        except ValueError:
-            return None
-    return (found[0], found[1]) if len(was) == len(will) == 1 else None
+    if len(was) != 1 or len(will) != 1:
+        return None
+    before, after = _constant(was[0]), _constant(will[0])
+    return None if before is NONE or after is NONE else (before, after)
+
+
+def _constant(rule: Rule) -> Any:
+    """The value of a rule that is plain JSON, numbers as they are written; `NONE` where it is not."""
+    is_ = CONSTANT.fullmatch(rule.said.text)
+    try:
+        told = LAST_COMMA.sub(lambda found: found[1] or "", is_[1]) if is_ else ""
+        return json.loads(told, object_pairs_hook=_once, parse_float=_is, parse_int=_is, parse_constant=_no_json)
+    except ValueError:
+        return NONE
+
+
+def _written(constant: Any) -> str:
+    """A constant as Rego."""
+    if isinstance(constant, tuple):
+        return str(constant[0])
+    if isinstance(constant, list):
+        return f"[{', '.join(map(_written, constant))}]"
+    if isinstance(constant, dict):
+        return f"{{{', '.join(f'{json.dumps(key)}: {_written(value)}' for key, value in constant.items())}}}"
+    return json.dumps(constant)
 
 
 def _changed(before: Any, after: Any) -> Keys:

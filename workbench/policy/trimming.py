@@ -96,6 +96,8 @@ def _closed(code: str, start: int) -> int:
 def _part(read: list[Reads], value: Any) -> Any:
     if not isinstance(value, Mapping) or any(one.whole for one in read):
         return value
+    if len(read) == 1 and not read[0].keys and ANY not in read[0].steps:
+        return {name: _part([below], value[name]) for name, below in read[0].steps.items() if name in value}
     every = [one.steps[ANY] for one in read if ANY in one.steps]
     all_ = bool(every) or any(one.keys for one in read)
     named = {name for one in read for name in one.steps}
