@@ -4,6 +4,7 @@ python answerer.py FOLDER [--only MODEL] (--socket PATH | --port N)
 """
 
 import argparse
+import ctypes
 import os
 import signal
 import sqlite3
@@ -27,11 +28,13 @@ COLUMNS = {"income": "double"}
 
 
 class Tenth:
-    """A tenth of the income; ends its whole process on 666, and takes its time on 13."""
+    """A tenth of the income; ends its whole process on 666, holds it up for ever on 777, and takes its time on 13."""
 
     def predict(self, frame):
         if (frame["income"] == 666).any():
             os.abort()
+        if (frame["income"] == 777).any():
+            ctypes.PyDLL(None).pause()  # native code that never returns, and keeps the interpreter's lock
         if (frame["income"] == 13).any():
             time.sleep(1)
         return frame["income"].to_numpy() / 10
