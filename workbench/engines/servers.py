@@ -94,14 +94,12 @@ class Servers:
         on_answer: Callable[[Server, float], None],
         given_up: Callable[[], bool] = lambda: False,
     ) -> bool:
-        """Wait until all answer.
+        """Wait until all answer; one that is to be kept and is killed meanwhile is started again.
 
         Args:
             seconds: How long at most.
             on_answer: Called when one answers first, with the seconds that it took.
             given_up: Looked at again and again; True ends the waiting.
-
-        One that is to be kept and is killed meanwhile is started again.
 
         Returns:
             Whether all answer; False: it was given up.

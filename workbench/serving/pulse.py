@@ -1,8 +1,9 @@
 """When a process is asked whether it is alive, held to hang, and started again; pure, time is handed in.
 
 A process that ends is started again, at once the first time and then more and more slowly. Each is asked again
-and again, and hangs after `MISSES` questions without a yes. Questions are counted, and not seconds, so that who
-was stopped himself kills nobody; and one that is starting has `STARTING` seconds until its first yes.
+and again, and hangs after `MISSES` questions without a yes. Questions are counted, and not seconds, so that
+one who asks and was stopped meanwhile kills nobody; and one that is starting has `STARTING` seconds until its first
+yes.
 
 >>> pulse = Pulse()
 >>> pulse.started(0.0)
