@@ -32,7 +32,7 @@ LOOKS = {  # changes nothing that counts: it looks, or writes a file or a folder
 }  # fmt: skip
 BEGINS = {  # begins something of its own, which moves no model: a workspace, a server, a kernel, a run, a table
     "demo", "init", "up", "serve", "kernel install", "kernel start", "kernel stop", "new", "rerun", "schedule add",
-    "schedule remove", "bandit init", "price start", "compile", "ledger checkpoint", "ledger witness",
+    "schedule remove", "bandit init", "price start", "compile", "reload", "ledger checkpoint", "ledger witness",
 }  # fmt: skip
 
 

@@ -1,12 +1,19 @@
 """`workbench serve` asks for a token wherever others could reach it, and says so before it starts."""
 
+import json
+import runpy
 import socket
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
+from workbench import open_bench
 from workbench.bench import create
 from workbench.cli import main
+
+TOLD = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "evidence" / "told.py")))
 
 
 @pytest.fixture
@@ -41,7 +48,6 @@ def test_a_token_file_that_is_not_there(workspace, tmp_path):
 
 
 def test_json_says_at_the_start_where_it_answers_and_as_which_process(workspace, monkeypatch):
-    import json
     import os
 
     from workbench.engines import uvicorn
@@ -63,3 +69,22 @@ def test_a_taken_port_is_told_before_the_workspace_is_opened(workspace):
     assert result.exit_code == 2
     assert "the gateway needs it" in result.output
     assert "hint: workbench serve --port" in result.output
+
+
+def test_reload_forgets_the_loads_of_a_model_that_ended_their_process(tmp_path):
+    root = TOLD.tell(tmp_path / "w")
+    with open_bench(root) as bench:
+        head = bench.ledger.head("lending")
+        place = (head.model, head.slot, head.version, head.generation, "")
+        bench.loads._connection.executemany("INSERT INTO loads VALUES (?, ?, ?, ?, ?)", [place] * 3)
+
+    def reload(model, *options):
+        return CliRunner().invoke(main, ["reload", model, "--workspace", str(root), *options])
+
+    told = reload("lending", "--json")
+    assert json.loads(told.stdout) == {"model": "lending", "forgotten": 3}, told.output
+    assert "there is nothing to forget" in reload("lending").output
+    refused = reload("none")
+    assert (refused.exit_code, "there is no model 'none'" in refused.output) == (2, True)
+    with open_bench(root) as bench:
+        assert bench.loads.killed(head) == 0

@@ -1,5 +1,6 @@
 """`workbench up` starts everything behind tokens, says where it is, and leaves nothing behind."""
 
+import contextlib
 import http.cookiejar
 import json
 import os
@@ -94,6 +95,12 @@ def visit(url):
     except urllib.error.HTTPError as error:
         error.close()
         return error.code, url
+
+
+def answers(url):
+    with contextlib.suppress(OSError):
+        return visit(url)[0] == 200
+    return False
 
 
 def start_kernel(url):
@@ -195,7 +202,13 @@ def test_everything_answers_its_link_and_nobody_else(up, workspace):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the death signal of a parent is Linux's")
-def test_nothing_is_left_when_it_is_killed(up):
+def test_a_gateway_that_is_killed_comes_back_and_nothing_is_left_when_all_is_killed(up):
+    (before,) = [server["pid"] for server in up.told["servers"] if server["name"] == "Gateway"]
+    os.kill(before, signal.SIGKILL)
+    end = time.monotonic() + 60
+    while "Gateway is started again" not in up.errors.read_text() or not answers(up.urls["Gateway"]):
+        assert time.monotonic() < end, up.errors.read_text()
+        time.sleep(0.1)
     start_kernel(up.urls["JupyterLab"])
     time.sleep(1)
     code, left = up.end(signal.SIGKILL)

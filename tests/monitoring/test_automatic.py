@@ -11,6 +11,9 @@ from workbench.evidence import dossier
 from workbench.monitoring.alerts import GATEWAY, Alert, hear
 from workbench.monitoring.automatic import act, allowed
 from workbench.monitoring.incidents import incidents
+from workbench.monitoring.passes import one_pass
+from workbench.monitoring.rules import alerts
+from workbench.monitoring.summary_store import SummaryStore
 from workbench.promotion import Declaration, Gate
 from workbench.promotion.people import MACHINE
 
@@ -71,6 +74,23 @@ def test_it_goes_back_with_the_incident_as_the_reason_and_as_evidence(house):
         "incident"
     ].digest  # fmt: skip
     assert house.acts() == []  # the incident is of a version that is champion no more
+
+
+def test_a_champion_that_is_loaded_no_more_goes_back_where_it_is_declared_so(house, tmp_path):
+    """Found by a pass, whatever else there is to see: nobody was answered."""
+    house.declare("load")
+    with SummaryStore.open(f"sqlite:///{tmp_path}/summaries.db") as store:
+        one_pass(house.ledger, house.log, store, lambda _: None, now=NOON, window=timedelta(days=1), killed=lambda _: 3)
+    (done,) = house.acts()
+    assert (done.done, done.back_to) == (True, 1)
+    assert "Loading version 2 ended its process 3 times" in done.why
+
+
+def test_an_alert_that_a_champion_does_not_load_is_heard_as_that(house):
+    house.declare("load")
+    (rule,) = [rule for rule in alerts() if rule["alert"] == "ChampionDoesNotLoad"]
+    hear(house.ledger, [alert(name=rule["alert"], cause=rule["labels"]["cause"])], now=NOON)
+    assert house.acts()[0].back_to == 1
 
 
 def test_where_nothing_is_declared_nothing_is_done(house):

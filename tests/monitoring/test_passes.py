@@ -130,6 +130,30 @@ def test_slow_answers_and_errors_are_one_trouble_of_the_service(world):
     assert "longer than 250 ms" in one.sentence
 
 
+def test_a_champion_that_is_loaded_no_more_is_an_incident_until_it_is_loaded_again(world):
+    world.champion()
+    world.served(24)
+    (opened,) = world.pass_(killed=lambda head: 3 * (head.version == 1)).opened
+    assert (opened.gravity, opened.symptoms) == ("act", ("load",))
+    assert opened.sentence == "Loading version 1 ended its process 3 times; it is loaded no more."
+    done = world.pass_(killed=lambda _: 1)
+    assert (done.resolved, done.standings[0].state) == ((), "healthy"), "it is tried again; how it ends is open"
+    (resolved,) = world.pass_(killed=lambda _: 0).resolved
+    assert resolved.id == opened.id
+
+
+def test_where_loads_cannot_be_read_all_else_is_told(world):
+    world.champion()
+    world.served(24, failed=9)
+
+    def unreadable(_):
+        raise EngineError("the loads cannot be noted")
+
+    done = world.pass_(killed=unreadable)
+    assert done.problems == ("lending: the loads cannot be noted",)
+    assert "failed on our side" in done.opened[0].sentence
+
+
 def test_a_group_that_hardly_gets_a_yes_is_seen_without_labels(world):
     world.champion()
     world.note("model.declared", "lending", {"stakes": "high", "objectives": {"groups": ["sex"]}})

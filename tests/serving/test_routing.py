@@ -139,7 +139,10 @@ def test_weights_move_and_canaries_leave_while_requests_fly_and_none_fails(shop)
         await asyncio.sleep(0.12)
         after = [(await client.ask(predict(unit))).json()["variant"] for unit in UNITS]
         shop.stage(2, "canary", 0.2)
-        await asyncio.sleep(0.12)
+        for _ in range(1000):  # until it is loaded
+            if "canary" in (await client.ask(Request("/v1/models", method="GET"))).json()["models"][0]:
+                break
+            await asyncio.sleep(0.02)
         loaded = len(shop.loader.loaded)
         shop.clear("canary", 2)
         shop.promote(2)

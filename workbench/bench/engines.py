@@ -198,7 +198,7 @@ class Engines:
 
     @cached_property
     def loads(self) -> Loads:
-        """Loads of versions on trial that are not over, or ended their process."""
+        """Loads of versions that are not over, or ended their process."""
         from workbench.serving.loads import Loads
 
         return Loads.open(self._url(self.settings.loads))

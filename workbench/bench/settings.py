@@ -42,7 +42,7 @@ class Settings:
     summaries: str = "sqlite:///summaries.db"  # hourly sums of it, which monitoring reads
     summary_hours_days: float = 35.0  # days for which hourly sums are kept; labels may come as late
     summary_days: float = 400.0  # days for which daily sums are kept
-    loads: str = "sqlite:///loads.db"  # loads of versions on trial that are not over, or ended their process
+    loads: str = "sqlite:///loads.db"  # loads of versions that are not over, or ended their process
     canaries: str = "sqlite:///canaries.db"  # what is counted of each canary; counted again where it is lost
     canary_control: str = "serve"  # who takes canaries on and back: serve (beside the gateway) or none (cron)
     canary_seconds: float = 5.0  # between two looks at the canaries

@@ -90,6 +90,7 @@ class Watch:
             write=write,
             summarise=summarise,
             share_of=bench.log_policy.share_of,
+            killed=lambda head: bench.loads.killed(head),
             labels=labels,
             tell=tell,
             enough=enough,

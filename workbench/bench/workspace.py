@@ -8,7 +8,7 @@
     held.db             answers that people look at first
     summaries.db        hourly sums of what was answered
     canaries.db         what is counted of each canary
-    loads.db            loads of versions on trial that are not over, or ended their process
+    loads.db            loads of versions that are not over, or ended their process
     policies/           the policies in force, copied from the shipped ones
     notebooks/          the notebooks to begin from, copied from the shipped ones
     schedules/          what was given to cron, systemd or Kubernetes to run

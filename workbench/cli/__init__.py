@@ -39,6 +39,7 @@ from workbench.cli.power import power
 from workbench.cli.predictions import labels, log
 from workbench.cli.price import price
 from workbench.cli.publish import publish
+from workbench.cli.reload import reload_model
 from workbench.cli.retention import retention
 from workbench.cli.run import params, run
 from workbench.cli.runs import diff, rerun, runs
@@ -69,5 +70,5 @@ main.add_section("Experiments and audits", ab, power, archive, bandit, off_polic
 main.add_section("Moving a version", models, declare, promote, stage, canary, retire, reject, rollback)
 main.add_section("People and rules", approvals, approve, refuse, withdraw, delegate, people, policy, reconcile, guard)
 main.add_section("What happened, and proof of it", ledger, lineage, certificate, verify, card, docpack, retention)
-main.add_section("Serving", serve, key, compile_version, held, labels, log, publish, consume)
+main.add_section("Serving", serve, reload_model, key, compile_version, held, labels, log, publish, consume)
 main.add_section("Watching", monitor, incidents, replay)

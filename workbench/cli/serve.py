@@ -103,7 +103,15 @@ def serve(
                 click.echo(f"the gateway answers at {scheme}://{host}:{port}/v1/models", err=True)
             app = app if token or keys else only_hosts(app)
         try:
-            answer(app, host=host, port=port, socket=socket, certificate=tls_cert, key=tls_key)
+            answer(
+                app,
+                host=host,
+                port=port,
+                socket=socket,
+                certificate=tls_cert,
+                key=tls_key,
+                told_to_stop=bench.loads.leave,
+            )
         except KeyboardInterrupt:  # raised again once all requests are answered
             click.echo("stopped", err=True)
 
@@ -142,6 +150,7 @@ def _app(
             rotate=bench.rotate_aside,
             more_metrics=lambda: _monitored(bench),
             alerts=lambda alerts: _heard(bench, alerts),
+            stopped=bench.loads.leave,
         )
     app = create_app(
         bench.ledger,

@@ -60,9 +60,10 @@ def up(
     """Start JupyterLab, the pages, MLflow and the gateway on this machine; Ctrl-C stops them all.
 
     They listen on 127.0.0.1 only, each behind a token of its own that is new at every start; the gateway takes
-    keys too (workbench key create), which stay: Alertmanager has one. Pages and
-    JupyterLab's new notebooks have warm kernels, whose libraries are imported already; the process that
-    they are forked from is stopped too, unless it ran before.
+    keys too (workbench key create), which stay: Alertmanager has one. A gateway that ends, or leaves three
+    questions whether it is alive unanswered, is started again. Pages and JupyterLab's new notebooks have warm
+    kernels, whose libraries are imported already; the process that they are forked from is stopped too, unless
+    it ran before.
 
     \b
     Examples:
@@ -89,7 +90,7 @@ def up(
     ):
         planned, addresses = _plan(bench, run, lab_port, pages_port, mlflow_port, gateway_port)
         _note_links(run, addresses)
-        with Servers(planned) as servers:
+        with Servers(planned, stopped=lambda process: bench.loads.leave(process)) as servers:
             servers.start()
             if servers.wait(wait, on_answer=_tell, given_up=asked):
                 _show(bench.root, servers, addresses, as_json)
@@ -177,6 +178,7 @@ def _plan(
             environ=environ,
             cwd=root,
             log=run / "gateway.log",
+            kept=True,
         ),
     ]
     addresses = [
@@ -284,13 +286,13 @@ def _tell(server: Server, seconds: float) -> None:
 
 
 def _watch(servers: Servers, asked: Callable[[], bool]) -> None:
-    """Say what ends by itself, until one is asked to stop.
+    """Keep the gateway, and say what ends by itself, until one is asked to stop.
 
     Raises:
         EngineError: All ended.
     """
     while not asked():
-        for said in servers.ended():
+        for said in servers.watch():
             click.echo(said, err=True)
         if not servers.pids:
             raise EngineError("all servers ended", hint="look at the logs above, then start again")

@@ -7,7 +7,9 @@ silent, and so is one whose client does not take its answer; bodies have a time 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,8 @@ from workbench.errors import EngineError
 from workbench.serving.http import App
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     import uvicorn
 
 GRACE = 5  # seconds that open requests may take when the server stops
@@ -34,6 +38,7 @@ def serve(
     socket: Path | None = None,
     certificate: Path | None = None,
     key: Path | None = None,
+    told_to_stop: Callable[[], None] | None = None,
 ) -> None:
     """Answer until SIGINT or SIGTERM comes; open requests are answered first.
 
@@ -44,13 +49,13 @@ def serve(
         socket: A Unix socket in place of a port.
         certificate: PEM file with the certificate and its chain: TLS is spoken.
         key: PEM file with the certificate's key, if it is in another file.
+        told_to_stop: Called in the event loop as soon as such a signal has come, while requests are still answered
+            or the app still starts.
 
     Raises:
         EngineError: Certificate or key cannot be read.
     """
     import ssl
-
-    import uvicorn
 
     config = configured(app, host=host, port=port, uds=None if socket is None else str(socket))
     if certificate is not None:
@@ -64,7 +69,23 @@ def serve(
     gc.collect()
     gc.freeze()  # what is loaded by now stays: looking through it again and again would hold up answers
     gc.set_threshold(*GENERATIONS)
-    uvicorn.Server(config).run()
+    _server(config, told_to_stop).run()
+
+
+def _server(config: uvicorn.Config, told_to_stop: Callable[[], None] | None) -> uvicorn.Server:
+    """Uvicorn's server, which says when it is told to stop."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        """A handler of signals may hold up nothing, so the loop is asked to do it."""
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            super().handle_exit(sig, frame)
+            with contextlib.suppress(RuntimeError):  # the loop is over
+                if told_to_stop is not None:
+                    asyncio.get_running_loop().call_soon_threadsafe(told_to_stop)
+
+    return Server(config)
 
 
 def configured(app: App, *, head: float = HEAD, taken: float = TAKEN, **more: Any) -> uvicorn.Config:

@@ -1,9 +1,9 @@
 """Rolling a champion back without a person: for an incident that is shown, where its model is declared so.
 
-`objectives["rollback"]` of a declaration lists the kinds of trouble: errors, latency, inputs (drift),
-fairness, performance, calibration, kpi. The incident becomes a finding about the champion, the reason is its
-sentence, and `rollback.rego` decides with both before it. The machine never goes back twice within a day
-(`COOLDOWN`), so that it never swings between versions that both suffer from what lies upstream.
+`objectives["rollback"]` of a declaration lists the kinds of trouble: load (the champion does not), errors, latency,
+inputs (drift), fairness, performance, calibration, kpi. The incident becomes a finding about the champion, the
+reason is its sentence, and `rollback.rego` decides with both before it. The machine never goes back twice within a
+day (`COOLDOWN`), so that it never swings between versions that both suffer from what lies upstream.
 
 >>> kinds_of(["errors", "inputs:income", "alert:latency"])
 ('errors', 'inputs', 'latency')

@@ -6,7 +6,7 @@ What one model lacks (files that are gone, a profile that cannot be read) is tol
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,7 +18,7 @@ from workbench.monitoring.causes import Trouble, troubles
 from workbench.monitoring.declared import Objectives, objectives
 from workbench.monitoring.hour import Hour
 from workbench.monitoring.incidents import Incident, incidents, keep
-from workbench.monitoring.signals import Signal
+from workbench.monitoring.signals import Signal, load
 from workbench.monitoring.summarising import BEHIND, Log, Reading, bring_up_to_date
 from workbench.monitoring.summary_store import DAY, HOUR, SummaryStore
 from workbench.monitoring.upstream import changes
@@ -103,6 +103,7 @@ def one_pass(
     write: bool = True,
     summarise: bool = True,
     share_of: Callable[[str], float] = lambda _: 1.0,
+    killed: Callable[[Head], int] = lambda _: 0,
     labels: bool = True,
     tell: Callable[[str], None] = lambda _: None,
     enough: Callable[[], bool] = lambda: False,
@@ -121,6 +122,7 @@ def one_pass(
         write: Whether incidents are opened and resolved.
         summarise: Whether the summaries are brought up to date first; else what is stored is looked at.
         share_of: The share of a model's requests that is logged; counts are of these, and it is said.
+        killed: How many loads of a champion ended their process, one after the other.
         labels: Whether hours of more than two days ago are made anew where labels came for them.
         tell: Is told what is being done, model by model.
         enough: Is asked after each model; where it says so, the rest is left for another pass.
@@ -150,6 +152,10 @@ def one_pass(
         except (WorkbenchError, ValueError) as error:  # what one model lacks hides no other
             problems.append(f"{head.model}: {error}")
             watched = _unseen(head, version, wants, now, window, str(error))
+        try:
+            watched = replace(watched, signals=(load(head.holder, killed(head)), *watched.signals))
+        except WorkbenchError as error:
+            problems.append(f"{head.model}: {error}")
         failing = watched.failing
         if failing and entries is None:
             entries = ledger.entries(kind=UPSTREAM)

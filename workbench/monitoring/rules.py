@@ -68,7 +68,7 @@ BOUNDED = (  # name, expression, how grave, cause, in words
         "ChampionDoesNotLoad",
         "workbench_route_failing == 1",
         "page",
-        "service",
+        "load",
         "the champion of {{ $labels.model }} does not load",
     ),
     (

@@ -24,6 +24,7 @@ import numpy as np
 from workbench.audits.verdict import HANDFUL, Verdict
 from workbench.monitoring.declared import Objectives
 from workbench.monitoring.hour import Hour
+from workbench.serving.loads import DEADLY
 from workbench.stats.fairness import rate
 from workbench.stats.proportions import exact_interval
 from workbench.stats.unlabelled import estimated
@@ -33,10 +34,10 @@ if TYPE_CHECKING:
     from workbench.data import ScoreCube
 
 Kind = Literal[
-    "errors", "latency", "refused", "traffic", "inputs", "schema", "expected", "performance", "calibration",
+    "load", "errors", "latency", "refused", "traffic", "inputs", "schema", "expected", "performance", "calibration",
     "fairness", "kpi",
 ]  # fmt: skip
-SERVICE: tuple[Kind, ...] = ("errors", "latency", "refused", "traffic")
+SERVICE: tuple[Kind, ...] = ("load", "errors", "latency", "refused", "traffic")
 EFFECTS: tuple[Kind, ...] = ("performance", "calibration", "fairness", "kpi", "expected")
 
 ALPHA = 0.05  # chance of a false alarm of a model over all looks
@@ -76,6 +77,22 @@ def strictness(alpha: float, measures: int) -> float:
     (1.64, 2.58)
     """
     return -NormalDist().inv_cdf(alpha / max(measures, 1))
+
+
+def load(version: int, killed: int) -> Signal:
+    """Whether the version in use is loaded no more, for loading it ends the process.
+
+    Args:
+        version: In use.
+        killed: Times, one after the other, that loading it ended the process.
+
+    >>> load(2, 3).sentence
+    'Loading version 2 ended its process 3 times; it is loaded no more.'
+    """
+    verdict: Verdict = "fail" if killed >= DEADLY else "not enough evidence" if killed else "pass"
+    after = "it is loaded no more" if verdict == "fail" else "it is tried again"
+    words = f"Loading version {version} ended its process {killed} times; {after}." if killed else "It loads."
+    return Signal("load", "", float(killed), None, None, float(DEADLY), verdict, words)
 
 
 def service(hours: Sequence[Hour], kept: Objectives, *, z: float) -> list[Signal]:

@@ -24,7 +24,7 @@ from workbench.serving.meter import UNKNOWN, Meter
 from workbench.serving.naming import Naming
 from workbench.serving.prediction import Block
 from workbench.serving.replies import own_form, plain_form, refusal
-from workbench.serving.routes import Choice, Route, Routes
+from workbench.serving.routes import CHAMPION, Choice, Route, Routes
 from workbench.serving.schema import Refused
 from workbench.serving.shadowing import Copy, Shadows
 from workbench.serving.sifting import MOST as MOST_JUDGED
@@ -214,7 +214,9 @@ class Answering:
             raise Refused(f"there is no model {model[:100]!r}", hint=f"models that answer: {known}", status=404)
         if standing == "no champion":
             raise Refused(f"{model} has no champion", hint=f"workbench promote {model} VERSION --why …", status=409)
-        raise Refused(f"the champion of {model} does not load", hint="GET /v1/models says why", status=503)
+        deadly = self._routes.given_up.get((model, CHAMPION))
+        why, hint = (f": {deadly.message}", deadly.hint) if deadly else ("", "GET /v1/models says why")
+        raise Refused(f"the champion of {model} does not load{why}", hint=hint, status=503)
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         kind = header(scope, b"content-type").partition(b";")[0].strip().lower()

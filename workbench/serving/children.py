@@ -1,9 +1,8 @@
 """The processes of a front: one for each model that has a champion, kept alive, and asked what they say of themselves.
 
-A process that ends is started again, at once the first time and then more and more slowly. Each is asked again
-and again whether it is alive, and killed after `MISSES` questions without a yes: it hangs, or its model has been
-scoring for longer than an answer may take. Questions are counted, and not seconds, so that a front which was
-stopped itself kills nobody. Each listens on a Unix socket in a folder that only this user enters.
+A process that ends is started again, and one that leaves questions whether it is alive unanswered is killed
+(`pulse`): it hangs, or its model has been scoring for longer than an answer may take. Each listens on a Unix socket
+in a folder that only this user enters.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,36 +21,24 @@ import msgspec
 
 from workbench.errors import EngineError
 from workbench.ledger import Ledger
+from workbench.serving.holders import process_named
+from workbench.serving.pulse import HUNG, SLOWEST, Pulse
 from workbench.serving.relay import Relay
 from workbench.serving.routes import CHAMPION
 
 WATCH = 0.25  # seconds between two looks at heads and processes
-FIRST, SLOWEST = 0.1, 30.0  # seconds before a process that ended is started again: doubled each time, up to
-STEADY = 60.0  # seconds after which a process is held to run well
 PATIENCE = 2.0  # seconds that a process may take to tell of itself
-HUNG = 30.0  # seconds that it may leave questions whether it is alive unanswered, once it has answered one
-MISSES = 3  # such questions, one after the other
-ASK = 5.0  # seconds between two such questions
-STARTING = 600.0  # seconds that a process may take until it first answers
 STOP = 8.0  # seconds a process may take to stop
 
 
 @dataclass
-class Child:
+class Child(Pulse):
     """One model's process."""
 
     model: str
     socket: Path
     relay: Relay
     process: asyncio.subprocess.Process | None = None
-    began: float = 0.0
-    failures: int = 0
-    again: float = 0.0  # not started before, on the clock that only goes forward
-    restarts: int = 0
-    hangs: int = 0  # times that it was killed because it said nothing
-    answers: bool = False
-    asked: float = 0.0  # when it was last asked whether it is alive
-    missed: int = 0  # questions without an answer, one after the other
     question: asyncio.Task[None] | None = field(default=None, repr=False)
 
     @property
@@ -71,6 +58,7 @@ class Children:
         environ: Mapping[str, str] | None,
         first: Callable[[], None] | None,
         hung: float = HUNG,
+        stopped: Callable[[str], None] | None = None,
     ) -> None:
         """None yet.
 
@@ -80,12 +68,14 @@ class Children:
             environ: All that the processes see; None: what this one sees.
             first: What a process does before its program.
             hung: Seconds that a process may leave questions whether it is alive unanswered.
+            stopped: Is told the name (`holders`) of a process that was to stop, did not, and was killed for it.
         """
         self._ledger = ledger
         self._program = program
         self._environ = None if environ is None else dict(environ)
         self._first = first
         self._hung = hung
+        self._stopped = stopped
         self._all: dict[str, Child] = {}
         self.problem = ""  # why the models are not known, or one cannot be started
 
@@ -113,7 +103,7 @@ class Children:
         for question in questions:
             question.cancel()
         await asyncio.gather(*questions, return_exceptions=True)
-        await asyncio.gather(*(_stop(child) for child in self))
+        await asyncio.gather(*(self._stop(child) for child in self))
 
     async def watch(self, folder: Path) -> None:
         """Keep a process for each champion, again and again; ends when it is cancelled."""
@@ -125,7 +115,7 @@ class Children:
                 wanted, self.problem = set(self._all), error.message
             for model in sorted(wanted - self._all.keys()):
                 socket = folder / f"{len(self._all)}.sock"
-                self._all[model] = Child(model, socket, Relay(socket))
+                self._all[model] = Child(model, socket, Relay(socket), hung=self._hung)
             for child in self._all.values():
                 await self._keep(child)
             await asyncio.sleep(WATCH)
@@ -133,19 +123,14 @@ class Children:
     async def _keep(self, child: Child) -> None:
         now = time.monotonic()
         if child.running:
-            if now - child.began > STEADY:
-                child.failures = 0
-            if child.missed >= MISSES or (not child.answers and now - child.began > STARTING):
+            if child.hangs_at(now):
                 _kill(child)
-            elif child.question is None and now - child.asked >= (min(ASK, self._hung) if child.answers else 0.0):
+            elif child.question is None and child.due(now):
                 child.question = asyncio.create_task(self._ask(child))
             return
-        if child.process is not None and child.began:  # it ended since the last look
+        if child.began is not None:  # it ended since the last look
             child.relay.close()
-            child.answers, child.missed, child.began = False, 0, 0.0
-            child.again = now + min(SLOWEST, FIRST * 2.0**child.failures)
-            child.failures += 1
-            child.restarts += 1
+            child.ended(now)
         if now < child.again:
             return
         child.socket.unlink(missing_ok=True)
@@ -158,64 +143,64 @@ class Children:
                 preexec_fn=self._first,
                 start_new_session=True,
             )
-            child.began = now
+            child.started(now)
         except (OSError, ValueError) as error:
             self.problem, child.again = f"{child.model} cannot be started: {error}", now + SLOWEST
 
     async def _ask(self, child: Child) -> None:
-        """Ask a process whether it is alive; one that is starting yet has time to say so."""
+        """Ask a process whether it is alive."""
         before = child.answers
         try:
-            async with asyncio.timeout(self._hung / MISSES):
+            async with asyncio.timeout(child.patience):
                 alive = (await child.relay.ask("GET", "/healthz", ())).status == 200
         except (OSError, EOFError, TimeoutError, ValueError):
             alive = False
-        child.answers = before or alive
-        child.missed = 0 if alive else child.missed + before
-        child.asked, child.question = time.monotonic(), None
+        child.heard(alive, at=time.monotonic(), before=before)
+        child.question = None
 
-    async def said(self, path: str) -> dict[str, Any]:
+    async def said(self, path: str, *, statuses: Collection[int] = (200,)) -> dict[str, Any]:
         """What each process says in JSON at an address, by model, of those that answer."""
         found = {}
-        for model, body in (await self.texts(path)).items():
+        for model, body in (await self.texts(path, statuses=statuses)).items():
             with contextlib.suppress(msgspec.DecodeError):
                 found[model] = msgspec.json.decode(body)
         return found
 
-    async def texts(self, path: str) -> dict[str, bytes]:
+    async def texts(self, path: str, *, statuses: Collection[int] = (200,)) -> dict[str, bytes]:
         """What each process says at an address, by model, of those that answer; all are asked at once."""
 
         async def one(child: Child) -> bytes | None:
             with contextlib.suppress(OSError, EOFError, TimeoutError, ValueError):
                 async with asyncio.timeout(PATIENCE):
                     reply = await child.relay.ask("GET", path, ())
-                    return reply.body if reply.status == 200 else None
+                    return reply.body if reply.status in statuses else None
             return None
 
         asked = sorted(self._all.items())
         bodies = await asyncio.gather(*(one(child) for _, child in asked))
         return {model: body for (model, _), body in zip(asked, bodies, strict=True) if body is not None}
 
+    async def _stop(self, child: Child) -> None:
+        """Ask a process to stop, and end it where it does not."""
+        child.relay.close()
+        if child.process is None or child.process.returncode is not None:
+            return
+        name = process_named(child.process.pid)
+        with contextlib.suppress(ProcessLookupError):
+            child.process.terminate()
+            try:
+                async with asyncio.timeout(STOP):
+                    await child.process.wait()
+            except TimeoutError:
+                child.process.kill()
+                await child.process.wait()
+                if self._stopped is not None:
+                    self._stopped(name)
+
 
 def _kill(child: Child) -> None:
     """End a process that hangs, and whatever it has started."""
-    child.missed = 0
+    child.killed()
     if child.process is not None:
-        child.hangs += 1
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.process.pid, signal.SIGKILL)  # it leads a session of its own
-
-
-async def _stop(child: Child) -> None:
-    """Ask a process to stop, and end it where it does not."""
-    child.relay.close()
-    if child.process is None or child.process.returncode is not None:
-        return
-    with contextlib.suppress(ProcessLookupError):
-        child.process.terminate()
-        try:
-            async with asyncio.timeout(STOP):
-                await child.process.wait()
-        except TimeoutError:
-            child.process.kill()
-            await child.process.wait()

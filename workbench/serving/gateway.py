@@ -29,11 +29,12 @@ from workbench.serving.log_rows import LogPolicy
 from workbench.serving.log_writer import Log, LogWriter
 from workbench.serving.meter import Meter
 from workbench.serving.openapi import docs_page, document, example
-from workbench.serving.routes import CANARY, SHADOWED, Compiler, Loader, Route, Routes
+from workbench.serving.routes import CANARY, CHAMPION, SHADOWED, Compiler, Loader, Route, Routes
 from workbench.serving.shadowing import Shadows
 from workbench.serving.trial_metrics import trials_told
 
 WATCH = 0.25  # seconds between looks at the heads when nobody asks
+WRITTEN, NOT_WRITTEN = "written", "not written"  # what /readyz says of the log
 BELOW_ROOT = MODELS.lstrip("/")  # the models' addresses, seen from the gateway's root
 
 
@@ -80,7 +81,7 @@ def create_app(
         more_metrics: More Prometheus text for /metrics; called in a thread.
         alerts: Keeps what Alertmanager tells; called in a thread.
         holding: Holds answers that people are to look at first; None: none is held.
-        loads: Where loads of versions on trial are noted, so that none ends its process again and again.
+        loads: Where loads are noted, so that none ends its process again and again.
     """
     limits = limits or Limits()
     gateway = Gateway(
@@ -235,11 +236,13 @@ class Gateway:
     async def _ready(self) -> Reply:
         """Whether all is well; says which model is not, and leaves the reason to /v1/models, which is guarded."""
         self._routes.look()
-        failing = {
-            model or "(ledger)": "an earlier version answers" if model in self._routes.all else "not answered"
-            for model in self._routes.problems
-        }
-        log = "not written" if self._writer.problem else "written"
+        given_up = self._routes.given_up
+        failing = {}
+        for model in self._routes.problems:
+            told = "an earlier version answers" if model in self._routes.all else "not answered"
+            why = "; loading it ends its process, and it is loaded no more" if (model, CHAMPION) in given_up else ""
+            failing[model or "(ledger)"] = told + why
+        log = NOT_WRITTEN if self._writer.problem else WRITTEN
         ready = not failing and not self._writer.problem
         return Reply.json(200 if ready else 503, {"ready": ready, "failing": failing, "log": log})
 
@@ -248,6 +251,7 @@ class Gateway:
         text = self._meter.told(
             [route.head for _, route in sorted(self._routes.all.items())],
             sorted(self._routes.problems),
+            given_up=sorted(self._routes.given_up),
             swaps=self._routes.swaps,
             waiting=self._writer.waiting,
             dropped=self._writer.dropped,

@@ -11,7 +11,12 @@ import psutil  # type: ignore[import-untyped]
 
 def this_process() -> str:
     """A name that no other process has."""
-    return f"{socket.gethostname()}/{os.getpid()}/{_began(os.getpid())}"
+    return process_named(os.getpid())
+
+
+def process_named(pid: int) -> str:
+    """The name of a process of this machine, while it lives or is not waited for."""
+    return f"{socket.gethostname()}/{pid}/{_began(pid)}"
 
 
 def gone(holder: str) -> bool:

@@ -1,10 +1,12 @@
-"""Loads of versions on trial that ended the process they ran in, so that none is tried for ever.
+"""Loads that ended the process they ran in, so that none is tried for ever.
 
 A load is noted before it begins and struck out when it is over, however it went; what a process left noted
 when it was gone has ended it, or was cut off with it. A version that was cut off is tried again a little later,
-while the champion answers; after `DEADLY` times in a row it is loaded no more in this generation of its slot, and
-the controller of canaries takes it back. A load that ends well clears the count. A version of which nothing can be
-noted is not loaded.
+while all others answer; after `DEADLY` times in a row it is loaded no more in this generation of its slot. The
+controller of canaries takes one on trial back; a champion waits for a move, or for somebody to `forget` it. A load
+that ends well clears the count, and one that is cut off because its process was told to stop counts for nothing
+(`leave`). A version on trial of which nothing can be noted is not loaded; a champion is, for no full disk takes it
+out of use.
 
 >>> from workbench.ledger import Head
 >>> canary = Head("lending", "canary", 2, 5, 40, 0.05)
@@ -25,6 +27,7 @@ from types import TracebackType
 
 from workbench.errors import EngineError
 from workbench.ledger import Head
+from workbench.promotion.stages import CHAMPION
 from workbench.serving.holders import gone, this_process
 from workbench.serving.store_file import open_store
 
@@ -43,6 +46,10 @@ MIGRATIONS = {
 SAME = "model = ? AND slot = ? AND version = ? AND generation = ?"
 
 
+class DeadlyError(EngineError):
+    """Loading a version ended its process too often; it is loaded no more."""
+
+
 class Loads:
     """The loads that have begun and are not over; one connection, safe to share between threads."""
 
@@ -51,6 +58,7 @@ class Loads:
         self._path = path
         self._lock = threading.Lock()
         self._waited: set[Head] = set()  # cut off before this process began; tried again, but not first
+        self._left = False  # this process stops, and loads no more
 
     @classmethod
     def open(cls, url: str) -> Loads:
@@ -68,6 +76,9 @@ class Loads:
     def killed(self, head: Head) -> int:
         """How many loads of who holds a slot ended their process, one after the other.
 
+        Args:
+            head: Who holds it; of an earlier turn in the slot nothing counts.
+
         Raises:
             EngineError: It cannot be read.
         """
@@ -80,13 +91,16 @@ class Loads:
         """Around a load.
 
         Raises:
-            EngineError: It is not to be loaded: not now, or no more.
+            DeadlyError: It is loaded no more.
+            EngineError: It is not to be loaded now.
         """
-        killed = self.killed(head)
+        killed = 0
+        with _needed(head):
+            killed = self.killed(head)
         if killed >= DEADLY:
-            raise EngineError(
+            raise DeadlyError(
                 f"loading {head.model} {head.version} ended its process {killed} times; it is not loaded again",
-                hint=f"workbench stage {head.model} {head.version} --out --why …, unless its controller did it",
+                hint=_way_out(head),
             )
         if killed and head not in self._waited:
             self._waited.add(head)
@@ -94,23 +108,50 @@ class Loads:
                 f"loading {head.model} {head.version} ended its process {killed} of at most {DEADLY} times; "
                 "it is tried again in a moment"
             )
-        with self._using() as connection:
+        with _needed(head), self._using() as connection:
             connection.execute(
                 "DELETE FROM loads WHERE model = ? AND slot = ? AND generation < ?",
                 (head.model, head.slot, head.generation),
             )
             connection.execute("INSERT INTO loads VALUES (?, ?, ?, ?, ?)", (*_place(head), this_process()))
+        if self._left:  # looked at once it is noted: who leaves first strikes it out, or is seen here
+            self._strike(head, "AND holder = ?", this_process())
+            raise EngineError(f"{head.model} {head.version} is not loaded: the process stops")
         try:
             yield
         except BaseException:
-            self._strike(head, "AND holder = ?", this_process())
+            with _needed(head):
+                self._strike(head, "AND holder = ?", this_process())
             raise
-        self._strike(head)
+        with _needed(head):
+            self._strike(head)
 
-    def leave(self) -> None:
-        """Strike out what this process is loading: it ends because it is told to."""
+    def leave(self, holder: str | None = None) -> None:
+        """Strike out what a process is loading: it ends because it is told to.
+
+        Args:
+            holder: Its name (`holders`), once it loads nothing more; None: this process, which refuses to from now on.
+        """
+        self._left = self._left or holder is None
         with suppress(EngineError), self._using() as connection:
-            connection.execute("DELETE FROM loads WHERE holder = ?", (this_process(),))
+            connection.execute("DELETE FROM loads WHERE holder = ?", (holder or this_process(),))
+
+    def forget(self, model: str) -> int:
+        """Strike out all loads of a model that ended their process, so that its versions are tried again.
+
+        Args:
+            model: Its name.
+
+        Returns:
+            How many there were.
+
+        Raises:
+            EngineError: It cannot be noted.
+        """
+        with self._using() as connection:
+            found = connection.execute("SELECT DISTINCT holder FROM loads WHERE model = ?", (model,)).fetchall()
+            ended = [(model, holder) for (holder,) in found if gone(holder)]
+            return connection.executemany("DELETE FROM loads WHERE model = ? AND holder = ?", ended).rowcount
 
     def close(self) -> None:
         """Close the connection."""
@@ -136,6 +177,26 @@ class Loads:
                 yield self._connection
         except sqlite3.Error as error:
             raise EngineError(f"the loads {self._path} cannot be noted: {error}", hint="look at free space") from error
+
+
+@contextmanager
+def _needed(head: Head) -> Iterator[None]:
+    """Around a note: a champion is loaded where none can be made.
+
+    Raises:
+        EngineError: None can be made of a version on trial.
+    """
+    try:
+        yield
+    except EngineError:
+        if head.slot != CHAMPION:
+            raise
+
+
+def _way_out(head: Head) -> str:
+    if head.slot == CHAMPION:
+        return f"workbench rollback {head.model} --why …; or, once it is mended: workbench reload {head.model}"
+    return f"workbench stage {head.model} {head.version} --out --why …, unless its controller did it"
 
 
 def _place(head: Head) -> tuple[str, str, int, int]:

@@ -41,6 +41,7 @@ class Meter:
         heads: Iterable[Head],
         problems: Iterable[str],
         *,
+        given_up: Iterable[tuple[str, str]] = (),
         swaps: int,
         waiting: int,
         dropped: int,
@@ -53,6 +54,7 @@ class Meter:
         Args:
             heads: Who answers, one a model.
             problems: Models whose champion does not load.
+            given_up: Models and slots whose version is loaded no more, for it ends its process.
             swaps: Times that a route was set.
             waiting: Rows that are not in the log yet.
             dropped: Rows that never will be.
@@ -63,6 +65,7 @@ class Meter:
         rows = [({"model": model, "version": version}, n) for (model, version), n in sorted(self._rows.items())]
         generations = [({"model": head.model, "version": head.version}, head.generation) for head in heads]
         failing = [({"model": model}, 1) for model in problems]
+        deadly = [({"model": model, "slot": slot}, 1) for model, slot in given_up]
         return "".join(
             (
                 self.asked(),
@@ -71,6 +74,7 @@ class Meter:
                     "workbench_champion_generation", "gauge", "Generation of the version that answers.", generations
                 ),
                 family("workbench_route_failing", "gauge", "1: the champion does not load.", failing),
+                family("workbench_load_deadly", "gauge", "1: loading it ends its process; it is not tried.", deadly),
                 family("workbench_route_swaps_total", "counter", "Times a route was set.", [({}, swaps)]),
                 family("workbench_requests_open", "gauge", "Requests being answered.", [({}, opened)]),
                 family("workbench_requests_shed_total", "counter", "Requests sent away: too many open.", [({}, shed)]),

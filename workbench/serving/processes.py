@@ -28,9 +28,9 @@ from workbench.serving.addresses import FORMS, again, alive, beside, opened, tol
 from workbench.serving.admission import Admission
 from workbench.serving.alerting import Heard
 from workbench.serving.answering import CLIENT, MOST_UNIT, UNIT, Limits, body_of
-from workbench.serving.children import HUNG, Children
+from workbench.serving.children import Children
 from workbench.serving.exposition import CONTENT_TYPE, family, together
-from workbench.serving.gateway import PredictionStore
+from workbench.serving.gateway import NOT_WRITTEN, WRITTEN, PredictionStore
 from workbench.serving.http import App, GoneError, Receive, Reply, Scope, Send, header
 from workbench.serving.keys import ALL, Key, Keys
 from workbench.serving.log_rows import LogPolicy
@@ -39,6 +39,7 @@ from workbench.serving.meter import UNKNOWN, Meter, log_families
 from workbench.serving.naming import Naming
 from workbench.serving.openapi import docs_page, document, documents_together
 from workbench.serving.prediction import Block
+from workbench.serving.pulse import HUNG
 from workbench.serving.relay import UnreachedError
 from workbench.serving.replies import ROWS, refusal
 from workbench.serving.routes import pick
@@ -67,6 +68,7 @@ def create_front(
     more_metrics: Callable[[], str] | None = None,
     alerts: Heard | None = None,
     hung: float = HUNG,
+    stopped: Callable[[str], None] | None = None,
 ) -> App:
     """The gateway in front of a process for each model, as an ASGI app.
 
@@ -86,6 +88,7 @@ def create_front(
         more_metrics: More Prometheus text for /metrics; called in a thread.
         alerts: Keeps what Alertmanager tells; called in a thread.
         hung: Seconds for which a process may say nothing before it is killed and started again.
+        stopped: Is told the name (`holders`) of a process that was to stop, did not, and was killed for it.
     """
     limits = limits or Limits()
     front = Front(
@@ -101,6 +104,7 @@ def create_front(
         rotate=rotate,
         more_metrics=more_metrics,
         hung=hung,
+        stopped=stopped,
     )
     return opened(front, log, now=now, limits=limits, token=token, keys=keys, access=access, alerts=alerts)
 
@@ -135,6 +139,7 @@ class Front:
         rotate: Callable[[], object] | None,
         more_metrics: Callable[[], str] | None,
         hung: float,
+        stopped: Callable[[str], None] | None,
     ) -> None:
         self._ledger = ledger
         self._now = now
@@ -147,7 +152,7 @@ class Front:
         self._more_metrics = more_metrics
         self._meter = Meter()  # of what no process was asked
         self._admission = Admission(limits.open, now=now)
-        self._children = Children(ledger, program, environ=environ, first=first, hung=hung)
+        self._children = Children(ledger, program, environ=environ, first=first, hung=hung, stopped=stopped)
         self.pages: Mapping[str, Callable[[], Awaitable[Reply]]] = {
             "/": partial(self._models, "/"),
             "/v1/models": partial(self._models, "/v1/models"),
@@ -282,9 +287,16 @@ class Front:
         return docs_page(one for each in (await self._children.said("/")).values() for one in each["models"])
 
     async def _ready(self) -> Reply:
-        failing = {child.model: "not answered" for child in self._children if not child.answers}
-        log = "not written" if self._writer.problem else "written"
-        ready = not failing and not self._children.problem and not self._writer.problem
+        failing = {child.model: "not answered" for child in self._children}
+        logs = [not self._writer.problem]
+        said = await self._children.said("/readyz", statuses=(200, 503))
+        for child in self._children:
+            if child.answers and child.model in said:
+                failing.pop(child.model, None)
+                failing.update(said[child.model]["failing"])
+                logs.append(said[child.model]["log"] == WRITTEN)
+        log = WRITTEN if all(logs) else NOT_WRITTEN
+        ready = not failing and not self._children.problem and all(logs)
         return Reply.json(200 if ready else 503, {"ready": ready, "failing": failing, "log": log})
 
     async def _metrics(self) -> Reply:

@@ -7,8 +7,8 @@ a canary is the experiment `experiment_of`. A version in shadow is given nothing
 A look at the heads costs some twenty microseconds, so that every request may look. A new head is loaded
 beside the old one, which answers until the new one is ready: no request waits and none is lost. A
 version that does not load changes nothing: the old one, or the champion in a canary's place, goes on, the
-problem is told and it is tried again. A load of a canary or a shadow is noted (`loads`), so that one which
-ends its process is not tried for ever. A weight counts from the look that sees it, and so does a cleared slot.
+problem is told and it is tried again. A load is noted (`loads`), so that one which ends its process is not tried
+for ever. A weight counts from the look that sees it, and so does a cleared slot.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from typing import NamedTuple, Protocol
 from workbench.errors import EngineError, WorkbenchError
 from workbench.ledger import Head, Ledger, ModelVersion
 from workbench.serving.batching import Batches
-from workbench.serving.loads import Loads
+from workbench.serving.holders import this_process
+from workbench.serving.loads import DeadlyError, Loads
 from workbench.serving.predictor import Predictor
 from workbench.serving.schema import Schema
 from workbench.stats.assignment import Draw, draw_of, upto
@@ -136,7 +137,7 @@ class Routes:
             loader: Loads versions.
             compiler: Compiles a version after it was loaded, behind the answers.
             only: The one model that is answered; None: all.
-            loads: Where loads of versions on trial are noted; None: nowhere.
+            loads: Where loads are noted; None: nowhere.
         """
         self._ledger = ledger
         self._loads = loads
@@ -150,7 +151,7 @@ class Routes:
         self._former: dict[str, Route] = {}  # by model; the way back needs no loading
         self._left: dict[str, Route] = {}  # who just left another slot, by model: a canary on its way to champion
         self._heads: list[Head] = []
-        self._problems: dict[Place, str] = {}
+        self._problems: dict[Place, WorkbenchError] = {}
         self._failed: dict[Head, float] = {}  # when it did not load
         self._looked = 0.0
         self._loading: asyncio.Task[None] | None = None
@@ -169,12 +170,17 @@ class Routes:
     @property
     def problems(self) -> Mapping[str, str]:
         """What of the champions does not load, by model; "" is the ledger itself."""
-        return {model: told for (model, slot), told in self._problems.items() if slot == CHAMPION}
+        return {model: error.message for (model, slot), error in self._problems.items() if slot == CHAMPION}
 
     @property
     def other_problems(self) -> Mapping[Place, str]:
         """What does not load of whoever holds another slot; the champion answers in a canary's place."""
-        return {place: told for place, told in self._problems.items() if place[1] != CHAMPION}
+        return {place: error.message for place, error in self._problems.items() if place[1] != CHAMPION}
+
+    @property
+    def given_up(self) -> Mapping[Place, DeadlyError]:
+        """What is loaded no more, for loading it ends the process."""
+        return {place: error for place, error in self._problems.items() if isinstance(error, DeadlyError)}
 
     def choose(self, model: str, unit: str) -> Choice | None:
         """Who answers for a model now, after a look at the ledger if the last one is not fresh.
@@ -207,7 +213,7 @@ class Routes:
         try:
             heads = self._ledger.heads()
         except EngineError as error:
-            self._problems["", CHAMPION] = error.message
+            self._problems["", CHAMPION] = error
             return
         self._problems.pop(("", CHAMPION), None)
         heads = heads if self._only is None else [head for head in heads if head.model == self._only]
@@ -248,7 +254,7 @@ class Routes:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
         if self._loads is not None:
-            self._loads.leave()
+            self._loads.leave(this_process())
 
     # inside
 
@@ -298,7 +304,7 @@ class Routes:
                     route = replace(known, head=head) if known else await asyncio.to_thread(self._load, head)
                 except WorkbenchError as error:
                     self._failed[head] = time.monotonic()
-                    self._problems[head.model, head.slot] = error.message
+                    self._problems[head.model, head.slot] = error
                     continue
                 self._set(head, route)
                 self._failed.pop(head, None)
@@ -352,9 +358,8 @@ class Routes:
         self._share()
 
     def _load(self, head: Head) -> Route:
-        watched = None if head.slot == CHAMPION else self._loads
         try:
-            with nullcontext() if watched is None else watched.noted(head):
+            with nullcontext() if self._loads is None else self._loads.noted(head):
                 predictor = self._loader.load(self._ledger.version(head.model, head.holder))
         except WorkbenchError:
             raise
