@@ -117,6 +117,37 @@ def configured(app: App, *, head: float = HEAD, taken: float = TAKEN, **more: An
     )
 
 
+class Joined:
+    """A transport that puts on the wire at once what is written in one turn of the loop, as an answer's head and body.
+
+    Each write of its own would cost a call of the system here, and a second waking of the client there.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._parts: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Put this on the wire in a moment."""
+        if not self._parts:
+            self._loop.call_soon(self._flush)
+        self._parts.append(data)
+
+    def close(self) -> None:
+        """Close the connection once all that was written is on the wire."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        parts, self._parts = self._parts, []
+        if parts and not self._transport.is_closing():
+            self._transport.write(parts[0] if len(parts) == 1 else b"".join(parts))
+
+
 def _patient(seconds: float, taken: float) -> type[asyncio.Protocol]:
     """Uvicorn's protocol that waits for ever neither for the head of a request nor for a client that reads nothing."""
     from uvicorn.protocols.http.auto import AutoHTTPProtocol
@@ -144,7 +175,7 @@ def _patient(seconds: float, taken: float) -> type[asyncio.Protocol]:
                 self._expect()
 
         def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
+            super().connection_made(Joined(transport, self.loop))  # type: ignore[arg-type]
             self._expect()
 
         def connection_lost(self, exc: Exception | None) -> None:
