@@ -15,20 +15,14 @@ where this one stopped. Hours are kept for as long as thresholds are tried on th
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
 from typing import NamedTuple
 
-from workbench.errors import EngineError
 from workbench.monitoring.hour import Hour, added
 from workbench.monitoring.packed import Outline, outlined, packed, unpacked
-from workbench.serving.store_file import open_store
+from workbench.serving.store_file import Store
 
-VERSION = 3  # of the tables
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 TABLES = (
     """
@@ -79,32 +73,12 @@ class Row(NamedTuple):
     hour: Hour
 
 
-class SummaryStore:
+class SummaryStore(Store):
     """Summaries of all models; one connection, safe to share between threads."""
 
-    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
-        self._connection = connection
-        self._path = path
-        self._lock = threading.Lock()
-
-    @classmethod
-    def open(cls, url: str) -> SummaryStore:
-        """The store at a URL, made when it is not there.
-
-        Args:
-            url: "sqlite:///" followed by a path.
-
-        Raises:
-            Misuse: The URL is of another kind.
-            EngineError: The file cannot be written, is no such store, or is of a newer workbench.
-        """
-        told = (
-            "a new one is made from the prediction log"  # all of it, so that no commit has to outlive a loss of power
-        )
-        connection, name = open_store(
-            url, "the summaries", MIGRATIONS, version=VERSION, remade=told, synchronous="NORMAL"
-        )
-        return cls(connection, name)
+    WHAT, MIGRATIONS, VERSION = "the summaries", MIGRATIONS, 3
+    REMADE = "a new one is made from the prediction log"
+    SYNCHRONOUS = "NORMAL"  # all of it is made from the log, so that no commit has to outlive a loss of power
 
     # writing
 
@@ -189,7 +163,7 @@ class SummaryStore:
             f"SELECT at, version, variant, body, {'inputs' if inputs else 'NULL'} FROM summaries "  # noqa: S608
             "WHERE model = ? AND span = ? AND at >= ? AND at < ? ORDER BY at, version, variant"
         )
-        with self._errors("read"), self._lock:
+        with self._using("read"):
             found = self._connection.execute(sql, values).fetchall()
         return [
             Row(datetime.fromisoformat(at), Key(version, variant), unpacked(body, kept))
@@ -202,7 +176,7 @@ class SummaryStore:
             "SELECT at, coalesce(max(logged), 0), coalesce(max(labels), 0), coalesce(max(labelled_at), '') "
             "FROM summaries WHERE model = ? AND span = 1 AND at >= ? AND at < ? GROUP BY at"
         )
-        with self._errors("read"), self._lock:
+        with self._using("read"):
             found = self._connection.execute(sql, (model, _stamp(since), _stamp(until))).fetchall()
         return {datetime.fromisoformat(at): Made(*of) for at, *of in found}
 
@@ -214,7 +188,7 @@ class SummaryStore:
             until: Hours that began before this time (aware).
         """
         sql = "SELECT model, at, version, variant, body FROM summaries WHERE span = 1 AND at >= ? AND at < ?"
-        with self._errors("read"), self._lock:
+        with self._using("read"):
             found = self._connection.execute(sql, (_stamp(since), _stamp(until))).fetchall()
         hours = {at: datetime.fromisoformat(at) for at in {row[1] for row in found}}
         return [
@@ -223,28 +197,13 @@ class SummaryStore:
 
     def done(self, model: str) -> datetime | None:
         """Hours that began before this are complete; None: none is."""
-        with self._errors("read"), self._lock:
+        with self._using("read"):
             return self._done(model)
 
     def models(self) -> list[str]:
         """All models of which there are summaries."""
-        with self._errors("read"), self._lock:
+        with self._using("read"):
             return [name for (name,) in self._connection.execute("SELECT DISTINCT model FROM summaries ORDER BY model")]
-
-    # life
-
-    def close(self) -> None:
-        """Close the connection."""
-        with self._lock:
-            self._connection.close()
-
-    def __enter__(self) -> SummaryStore:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _replace(
         self, model: str, span: int, at: datetime, hours: Mapping[Key, Hour], made: Made | None = None
@@ -274,27 +233,6 @@ class SummaryStore:
     def _done(self, model: str) -> datetime | None:
         found = self._connection.execute("SELECT until FROM done WHERE model = ?", (model,)).fetchone()
         return datetime.fromisoformat(found[0]) if found else None
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        with self._errors("written"), self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            finally:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-
-    @contextmanager
-    def _errors(self, verb: str) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise EngineError(
-                f"the summaries {self._path} cannot be {verb}: {error}",
-                hint="look at free space, permissions and other writers",
-            ) from error
 
 
 def total(rows: Sequence[Row], *, version: int | None = None, variant: str | None = None) -> Hour:

@@ -12,22 +12,16 @@ its own that this user alone reads; several processes may use it at once.
 from __future__ import annotations
 
 import json
-import sqlite3
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple
 
-from workbench.errors import EngineError
 from workbench.serving.held import Decided, Held
 from workbench.serving.log_rows import stamp
-from workbench.serving.store_file import open_store
+from workbench.serving.store_file import Store
 
-VERSION = 1
 MIGRATIONS = {
     0: (
         """
@@ -49,27 +43,14 @@ class Known(NamedTuple):
     decided: Decided | None
 
 
-class HeldStore:
+class HeldStore(Store):
     """The held answers; one connection, safe to share between threads."""
 
-    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
-        self._connection = connection
-        self._path = path
-        self._lock = threading.Lock()
+    WHAT, MIGRATIONS, VERSION = "the held answers", MIGRATIONS, 1
 
-    @classmethod
-    def open(cls, url: str) -> HeldStore:
-        """The store at a URL, made when it is not there.
-
-        Args:
-            url: "sqlite:///" followed by a path.
-
-        Raises:
-            Misuse: The URL is of another kind.
-            EngineError: The file cannot be written, or is no such store.
-        """
-        connection, name = open_store(url, "the held answers", MIGRATIONS, version=VERSION)
-        return cls(connection, name)
+    @property
+    def _name(self) -> str:  # clients may read it
+        return f"{self.WHAT} in {Path(self._path).name}"
 
     def add(self, held: Sequence[Held]) -> None:
         """Keep answers that are held."""
@@ -121,19 +102,6 @@ class HeldStore:
         with self._using() as connection:
             connection.execute("DELETE FROM held WHERE id = ?", (prediction,))
 
-    def close(self) -> None:
-        """Close the connection."""
-        with self._lock:
-            self._connection.close()
-
-    def __enter__(self) -> HeldStore:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _select(self, where: str, *values: Any) -> list[Known]:
         with self._using() as connection:
             rows = connection.execute(f"SELECT body, decided FROM held {where}", values).fetchall()  # noqa: S608
@@ -141,24 +109,3 @@ class HeldStore:
             Known(Held.from_json(json.loads(body)), None if decided is None else Decided(**json.loads(decided)))
             for body, decided in rows
         ]
-
-    @contextmanager
-    def _using(self) -> Iterator[sqlite3.Connection]:
-        with _errors(self._path), self._lock:
-            yield self._connection
-
-
-@contextmanager
-def _errors(path: str) -> Iterator[None]:
-    """SQLite's errors in our words.
-
-    Raises:
-        EngineError: In their place.
-    """
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise EngineError(
-            f"the held answers in {Path(path).name} cannot be read or written: {error}",
-            hint="look at free space, permissions and other writers",
-        ) from error

@@ -20,19 +20,16 @@ out of use.
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from types import TracebackType
 
 from workbench.errors import EngineError
 from workbench.ledger import Head
 from workbench.promotion.stages import CHAMPION
 from workbench.serving.holders import gone, this_process
-from workbench.serving.store_file import open_store
+from workbench.serving.store_file import Store
 
 DEADLY = 3  # loads in a row that ended their process
-VERSION = 1
 MIGRATIONS = {
     0: (
         """
@@ -50,28 +47,16 @@ class DeadlyError(EngineError):
     """Loading a version ended its process too often; it is loaded no more."""
 
 
-class Loads:
+class Loads(Store):
     """The loads that have begun and are not over; one connection, safe to share between threads."""
 
+    WHAT, MIGRATIONS, VERSION = "the loads", MIGRATIONS, 1
+    SYNCHRONOUS = "NORMAL"
+
     def __init__(self, connection: sqlite3.Connection, path: str) -> None:
-        self._connection = connection
-        self._path = path
-        self._lock = threading.Lock()
+        super().__init__(connection, path)
         self._waited: set[Head] = set()  # cut off before this process began; tried again, but not first
         self._left = False  # this process stops, and loads no more
-
-    @classmethod
-    def open(cls, url: str) -> Loads:
-        """The store at a URL, made when it is not there.
-
-        Args:
-            url: "sqlite:///" followed by a path.
-
-        Raises:
-            Misuse: The URL is of another kind.
-            EngineError: The file cannot be written, or is no such store.
-        """
-        return cls(*open_store(url, "the loads", MIGRATIONS, version=VERSION, synchronous="NORMAL"))
 
     def killed(self, head: Head) -> int:
         """How many loads of who holds a slot ended their process, one after the other.
@@ -82,7 +67,7 @@ class Loads:
         Raises:
             EngineError: It cannot be read.
         """
-        with self._using() as connection:
+        with self._using("noted") as connection:
             found = connection.execute(f"SELECT holder FROM loads WHERE {SAME}", _place(head)).fetchall()  # noqa: S608
         return sum(gone(holder) for (holder,) in found)
 
@@ -108,7 +93,7 @@ class Loads:
                 f"loading {head.model} {head.version} ended its process {killed} of at most {DEADLY} times; "
                 "it is tried again in a moment"
             )
-        with _needed(head), self._using() as connection:
+        with _needed(head), self._using("noted") as connection:
             connection.execute(
                 "DELETE FROM loads WHERE model = ? AND slot = ? AND generation < ?",
                 (head.model, head.slot, head.generation),
@@ -133,7 +118,7 @@ class Loads:
             holder: Its name (`holders`), once it loads nothing more; None: this process, which refuses to from now on.
         """
         self._left = self._left or holder is None
-        with suppress(EngineError), self._using() as connection:
+        with suppress(EngineError), self._using("noted") as connection:
             connection.execute("DELETE FROM loads WHERE holder = ?", (holder or this_process(),))
 
     def forget(self, model: str) -> int:
@@ -148,35 +133,14 @@ class Loads:
         Raises:
             EngineError: It cannot be noted.
         """
-        with self._using() as connection:
+        with self._using("noted") as connection:
             found = connection.execute("SELECT DISTINCT holder FROM loads WHERE model = ?", (model,)).fetchall()
             ended = [(model, holder) for (holder,) in found if gone(holder)]
             return connection.executemany("DELETE FROM loads WHERE model = ? AND holder = ?", ended).rowcount
 
-    def close(self) -> None:
-        """Close the connection."""
-        with self._lock:
-            self._connection.close()
-
-    def __enter__(self) -> Loads:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _strike(self, head: Head, more: str = "", *values: str) -> None:
-        with self._using() as connection:
+        with self._using("noted") as connection:
             connection.execute(f"DELETE FROM loads WHERE {SAME} {more}", (*_place(head), *values))  # noqa: S608
-
-    @contextmanager
-    def _using(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with self._lock:
-                yield self._connection
-        except sqlite3.Error as error:
-            raise EngineError(f"the loads {self._path} cannot be noted: {error}", hint="look at free space") from error
 
 
 @contextmanager

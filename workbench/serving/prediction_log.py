@@ -24,13 +24,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from filelock import FileLock
 
@@ -41,7 +39,7 @@ from workbench.serving.log_reading import Reading, condition, errors
 from workbench.serving.log_rows import COLUMNS, LogPolicy, Row, prediction_of, row_of, rows_of, stamp
 from workbench.serving.log_schema import MIGRATIONS, VERSION, prepare, roomy
 from workbench.serving.prediction import SHADOW, Block, Counts, Label, Labelled, Prediction
-from workbench.serving.store_file import WAIT, open_store
+from workbench.serving.store_file import WAIT, Store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,19 +57,20 @@ class Rotation(NamedTuple):
     files: int  # that there are now
 
 
-class PredictionLog:
+class PredictionLog(Store):
     """A log of predictions; one connection, safe to share between threads."""
 
-    def __init__(self, connection: sqlite3.Connection, path: str, policy: LogPolicy) -> None:
-        self._connection = connection
-        self._path = path
-        self._policy = policy
+    WHAT, MIGRATIONS, VERSION = "the prediction log", MIGRATIONS, VERSION
+
+    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
+        super().__init__(connection, path)
+        roomy(connection)
+        self._policy = LogPolicy()
         self._folder = Path(path).with_suffix(".parts")
-        self._lock = threading.Lock()
         self._reading = Reading(connection, self._lock, self._folder)
 
     @classmethod
-    def open(cls, url: str, policy: LogPolicy | None = None) -> PredictionLog:
+    def open(cls, url: str, policy: LogPolicy | None = None) -> Self:
         """The log at a URL, made when it is not there, and brought to today's schema when it is older.
 
         Args:
@@ -82,9 +81,9 @@ class PredictionLog:
             Misuse: The URL is of another kind.
             EngineError: The file cannot be written, is no such log, or is of a newer workbench.
         """
-        connection, name = open_store(url, "the prediction log", MIGRATIONS, version=VERSION)
-        roomy(connection)
-        return cls(connection, name, policy or LogPolicy())
+        log = super().open(url)
+        log._policy = policy or log._policy
+        return log
 
     # writing
 
@@ -300,19 +299,6 @@ class PredictionLog:
         with self._apart("pruned") as connection:
             return log_parts.forget(connection, self._folder, model, before=before)
 
-    def close(self) -> None:
-        """Close the connection."""
-        with self._lock:
-            self._connection.close()
-
-    def __enter__(self) -> PredictionLog:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     # inside
 
     def _add(self, rows: Sequence[Row]) -> None:
@@ -344,17 +330,6 @@ class PredictionLog:
             raise EngineError(f"{self._folder} cannot be written: {error}", hint="look at free space") from error
         finally:
             connection.close()
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with errors("written", Path(self._path)), self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            finally:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
 
     def _size(self) -> tuple[int, int]:
         return self._reading.select("SELECT count(*) FROM predictions")[0][0], len(self._reading.parts())

@@ -15,9 +15,11 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from types import TracebackType
+from typing import ClassVar, Literal, NamedTuple, Self
 
 from workbench.errors import EngineError
 from workbench.ledger.opening import sqlite_name, write_ahead
@@ -81,6 +83,87 @@ def open_store(
             f"{what}: {name} has schema {stored}; this workbench knows {version}", hint="upgrade workbench"
         )
     return Opened(connection, name)
+
+
+class Store:
+    """A store in a file of its own: one connection, safe to share between threads; what it is, each kind says."""
+
+    WHAT: ClassVar[str]  # it holds, as a refusal says it: "the prediction log"
+    MIGRATIONS: ClassVar[Migrations]
+    VERSION: ClassVar[int]
+    REMADE: ClassVar[str] = "a new one is made"
+    SYNCHRONOUS: ClassVar[Synchronous] = "FULL"
+    UNMARKED: ClassVar[Collection[str]] = ()
+    HINT: ClassVar[str] = "look at free space, permissions and other writers"
+
+    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
+        self._connection = connection
+        self._path = path
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """The store at a URL, made when it is not there, and brought to today's schema when it is older.
+
+        Args:
+            url: "sqlite:///" followed by a path.
+
+        Raises:
+            Misuse: The URL is of another kind.
+            EngineError: The file cannot be written, is no such store, or is of a newer workbench.
+        """
+        opened = open_store(
+            url,
+            cls.WHAT,
+            cls.MIGRATIONS,
+            version=cls.VERSION,
+            remade=cls.REMADE,
+            synchronous=cls.SYNCHRONOUS,
+            unmarked=cls.UNMARKED,
+        )
+        return cls(*opened)
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def _name(self) -> str:
+        return f"{self.WHAT} {self._path}"
+
+    @contextlib.contextmanager
+    def _using(self, verb: str = "reached") -> Iterator[sqlite3.Connection]:
+        """The connection for one thread; each statement is a commit of its own.
+
+        Raises:
+            EngineError: In the place of SQLite's errors.
+        """
+        try:
+            with self._lock:
+                yield self._connection
+        except sqlite3.Error as error:
+            raise EngineError(f"{self._name} cannot be {verb}: {error}", hint=self.HINT) from error
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """The connection for one thread, in a transaction that is committed at the end, or undone."""
+        with self._using("written") as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
 
 
 def set_up(
