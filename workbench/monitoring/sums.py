@@ -22,7 +22,7 @@ import numpy.typing as npt
 from workbench.data import Categories, ColumnProfile, Histogram, Profile, ScoreCube
 
 Whole = npt.NDArray[np.int64]
-KEY_BITS = 32  # below a column's number, for a bin's
+KEY_BITS = 32  # of a key, for a bin; a column's number stands above
 
 
 class Numbers(msgspec.Struct, array_like=True, tag="n", frozen=True, gc=False):
@@ -55,8 +55,8 @@ class Inputs:
     schema: Mapping[str, str]
 
     def __post_init__(self) -> None:
-        sizes = sum(column.size for column in self.columns.values() if isinstance(column, Numbers))
-        if {len(part) for part in self.arrays} != {sizes}:
+        sizes = [column.size for column in self.columns.values() if isinstance(column, Numbers)]
+        if {len(part) for part in self.arrays} != {sum(sizes)} or min(sizes, default=0) < 0:
             raise ValueError("its arrays are not as long as its columns say")
 
     @classmethod

@@ -34,8 +34,7 @@ CONSTANT = re.compile(r"[A-Za-z_]\w*\s*:=(.*)", re.DOTALL)
 LAST_COMMA = re.compile(rf"({TEXT.pattern})|,(?=\s*[\]}}])")
 BLANKS = re.compile(rf"({TEXT.pattern})|[ \t\r]*\n\s*|[ \t\r]+")
 
-NONE = object()
-
+NONE = object()  # where a rule is no constant
 Keys = frozenset[str] | None  # of a rule's value; None: all of it
 
 
@@ -147,8 +146,8 @@ def _written(constant: Any) -> str:
     if isinstance(constant, list):
         return f"[{', '.join(map(_written, constant))}]"
     if isinstance(constant, dict):
-        return f"{{{', '.join(f'{json.dumps(key)}: {_written(value)}' for key, value in constant.items())}}}"
-    return json.dumps(constant)
+        return f"{{{', '.join(f'{_written(key)}: {_written(value)}' for key, value in constant.items())}}}"
+    return json.dumps(constant, ensure_ascii=False)
 
 
 def _changed(before: Any, after: Any) -> Keys:
