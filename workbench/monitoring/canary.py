@@ -1,8 +1,9 @@
 """What the judge of a canary is fed: outcomes of one interval, counted by version from the prediction log's rows.
 
-An outcome is a request. It is bad for "errors" where it failed on our side, and for "slow" where it was
-answered later than the objective; requests that did not fit are nobody's, and events are all the champion's, so
-that they tell nothing. Intervals are those in which the traffic was divided in one way: where the weights move, a
+An outcome is a request, and counts as independent of others: where one unit sends many, what is wrong with the unit
+can look like harm, and `by_one_unit` says so. It is bad for "errors" where it failed on our side, and for "slow" where
+it was answered later than the objective; requests that did not fit are nobody's, and events are all the champion's,
+so that they tell nothing. Intervals are those in which the traffic was divided in one way: where the weights move, a
 new one begins.
 
 >>> from datetime import UTC, datetime
@@ -16,6 +17,7 @@ Counts(canary=1, canary_bad=1, stable=9, stable_bad=1)
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -27,6 +29,7 @@ from workbench.serving.prediction import SHADOW
 from workbench.stats.canary import Bar
 from workbench.stats.canary_judge import Counts, Judge
 
+SEVERAL = 3  # bad outcomes of one unit, from which they are remarkable
 NEGLIGIBLE = 0.1  # of the errors that are allowed: below it a canary may advance whatever the ratio
 
 
@@ -86,3 +89,24 @@ def counted(rows: Iterable[Prediction], *, canary: int, stable: int, slower: flo
         "errors": Counts(len(sides[0]), failed[0], len(sides[1]), failed[1]),
         "slow": Counts(len(answered[0]), slow[0], len(answered[1]), slow[1]),
     }
+
+
+def by_one_unit(rows: Iterable[Prediction], *, canary: int, slower: float) -> str:
+    """That most of a canary's bad outcomes are of one unit, in words; empty where they are not.
+
+    Args:
+        rows: Of one model.
+        canary: Its version.
+        slower: Seconds from which an answer is slow.
+    """
+    bad = {
+        row.request: row.unit
+        for row in rows
+        if row.version == canary and row.variant != SHADOW and not row.of_event
+        if row.status >= 500 or (row.status < 400 and row.latency_us > slower * 1e6)
+    }
+    units = Counter(unit for unit in bad.values() if unit is not None)
+    most = max(units.values(), default=0)
+    if most < SEVERAL or most < len(bad) / 2:
+        return ""
+    return f"{most} of its last {len(bad)} bad outcomes are of one unit, which may be to blame and not the version"

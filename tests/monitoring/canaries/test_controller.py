@@ -1,5 +1,6 @@
 """A canary goes from its first share to champion, or back, by the shipped policies, with its reasons in the ledger."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -38,6 +39,21 @@ def test_a_bad_canary_is_back_within_a_minute_with_a_written_reason(trial):
     with pytest.raises(Denied, match="its canary was no success"):
         trial.gate.promote("lending", 2, actor="analyst", why="I want it", now=trial.now)
     consistent(trial)
+
+
+def test_where_one_unit_fails_again_and_again_the_reason_says_so(trial):
+    trial.start()
+    trial.traffic(seconds=20)
+    share = next(row for row in trial.log.rows("lending") if row.version == 2)
+    times = [trial.now + timedelta(seconds=i / 100) for i in range(40)]
+    bad = {"status": 500, "unit": "one-client"}
+    broken = [replace(share, id=f"b{i}", request=f"b{i}", at=at, **bad) for i, at in enumerate(times)]
+    trial.log.write(broken)
+    (back,) = trial.watched(seconds=2)
+    assert back.act == "roll back"
+    told = trial.kinds("stage.cleared")[-1].why
+    assert "40 of its last 41 bad outcomes are of one unit, which may be to blame and not the version." in told
+    assert "one-client" not in told, "the ledger keeps for ever, and a unit may be a person"
 
 
 def test_a_good_canary_becomes_champion_after_all_its_steps(trial):

@@ -39,7 +39,7 @@ from workbench.monitoring.canaries.reading import (
 )  # fmt: skip
 from workbench.monitoring.canaries.steps import Act, Judged, Standing, next_step
 from workbench.monitoring.canaries.store import CanaryStore
-from workbench.monitoring.canary import counting, judge_of
+from workbench.monitoring.canary import by_one_unit, counting, judge_of
 from workbench.monitoring.declared import Objectives, objectives
 from workbench.promotion import Gate
 from workbench.promotion.background import rejection
@@ -47,6 +47,7 @@ from workbench.promotion.people import MACHINE
 from workbench.promotion.stages import CHAMPION
 from workbench.serving.loads import Loads
 
+RECENT = timedelta(hours=1)  # in which it is looked whose the bad outcomes are
 RETRY = timedelta(minutes=10)  # after which a step that the policy denied is asked for again
 RETRY_BACK = timedelta(seconds=5)  # the same of taking a canary back
 
@@ -288,6 +289,11 @@ class Controller:
             killed=self._killed(model),
         )  # fmt: skip
         act = next_step(plan, standing, judged, now)
+        if feed and act.code == "harm":
+            with suppress(EngineError):  # it goes back all the same
+                rows = self._log.rows(model, since=max(steps[0].at, now - RECENT), until=now)
+                blamed = by_one_unit(rows, canary=planned.version, slower=kept.latency[1])
+                act = act._replace(why=f"{act.why} {blamed}.") if blamed else act
         canary = replace(_canary(planned, marks=steps), counted=state, judged=judged, act=act, state="running")
         return Looked(canary, here.generation, standing, refusals, revision)
 
