@@ -3,7 +3,7 @@
 The private key lies in a file beside the ledger, named once by `sign_with`. It is made, and its public part
 recorded, when something is to be signed for the first time. A checkpoint is made every 256 entries in the
 commit that crosses them, and whenever one is asked for. Where the key is missing the ledger goes on without
-signatures, and asking for one is an error in words.
+signatures, and asking for one is an error in words; so is a move of a model, which the key seals (`ledger.seals`).
 
 A ledger that rehearses takes everything as it would, one transaction after another, and keeps nothing of it: what
 was written is seen through it alone, and undone when it is closed. A key that it would have to make is made in
@@ -16,10 +16,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from workbench.errors import EngineError, Misuse, WorkbenchError
 from workbench.ledger.checkpoints import Checkpoint, read_note, signed
-from workbench.ledger.keys import CREATED, KEY_KINDS, ROTATED, LedgerKey, created_body, known_keys, rotated_body
+from workbench.ledger.drafts import Draft
+from workbench.ledger.entry import Entry
+from workbench.ledger.keys import (
+    CREATED,
+    KEY_KINDS,
+    ROTATED,
+    SEALS_AFTER,
+    LedgerKey,
+    created_body,
+    known_keys,
+    rotated_body,
+)
 from workbench.ledger.merkle import Subtree, consistency_path, inclusion_path, leaf_hash
 from workbench.ledger.proofs import Consistency, Inclusion
 from workbench.ledger.reading import Reading
@@ -39,6 +51,7 @@ class Signed(Reading):
     _key_file: Path | None = None
     _within = False  # a transaction is open
     _fleeting: SigningKey | None = None  # the key of a rehearsal that had to make one
+    _held: tuple[tuple[Any, ...], tuple[SigningKey, LedgerKey]] | None = None  # the key as it was read, and of what
     rehearsing = False
 
     def rehearse(self) -> None:
@@ -85,7 +98,7 @@ class Signed(Reading):
             old, before = self._key(writer, actor, now)
             beside = self._next
             new = SigningKey.load(beside) if beside.exists() else self._new_key(beside)
-            body = rotated_body(before, old, new)
+            body = rotated_body(before, old, new, writer.tip)
             entry = writer.append(ROTATED, subject=f"key/{new.key_id}", actor=actor, why=why, body=body, now=now)
             writer.checkpoint(lambda tree: signed(before.origin, tree.size, tree.root(), new))
         if self.rehearsing:
@@ -93,7 +106,7 @@ class Signed(Reading):
         else:
             with suppress(FileNotFoundError):  # whoever read the key meanwhile has done it, as after a kill
                 beside.replace(self._file)
-        return LedgerKey(new.key_id, new.public, before.origin, entry.seq)
+        return LedgerKey(new.key_id, new.public, before.origin, entry.seq, seals=True)
 
     def checkpoint(self, *, actor: str = ACTOR, now: datetime) -> Checkpoint:
         """The signed state of the ledger: the newest checkpoint, made now where it is behind.
@@ -192,7 +205,7 @@ class Signed(Reading):
             self._within = True
             try:
                 with self._rehearsed() if self.rehearsing else self._committed():
-                    writer = Writer(database)
+                    writer = Writer(database, self._sealing)
                     yield writer
                     self._sign_if_due(writer)
                     writer.finish()
@@ -244,15 +257,44 @@ class Signed(Reading):
     def _next(self) -> Path:
         return self._file.with_name(f"{self._file.name}.next")
 
-    def _key(self, writer: Writer, actor: str, now: datetime) -> tuple[SigningKey, LedgerKey]:
-        path, known = self._file, self.keys()
-        if known:
-            return self._present(path, known[-1]), known[-1]
+    def _sealing(self, writer: Writer, draft: Draft) -> SigningKey | None:
+        """The key that seals a move; None where this ledger's moves are not sealed.
+
+        Raises:
+            EngineError: They are, and it is not at hand.
+        """
+        newest = self._newest_key()
+        if self._key_file is None if newest is None else SEALS_AFTER not in newest.body:
+            return None
+        try:
+            return self._key(writer, ACTOR, draft.now, newest)[0]
+        except WorkbenchError as error:
+            raise EngineError(
+                f"{draft.subject} was not moved: this ledger's moves are sealed by its key, and {error.message}",
+                hint="put the key back from its backup, or copy it from a machine that has it; nothing was written",
+            ) from error
+
+    def _newest_key(self) -> Entry | None:
+        """The entry that brought the present key."""
+        found = self.entries(kind=KEY_KINDS, newest_first=True, limit=1)
+        return found[0] if found else None
+
+    def _key(
+        self, writer: Writer, actor: str, now: datetime, newest: Entry | None = None
+    ) -> tuple[SigningKey, LedgerKey]:
+        path = self._file
+        newest = newest or self._newest_key()
+        if newest is not None:
+            read = (newest.hash, _state(path))
+            if self._held is None or self._held[0] != read or read[1] is None:
+                known = self.keys()[-1]
+                self._held = read, (self._present(path, known), known)
+            return self._held[1]
         key = SigningKey.load(path) if path.exists() else self._new_key(path)
-        body = created_body(key)
-        why = "the key that signs this ledger's checkpoints"
+        body = created_body(key, writer.tip)
+        why = "the key that signs this ledger's checkpoints and seals its moves"
         entry = writer.append(CREATED, subject=f"key/{key.key_id}", actor=actor, why=why, body=body, now=now)
-        return key, LedgerKey(key.key_id, key.public, body["origin"], entry.seq)
+        return key, LedgerKey(key.key_id, key.public, body["origin"], entry.seq, seals=True)
 
     def _new_key(self, path: Path) -> SigningKey:
         if self.rehearsing:
@@ -327,6 +369,15 @@ class Signed(Reading):
             return held[tile][first - tile * TILE : last - tile * TILE]
 
         return subtrees(tiles, leaves)
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    """What changes whenever a file is another, or may be read by others; None where there is none."""
+    try:
+        file = path.stat()
+    except OSError:
+        return None
+    return file.st_dev, file.st_ino, file.st_mtime_ns, file.st_size, file.st_mode
 
 
 def _read(note: str) -> Checkpoint:

@@ -126,9 +126,18 @@ def to_sign(purpose: str, value: Any) -> bytes:
     Raises:
         ValueError: The purpose is empty or holds a zero byte, or the value is no plain JSON.
     """
+    return for_purpose(purpose, canonical(value))
+
+
+def for_purpose(purpose: str, content: bytes) -> bytes:
+    """What `to_sign` gives for a JSON value of which the one spelling is at hand.
+
+    Raises:
+        ValueError: The purpose is empty or holds a zero byte.
+    """
     if not purpose or "\0" in purpose:
         raise ValueError(f"the purpose is {purpose!r}; it must be a text without a zero byte")
-    return b"workbench " + purpose.encode() + b"\0" + canonical(value)
+    return b"workbench " + purpose.encode() + b"\0" + content
 
 
 def verify_signature(public: str, message: bytes, signature: str) -> bool:
