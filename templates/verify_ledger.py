@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 FIELDS = ("actor", "at", "body", "key", "kind", "prev", "seq", "subject", "why")
 
+ALIAS = "mlflow-alias"  # whom an effect of a slot that moved or was repaired is owed to
 MOVES = ("promotion.granted", "rollback.granted", "stage.granted", "stage.cleared")
 
 
@@ -137,6 +138,8 @@ def owed(effects, entries):
         elif entry["kind"] in MOVES:
             due = {"model": model, "version": None if entry["kind"] == "stage.cleared" else int(version)}
             due |= {"alias": entry["body"].get("slot", "champion"), "generation": entry["body"].get("generation")}
+        if effect.get("target", ALIAS) != ALIAS if due else effect.get("target") == ALIAS:
+            sys.exit(f"effect {effect['id']} of entry {effect['seq']} is owed to {effect['target']}, which is not so")
         if {name: effect["payload"].get(name) for name in due} != due or (effect["payload"] and not due):
             sys.exit(f"effect {effect['id']} does not say what entry {effect['seq']} moved or repaired")
 

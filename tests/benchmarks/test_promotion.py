@@ -58,7 +58,7 @@ def as_mlflow_makes_it(path):
 
 
 def test_durable_promotions_beside_mlflows_own(tmp_path, mlflow, capsys):
-    """Ours: decided, in the ledger, the head moved, and at the end of a round MLflow's alias brought in line."""
+    """Ours: decided, sealed in the ledger, the head moved, and at the end of a round MLflow's alias brought in line."""
     from workbench.ledger import Ledger
     from workbench.promotion import Gate
 
@@ -78,6 +78,7 @@ def test_durable_promotions_beside_mlflows_own(tmp_path, mlflow, capsys):
     clients = {"MLflow: tag, tag, alias, get": as_mlflow_makes_it(tmp_path / "mlflow.db"), "the same on WAL": client}
     rates = {"workbench": [], "workbench, the alias in line": [], **{name: [] for name in clients}}
     with Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+        ledger.sign_with(tmp_path / "keys" / "ledger.key")
         gate = Gate(ledger, crashing.Yes(), tmp_path, registry)
         for _ in range(ROUNDS):
             began = time.perf_counter()
@@ -98,7 +99,8 @@ def test_durable_promotions_beside_mlflows_own(tmp_path, mlflow, capsys):
                     theirs.set_registered_model_alias("lending", "plain", version)
                     theirs.get_model_version_by_alias("lending", "plain")
                 rates[name].append(THEIRS / (time.perf_counter() - began))
-        assert ledger.verify().valid
+        found = ledger.verify()
+        assert found.valid and found.sealed_from
     middle = {name: statistics.median(found) for name, found in rates.items()}
     slowest = middle["MLflow: tag, tag, alias, get"]
     with capsys.disabled():

@@ -91,6 +91,19 @@ def test_the_first_move_makes_the_key_and_every_move_is_sealed_by_it(sealing, st
     assert unsealed_among(sealing.entries()) == {}
 
 
+def test_a_first_move_that_was_killed_after_it_made_the_key_is_made_with_that_key(sealing, story, key_file):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Writer, "move_head", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            story.move(1)
+    key = SigningKey.load(key_file)
+    assert sealing.entries() == []
+    story.move(1)
+    (known,) = sealing.keys()
+    assert known.key_id == key.key_id
+    assert sealing.verify().valid
+
+
 def test_a_seal_signs_every_field_the_number_and_what_it_follows(sealing, story, key_file):
     entry, _ = story.move(1)
     told = {name: value for name, value in entry.as_dict().items() if name != "hash"}

@@ -231,6 +231,10 @@ ANOTHER = f"CASE {LETTER} WHEN 'A' THEN 'B' ELSE 'A' END"
          "effect 1 was changed: its version is None, entry 3 says 1"),
         ("INSERT INTO outbox (seq, target, payload) VALUES (2, 'mlflow-alias', '{\"version\":9}')",
          "effect 3 is owed for entry 2, a note, which owes none"),
+        ("UPDATE outbox SET target = 'mlflow-guard' WHERE id = 1",
+         "effect 1 was changed: it is owed to 'mlflow-guard', entry 3 owes it to 'mlflow-alias'"),
+        ("INSERT INTO outbox (seq, target, payload) VALUES (2, 'mlflow-alias', '{}')",
+         "effect 3 is owed for entry 2, a note, which owes none"),
         ("UPDATE outbox SET seq = 99 WHERE id = 1", "an effect is owed for entry 99, which is not there"),
         ("DELETE FROM outbox WHERE id = 1", "effects were removed or added: 2 were owed, 1 are there"),
         ("INSERT INTO outbox VALUES (1000, 2, 'mlflow-alias', '{}', 0)", "effects were removed or added: 1000"),
@@ -481,6 +485,8 @@ def change(lines, name):
         entries[0]["body"]["public"] = base64.b64encode(b"\1" * 32).decode()
     elif name == "a changed effect":
         effects[1]["payload"]["version"] = 9
+    elif name == "an effect for another":
+        effects[0]["target"] = "mlflow-guard"
     elif name == "an effect for nothing":
         effects[1]["seq"] = 1
     elif name == "an effect of no entry":
@@ -502,6 +508,7 @@ def change(lines, name):
 
 ATTACKS = ["a changed reason", "a replaced policy", "a dropped entry", "two swapped", "a doubled entry", "a cut tail",
            "a replaced signature", "a replaced root", "a replaced key", "a changed effect", "an effect for nothing",
+           "an effect for another",
            "an effect of no entry", "a move without its seal", "the seal of another move"]  # fmt: skip
 
 
@@ -514,6 +521,16 @@ def test_a_tampered_export_is_found_by_both_readers(copy, name):
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+def test_an_export_from_before_it_was_told_to_whom_effects_are_owed_holds_for_both_readers(copy):
+    lines = [json.loads(line) for line in (copy / "ledger.jsonl").read_text("utf-8").splitlines()]
+    for line in lines:
+        line.get("effect", {}).pop("target", None)
+    text = [json.dumps(line, ensure_ascii=False) for line in lines]
+    (copy / "ledger.jsonl").write_text("".join(f"{line}\n" for line in text), "utf-8")
+    assert verify_export(text).valid
+    assert auditor(copy).returncode == 0
 
 
 def test_an_export_from_before_effects_were_told_holds_for_both_readers(copy):

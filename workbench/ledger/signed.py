@@ -16,17 +16,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from workbench.errors import EngineError, Misuse, WorkbenchError
 from workbench.ledger.checkpoints import Checkpoint, read_note, signed
 from workbench.ledger.drafts import Draft
-from workbench.ledger.entry import Entry
+from workbench.ledger.key_file import KeyFile
 from workbench.ledger.keys import (
     CREATED,
     KEY_KINDS,
     ROTATED,
-    SEALS_AFTER,
     LedgerKey,
     created_body,
     known_keys,
@@ -36,22 +34,24 @@ from workbench.ledger.merkle import Subtree, consistency_path, inclusion_path, l
 from workbench.ledger.proofs import Consistency, Inclusion
 from workbench.ledger.reading import Reading
 from workbench.ledger.rows import COLUMNS, row_content
-from workbench.ledger.sharing import folder_mode
 from workbench.ledger.signing import SigningKey
 from workbench.ledger.tree import TILE, subtrees
 from workbench.ledger.writer import Writer
 
 EVERY = 256  # entries from one checkpoint to the next
 ACTOR = "workbench"  # who makes a key that nobody asked for
+_NEWEST_KEY = """
+    SELECT hash FROM entries WHERE seq = (SELECT max(last) FROM (
+      SELECT max(seq) AS last FROM entries WHERE kind = ? UNION ALL SELECT max(seq) FROM entries WHERE kind = ?) AS k)
+"""
 
 
 class Signed(Reading):
     """A ledger that signs for itself."""
 
-    _key_file: Path | None = None
+    _key_file: KeyFile | None = None
     _within = False  # a transaction is open
-    _fleeting: SigningKey | None = None  # the key of a rehearsal that had to make one
-    _held: tuple[tuple[Any, ...], tuple[SigningKey, LedgerKey]] | None = None  # the key as it was read, and of what
+    _known: tuple[str, LedgerKey] | None = None  # the present key as it was read, by the hash of its entry
     rehearsing = False
 
     def rehearse(self) -> None:
@@ -60,7 +60,7 @@ class Signed(Reading):
 
     def sign_with(self, path: Path) -> None:
         """Name the file that holds the private key, or will; nothing is made yet."""
-        self._key_file = path
+        self._key_file = KeyFile(path)
 
     def keys(self) -> list[LedgerKey]:
         """The public keys that have signed for this ledger, the one that holds now last.
@@ -96,16 +96,12 @@ class Signed(Reading):
         """
         with self.transaction() as writer:
             old, before = self._key(writer, actor, now)
-            beside = self._next
-            new = SigningKey.load(beside) if beside.exists() else self._new_key(beside)
+            new = self._file.following(kept=not self.rehearsing)
             body = rotated_body(before, old, new, writer.tip)
             entry = writer.append(ROTATED, subject=f"key/{new.key_id}", actor=actor, why=why, body=body, now=now)
             writer.checkpoint(lambda tree: signed(before.origin, tree.size, tree.root(), new))
-        if self.rehearsing:
-            self._fleeting = new
-        else:
-            with suppress(FileNotFoundError):  # whoever read the key meanwhile has done it, as after a kill
-                beside.replace(self._file)
+        if not self.rehearsing:
+            self._file.follow()
         return LedgerKey(new.key_id, new.public, before.origin, entry.seq, seals=True)
 
     def checkpoint(self, *, actor: str = ACTOR, now: datetime) -> Checkpoint:
@@ -248,14 +244,10 @@ class Signed(Reading):
                 writer.checkpoint(lambda tree: signed(known.origin, tree.size, tree.root(), key))
 
     @property
-    def _file(self) -> Path:
+    def _file(self) -> KeyFile:
         if self._key_file is None:
             raise Misuse("this ledger was opened without a key", hint="run it in a workspace: keys/ledger.key")
         return self._key_file
-
-    @property
-    def _next(self) -> Path:
-        return self._file.with_name(f"{self._file.name}.next")
 
     def _sealing(self, writer: Writer, draft: Draft) -> SigningKey | None:
         """The key that seals a move; None where this ledger's moves are not sealed.
@@ -263,70 +255,37 @@ class Signed(Reading):
         Raises:
             EngineError: They are, and it is not at hand.
         """
-        newest = self._newest_key()
-        if self._key_file is None if newest is None else SEALS_AFTER not in newest.body:
+        known = self._present()
+        if self._key_file is None if known is None else not known.seals:
             return None
         try:
-            return self._key(writer, ACTOR, draft.now, newest)[0]
+            return self._key(writer, ACTOR, draft.now, known)[0]
         except WorkbenchError as error:
             raise EngineError(
                 f"{draft.subject} was not moved: this ledger's moves are sealed by its key, and {error.message}",
                 hint="put the key back from its backup, or copy it from a machine that has it; nothing was written",
             ) from error
 
-    def _newest_key(self) -> Entry | None:
-        """The entry that brought the present key."""
-        found = self.entries(kind=KEY_KINDS, newest_first=True, limit=1)
-        return found[0] if found else None
+    def _present(self) -> LedgerKey | None:
+        """The public key that holds now; None: there is none yet."""
+        newest = self._rows(_NEWEST_KEY, KEY_KINDS)
+        if not newest:
+            return None
+        if self._known is None or self._known[0] != newest[0][0]:
+            self._known = newest[0][0], self.keys()[-1]
+        return self._known[1]
 
     def _key(
-        self, writer: Writer, actor: str, now: datetime, newest: Entry | None = None
+        self, writer: Writer, actor: str, now: datetime, known: LedgerKey | None = None
     ) -> tuple[SigningKey, LedgerKey]:
-        path = self._file
-        newest = newest or self._newest_key()
-        if newest is not None:
-            read = (newest.hash, _state(path))
-            if self._held is None or self._held[0] != read or read[1] is None:
-                known = self.keys()[-1]
-                self._held = read, (self._present(path, known), known)
-            return self._held[1]
-        key = SigningKey.load(path) if path.exists() else self._new_key(path)
+        known = known or self._present()
+        if known is not None:
+            return self._file.present(known), known
+        key = self._file.first(kept=not self.rehearsing)
         body = created_body(key, writer.tip)
         why = "the key that signs this ledger's checkpoints and seals its moves"
         entry = writer.append(CREATED, subject=f"key/{key.key_id}", actor=actor, why=why, body=body, now=now)
         return key, LedgerKey(key.key_id, key.public, body["origin"], entry.seq, seals=True)
-
-    def _new_key(self, path: Path) -> SigningKey:
-        if self.rehearsing:
-            self._fleeting = SigningKey.fleeting()
-            return self._fleeting
-        try:
-            path.parent.mkdir(mode=folder_mode(path.parent.parent), parents=True, exist_ok=True)
-            (path.parent / ".gitignore").write_text("*\n", "utf-8")  # a key never goes into git
-        except OSError as error:
-            raise EngineError(
-                f"the folder {path.parent} cannot be made: {error.strerror or error}", hint=f"mkdir -p {path.parent}"
-            ) from error
-        return SigningKey.create(path)
-
-    def _present(self, path: Path, known: LedgerKey) -> SigningKey:
-        """The private key of the present public one; ends a rotation that was killed after its commit.
-
-        Raises:
-            EngineError: The file is missing, open to others, or holds another key.
-        """
-        if self._fleeting is not None and self._fleeting.key_id == known.key_id:
-            return self._fleeting
-        with suppress(EngineError, FileNotFoundError):  # whoever rotates may be doing it at this moment
-            if self._next.exists() and SigningKey.load(self._next).key_id == known.key_id:
-                self._next.replace(path)
-        key = SigningKey.load(path)
-        if key.key_id != known.key_id:
-            raise EngineError(
-                f"{path} holds the key {key.key_id}, but the ledger is signed by {known.key_id}",
-                hint="put back the key that belongs to this ledger",
-            )
-        return key
 
     @contextmanager
     def _moment(self) -> Iterator[None]:
@@ -369,15 +328,6 @@ class Signed(Reading):
             return held[tile][first - tile * TILE : last - tile * TILE]
 
         return subtrees(tiles, leaves)
-
-
-def _state(path: Path) -> tuple[int, ...] | None:
-    """What changes whenever a file is another, or may be read by others; None where there is none."""
-    try:
-        file = path.stat()
-    except OSError:
-        return None
-    return file.st_dev, file.st_ino, file.st_mtime_ns, file.st_size, file.st_mode
 
 
 def _read(note: str) -> Checkpoint:

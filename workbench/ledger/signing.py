@@ -34,7 +34,8 @@ class SigningKey:
 
     def __init__(self, private: Ed25519PrivateKey) -> None:
         self._private = private
-        self._raw = private.public_key().public_bytes_raw()
+        self.public = base64.b64encode(private.public_key().public_bytes_raw()).decode()  # the public part: 32 bytes
+        self.key_id = key_id(self.public)
 
     @classmethod
     def create(cls, path: Path) -> SigningKey:
@@ -100,16 +101,6 @@ class SigningKey:
         if not isinstance(private, Ed25519PrivateKey):
             raise EngineError(f"{path} holds no Ed25519 key in PEM", hint="put it back from where you keep it")
         return cls(private)
-
-    @property
-    def key_id(self) -> str:
-        """The key's name: the first 32 hex characters of the SHA-256 of its public part."""
-        return key_id(self.public)
-
-    @property
-    def public(self) -> str:
-        """The public part: its 32 bytes in base64."""
-        return base64.b64encode(self._raw).decode()
 
     def sign(self, message: bytes) -> str:
         """The signature of a message, in base64; begin the message by its purpose, as `to_sign` does."""

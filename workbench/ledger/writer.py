@@ -15,7 +15,7 @@ from workbench.errors import EngineError, Misuse
 from workbench.ledger.checkpoints import Checkpoint
 from workbench.ledger.database import Database
 from workbench.ledger.drafts import Draft
-from workbench.ledger.entry import GENESIS, Entry, Head, canonical
+from workbench.ledger.entry import GENESIS, Entry, Head, canonical, spelled_fast
 from workbench.ledger.grounds import GRANTS
 from workbench.ledger.heads import MOVES, moved, place
 from workbench.ledger.merkle import leaf_hash
@@ -85,8 +85,9 @@ class Writer:
         seq, at = tree.size + 1, draft.now.astimezone(UTC)
         begin = (seq, at.isoformat(), draft.kind, draft.subject, draft.actor, draft.why)
         if key is not None:
+            alike = spelled_fast(plain) == text.encode()  # then a seal, which is ASCII, makes no difference
             plain = {**plain, SEAL: seal(row_content((*begin, text, draft.key, self._tip, "")), key)}
-            text = canonical(plain).decode()
+            text = (spelled_fast if alike else canonical)(plain).decode()
         named = (*begin, text, draft.key, self._tip)
         content = row_content((*named, ""))
         hashed = hashlib.sha256(content).hexdigest()
