@@ -4,10 +4,9 @@
 
 Follows the chain of hashes, rebuilds the Merkle tree of RFC 6962, follows the keys, checks that the key which
 held sealed each move of a model, checks every checkpoint (C2SP tlog-checkpoint, Ed25519), and holds what the
-registry was owed against the entries that caused it. Give
-`--witness` for checkpoints that you kept yourself, `--proof` for the proof that an entry is included, `--key`
-for the id of the first key as you were told it by other means. Says what holds and ends with 0, or names what
-does not and ends with 1.
+registry was owed against the entries that caused it. Give `--witness` for checkpoints that you kept yourself,
+`--proof` for the proof that an entry is included, `--key` for the id of the first key as you were told it by other
+means. Says what holds and ends with 0, or names what does not and ends with 1.
 """
 
 import argparse

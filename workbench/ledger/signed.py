@@ -21,15 +21,7 @@ from workbench.errors import EngineError, Misuse, WorkbenchError
 from workbench.ledger.checkpoints import Checkpoint, read_note, signed
 from workbench.ledger.drafts import Draft
 from workbench.ledger.key_file import KeyFile
-from workbench.ledger.keys import (
-    CREATED,
-    KEY_KINDS,
-    ROTATED,
-    LedgerKey,
-    created_body,
-    known_keys,
-    rotated_body,
-)
+from workbench.ledger.keys import CREATED, KEY_KINDS, ROTATED, LedgerKey, created_body, known_keys, rotated_body
 from workbench.ledger.merkle import Subtree, consistency_path, inclusion_path, leaf_hash
 from workbench.ledger.proofs import Consistency, Inclusion
 from workbench.ledger.reading import Reading
@@ -263,7 +255,7 @@ class Signed(Reading):
         except WorkbenchError as error:
             raise EngineError(
                 f"{draft.subject} was not moved: this ledger's moves are sealed by its key, and {error.message}",
-                hint="put the key back from its backup, or copy it from a machine that has it; nothing was written",
+                hint=f"{error.hint}, or copy it from a machine that has it; nothing was written",
             ) from error
 
     def _present(self) -> LedgerKey | None:
