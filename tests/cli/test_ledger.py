@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from workbench import open_bench
 from workbench.cli import main
 from workbench.errors import EngineError
+from workbench.ledger import SigningKey, to_sign
 
 
 @pytest.fixture
@@ -92,6 +93,20 @@ def test_without_the_key_no_model_moves_and_the_way_out_is_told(workspace):
         kept.rename(workspace / "keys" / "ledger.key")
         bench.ledger.append("version.retired", subject="lending/2", body={"decision": {"decision": "allow"}}, **said)
     assert told("verify")["entries"] == 2
+
+
+def test_an_older_ledger_is_told_how_its_moves_come_to_be_sealed(workspace):
+    key = SigningKey.load(workspace / "keys" / "ledger.key")
+    for file in workspace.glob("ledger.db*"):
+        file.unlink()
+    older = {"key_id": key.key_id, "public": key.public, "origin": f"workbench-ledger/{key.key_id}"}
+    body = {**older, "signatures": {key.key_id: key.sign(to_sign("key.created", older))}}
+    with open_bench(workspace) as bench:
+        bench.ledger.append("key.created", subject="key", actor="admin", why="", body=body, now=bench.now())
+    assert told("verify")["sealed_from"] is None
+    assert "sealed: no move of a model; workbench ledger key rotate begins it" in ask("verify").stdout
+    told("key", "rotate", "--why", "from now on moves are sealed")
+    assert told("verify")["sealed_from"] == 2
 
 
 def test_a_checkpoint_is_printed_or_written(workspace):
