@@ -6,7 +6,8 @@
 It says in words each thing that it checked, and exits with 0 where all held, with 1 where something did not.
 What it checks: the envelope's signature (DSSE); that each entry of the ledger has the content its hash covers
 and stands in the Merkle tree (RFC 6962) whose signed checkpoint the certificate carries; that the policy's
-text, its input, the evidence and the approvals are those that the decision names; and the model's files.
+text, its input, the evidence and the approvals are those that the decision names; that the ledger's key sealed
+the decision in its place; and the model's files.
 """
 
 import argparse
@@ -86,6 +87,33 @@ def read_checkpoint(note, keys):
     return int(size), base64.b64decode(root, validate=True), False
 
 
+def followed(before, entry):
+    """Whether an entry brings a ledger's key as it must: signed by itself and the key before it, in this place."""
+    told = {name: value for name, value in entry["body"].items() if name != "signatures"}
+    message = b"workbench " + entry["kind"].encode() + b"\0" + spelled(told)
+    by = [told["public"]] + ([before["public"]] if before else [])
+    first = entry["kind"] == "key.created" and told["origin"] == f"workbench-ledger/{key_id(told['public'])}"
+    later = entry["kind"] == "key.rotated" and (told["origin"], told["follows"]) == (
+        before.get("origin"),
+        before.get("key_id"),
+    )
+    placed = told.get("seals_after", entry["prev"]) == entry["prev"]
+    kept = "seals_after" in told or "seals_after" not in before
+    named = told["key_id"] == key_id(told["public"])
+    by_all = all(signed(public, message, entry["body"]["signatures"].get(key_id(public))) for public in by)
+    return (later if before else first) and placed and kept and named and by_all
+
+
+def sealed(entry, key):
+    """Whether the ledger's key signed an entry in its place: all its fields, its number and what it follows."""
+    seal = entry["body"].get("seal")
+    bare = {name: value for name, value in entry["body"].items() if name != "seal"}
+    message = b"workbench grant\0" + spelled({**{name: entry[name] for name in COVERED}, "body": bare})
+    if not isinstance(seal, dict) or "seals_after" not in key or seal["key"] != key["key_id"]:
+        return False
+    return signed(key["public"], message, seal["signature"])
+
+
 def digest_of_files(files):
     found = hashlib.sha256()
     for name, value in sorted(files.items()):
@@ -143,6 +171,16 @@ def checks(envelope, keys, folder):
         sha256(spelled(body["input"])) == body["decision"]["input_digest"],
         "what the policy was told is what it judged",
     )
+
+    key = {}
+    for brought in (entries[seq] for seq in sorted(told["roles"].get("keys", ())) if seq < decision["seq"]):
+        sound = followed(key, brought)
+        yield sound, f"the key {brought['body']['key_id']} was brought as keys must be"
+        key = brought["body"] if sound else key
+    if "seals_after" in key or "seal" in body:
+        yield sealed(decision, key), "the ledger's key sealed the decision in its place"
+    else:
+        yield None, "the seal of the decision: its ledger did not seal moves then"
 
     evidence = [entries[seq] for seq in told["roles"]["evidence"]]
     for one in evidence:

@@ -2,11 +2,11 @@
 
     python verify_ledger.py ledger.jsonl [--witness witness.txt] [--proof proof.json] [--key KEY_ID]
 
-Follows the chain of hashes, rebuilds the Merkle tree of RFC 6962, follows the keys, checks every checkpoint
-(C2SP tlog-checkpoint, Ed25519), and holds what the registry was owed against the entries that caused it. Give
-`--witness` for checkpoints that you kept yourself, `--proof` for the proof that an entry is included, `--key`
-for the id of the first key as you were told it by other means. Says what holds and ends with 0, or names what
-does not and ends with 1.
+Follows the chain of hashes, rebuilds the Merkle tree of RFC 6962, follows the keys, checks that the key which
+held sealed each move of a model, checks every checkpoint (C2SP tlog-checkpoint, Ed25519), and holds what the
+registry was owed against the entries that caused it. Give `--witness` for checkpoints that you kept yourself,
+`--proof` for the proof that an entry is included, `--key` for the id of the first key as you were told it by other
+means. Says what holds and ends with 0, or names what does not and ends with 1.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 FIELDS = ("actor", "at", "body", "key", "kind", "prev", "seq", "subject", "why")
 
+ALIAS = "mlflow-alias"  # whom an effect of a slot that moved or was repaired is owed to
 MOVES = ("promotion.granted", "rollback.granted", "stage.granted", "stage.cleared")
 
 
@@ -74,6 +75,8 @@ def follow(entries):
         leaves.append(sha256(b"\0", content))
         if entry["kind"] in ("key.created", "key.rotated"):
             keys.append((number, next_key(keys, entry)))
+        elif entry["kind"] in (*MOVES, "version.retired"):
+            check_seal(entry, keys[-1][1] if keys else {})
     return leaves, keys
 
 
@@ -86,7 +89,23 @@ def next_key(keys, entry):
     sound = (entry["kind"] == "key.created") == (before is None) and told["origin"] == origin
     if not sound or not all(signed(s, message, entry["body"]["signatures"].get(key_id(s), "")) for s in signers):
         sys.exit(f"entry {entry['seq']} brings a key that is not signed as it must be")
+    if told.get("seals_after", entry["prev"]) != entry["prev"]:
+        sys.exit(f"entry {entry['seq']} brings a key behind another entry than it was signed for")
+    if before and "seals_after" in before and "seals_after" not in told:
+        sys.exit(f"entry {entry['seq']} brings a key that takes back that moves are sealed")
     return told
+
+
+def check_seal(entry, key):
+    """From a key on that says so, each move is signed in its place: all its fields, its number and what it follows."""
+    seal = entry["body"].get("seal")
+    if seal is None and "seals_after" not in key:
+        return
+    bare = {name: value for name, value in entry["body"].items() if name != "seal"}
+    message = b"workbench grant\0" + canonical({**{field: entry[field] for field in FIELDS}, "body": bare})
+    sealed = seal and "seals_after" in key and seal["key"] == key["key_id"]
+    if not sealed or not signed(key["public"], message, seal["signature"]):
+        sys.exit(f"entry {entry['seq']} moves {entry['subject']} without the seal of the ledger's key")
 
 
 def check(what, note, roots, keys, count):
@@ -118,6 +137,8 @@ def owed(effects, entries):
         elif entry["kind"] in MOVES:
             due = {"model": model, "version": None if entry["kind"] == "stage.cleared" else int(version)}
             due |= {"alias": entry["body"].get("slot", "champion"), "generation": entry["body"].get("generation")}
+        if effect.get("target", ALIAS) != ALIAS if due else effect.get("target") == ALIAS:
+            sys.exit(f"effect {effect['id']} of entry {effect['seq']} is owed to {effect['target']}, which is not so")
         if {name: effect["payload"].get(name) for name in due} != due or (effect["payload"] and not due):
             sys.exit(f"effect {effect['id']} does not say what entry {effect['seq']} moved or repaired")
 

@@ -11,6 +11,8 @@ from click.testing import CliRunner
 
 from workbench import open_bench
 from workbench.cli import main
+from workbench.errors import EngineError
+from workbench.ledger import SigningKey, to_sign
 
 
 @pytest.fixture
@@ -50,6 +52,8 @@ def test_a_new_workspace_has_a_key_and_a_signed_ledger(workspace):
     found = told("verify")
     assert (found["valid"], found["entries"], found["signed"], found["witnessed"]) == (True, 1, 1, None)
     assert "signed: 1 entry, now by the key" in ask("verify").stdout
+    assert found["sealed_from"] == 1
+    assert "sealed: every move of a model from entry 1 on" in ask("verify").stdout
 
 
 def test_a_workspace_from_before_gets_its_key_when_something_is_signed(workspace):
@@ -75,6 +79,34 @@ def test_the_trail_of_a_model_shows_its_versions_and_which_slot_moved(workspace)
     assert [entry["subject"] for entry in told("show", "lending", "--last", 1)] == ["lending/2"]
     assert "stage.granted (canary, 0.05 of the traffic, generation 1)" in ask("show", "lending/2").stdout
     assert told("verify")["valid"]
+
+
+def test_without_the_key_no_model_moves_and_the_way_out_is_told(workspace):
+    kept = (workspace / "keys" / "ledger.key").rename(workspace / "elsewhere")
+    with open_bench(workspace) as bench:
+        said = {"actor": "risk-officer", "why": "w", "now": bench.now()}
+        with pytest.raises(EngineError, match="lending/2 was not moved") as refused:
+            bench.ledger.append(
+                "version.retired", subject="lending/2", body={"decision": {"decision": "allow"}}, **said
+            )
+        assert "copy it from a machine that has it" in refused.value.hint
+        kept.rename(workspace / "keys" / "ledger.key")
+        bench.ledger.append("version.retired", subject="lending/2", body={"decision": {"decision": "allow"}}, **said)
+    assert told("verify")["entries"] == 2
+
+
+def test_an_older_ledger_is_told_how_its_moves_come_to_be_sealed(workspace):
+    key = SigningKey.load(workspace / "keys" / "ledger.key")
+    for file in workspace.glob("ledger.db*"):
+        file.unlink()
+    older = {"key_id": key.key_id, "public": key.public, "origin": f"workbench-ledger/{key.key_id}"}
+    body = {**older, "signatures": {key.key_id: key.sign(to_sign("key.created", older))}}
+    with open_bench(workspace) as bench:
+        bench.ledger.append("key.created", subject="key", actor="admin", why="", body=body, now=bench.now())
+    assert told("verify")["sealed_from"] is None
+    assert "sealed: no move of a model; workbench ledger key rotate begins it" in ask("verify").stdout
+    told("key", "rotate", "--why", "from now on moves are sealed")
+    assert told("verify")["sealed_from"] == 2
 
 
 def test_a_checkpoint_is_printed_or_written(workspace):

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from workbench.bench.workspace import create
 from workbench.cli import main
-from workbench.ledger import Ledger
+from workbench.ledger import Ledger, Writer
 
 pytestmark = pytest.mark.slow  # each asks an interpreter in a process
 
@@ -22,6 +22,7 @@ spec.loader.exec_module(registry)
 def workspace(tmp_path, monkeypatch):
     create(tmp_path / "w")
     with Ledger.open(f"sqlite:///{tmp_path}/w/ledger.db") as ledger:
+        ledger.sign_with(tmp_path / "w" / "keys" / "ledger.key")
         registry.fill(ledger, 2, 3)
     monkeypatch.chdir(tmp_path / "w")
     return tmp_path / "w"
@@ -122,6 +123,26 @@ def test_a_grant_that_was_written_past_the_gate_is_shown_as_one_that_nobody_deci
         (why,) = one["differences"]
         assert why == f"it moves {one['subject']}, but keeps no policy and no input that it was decided on"
     assert "0 of 1 decisions reproduce" in ask("redecide", "model-0001").output
+
+
+def test_a_grant_that_the_ledgers_key_did_not_seal_is_shown(workspace):
+    """Decided again it comes out as it is recorded; who wrote it had the database, and not the key."""
+    from workbench.bench import open_bench
+
+    with open_bench(workspace) as bench:
+        bench.ledger.checkpoint(actor="admin", now=bench.now())
+        writer = Writer(bench.ledger._database, lambda *_: None)
+        moved = bench.ledger.entries(kind="promotion.granted")[-1]
+        bench.ledger._database.begin(writing=True)
+        body = {**moved.body, "generation": 2}
+        writer.append("promotion.granted", subject=moved.subject, actor="x", why="w", body=body, now=bench.now())
+        writer.finish()
+        bench.ledger._database.commit()
+    done = ask("redecide", moved.subject, "--json")
+    assert done.exit_code == 1
+    first, forged = json.loads(done.stdout)["decisions"]
+    assert not any("seal" in told for told in first["differences"])
+    assert f"entry {forged['seq']} moves {moved.subject} without the seal of the ledger's key" in str(forged)
 
 
 def test_an_engine_that_cannot_be_reached_denies_and_says_so(workspace):

@@ -12,7 +12,7 @@ import pytest
 
 from workbench.bench import open_bench
 from workbench.data.digests import file_digests
-from workbench.errors import Misuse
+from workbench.errors import EngineError, Misuse
 from workbench.evidence.certificate import PREDICATE, grounds
 from workbench.evidence.checking import check
 from workbench.ledger.dsse import opened, pae, read_json, seal
@@ -208,6 +208,11 @@ def entry_of(content, role):
     return next(one for one in content["predicate"]["entries"] if one["entry"]["seq"] == seq)
 
 
+def brought(content):
+    (seq,) = content["predicate"]["roles"]["keys"]
+    return next(one["entry"] for one in content["predicate"]["entries"] if one["entry"]["seq"] == seq)
+
+
 def dropped(content):
     content["predicate"]["roles"]["evidence"] = content["predicate"]["roles"]["evidence"][:1]
 
@@ -232,6 +237,12 @@ CHANGES = {
     "a short digest": (lambda c: c["predicate"]["digests"].update(data="0" * 64), "digests"),
     "another model": (lambda c: c["predicate"].update(model="pricing"), "decision"),
     "the registration": (lambda c: body_of(c, "registered").update(data_digest="0" * 64), "decision"),
+    "the seal": (lambda c: body_of(c, "decision")["seal"].update(signature="A" * 86 + "=="), "seal"),
+    "no seal": (lambda c: body_of(c, "decision").pop("seal"), "seal"),
+    "the seal of no key": (lambda c: body_of(c, "decision")["seal"].update(key="0" * 32), "seal"),
+    "the place of the decision": (lambda c: entry_of(c, "decision")["entry"].update(prev="0" * 64), "seal"),
+    "a declaration that is dropped": (lambda c: brought(c)["body"].pop("seals_after"), "seal"),
+    "the place of the key": (lambda c: brought(c).update(prev="1" * 64), "seal"),
     "a way to the root": (lambda c: entry_of(c, "decision")["inclusion"]["path"].reverse(), "inclusion"),
     "another place": (lambda c: entry_of(c, "decision")["inclusion"].update(index=0), "inclusion"),
     "the checkpoint": (
@@ -269,6 +280,31 @@ def test_a_certificate_made_anew_by_another_ledger_is_not_the_company_s(tmp_path
         forged = bench.papers.certificate("lending", 1)
     assert broken(check(forged)) == []
     assert set(broken(check(forged, keys=[key.public]))) == {"signature", "checkpoint"}
+
+
+def test_a_promotion_that_the_ledgers_key_did_not_seal_is_not_certified(tale, tmp_path):
+    """Neither by the workbench that has the key, nor by whoever made the certificate nevertheless."""
+    with open_bench(tale.tell(tmp_path / "w")) as bench:
+        granted = bench.ledger.entries(kind="promotion.granted")[0]
+        again = {name: value for name, value in granted.body.items() if name != "seal"} | {"generation": 2}
+        bench.ledger._sealing = lambda *_: None  # somebody with the database and the ledger's own library
+        tale.append(bench, "promotion.granted", "lending/1", "trust me", again)
+        with pytest.raises(EngineError, match="nothing is certified: entry 8 moves lending/1 without the seal"):
+            bench.papers.certificate("lending", 1)
+
+
+def test_a_decision_from_before_moves_were_sealed_is_told_so_by_both(certified, key, tmp_path):
+    def older(content):
+        """As a ledger had it whose key did not say that moves are sealed; its hashes are made anew."""
+        entry = brought(content)
+        told = {name: entry["body"][name] for name in ("key_id", "public", "origin")}
+        entry["body"] = {**told, "signatures": {key.key_id: key.sign(to_sign("key.created", told))}}
+        del body_of(content, "decision")["seal"]
+
+    spoiled = sealed_again(certified, older, key)
+    assert [one.held for one in check(spoiled, keys=[key.public]) if one.what == "seal"] == [None]
+    done = alone(spoiled, tmp_path, "--key", key.public)
+    assert " ?  the seal of the decision: its ledger did not seal moves then" in done.stdout
 
 
 def test_a_swapped_file_is_named(certified, told, tale, key):

@@ -59,7 +59,7 @@ def path(tmp_path):
     return tmp_path / "ledger.db"
 
 
-CONTRACT = {"test_reading", "test_signed", "test_writing"}  # run over every engine
+CONTRACT = {"test_reading", "test_seals", "test_signed", "test_writing"}  # run over every engine
 
 
 def pytest_generate_tests(metafunc):

@@ -18,15 +18,18 @@ import pytest
 
 from workbench.bench.workspace import shipped
 from workbench.errors import EngineError, Misuse
-from workbench.ledger import Draft, Head, Ledger, SigningKey
+from workbench.ledger import Draft, Head, Ledger, SigningKey, to_sign
 from workbench.ledger.checkpoints import signed
 from workbench.ledger.copies import verify_file
 from workbench.ledger.database import Kept
 from workbench.ledger.entry import chained, content
 from workbench.ledger.exporting import verify_export
+from workbench.ledger.grounds import GRANTS
+from workbench.ledger.heads import fold
 from workbench.ledger.keys import created_body
 from workbench.ledger.merkle import Range, leaf_hash
 from workbench.ledger.rows import COLUMNS, as_row, from_row
+from workbench.ledger.seals import seal
 from workbench.ledger.tree import spelled_roots
 from workbench.ledger.verification import Signs, verified
 from workbench.ledger.witness import attest, read_witness
@@ -108,13 +111,15 @@ class Hands:
         return [from_row(row) for row in self.run(f"SELECT {COLUMNS} FROM entries ORDER BY seq")]
 
     def anew(self, entries, key=None):
-        """These entries chained anew with a tree of their own; checkpoints signed by a key, where there is one."""
+        """These entries chained anew with a tree of their own; checkpoints and moves signed by a key, given one."""
         tip, tree = "0" * 64, Range()
         self.run("DELETE FROM entries")
         self.run("DELETE FROM checkpoints WHERE ?", (key is not None,))
         for seq, entry in enumerate(entries, start=1):
             made = chained(seq=seq, at=entry.at, kind=entry.kind, subject=entry.subject, actor=entry.actor,
                            why=entry.why, body=entry.body, key=entry.key, prev=tip)  # fmt: skip
+            if key is not None and made.kind in GRANTS:
+                made = resealed(made, key)
             tip = made.hash
             tree.append(leaf_hash(content(made)))
             self.run(f"INSERT INTO entries ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)", as_row(made))
@@ -124,6 +129,14 @@ class Hands:
             origin = f"workbench-ledger/{key.key_id}"
             note = signed(origin, tree.size, tree.root(), key).note
             self.run("INSERT INTO checkpoints VALUES (?, ?)", (tree.size, note))
+
+
+def resealed(entry, key):
+    """The entry with a seal by a key in the place of the one it has."""
+    bare = {name: value for name, value in entry.body.items() if name != "seal"}
+    body = {**bare, "seal": seal(content(replace(entry, body=bare)), key)}
+    told = {name: getattr(entry, name) for name in ("seq", "at", "kind", "subject", "actor", "why", "key", "prev")}
+    return chained(**told, body=body)
 
 
 def judged(folder, *, witness=True):
@@ -218,6 +231,10 @@ ANOTHER = f"CASE {LETTER} WHEN 'A' THEN 'B' ELSE 'A' END"
          "effect 1 was changed: its version is None, entry 3 says 1"),
         ("INSERT INTO outbox (seq, target, payload) VALUES (2, 'mlflow-alias', '{\"version\":9}')",
          "effect 3 is owed for entry 2, a note, which owes none"),
+        ("UPDATE outbox SET target = 'mlflow-guard' WHERE id = 1",
+         "effect 1 was changed: it is owed to 'mlflow-guard', entry 3 owes it to 'mlflow-alias'"),
+        ("INSERT INTO outbox (seq, target, payload) VALUES (2, 'mlflow-alias', '{}')",
+         "effect 3 is owed for entry 2, a note, which owes none"),
         ("UPDATE outbox SET seq = 99 WHERE id = 1", "an effect is owed for entry 99, which is not there"),
         ("DELETE FROM outbox WHERE id = 1", "effects were removed or added: 2 were owed, 1 are there"),
         ("INSERT INTO outbox VALUES (1000, 2, 'mlflow-alias', '{}', 0)", "effects were removed or added: 1000"),
@@ -252,7 +269,11 @@ def test_a_replaced_policy_text_in_a_decision_is_found(copy):
         entries = hands.entries()
         hands.anew(entries)
     found = judged(copy, witness=False)
-    assert found.problems == ("the first 4 entries are not those that the checkpoint was signed over",)
+    assert found.problems == (
+        "entry 3 moves lending/1 under a seal that is not of this entry: it was changed, or its seal is another's",
+        "entry 4 moves lending/2 under a seal that is not of this entry: it was changed, or its seal is another's",
+        "the first 4 entries are not those that the checkpoint was signed over",
+    )
 
 
 def test_a_signature_by_another_key_is_found(copy, tmp_path):
@@ -273,7 +294,7 @@ def test_a_replaced_key_is_found(copy, tmp_path):
     with Hands(copy) as hands:
         first, *rest = hands.entries()
         fake = chained(seq=1, at=first.at, kind=first.kind, subject=first.subject, actor=first.actor, why=first.why,
-                       body=created_body(other), key=None, prev=first.prev)  # fmt: skip
+                       body=created_body(other, first.prev), key=None, prev=first.prev)  # fmt: skip
         hands.anew([fake, *rest])
     found = judged(copy, witness=False)
     assert any("which is not this ledger" in problem for problem in found.problems), found.problems
@@ -283,7 +304,11 @@ def test_a_key_without_its_own_signature_or_that_of_the_one_before_is_found(copy
     other = SigningKey.create(tmp_path / "other.key")
     with Hands(copy) as hands:
         entries = hands.entries()
-        body = {**created_body(other), "follows": entries[0].body["key_id"], "origin": entries[0].body["origin"]}
+        body = {
+            **created_body(other, entries[-1].hash),
+            "follows": entries[0].body["key_id"],
+            "origin": entries[0].body["origin"],
+        }
         stolen = chained(seq=6, at=NOON, kind="key.rotated", subject=f"key/{other.key_id}", actor="x", why="",
                          body=body, key=None, prev="")  # fmt: skip
         hands.anew([*entries, stolen])
@@ -335,6 +360,82 @@ def test_the_witness_itself_cannot_be_forged_without_the_key(copy, tmp_path):
     assert judged(copy).problems == ("the witness's checkpoint of 4 entries is not signed by this ledger's key",)
 
 
+# moves that the ledger's key did not seal
+
+
+FALSE_SEAL = (
+    "entry {} moves lending/{} under a seal that is not of this entry: it was changed, or its seal is another's"
+)
+
+
+def in_the_place_of(hands, entries, key=None):
+    """These entries instead, chained anew, without checkpoints that would tell, and with heads that agree."""
+    hands.run("DELETE FROM checkpoints")
+    hands.anew(entries, key)
+    hands.run("DELETE FROM heads")
+    hands.run("DELETE FROM outbox")
+    hands.run("DELETE FROM sqlite_sequence WHERE name = 'outbox'")
+    for head in fold(hands.entries()).values():
+        hands.run("INSERT INTO heads (model, slot, version, generation, seq) VALUES (?, ?, ?, ?, ?)",
+                  (head.model, head.slot, head.version, head.generation, head.seq))  # fmt: skip
+
+
+def grant(entry, version, generation, **more):
+    """Another grant in the words of one that was decided."""
+    body = {**entry.body, "generation": generation, **more}
+    return replace(entry, subject=f"lending/{version}", body=body, key=None)
+
+
+def test_a_forged_grant_with_hashes_tree_heads_and_checkpoints_made_anew_lacks_the_seal(copy):
+    with Hands(copy) as hands:
+        entries = hands.entries()
+        body = {name: value for name, value in entries[2].body.items() if name != "seal"} | {"generation": 3}
+        in_the_place_of(hands, [*entries, replace(entries[2], subject="lending/9", body=body)])
+    assert judged(copy, witness=False).problems == (
+        "entry 6 moves lending/9 without the seal of the ledger's key: it was not written by whoever has that key",
+    )
+
+
+@pytest.mark.parametrize("taken", [2, 3])
+def test_a_seal_taken_from_another_grant_is_named(copy, taken):
+    with Hands(copy) as hands:
+        entries = hands.entries()
+        in_the_place_of(hands, [*entries, grant(entries[taken], 9, 3)])
+    assert judged(copy, witness=False).problems == (FALSE_SEAL.format(6, 9),)
+
+
+def test_what_was_written_before_a_sealed_move_cannot_be_changed_after_it(copy):
+    """The seal signs the hash of the entry before, and so all that was before: evidence, approvals, declarations."""
+    with Hands(copy) as hands:
+        entries = hands.entries()
+        in_the_place_of(hands, [entries[0], replace(entries[1], body={"n": 9.5}), *entries[2:]])
+    assert judged(copy, witness=False).problems == (FALSE_SEAL.format(3, 1), FALSE_SEAL.format(4, 2))
+
+
+def test_nothing_is_put_before_the_key_from_which_on_moves_are_sealed(tmp_path):
+    """An older ledger, upgraded by a rotation: what came before it is signed with it."""
+    key_file = tmp_path / "ledger.key"
+    key = SigningKey.create(key_file)
+    told = {"key_id": key.key_id, "public": key.public, "origin": f"workbench-ledger/{key.key_id}"}
+    body = {**told, "signatures": {key.key_id: key.sign(to_sign("key.created", told))}}
+    with Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+        ledger.append("key.created", subject=f"key/{key.key_id}", actor="admin", why="", body=body, now=NOON)
+        ledger.sign_with(key_file)
+        ledger.rotate_key(actor="admin", why="from now on moves are sealed", now=NOON)
+    move = {"slot": "champion", "generation": 1, "decision": {"decision": "allow"}}
+    forged = chained(seq=2, at=NOON, kind="promotion.granted", subject="lending/9", actor="x", why="w", body=move,
+                     key=None, prev="")  # fmt: skip
+    with Hands(tmp_path) as hands:
+        first, rotation = hands.entries()
+        in_the_place_of(hands, [first, forged, rotation])
+    assert judged(tmp_path, witness=False).problems == (
+        "entry 3 brings a key behind another entry than it was signed for",
+    )
+    with Hands(tmp_path) as hands:  # and behind the rotation it lacks the seal
+        in_the_place_of(hands, [first, rotation, forged])
+    assert len(judged(tmp_path, witness=False).problems) == 1
+
+
 # the export, by our own reader and by the auditor's file, which knows nothing of ours
 
 
@@ -384,16 +485,31 @@ def change(lines, name):
         entries[0]["body"]["public"] = base64.b64encode(b"\1" * 32).decode()
     elif name == "a changed effect":
         effects[1]["payload"]["version"] = 9
+    elif name == "an effect for another":
+        effects[0]["target"] = "mlflow-guard"
     elif name == "an effect for nothing":
         effects[1]["seq"] = 1
     elif name == "an effect of no entry":
         effects[1]["seq"] = 99
+    elif name in ("a move without its seal", "the seal of another move"):
+        move = entries[3]["body"]
+        move["seal"] = entries[2]["body"]["seal"]
+        if name == "a move without its seal":
+            del move["seal"]
+        tip = entries[2]["hash"]
+        for entry in entries[3:5]:
+            told = {**entry, "at": datetime.fromisoformat(entry["at"]), "prev": tip}
+            made = chained(**{field: value for field, value in told.items() if field != "hash"})
+            entry.update(made.as_dict())
+            tip = made.hash
+        entries = [line for line in entries if "checkpoint" not in line]
     return [json.dumps(entry, ensure_ascii=False) for entry in entries]
 
 
 ATTACKS = ["a changed reason", "a replaced policy", "a dropped entry", "two swapped", "a doubled entry", "a cut tail",
            "a replaced signature", "a replaced root", "a replaced key", "a changed effect", "an effect for nothing",
-           "an effect of no entry"]  # fmt: skip
+           "an effect for another",
+           "an effect of no entry", "a move without its seal", "the seal of another move"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -405,6 +521,16 @@ def test_a_tampered_export_is_found_by_both_readers(copy, name):
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+def test_an_export_from_before_it_was_told_to_whom_effects_are_owed_holds_for_both_readers(copy):
+    lines = [json.loads(line) for line in (copy / "ledger.jsonl").read_text("utf-8").splitlines()]
+    for line in lines:
+        line.get("effect", {}).pop("target", None)
+    text = [json.dumps(line, ensure_ascii=False) for line in lines]
+    (copy / "ledger.jsonl").write_text("".join(f"{line}\n" for line in text), "utf-8")
+    assert verify_export(text).valid
+    assert auditor(copy).returncode == 0
 
 
 def test_an_export_from_before_effects_were_told_holds_for_both_readers(copy):

@@ -75,6 +75,18 @@ def test_a_byte_order_mark_is_no_part_of_the_rules(tmp_path):
     assert Policy.load(tmp_path / "p.rego").source == "package m\n"
 
 
+def test_the_ends_of_lines_of_another_system_make_no_other_policy(tmp_path):
+    for ends in (b"\n", b"\r\n", b"\r"):
+        (tmp_path / "p.rego").write_bytes(b"package m" + ends + b"allow := true" + ends)
+        assert Policy.load(tmp_path / "p.rego") == Policy.parse("p", "package m\nallow := true\n")
+
+
+def test_a_policy_that_was_changed_in_its_file_is_another_at_once(tmp_path):
+    for allowed in ("true", "fals", "true"):
+        (tmp_path / "p.rego").write_text(f"package m\nallow := {allowed}")
+        assert Policy.load(tmp_path / "p.rego").source.endswith(allowed)
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "bytes.rego").write_bytes(b"package m\n\xff")
     for name in ("none.rego", "bytes.rego", "."):

@@ -108,6 +108,7 @@ class Place:
             database = SqliteDatabase(folder / "ledger.db")
             database.connection = Stepping(database.connection, self.steps)
         self.ledger = Ledger(database)
+        self.ledger.sign_with(folder / "keys" / "ledger.key")
         self.gate = Gate(self.ledger, Yes(), folder, lambda: self.registry)
 
     def register(self, *numbers):

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar, assert_never
 
 from workbench.errors import Misuse, NeedsPeople
 from workbench.ledger import Entry
+from workbench.ledger.effects import ALIAS
 from workbench.promotion import Roster, Step, trail
 from workbench.promotion.moves import POLICIES
 from workbench.promotion.people import RIGHTS, Right
-from workbench.promotion.projection import ALIAS
 from workbench.promotion.queue import may_refuse, why_not
 from workbench.promotion.stages import CHAMPION
 from workbench.views.deciding import Acts, Paper, Reading, Trouble, Waiting, Wish, You

@@ -197,7 +197,9 @@ def _signatures(bench: Bench) -> Check:
     except WorkbenchError as error:
         return Check("signatures", False, error.message, error.hint)
     newest = bench.ledger.newest_checkpoint()
-    return Check("signatures", ok=True, found=f"up to entry {newest.size if newest else 0}, key {keys[-1].key_id}")
+    found = f"up to entry {newest.size if newest else 0}, key {keys[-1].key_id}"
+    sealing = "" if keys[-1].seals else "; moves are not sealed: workbench ledger key rotate"
+    return Check("signatures", ok=True, found=f"{found}{sealing}")
 
 
 def _champion(bench: Bench, head: Head) -> Check:

@@ -62,6 +62,10 @@ def _told(result: Verification) -> str:
         lines.append(f"signed: {_entries(result.signed)}, now by the key {result.keys[-1].key_id}")
     else:
         lines.append("signed: nothing yet; workbench ledger checkpoint signs it")
+    if result.sealed_from is not None:
+        lines.append(f"sealed: every move of a model from entry {result.sealed_from} on")
+    elif result.keys:
+        lines.append("sealed: no move of a model; workbench ledger key rotate begins it")
     if result.witnessed is not None:
         lines.append(f"witnessed: {_entries(result.witnessed)}")
     return "\n".join(lines)
@@ -231,6 +235,9 @@ def key_show(workspace: Path | None, as_json: bool) -> None:
 @json_option
 def key_rotate(why: str, dry_run: bool, workspace: Path | None, as_json: bool) -> None:
     """Let a new key follow the present one; both sign the entry, and the old private key is deleted.
+
+    From then on each move of a model is sealed by the key, and without its file none is made. Machines that share
+    the ledger and promote need the new file.
 
     \b
     Example:

@@ -79,8 +79,8 @@ def diff(old: Path, new: Path, model: str | None, fail: bool, workspace: Path | 
 def redecide(which: str | None, everything: bool, workspace: Path | None, as_json: bool) -> None:
     """Make past decisions again; exit code 1 when one, or a grant past the gate, does not reproduce bit for bit.
 
-    So it is where a grant weighed evidence that the ledger did not hold. Told of, too, are a policy of one grant
-    alone, and evidence that no recorded run found.
+    So it is where a grant weighed evidence that the ledger did not hold, or lacks the seal of the ledger's key. Told
+    of, too, are a policy of one grant alone, and evidence that no recorded run found.
 
     \b
     Examples:
@@ -89,7 +89,7 @@ def redecide(which: str | None, everything: bool, workspace: Path | None, as_jso
       workbench policy redecide --all --json
     """
     from workbench.policy import redecide as again
-    from workbench.policy.redeciding import doubts, to_decide, unfounded, unrun
+    from workbench.policy.redeciding import doubts, forged, to_decide, unrun
 
     if (which is None) == (not everything):
         raise Misuse("nothing to decide again", hint="give the number of an entry, MODEL, MODEL/VERSION, or --all")
@@ -97,7 +97,8 @@ def redecide(which: str | None, everything: bool, workspace: Path | None, as_jso
         if bench is None:
             raise Misuse("there is no ledger here", hint="--workspace DIR names a workspace")
         told_of = bench.ledger.entries()
-        known, invented = to_decide(told_of), unfounded(told_of)
+        invented = forged(told_of)
+        known = to_decide(told_of, invented)
         doubted = doubts(told_of, at_hand(bench))
         for seq, words in unrun(told_of).items():
             doubted[seq] = "; ".join([*([doubted[seq]] if seq in doubted else []), words])

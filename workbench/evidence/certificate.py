@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from workbench.errors import Misuse
+from workbench.errors import EngineError, Misuse
 from workbench.ledger import Entry, ModelVersion
 from workbench.ledger.checkpoints import Checkpoint
 from workbench.ledger.dsse import seal, statement
 from workbench.ledger.heads import PROMOTIONS, STAGED
 from workbench.ledger.keys import KEY_KINDS
 from workbench.ledger.proofs import Inclusion
+from workbench.ledger.seals import unsealed_among
 from workbench.ledger.signing import SigningKey
 
 PREDICATE = "urn:workbench:promotion:v1"
@@ -112,8 +113,17 @@ def certify(
         key: What it is signed with: the ledger's key.
         actor: Who asked for it.
         now: When, aware.
+
+    Raises:
+        EngineError: The ledger's key did not seal the decision, or its keys are not sound.
     """
     told = found.all
+    try:
+        wrong = unsealed_among(told).get(found.decision.seq, ())
+    except ValueError as error:
+        wrong = (str(error),)
+    if wrong:
+        raise EngineError(f"nothing is certified: {'; '.join(wrong)}", hint="workbench ledger verify")
     version = ModelVersion.from_body(found.registered.body)
     predicate = {
         "model": version.model,

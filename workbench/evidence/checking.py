@@ -22,6 +22,7 @@ from workbench.ledger.dsse import opened, signed_by, subjects_of
 from workbench.ledger.entry import chained
 from workbench.ledger.keys import known_keys
 from workbench.ledger.proofs import Inclusion
+from workbench.ledger.seals import SEAL, unsealed_among
 from workbench.ledger.signing import key_id, to_sign, verify_signature
 
 GIVEN = "approval.given"  # the kind of an entry by which a person says yes
@@ -114,6 +115,7 @@ def _content(
     yield from _included(told, entries, trusted)
     found = _grounds(told["roles"], entries)
     yield from _subject(told, found)
+    yield from _seal(found)
     yield from _files(content, found, files)
     yield from _policy(found, redecide)
     yield from _evidence(found)
@@ -169,6 +171,7 @@ def _grounds(roles: Mapping[str, Any], entries: Mapping[int, Entry]) -> Grounds:
         evidence=tuple(entries[seq] for seq in roles["evidence"]),
         audits=tuple(entries[seq] for seq in roles["audits"]),
         approvals=tuple(entries[seq] for seq in roles["approvals"]),
+        keys=tuple(entries[seq] for seq in roles.get("keys", ())),
     )
 
 
@@ -190,6 +193,19 @@ def _subject(told: Mapping[str, Any], found: Grounds) -> Iterator[Check]:
     wrong += [f"the {name} that was judged is not the registered one" for name in other]
     said = f"{subject} was registered in entry {found.registered.seq} and granted in entry {decision.seq} "
     yield Check("decision", not wrong, "; ".join(wrong) or f"{said}by {decision.actor}: {decision.why}")
+
+
+def _seal(found: Grounds) -> Iterator[Check]:
+    try:
+        wrong = unsealed_among(found.all).get(found.decision.seq, ())
+    except ValueError as error:
+        wrong = (str(error),)
+    if wrong:
+        yield Check("seal", False, "; ".join(wrong))
+    elif SEAL in found.decision.body:
+        yield Check("seal", True, f"the ledger's key sealed entry {found.decision.seq} in its place")
+    else:
+        yield Check("seal", None, "the decision is of a ledger that did not seal its moves then")
 
 
 def _files(content: Mapping[str, Any], found: Grounds, files: Mapping[str, str] | None) -> Iterator[Check]:

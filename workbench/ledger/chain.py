@@ -19,6 +19,7 @@ from workbench.ledger.keys import KEY_KINDS, LedgerKey, followed
 from workbench.ledger.merkle import folded, tree_hash
 from workbench.ledger.rows import as_row
 from workbench.ledger.scan import Before, Scanned
+from workbench.ledger.seals import unsealed
 from workbench.ledger.tree import TILE, Tree
 
 
@@ -96,6 +97,7 @@ class Chain:
                 self.keys.append(followed(self.keys[-1] if self.keys else None, entry))
             if entry is not None and entry.kind in GRANTS:
                 yield from contradictions(entry)
+                yield from unsealed(entry, self.keys[-1] if self.keys else None)
         except ValueError as error:
             yield str(error)
 

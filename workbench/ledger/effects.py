@@ -2,7 +2,10 @@
 
 An effect is owed in the commit of the entry that causes it. One that was changed, removed, or added for nothing
 would let the registry be told of another version than was granted. An effect says what its entry moved or repaired,
-and nothing else; one of an entry that did neither says nothing.
+and nothing else, to whoever keeps the aliases; one of an entry that did neither says nothing, and nothing to them.
+
+Whether an effect was settled stands in no entry, and is not judged: one that is marked so and was not leaves the
+registry as it was, which `workbench reconcile` finds by looking at the registry itself.
 """
 
 from __future__ import annotations
@@ -13,9 +16,10 @@ from typing import Any
 from workbench.ledger.entry import read_body
 from workbench.ledger.heads import CLEARED, MOVES, SLOT
 
+ALIAS = "mlflow-alias"  # target of what is owed for a slot that was moved or repaired
 EFFECTS = (
-    "SELECT o.id, o.seq, o.payload, e.kind, e.subject, e.body FROM outbox o LEFT JOIN entries e ON e.seq = o.seq "
-    "ORDER BY o.id"
+    "SELECT o.id, o.seq, o.target, o.payload, e.kind, e.subject, e.body FROM outbox o "
+    "LEFT JOIN entries e ON e.seq = o.seq ORDER BY o.id"
 )
 REPAIRED = "projection.repaired"
 
@@ -24,11 +28,12 @@ def unowed(rows: Iterable[Sequence[Any]], given: int | None) -> Iterator[str]:
     """What is wrong with the effects, in sentences.
 
     Args:
-        rows: What `EFFECTS` reads: number, entry, payload, and of the entry its kind, subject and body.
+        rows: What `EFFECTS` reads: number, entry, target (None: an older export, which told none), payload, and of
+            the entry its kind, subject and body.
         given: Effects that were ever owed, if the database counts them without gaps.
     """
     count = 0
-    for number, seq, payload, kind, subject, body in rows:
+    for number, seq, target, payload, kind, subject, body in rows:
         count += 1
         if kind is None:
             yield f"an effect is owed for entry {seq}, which is not there"
@@ -38,9 +43,11 @@ def unowed(rows: Iterable[Sequence[Any]], given: int | None) -> Iterator[str]:
         except (ValueError, TypeError):
             yield f"effect {number} of entry {seq} cannot be read"
             continue
-        if told and not due:
+        if not due and (told or target == ALIAS):
             yield f"effect {number} is owed for entry {seq}, a {kind}, which owes none"
             continue
+        if due and target not in {ALIAS, None}:
+            yield f"effect {number} was changed: it is owed to {target!r}, entry {seq} owes it to {ALIAS!r}"
         for name in sorted(due):
             if told.get(name) != due[name]:
                 yield f"effect {number} was changed: its {name} is {told.get(name)!r}, entry {seq} says {due[name]!r}"

@@ -2,7 +2,7 @@
 
 JSON lines: an entry a line in their order, then `{"key": …}` for each public key, then `{"checkpoint": …}`
 for each signed checkpoint, then `{"effect": …}` for everything that the world outside was ever owed: its number,
-the entry that caused it, and what it says. The shipped `verify_ledger.py` checks it with nothing of ours.
+the entry that caused it, to whom, and what it says. The shipped `verify_ledger.py` checks it with nothing of ours.
 
 Rules: a reader passes over what it does not know, so an auditor's older `verify_ledger.py` still reads a newer
 export; an older export has no effects and is judged without them. Effects are held against their entries, but an
@@ -45,8 +45,8 @@ def lines(
         yield _line({"key": key.as_dict()})
     for checkpoint in checkpoints:
         yield _line({"checkpoint": checkpoint.note})
-    for number, seq, payload, *_ in effects:
-        yield _line({"effect": {"id": number, "seq": seq, "payload": _payload(payload)}})
+    for number, seq, target, payload, *_ in effects:
+        yield _line({"effect": {"id": number, "seq": seq, "target": target, "payload": _payload(payload)}})
 
 
 def verify_export(text: Iterable[str], *, witness: Sequence[Checkpoint] | None = None) -> Verification:
@@ -62,7 +62,7 @@ def verify_export(text: Iterable[str], *, witness: Sequence[Checkpoint] | None =
     rows: list[Row] = []
     notes: list[tuple[Any, Any]] = []
     keys: list[Any] = []
-    owed: list[tuple[int, int, str]] = []
+    owed: list[tuple[int, int, str | None, str]] = []
     for number, line in enumerate(text, start=1):
         try:
             told = json.loads(line)
@@ -72,7 +72,8 @@ def verify_export(text: Iterable[str], *, witness: Sequence[Checkpoint] | None =
                 notes.append((int(str(told["checkpoint"]).split("\n")[1]), told["checkpoint"]))
             elif "effect" in told:
                 effect = told["effect"]
-                owed.append((int(effect["id"]), int(effect["seq"]), canonical(effect["payload"]).decode()))
+                payload = canonical(effect["payload"]).decode()
+                owed.append((int(effect["id"]), int(effect["seq"]), effect.get("target"), payload))
             else:
                 rows.append(tuple(canonical(told[c]).decode() if c == "body" else told[c] for c in ENTRY_COLUMNS))
         except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
@@ -86,7 +87,7 @@ def verify_export(text: Iterable[str], *, witness: Sequence[Checkpoint] | None =
     return replace(judged, valid=not problems, problems=tuple(problems))
 
 
-def _effects(rows: Sequence[Row], owed: Sequence[tuple[int, int, str]]) -> Iterator[str]:
+def _effects(rows: Sequence[Row], owed: Sequence[tuple[int, int, str | None, str]]) -> Iterator[str]:
     """What is wrong with the effects of an export, beside the entries in it."""
     caused = {row[0]: (row[2], row[3], row[6]) for row in rows}  # kind, subject, body
     yield from unowed(((*effect, *caused.get(effect[1], (None, None, None))) for effect in owed), None)

@@ -3,6 +3,9 @@
 The first key gives the ledger its name (its origin): a ledger made anew has another key, so another name.
 A key holds from its entry on; every checkpoint is signed by the key that held at its size.
 
+From a key on whose entry names the hash of the entry before it, moves of models are sealed (`ledger.seals`). Both are
+signed at once, so that nothing can be put before such a key later, and no key that follows takes it back.
+
 >>> known_keys([])
 []
 """
@@ -19,6 +22,7 @@ from workbench.ledger.signing import SigningKey, key_id, to_sign, verify_signatu
 CREATED, ROTATED = "key.created", "key.rotated"
 KEY_KINDS = (CREATED, ROTATED)
 ORIGIN = "workbench-ledger/"  # and the id of the first key
+SEALS_AFTER = "seals_after"  # the hash of the entry before: from this key on moves are sealed
 
 
 @dataclass(frozen=True)
@@ -29,21 +33,23 @@ class LedgerKey:
     public: str  # 32 bytes in base64
     origin: str  # the ledger's name
     since: int  # number of the entry that brought it
+    seals: bool = False  # whether moves are sealed while it holds
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON."""
         return {"key_id": self.key_id, "public": self.public, "origin": self.origin, "since": self.since}
 
 
-def created_body(key: SigningKey) -> dict[str, Any]:
-    """The body of the entry by which a ledger gets its first key."""
-    told = {"key_id": key.key_id, "public": key.public, "origin": f"{ORIGIN}{key.key_id}"}
+def created_body(key: SigningKey, tip: str) -> dict[str, Any]:
+    """The body of the entry by which a ledger gets its first key, behind the entry with the hash `tip`."""
+    told = {"key_id": key.key_id, "public": key.public, "origin": f"{ORIGIN}{key.key_id}", SEALS_AFTER: tip}
     return {**told, "signatures": {key.key_id: key.sign(to_sign(CREATED, told))}}
 
 
-def rotated_body(before: LedgerKey, old: SigningKey, new: SigningKey) -> dict[str, Any]:
-    """The body of the entry by which a key follows another: both sign it."""
+def rotated_body(before: LedgerKey, old: SigningKey, new: SigningKey, tip: str) -> dict[str, Any]:
+    """The body of the entry by which a key follows another, behind the entry with the hash `tip`: both sign it."""
     told = {"key_id": new.key_id, "public": new.public, "origin": before.origin, "follows": before.key_id}
+    told[SEALS_AFTER] = tip
     message = to_sign(ROTATED, told)
     return {**told, "signatures": {old.key_id: old.sign(message), new.key_id: new.sign(message)}}
 
@@ -70,7 +76,8 @@ def followed(before: LedgerKey | None, entry: Entry) -> LedgerKey:
 
     Raises:
         ValueError: A ledger gets its first key twice, a rotation follows another key than the one that
-            held, or a signature is missing or does not hold.
+            held, a signature is missing or does not hold, it was signed for another place, or it takes back
+            that moves are sealed.
     """
     if (entry.kind == CREATED) != (before is None):
         raise ValueError(
@@ -92,7 +99,12 @@ def followed(before: LedgerKey | None, entry: Entry) -> LedgerKey:
         signature = signatures.get(signer)
         if not isinstance(signature, str) or not verify_signature(its_public, message, signature):
             raise ValueError(f"entry {entry.seq} brings a key that {signer} did not sign")
-    return LedgerKey(str(named), public, origin, entry.seq)
+    after = told.get(SEALS_AFTER)
+    if after is not None and after != entry.prev:
+        raise ValueError(f"entry {entry.seq} brings a key behind another entry than it was signed for")
+    if before and before.seals and after is None:
+        raise ValueError(f"entry {entry.seq} brings a key that takes back that moves are sealed")
+    return LedgerKey(str(named), public, origin, entry.seq, seals=after is not None)
 
 
 def held_at(keys: Iterable[LedgerKey], size: int) -> LedgerKey | None:

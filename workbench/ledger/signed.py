@@ -3,7 +3,7 @@
 The private key lies in a file beside the ledger, named once by `sign_with`. It is made, and its public part
 recorded, when something is to be signed for the first time. A checkpoint is made every 256 entries in the
 commit that crosses them, and whenever one is asked for. Where the key is missing the ledger goes on without
-signatures, and asking for one is an error in words.
+signatures, and asking for one is an error in words; so is a move of a model, which the key seals (`ledger.seals`).
 
 A ledger that rehearses takes everything as it would, one transaction after another, and keeps nothing of it: what
 was written is seen through it alone, and undone when it is closed. A key that it would have to make is made in
@@ -19,26 +19,31 @@ from pathlib import Path
 
 from workbench.errors import EngineError, Misuse, WorkbenchError
 from workbench.ledger.checkpoints import Checkpoint, read_note, signed
+from workbench.ledger.drafts import Draft
+from workbench.ledger.key_file import KeyFile
 from workbench.ledger.keys import CREATED, KEY_KINDS, ROTATED, LedgerKey, created_body, known_keys, rotated_body
 from workbench.ledger.merkle import Subtree, consistency_path, inclusion_path, leaf_hash
 from workbench.ledger.proofs import Consistency, Inclusion
 from workbench.ledger.reading import Reading
 from workbench.ledger.rows import COLUMNS, row_content
-from workbench.ledger.sharing import folder_mode
 from workbench.ledger.signing import SigningKey
 from workbench.ledger.tree import TILE, subtrees
 from workbench.ledger.writer import Writer
 
 EVERY = 256  # entries from one checkpoint to the next
 ACTOR = "workbench"  # who makes a key that nobody asked for
+_NEWEST_KEY = """
+    SELECT hash FROM entries WHERE seq = (SELECT max(last) FROM (
+      SELECT max(seq) AS last FROM entries WHERE kind = ? UNION ALL SELECT max(seq) FROM entries WHERE kind = ?) AS k)
+"""
 
 
 class Signed(Reading):
     """A ledger that signs for itself."""
 
-    _key_file: Path | None = None
+    _key_file: KeyFile | None = None
     _within = False  # a transaction is open
-    _fleeting: SigningKey | None = None  # the key of a rehearsal that had to make one
+    _known: tuple[str, LedgerKey] | None = None  # the present key as it was read, by the hash of its entry
     rehearsing = False
 
     def rehearse(self) -> None:
@@ -47,7 +52,7 @@ class Signed(Reading):
 
     def sign_with(self, path: Path) -> None:
         """Name the file that holds the private key, or will; nothing is made yet."""
-        self._key_file = path
+        self._key_file = KeyFile(path)
 
     def keys(self) -> list[LedgerKey]:
         """The public keys that have signed for this ledger, the one that holds now last.
@@ -83,17 +88,13 @@ class Signed(Reading):
         """
         with self.transaction() as writer:
             old, before = self._key(writer, actor, now)
-            beside = self._next
-            new = SigningKey.load(beside) if beside.exists() else self._new_key(beside)
-            body = rotated_body(before, old, new)
+            new = self._file.following(kept=not self.rehearsing)
+            body = rotated_body(before, old, new, writer.tip)
             entry = writer.append(ROTATED, subject=f"key/{new.key_id}", actor=actor, why=why, body=body, now=now)
             writer.checkpoint(lambda tree: signed(before.origin, tree.size, tree.root(), new))
-        if self.rehearsing:
-            self._fleeting = new
-        else:
-            with suppress(FileNotFoundError):  # whoever read the key meanwhile has done it, as after a kill
-                beside.replace(self._file)
-        return LedgerKey(new.key_id, new.public, before.origin, entry.seq)
+        if not self.rehearsing:
+            self._file.follow()
+        return LedgerKey(new.key_id, new.public, before.origin, entry.seq, seals=True)
 
     def checkpoint(self, *, actor: str = ACTOR, now: datetime) -> Checkpoint:
         """The signed state of the ledger: the newest checkpoint, made now where it is behind.
@@ -192,7 +193,7 @@ class Signed(Reading):
             self._within = True
             try:
                 with self._rehearsed() if self.rehearsing else self._committed():
-                    writer = Writer(database)
+                    writer = Writer(database, self._sealing)
                     yield writer
                     self._sign_if_due(writer)
                     writer.finish()
@@ -235,56 +236,48 @@ class Signed(Reading):
                 writer.checkpoint(lambda tree: signed(known.origin, tree.size, tree.root(), key))
 
     @property
-    def _file(self) -> Path:
+    def _file(self) -> KeyFile:
         if self._key_file is None:
             raise Misuse("this ledger was opened without a key", hint="run it in a workspace: keys/ledger.key")
         return self._key_file
 
-    @property
-    def _next(self) -> Path:
-        return self._file.with_name(f"{self._file.name}.next")
-
-    def _key(self, writer: Writer, actor: str, now: datetime) -> tuple[SigningKey, LedgerKey]:
-        path, known = self._file, self.keys()
-        if known:
-            return self._present(path, known[-1]), known[-1]
-        key = SigningKey.load(path) if path.exists() else self._new_key(path)
-        body = created_body(key)
-        why = "the key that signs this ledger's checkpoints"
-        entry = writer.append(CREATED, subject=f"key/{key.key_id}", actor=actor, why=why, body=body, now=now)
-        return key, LedgerKey(key.key_id, key.public, body["origin"], entry.seq)
-
-    def _new_key(self, path: Path) -> SigningKey:
-        if self.rehearsing:
-            self._fleeting = SigningKey.fleeting()
-            return self._fleeting
-        try:
-            path.parent.mkdir(mode=folder_mode(path.parent.parent), parents=True, exist_ok=True)
-            (path.parent / ".gitignore").write_text("*\n", "utf-8")  # a key never goes into git
-        except OSError as error:
-            raise EngineError(
-                f"the folder {path.parent} cannot be made: {error.strerror or error}", hint=f"mkdir -p {path.parent}"
-            ) from error
-        return SigningKey.create(path)
-
-    def _present(self, path: Path, known: LedgerKey) -> SigningKey:
-        """The private key of the present public one; ends a rotation that was killed after its commit.
+    def _sealing(self, writer: Writer, draft: Draft) -> SigningKey | None:
+        """The key that seals a move; None where this ledger's moves are not sealed.
 
         Raises:
-            EngineError: The file is missing, open to others, or holds another key.
+            EngineError: They are, and it is not at hand.
         """
-        if self._fleeting is not None and self._fleeting.key_id == known.key_id:
-            return self._fleeting
-        with suppress(EngineError, FileNotFoundError):  # whoever rotates may be doing it at this moment
-            if self._next.exists() and SigningKey.load(self._next).key_id == known.key_id:
-                self._next.replace(path)
-        key = SigningKey.load(path)
-        if key.key_id != known.key_id:
+        known = self._present()
+        if self._key_file is None if known is None else not known.seals:
+            return None
+        try:
+            return self._key(writer, ACTOR, draft.now, known)[0]
+        except WorkbenchError as error:
             raise EngineError(
-                f"{path} holds the key {key.key_id}, but the ledger is signed by {known.key_id}",
-                hint="put back the key that belongs to this ledger",
-            )
-        return key
+                f"{draft.subject} was not moved: this ledger's moves are sealed by its key, and {error.message}",
+                hint=f"{error.hint}, or copy it from a machine that has it; nothing was written",
+            ) from error
+
+    def _present(self) -> LedgerKey | None:
+        """The public key that holds now; None: there is none yet."""
+        newest = self._rows(_NEWEST_KEY, KEY_KINDS)
+        if not newest:
+            return None
+        if self._known is None or self._known[0] != newest[0][0]:
+            self._known = newest[0][0], self.keys()[-1]
+        return self._known[1]
+
+    def _key(
+        self, writer: Writer, actor: str, now: datetime, known: LedgerKey | None = None
+    ) -> tuple[SigningKey, LedgerKey]:
+        known = known or self._present()
+        if known is not None:
+            return self._file.present(known), known
+        key = self._file.first(kept=not self.rehearsing)
+        body = created_body(key, writer.tip)
+        why = "the key that signs this ledger's checkpoints and seals its moves"
+        entry = writer.append(CREATED, subject=f"key/{key.key_id}", actor=actor, why=why, body=body, now=now)
+        return key, LedgerKey(key.key_id, key.public, body["origin"], entry.seq, seals=True)
 
     @contextmanager
     def _moment(self) -> Iterator[None]:

@@ -34,7 +34,8 @@ class SigningKey:
 
     def __init__(self, private: Ed25519PrivateKey) -> None:
         self._private = private
-        self._raw = private.public_key().public_bytes_raw()
+        self.public = base64.b64encode(private.public_key().public_bytes_raw()).decode()  # the public part: 32 bytes
+        self.key_id = key_id(self.public)
 
     @classmethod
     def create(cls, path: Path) -> SigningKey:
@@ -101,16 +102,6 @@ class SigningKey:
             raise EngineError(f"{path} holds no Ed25519 key in PEM", hint="put it back from where you keep it")
         return cls(private)
 
-    @property
-    def key_id(self) -> str:
-        """The key's name: the first 32 hex characters of the SHA-256 of its public part."""
-        return key_id(self.public)
-
-    @property
-    def public(self) -> str:
-        """The public part: its 32 bytes in base64."""
-        return base64.b64encode(self._raw).decode()
-
     def sign(self, message: bytes) -> str:
         """The signature of a message, in base64; begin the message by its purpose, as `to_sign` does."""
         return base64.b64encode(self._private.sign(message)).decode()
@@ -126,9 +117,18 @@ def to_sign(purpose: str, value: Any) -> bytes:
     Raises:
         ValueError: The purpose is empty or holds a zero byte, or the value is no plain JSON.
     """
+    return for_purpose(purpose, canonical(value))
+
+
+def for_purpose(purpose: str, content: bytes) -> bytes:
+    """What `to_sign` gives for a JSON value of which the one spelling is at hand.
+
+    Raises:
+        ValueError: The purpose is empty or holds a zero byte.
+    """
     if not purpose or "\0" in purpose:
         raise ValueError(f"the purpose is {purpose!r}; it must be a text without a zero byte")
-    return b"workbench " + purpose.encode() + b"\0" + canonical(value)
+    return b"workbench " + purpose.encode() + b"\0" + content
 
 
 def verify_signature(public: str, message: bytes, signature: str) -> bool:

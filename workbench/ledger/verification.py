@@ -1,11 +1,11 @@
 """Whether a ledger holds: the chain followed from the first entry to the last, reading nothing but what it is given.
 
 Found are a changed field, a removed, inserted or reordered entry, a cut tail, a head that the entries
-do not lead to, a move that no decision allowed or whose decision was about something else, a tree or checkpoint
-that is not of these entries, a signature or key that is not the ledger's, an effect that was changed, removed or
-is owed for nothing, and a rule of the database that somebody took away. A ledger that was cut, rolled back to an
-older copy or replaced by another whole one, and a checkpoint that was removed, are found by a witness: checkpoints
-that were kept elsewhere.
+do not lead to, a move that no decision allowed, whose decision was about something else, or which the ledger's
+key did not seal, a tree or checkpoint that is not of these entries, a signature or key that is not the ledger's,
+an effect that was changed, removed or is owed for nothing, and a rule of the database that somebody took away. A
+ledger that was cut, rolled back to an older copy or replaced by another whole one, and a checkpoint that was
+removed, are found by a witness: checkpoints that were kept elsewhere.
 """
 
 from __future__ import annotations
@@ -40,6 +40,11 @@ class Verification:
     keys: tuple[LedgerKey, ...] = ()  # that have signed, the present one last
     witnessed: int | None = None  # entries that the newest witnessed checkpoint covers; None: no witness
 
+    @property
+    def sealed_from(self) -> int | None:
+        """The entry from which on moves are sealed; None: they are not."""
+        return next((key.since for key in self.keys if key.seals), None)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON."""
         return {
@@ -49,6 +54,7 @@ class Verification:
             "root": self.root,
             "signed": self.signed,
             "witnessed": self.witnessed,
+            "sealed_from": self.sealed_from,
             "keys": [key.as_dict() for key in self.keys],
             "problems": list(self.problems),
         }

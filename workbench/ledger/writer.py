@@ -15,10 +15,13 @@ from workbench.errors import EngineError, Misuse
 from workbench.ledger.checkpoints import Checkpoint
 from workbench.ledger.database import Database
 from workbench.ledger.drafts import Draft
-from workbench.ledger.entry import GENESIS, Entry, Head, canonical
+from workbench.ledger.entry import GENESIS, Entry, Head, canonical, spelled_fast
+from workbench.ledger.grounds import GRANTS
 from workbench.ledger.heads import MOVES, moved, place
 from workbench.ledger.merkle import leaf_hash
 from workbench.ledger.rows import COLUMNS, HEADS, from_row, row_content
+from workbench.ledger.seals import SEAL, seal
+from workbench.ledger.signing import SigningKey
 from workbench.ledger.tree import Tree, store_tree, stored_end
 
 _INSERT = f"INSERT INTO entries ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
@@ -27,8 +30,9 @@ _INSERT = f"INSERT INTO entries ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 class Writer:
     """Adds to a ledger; handed out by `Ledger.transaction`, of no use after it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, sealing: Callable[[Writer, Draft], SigningKey | None]) -> None:
         self._database = database
+        self._sealing = sealing  # the key that seals a move; None where this ledger's moves are not sealed
         self._tree: Tree | None = None  # read at the first entry
         self._tip = GENESIS
         self._stored = 0  # entries that the stored tree covers
@@ -58,6 +62,7 @@ class Writer:
 
         Raises:
             Misuse: The time has no offset, a name is empty, or the content is no plain JSON.
+            EngineError: It moves a model, and the key that seals moves is not at hand.
         """
         return self.add(Draft(kind, subject, actor, why, body, now, key))
 
@@ -66,14 +71,24 @@ class Writer:
 
         Raises:
             Misuse: The time has no offset, a name is empty, or the content is no plain JSON.
+            EngineError: It moves a model, and the key that seals moves is not at hand.
         """
         plain, text = draft.checked()
         earlier = self.find(draft.key) if draft.key is not None else None
         if earlier is not None:
             return earlier
+        if draft.kind in GRANTS and SEAL in plain:  # another entry's, from which the body was taken
+            plain.pop(SEAL)
+            text = canonical(plain).decode()
+        key = self._sealing(self, draft) if draft.kind in GRANTS else None
         tree = self._end()
         seq, at = tree.size + 1, draft.now.astimezone(UTC)
-        named = (seq, at.isoformat(), draft.kind, draft.subject, draft.actor, draft.why, text, draft.key, self._tip)
+        begin = (seq, at.isoformat(), draft.kind, draft.subject, draft.actor, draft.why)
+        if key is not None:
+            alike = spelled_fast(plain) == text.encode()  # then a seal, which is ASCII, makes no difference
+            plain = {**plain, SEAL: seal(row_content((*begin, text, draft.key, self._tip, "")), key)}
+            text = (spelled_fast if alike else canonical)(plain).decode()
+        named = (*begin, text, draft.key, self._tip)
         content = row_content((*named, ""))
         hashed = hashlib.sha256(content).hexdigest()
         self._database.execute(_INSERT, (*named, hashed))
@@ -148,6 +163,12 @@ class Writer:
     def size(self) -> int:
         """Entries there are now, those of this transaction included."""
         return self._end().size
+
+    @property
+    def tip(self) -> str:
+        """The hash of the last entry, which the next one follows."""
+        self._end()
+        return self._tip
 
     @property
     def grown(self) -> tuple[int, int]:

@@ -8,14 +8,15 @@ to a policy's answer is told apart: it stands before the policy's own reasons.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.errors import Misuse
+from workbench.errors import EngineError, Misuse
 from workbench.ledger import Entry, canonical, digest
 from workbench.ledger.grounds import GRANTS, contradictions
 from workbench.ledger.heads import CLEARED
+from workbench.ledger.seals import unsealed_among
 from workbench.policy.deciding import Engine, decide
 from workbench.policy.decision import Decision
 from workbench.policy.source import Policy
@@ -53,21 +54,40 @@ def is_decision(entry: Entry) -> bool:
     return all(name in entry.body for name in ("decision", "policy_source", "input"))
 
 
-def to_decide(entries: Iterable[Entry]) -> list[Entry]:
+def to_decide(entries: Iterable[Entry], doubted: Collection[int] = ()) -> list[Entry]:
     """The entries whose decisions can be made again, and those that move a model without a decision that can be.
 
     A slot that is left on the way to another rests on the decision of its cause, where that decided it.
 
     Args:
         entries: Of the whole ledger, in their order.
+        doubted: Numbers of entries that are believed no cause.
     """
     found, decided = [], dict[int, Entry]()
     for entry in entries:
         if is_decision(entry):
             decided[entry.seq] = entry
             found.append(entry)
-        elif entry.kind in GRANTS and not _caused(entry, decided):
+        elif entry.kind in GRANTS and (entry.seq in doubted or not _caused(entry, decided)):
             found.append(entry)
+    return found
+
+
+def forged(entries: Sequence[Entry]) -> dict[int, tuple[str, ...]]:
+    """What shows that grants were written past the gate, in sentences by the entry's number.
+
+    Args:
+        entries: Of the whole ledger, in their order.
+
+    Raises:
+        EngineError: The ledger's keys are not sound, so that no seal can be checked.
+    """
+    try:
+        found = unsealed_among(entries)
+    except ValueError as error:
+        raise EngineError(f"the ledger's keys cannot be told: {error}", hint="workbench ledger verify") from error
+    for seq, told in unfounded(entries).items():
+        found[seq] = (*found.get(seq, ()), *told)
     return found
 
 

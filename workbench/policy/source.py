@@ -86,13 +86,12 @@ class Policy:
             Misuse: The file cannot be read or names no package.
         """
         try:
-            source = path.read_text("utf-8-sig")  # an editor's byte order mark is no part of the rules
+            return _parsed(path.stem, path.read_bytes())
         except (OSError, UnicodeDecodeError) as error:
             raise Misuse(
                 f"the policy {path} cannot be read: {error}",
                 hint="give the path of a .rego file; workbench init puts a workspace's policies back",
             ) from error
-        return cls.parse(path.stem, source)
 
     def comparisons(self) -> tuple[Comparison, ...]:
         """The plain tests of its `allow` rules, so that a denial can name the number.
@@ -101,6 +100,12 @@ class Policy:
         `allow := …` or `allow if …`, or a line of a body in braces. Anything else is left to the engine.
         """
         return _comparisons(self.source)
+
+
+@lru_cache(maxsize=64)
+def _parsed(name: str, content: bytes) -> Policy:
+    source = content.decode("utf-8-sig")  # an editor's byte order mark is no part of the rules
+    return Policy.parse(name, source.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 @lru_cache(maxsize=64)

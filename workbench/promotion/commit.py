@@ -46,7 +46,8 @@ def commit(
         found = earlier()
         if found is not None:
             return found, None
-        _check_unchanged(ledger, request, judgement)
+        if writer.size > judgement.seen:  # else no entry came since, and heads move with entries alone
+            _check_unchanged(ledger, request, judgement)
         if judgement.decision.decision == "needs-people" and judgement.question is not None:
             author = str(judgement.document["author"])
             entry = desk.ask_within(

@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from workbench.ledger import Effect, Entry, Ledger, Writer
-from workbench.promotion.projection import ALIAS
+from workbench.ledger.effects import ALIAS
 from workbench.promotion.stages import SLOTS
 
 INSTALLED, RESTORED, REMOVED = "guard.installed", "guard.restored", "guard.removed"

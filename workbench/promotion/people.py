@@ -15,6 +15,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from workbench.errors import Misuse
@@ -100,6 +101,7 @@ class Roster:
         )
 
 
+@lru_cache(maxsize=4096)
 def normal(name: str) -> str:
     r"""A name in the one spelling in which two names are the same person.
 

@@ -14,9 +14,8 @@ from typing import Literal, NamedTuple, Protocol
 
 from workbench.errors import EngineError
 from workbench.ledger import Effect, Entry, Head, Ledger, ModelVersion, Writer
+from workbench.ledger.effects import ALIAS
 from workbench.promotion.stages import SLOTS
-
-ALIAS = "mlflow-alias"  # target of the effect that a move owes
 
 Difference = Literal["owed", "moved", "ahead", "deleted", "elsewhere"]
 

@@ -14,9 +14,9 @@ from datetime import datetime
 from typing import Literal
 
 from workbench.ledger import Entry, Head, Ledger
+from workbench.ledger.effects import ALIAS
 from workbench.promotion.guarding import GUARD
 from workbench.promotion.projection import (
-    ALIAS,
     Aliases,
     Difference,
     MovedElsewhereError,
