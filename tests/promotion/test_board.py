@@ -3,7 +3,7 @@
 import pytest
 
 from workbench.policy import Decision
-from workbench.promotion import board
+from workbench.promotion import board, judged
 
 ALLOWED = Decision("allow", (), "promotion", "p", "i")
 
@@ -17,11 +17,11 @@ def asked():
 def shown(house, asked):
     """The board as (version, stage), with what the policy was asked about noted."""
 
-    def judge(model, version):
-        asked.append((model, version))
-        return ALLOWED
+    def verdicts(versions):
+        asked.extend(versions)
+        return [ALLOWED for _ in versions]
 
-    return lambda model=None: board(house.ledger, judge, model)
+    return lambda model=None: judged(board(house.ledger, model), verdicts)
 
 
 def places(candidates):
@@ -29,7 +29,7 @@ def places(candidates):
 
 
 def test_nothing_registered_is_an_empty_board(ledger):
-    assert board(ledger, lambda model, version: ALLOWED) == []
+    assert board(ledger) == []
 
 
 def test_the_champion_comes_first_then_candidates_the_newest_first(house, shown):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from workbench.policy import Decision
 from workbench.promotion import Candidate, by_stage
-from workbench.promotion.stages import Stage
+from workbench.promotion.stages import AHEAD, Stage
 from workbench.views.evidence import mark
 from workbench.views.words import safe
 
@@ -55,9 +55,9 @@ def _column(head: str, candidates: Sequence[Candidate]) -> str:
 def _item(candidate: Candidate) -> str:
     version = candidate.version
     look, sign, words = says(candidate.decision if candidate.stage not in {"former champion", "rejected"} else None)
-    told = words
+    told = words or ("policy: not asked yet" if candidate.stage in AHEAD else "")
     if candidate.weight is not None:
-        told = f"{100 * candidate.weight:.4g} % of the traffic · {words}"
+        told = f"{100 * candidate.weight:.4g} % of the traffic · {told}"
     elif candidate.stage in {"former champion", "rejected", "retired"}:
         told = candidate.stage
     badge = f'<span class="wb-policy wb-{look}">{mark(sign)}</span>' if sign else ""
