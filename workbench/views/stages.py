@@ -26,7 +26,7 @@ COLUMNS: tuple[tuple[str, tuple[Stage, ...]], ...] = (
 
 
 def columns(candidates: Sequence[Candidate]) -> str:
-    """Every stage with the versions that stand there; nothing where there are none."""
+    """Every stage with the versions that stand there, those that wait for a yes first; nothing where there are none."""
     if not candidates:
         return ""
     held = by_stage(candidates)
@@ -46,6 +46,7 @@ def says(decision: Decision | None) -> tuple[str, str, str]:
 
 
 def _column(head: str, candidates: Sequence[Candidate]) -> str:
+    candidates = sorted(candidates, key=lambda one: one.decision is None or one.decision.decision == "deny")
     items = "".join(_item(candidate) for candidate in candidates[:MOST])
     more = f'<li class="wb-quiet">and {len(candidates) - MOST} more</li>' if len(candidates) > MOST else ""
     inside = f"<ul>{items}{more}</ul>" if items else '<p class="wb-quiet">none</p>'
