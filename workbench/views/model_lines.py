@@ -109,7 +109,7 @@ export default {
     function draw() {
       const told = model.get("rows"), chosen = model.get("chosen");
       const words = find.value.toLowerCase().split(/\\s+/).filter(Boolean);
-      const alive = new Set(told.map(one => one.model));
+      const alive = new Set(told.map(one => one.model)), held = document.activeElement;
       for (const [name, parts] of rows) if (!alive.has(name)) { parts.line.remove(); rows.delete(name); }
       let seen = 0;
       const total = {};
@@ -125,6 +125,7 @@ export default {
         total[one.state] = (total[one.state] || 0) + 1;
         parts.line.setAttribute("aria-selected", String(one.model === chosen));
       });
+      if (held !== document.activeElement && list.contains(held) && !held.hidden) held.focus({ preventScroll: true });
       for (const [name, chip] of Object.entries(chips)) {
         put(chip, `${WORDS[name]} ${total[name] || 0}`);
         chip.hidden = !total[name] && only !== name;

@@ -23,6 +23,7 @@ STYLE = """
 }
 .wb-page .wb-chip[aria-pressed="true"] { border-color:currentColor; box-shadow:inset 0 0 0 1px currentColor; }
 .wb-page .wb-lines-list { max-height:min(430px,52vh); overflow-y:auto; overflow-x:hidden; }
+.wb-page :is(.wb-lines-list,.wb-model-head) { scrollbar-gutter:stable; }
 .wb-page .wb-model {
   display:grid; grid-template-columns:104px minmax(0,1fr) 62px 112px 84px 64px; gap:2px 14px; align-items:center;
   padding:7px 18px; border-bottom:1px solid #edf0f3; cursor:pointer; font-size:14px; line-height:1.35;
@@ -32,7 +33,7 @@ STYLE = """
 .wb-page .wb-model:focus-visible { outline:3px solid var(--focus); outline-offset:-3px; }
 .wb-page .wb-model-head {
   cursor:default; color:var(--quiet); font-size:12.5px; font-weight:600; border-bottom:1px solid var(--line);
-  padding-right:33px;
+  overflow:hidden;
 }
 .wb-page .wb-model-head:hover { background:none; }
 .wb-page .wb-model-head > :nth-child(n+5), .wb-page .wb-count, .wb-page .wb-failed { text-align:right; }
@@ -55,11 +56,12 @@ STYLE = """
 .wb-page .wb-card .wb-parts { grid-template-columns:repeat(auto-fit,minmax(112px,1fr)); }
 .wb-time, .wb-belief { display:block; width:100%; height:auto; }
 .wb-time { max-width:1120px; min-width:560px; }
-.wb-timed { overflow-x:auto; }
+.wb-timed { overflow-x:auto; direction:rtl; } /* what is newest is in view first */
+.wb-timed > svg { direction:ltr; }
 .wb-timed:focus-visible { outline:3px solid var(--focus); outline-offset:2px; }
 .wb-belief { max-width:360px; }
 .wb-panel-title { font-size:13px; font-weight:600; fill:var(--ink); }
-.wb-tick { font-size:11.5px; fill:var(--quiet); }
+.wb-tick { font-size:11.5px; fill:var(--quiet); paint-order:stroke; stroke:var(--card); stroke-width:3px; }
 .wb-grid { stroke:#e6eaee; stroke-width:1; }
 .wb-base { stroke:#b8c2cd; stroke-width:1; }
 .wb-fill { fill:#dcebf6; }

@@ -22,7 +22,7 @@ WIDTH, LEFT, RIGHT = 860, 62, 12  # of the picture, and what is free at its side
 TOP, TALL, GAP, FOOT = 26, 74, 26, 22  # the marks' band, a panel, the space above it, and the axis
 STEPS = (1, 2, 3, 6, 12, 24, 48, 96, 168)  # hours between two ticks
 MOST_TICKS = 9
-BESIDE, NUMBER = 13, 8  # units between two numbers of marks, and half of one
+BESIDE, NUMBER = 17, 8  # units between two numbers of marks, and half of one
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def beside(places: Sequence[float]) -> list[float]:
     """Where the numbers of marks stand, given their marks in order: none covers another or leaves the picture.
 
     >>> beside([100, 105, 848]), beside([848, 848])
-    ([100, 113, 848], [839, 852])
+    ([100, 117, 848], [835, 852])
     """
     found: list[float] = []
     for place in places:
