@@ -314,6 +314,8 @@ def test_a_page_that_keeps_itself_fresh_leaves_alone_what_did_not_change(app):
     ends = timed.evaluate("e => e.getBoundingClientRect().right - e.firstChild.getBoundingClientRect().right")
     assert abs(ends) < 1, "the newest end is in view first"
     assert timed.evaluate("e => e.scrollWidth - e.clientWidth") > 100
+    shift = "e => e.querySelector('.wb-scale').getBoundingClientRect().left - e.getBoundingClientRect().left"
+    assert abs(timed.evaluate(shift)) < 1, "and so are titles and scales"
 
     page.get_by_text("1 thing could not be looked at").click()
     page.get_by_role("button", name="Roll back …").click()
@@ -330,7 +332,9 @@ def test_a_page_that_keeps_itself_fresh_leaves_alone_what_did_not_change(app):
     )
     scrolled, before = page.evaluate("() => scrollY"), page.evaluate(READ)
     page.wait_for_function(f"was => ({READ})() > was + 1", arg=before, timeout=60_000)
-    assert page.evaluate("() => gone.map(one => one.outerHTML).filter(Boolean)") == [], "nothing was taken away and put back"
+    assert page.evaluate("() => gone.map(one => one.outerHTML).filter(Boolean)") == [], (
+        "nothing was taken away and put back"
+    )
     assert page.evaluate("() => kept.every(one => one.isConnected)")
     assert page.locator("details.wb-more[open]").first.inner_text().endswith("pricing: its log cannot be read")
     assert page.get_by_label("Why go back? (required)").input_value() == "half a sent"
@@ -342,14 +346,16 @@ def test_pieces_become_what_they_are_told_whatever_they_were(app):
     """Any text after any other: what stands there in the end is what ipywidgets would have put there."""
     page = app("live").page
     texts = [
-        "", "plain", "<p>a</p>", "<p>a</p><p>b</p>", "<p>b</p>", "<p class='x'>b</p>text<ul><li>1<li>2<li>3</ul>",
-        "<ul><li>0<li>1<li>3<li>4</ul>", "<svg viewBox='0 0 9 9'><path d='M0 0'/></svg>", "<svg><rect width='3'/></svg>",
-        "<details><summary>s</summary>one</details>", "<p>first</p><details><summary>s</summary>two</details>", "a<b>c</b>",
+        "", "plain", "<p>a</p>", "<p>a</p><p>b</p>", "<p>b</p>",
+        "<p class='x'>b</p>text<ul><li>1<li>2<li>3</ul>", "<ul><li>0<li>1<li>3<li>4</ul>",
+        "<svg viewBox='0 0 9 9'><path d='M0 0'/></svg>", "<svg><rect width='3'/></svg>",
+        "<details><summary>s</summary>one</details>", "<p>first</p><details><summary>s</summary>two</details>",
+        "a<b>c</b>",
     ]  # fmt: skip
     wrong = page.evaluate(
         """texts => {
-            const piece = document.querySelector('.wb-page .widget-html-content'), plain = document.createElement('div');
-            const wrong = [];
+            const piece = document.querySelector('.wb-page .widget-html-content');
+            const plain = document.createElement('div'), wrong = [];
             for (const from of texts) for (const to of texts) {
                 piece.innerHTML = from;
                 piece.innerHTML = to;

@@ -11,7 +11,8 @@ from typing import Any
 
 SCRIPT = """
 const PIECE = ".wb-page .widget-html-content";
-const told = node => node.nodeType === 1 ? node.outerHTML.replace(/(<details[^>]*?) open(="[^"]*")?/g, "$1") : node.data;
+const OPENED = /(<details[^>]*?) open(="[^"]*")?/g;
+const told = node => node.nodeType === 1 ? node.outerHTML.replace(OPENED, "$1") : node.data;
 const same = (old, fresh) => old.nodeType === fresh.nodeType && told(old) === told(fresh);
 const among = (first, node) => {
   for (let each = first; each; each = each.nextSibling) if (same(each, node)) return true;

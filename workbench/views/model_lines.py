@@ -81,10 +81,11 @@ export default {
     states.setAttribute("aria-label", "Show only");
     const count = make("span", "wb-quiet", bar);
     count.setAttribute("role", "status");
-    const head = make("div", "wb-model wb-model-head", root);
+    const both = make("div", "wb-lines-both", root);
+    const head = make("div", "wb-model wb-model-head", both);
     for (const words of ["State", "Model, and why", "Since", "Requests by the hour", "Requests", "Failed"])
       make("span", "", head).textContent = words;
-    const list = make("div", "wb-lines-list", root);
+    const list = make("div", "wb-lines-list", both);
     list.setAttribute("role", "listbox");
     list.setAttribute("aria-label", "Models, the worst first");
     const none = make("p", "wb-empty", root);

@@ -15,6 +15,7 @@ import ipywidgets
 from ipywidgets.widgets.widget_string import HTMLStyle, TextStyle
 
 from workbench.views.in_place import in_place
+from workbench.views.palette import PALETTE
 from workbench.views.style import STYLE
 
 HIDDEN = "wb-hidden"
@@ -68,7 +69,7 @@ class Parts:
 
     def page(self, *children: Any) -> ipywidgets.VBox:
         """The whole page with its style sheet; its pieces change in place."""
-        sheet = self.html(f"<style>{STYLE}</style>", HIDDEN)
+        sheet = self.html(f"<style>{PALETTE}{STYLE}</style>", HIDDEN)
         return self.column(sheet, *children, in_place(), look="wb-page")
 
 
