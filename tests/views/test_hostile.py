@@ -31,7 +31,7 @@ HOSTILE = [
 KNOWN = {
     "div", "p", "b", "span", "h2", "h3", "ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td", "dl", "dt",
     "dd", "details", "summary", "blockquote", "time", "code", "abbr", "style", "svg", "line", "circle", "rect",
-    "path", "polygon", "polyline", "pre", "text",
+    "path", "polygon", "polyline", "pre", "text", "g",
 }  # fmt: skip
 
 

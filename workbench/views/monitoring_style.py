@@ -102,6 +102,7 @@ b.wb-event-move { background:var(--theirs); } b.wb-event-bad { background:var(--
     -webkit-box-orient:vertical; }
 }
 @media (max-width:620px) {
+  .wb-keys { transform:translateY(-14px); } /* there is no place beside the title */
   .wb-page .wb-model-head { display:none; }
   .wb-page .wb-model { grid-template-columns:74px minmax(0,1fr) auto; gap:2px 8px; }
   .wb-page .wb-model :is(.wb-spark,.wb-count,.wb-failed) { display:none; }

@@ -287,7 +287,8 @@ rect.wb-theirs { fill:var(--card); stroke:var(--theirs); stroke-width:1.5; }
 @media (max-width:620px) {
   .wb-page :is(.wb-figures,.wb-impacts) :is(thead,.wb-plot) { display:none; }
   .wb-page :is(.wb-figures,.wb-impacts) tr {
-    display:grid; grid-template-columns:1fr 1fr; column-gap:14px; padding:8px 0; border-bottom:1px solid var(--line);
+    display:grid; grid-template-columns:repeat(2,minmax(0,1fr)); column-gap:14px; padding:8px 0;
+    border-bottom:1px solid var(--line);
   }
   .wb-page :is(.wb-figures,.wb-impacts) :is(tbody th,td) { border:0; padding:0; width:auto; }
   .wb-page :is(.wb-figures,.wb-impacts) tbody th { grid-column:1 / -1; width:auto; }
@@ -302,5 +303,8 @@ rect.wb-theirs { fill:var(--card); stroke:var(--theirs); stroke-width:1.5; }
   .wb-line > div:first-child { grid-column:1 / -1; }
   .wb-line .wb-spark { display:none; }
   .wb-measure { text-align:left; }
+  .wb-page .wb-served > .widget-hbox { flex-wrap:wrap; padding:12px 16px; gap:4px; }
+  .wb-page .wb-served > .widget-hbox > .widget-html { flex:1 1 100%; }
+  .wb-page .wb-served .wb-plain { min-width:0; margin-left:-10px; }
 }
 """

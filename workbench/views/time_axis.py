@@ -20,8 +20,8 @@ from datetime import datetime, timedelta
 from workbench.views.words import safe
 
 WIDTH, LEFT, RIGHT = 860, 62, 12  # of the picture, and what is free at its sides, in its own units
-TITLES = 300  # of its width, for titles and scales
-TOP, TALL, GAP, FOOT = 26, 74, 26, 22  # the marks' band, a panel, the space above it, and the axis
+TITLES = 360  # of its width, for titles and scales
+TOP, TALL, GAP, FOOT = 26, 74, 36, 22  # the marks' band, a panel, the space above it, and the axis
 STEPS = (1, 2, 3, 6, 12, 24, 48, 96, 168)  # hours between two ticks
 MOST_TICKS = 9
 BESIDE, NUMBER = 17, 8  # units between two numbers of marks, and half of one
@@ -88,8 +88,6 @@ def drawn(
             f'height="{bottom - TOP}"/>'
         )
     parts += [_tick(x(at), words, bottom) for at, words in ticks(begin, end)]
-    at = [x(each) for each in times]
-    parts += [_panel(panel, at, TOP + place * (TALL + GAP) + GAP) for place, panel in enumerate(panels)]
     places = [x(event.at) for event in events]
     for number, (event, place, shown) in enumerate(zip(events, places, beside(places), strict=True), 1):
         parts.append(
@@ -97,6 +95,8 @@ def drawn(
             f'<circle class="wb-event-{event.look}" cx="{shown}" cy="{TOP - 14}" r="{NUMBER}"/>'
             f'<text class="wb-event-number" x="{shown}" y="{TOP - 10}" text-anchor="middle">{number}</text>'
         )
+    at = [x(each) for each in times]
+    parts += [_panel(panel, at, TOP + place * (TALL + GAP) + GAP) for place, panel in enumerate(panels)]
     words = "; ".join(_spoken(panel) for panel in panels)
     scales = "".join(_scale(panel, TOP + place * (TALL + GAP) + GAP) for place, panel in enumerate(panels))
     return (
@@ -212,7 +212,7 @@ def _key(panel: Panel, top: float) -> str:
         right -= 6.4 * len(shown) + 8
         parts.append(f'<line class="{look}" x1="{right - 18:.0f}" x2="{right:.0f}" y1="{top - 11}" y2="{top - 11}"/>')
         right -= 34
-    return "".join(parts)
+    return f'<g class="wb-keys">{"".join(parts)}</g>'
 
 
 def _runs(at: Sequence[float], values: Sequence[float | None]) -> list[list[tuple[float, float]]]:
