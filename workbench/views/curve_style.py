@@ -40,8 +40,8 @@ CURVE_STYLE = """
   flex:0 0 auto; width:auto; min-width:92px; max-width:none; margin:0; font:inherit; font-weight:600; color:var(--ours);
   background:none; border:0; text-align:left; height:auto; line-height:1.4; overflow:visible;
 }
-.wb-page .wb-asking .noUi-target { background:var(--track); border:0; border-radius:2px; }
-.wb-page .wb-asking .noUi-handle { background:var(--card); border:1px solid var(--field); }
+.wb-page .wb-asking .noUi-target { background:var(--track); border:0; border-radius:2px; box-shadow:none; }
+.wb-page .wb-asking .noUi-handle { background:var(--card); border:1px solid var(--field); box-shadow:none; }
 .wb-page .wb-asking .noUi-handle:focus { outline:3px solid var(--focus); outline-offset:1px; }
 
 /* curves */

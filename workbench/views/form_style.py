@@ -56,8 +56,8 @@ FORM_STYLE = """
 }
 .wb-page .wb-given .widget-slider .slider-container { margin:0 9px; height:4px; flex:1 1 auto; min-width:0; }
 .wb-page .wb-given .widget-slider > .widget-label { display:none; }
-.wb-page .wb-given .noUi-target { background:var(--track); border:0; border-radius:2px; }
-.wb-page .wb-given .noUi-handle { background:var(--card); border:1px solid var(--field); }
+.wb-page .wb-given .noUi-target { background:var(--track); border:0; border-radius:2px; box-shadow:none; }
+.wb-page .wb-given .noUi-handle { background:var(--card); border:1px solid var(--field); box-shadow:none; }
 .wb-page .wb-given .noUi-handle:focus { outline:3px solid var(--focus); outline-offset:1px; }
 .wb-page .wb-wrong { padding-left:164px; }
 .wb-page .wb-wrong .widget-html-content { font-size:14px; }
