@@ -55,6 +55,16 @@ def read():
     return story["Estate"].read(estate)
 estate.page(read=read, every=1)
 """
+CROWD = """
+from dataclasses import replace
+from workbench.views import promotions_page
+board = [
+    replace(one, version=replace(one.version, model=f"model {n:03}"), decision=None)
+    for n in range(100)
+    for one in world.board()[0]
+]
+promotions_page(lambda: replace(world.read(), candidates=board), world.acts)
+"""
 LIVE = """
 from dataclasses import replace
 beats = [0]
@@ -89,6 +99,7 @@ PAGES = {
     "promotions": PROMOTIONS,
     "monitoring": MONITORING,
     "live": LIVE,
+    "crowd": CROWD,
     "experiments": EXPERIMENTS,
     "fairness": FAIRNESS,
     "drift": DRIFT,
@@ -300,6 +311,15 @@ def test_the_monitoring_page_is_found_through_by_keys_and_keeps_itself_fresh_in_
     page.wait_for("model-201 is back on version 1, generation 4.")
     assert "Traceback" not in page.read()
     assert [address for address in page.left if STOCK not in address] == []
+    assert page.errors == []
+
+
+def test_the_policy_is_asked_about_a_hundred_models_once_the_browser_has_drawn_the_board(app):
+    page = app("crowd")
+    page.wait_for("100 versions wait for a decision. The policy allows 100 of them.")
+    page.wait_for("Show 8 more of 92 models")
+    assert page.page.locator(".wb-section .wb-title h2").count() == 8
+    assert "not asked yet" not in page.read()
     assert page.errors == []
 
 
