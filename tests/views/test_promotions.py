@@ -340,6 +340,24 @@ def test_what_is_on_the_screen_is_asked_about_again_at_once_and_the_rest_keeps_i
     assert page.text.startswith("100 versions wait for a decision. The policy has answered for 99 of them so far.")
 
 
+def test_a_refresh_sorts_anew_where_all_that_is_left_to_ask_about_is_on_the_screen(world, reader):
+    wanted = {"model 000"}
+    no = Decision("deny", (Reason("denied", "not today"),), "promotion", "p", "i")
+
+    def verdicts(versions):
+        return [world.judged if model in wanted else no for model, _ in versions]
+
+    board = unjudged(many(world, 13))
+    page = reader(open_board(world, board, verdicts=verdicts, refresh=lambda: replace(world.read(), candidates=board)))
+    heartbeat(page).beat += 1
+    page.press("Show 5 more")
+    assert page.text.index("model 000 Version") < page.text.index("model 012 Version")
+    wanted.add("model 012")
+    wanted.remove("model 000")
+    page.press("Refresh")
+    assert page.text.index("model 012 Version") < page.text.index("model 000 Version")
+
+
 def test_models_that_wait_come_first(world, reader):
     done, _ = world.board()
     quiet = [replace(c, version=replace(c.version, model="aaa")) for c in done if c.stage == "champion"]

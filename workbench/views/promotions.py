@@ -123,6 +123,9 @@ class Board:
         found = self._found()
         shown = found[: self._most]
         self._asked_of_the_policy(partial(self._asking.about, set(shown)))
+        if self._anew and not self._asking.left:  # those were the last ones
+            self._draw()
+            return
         reading = replace(self._reading, candidates=self._asking.candidates)
         self._known = _by_model(reading)
         self.lead.value = f'<p class="wb-lead">{_lead(reading)}</p>'
