@@ -72,3 +72,32 @@ def test_a_name_on_the_board_is_the_name_that_was_given(house, shown, model):
     house.register(1, 2, model=model)
     house.promote(1, model=model)
     assert places(shown(model)) == [(model, 1, "champion"), (model, 2, "registered")]
+
+
+def test_versions_that_are_judged_together_are_told_what_each_is_told_alone(bank):
+    """With people's approvals of its own question, and with its own rejection."""
+    question = bank.ask(2)
+    for name in ("first-officer", "second-officer"):
+        bank.approve(question, name)
+    bank.ask(1)
+    bank.gate.reject("lending", 3, actor="first-officer", why="too uneven", now=bank.later())
+    versions = [("lending", number) for number in (3, 1, 2)]
+    alone = [bank.gate.judge(*version, now=bank.now) for version in versions]
+    assert bank.gate.verdicts(versions, now=bank.now) == alone
+    assert [said.decision for said in alone] == ["deny", "needs-people", "allow"]
+    assert bank.gate.verdicts([], now=bank.now) == []
+
+
+def test_the_ledger_is_read_as_often_for_hundreds_of_versions_as_for_three(house, monkeypatch):
+    def reads():
+        seen, rows = [], type(house.ledger)._rows
+        with monkeypatch.context() as patch:
+            patch.setattr(type(house.ledger), "_rows", lambda self, *given: seen.append(given) or rows(self, *given))
+            board(house.ledger)
+        return len(seen)
+
+    few = reads()
+    for number in range(100):
+        house.register(1, 2, model=f"model-{number}")
+    assert reads() == few
+    assert len(board(house.ledger)) == 203
