@@ -68,7 +68,7 @@ def test_a_version_that_was_not_judged_cannot_be_approved(world, reader):
 
     page = reader(open_board(world, unjudged(world.board()[0]), verdicts=silent))
     assert "The policy cannot be asked." in page.text
-    assert "The policy has answered for none of them so far." in page.text
+    assert "The policy answered for none so far." in page.text
     assert page.button("Promote version 2").disabled
     assert "the policy has not been asked" in page.text
 
@@ -294,9 +294,10 @@ def test_with_hundreds_the_board_is_there_before_the_policy_was_asked_about_any(
     widget = open_board(world, unjudged(many(world, 100)))
     page = reader(widget)
     assert world.about == []
-    assert page.text.startswith("100 versions wait for a decision. The policy has answered for none of them so far.")
+    assert page.text.startswith("100 versions wait for a decision. The policy answered for none so far.")
     assert "The policy is being asked about 200 versions; it has answered for 0." in page.text
     assert "model 000 2 policy: not asked yet" in page.text
+    assert "Past decisions" not in page.text
     assert "Version 1 is champion" not in page.text, "models follow once it is known who needs people"
     assert heartbeat(page).soon == 1, "the browser says when it has drawn that"
 
@@ -337,7 +338,7 @@ def test_what_is_on_the_screen_is_asked_about_again_at_once_and_the_rest_keeps_i
     assert page.text.startswith("100 versions wait for a decision. The policy allows 100 of them.")
     board[-2] = replace(board[-2], findings={})
     page.press("Refresh")
-    assert page.text.startswith("100 versions wait for a decision. The policy has answered for 99 of them so far.")
+    assert page.text.startswith("100 versions wait for a decision. The policy answered for 99 so far.")
 
 
 def test_a_refresh_sorts_anew_where_all_that_is_left_to_ask_about_is_on_the_screen(world, reader):

@@ -137,7 +137,7 @@ class Board:
         self.trail.value = timeline(reading.trail)
         for part in (self.wrong, self.stages, self.asking):
             show(part, shown=bool(part.value))
-        show(self.past, shown=True)
+        show(self.past, shown=self._ordered)  # it stands below the models, and is not to be pushed away by them
         self._place(shown, len(found) - len(shown))
         if self._asking.left:
             self.beat.soon += 1
@@ -306,7 +306,7 @@ def _versions(candidates: Sequence[Candidate]) -> str:
     told = f"{counted(len(waiting), 'version waits', 'versions wait')} for a decision."
     answered = sum(c.decision is not None for c in waiting)
     if answered < len(waiting):
-        return f"{told} The policy has answered for {answered or 'none'} of them so far."
+        return f"{told} The policy answered for {answered or 'none'} so far."
     allowed = sum(c.decision is not None and c.decision.allowed for c in waiting)
     people = sum(c.decision is not None and c.decision.decision == "needs-people" for c in waiting)
     said = f"The policy allows {allowed} of them" if allowed else "The policy allows none of them"
