@@ -131,6 +131,7 @@ def test_a_stranger_sees_nothing_and_learns_no_names(told):
     stranger = told.by("stranger")
     reads = [stranger.read, lambda: stranger.story("lending", 1), lambda: stranger.trace("lending", 1)]
     reads += [lambda: stranger.card("lending", 1), lambda: stranger.certificate("lending", 1)]
+    reads += [lambda: stranger.verdicts([("lending", 1)])]
     for read in reads:
         with pytest.raises(Misuse, match="stranger may not look") as refused:
             read()

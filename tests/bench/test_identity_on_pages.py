@@ -126,6 +126,30 @@ def visit(pages, browser):
         context.close()
 
 
+WEAK = """() => {
+  const parts = text => (text.match(/[\\d.]+/g) || []).map(Number);
+  const linear = v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const light = rgb => [0.2126, 0.7152, 0.0722].reduce((sum, share, i) => sum + share * linear(rgb[i] / 255), 0);
+  const ground = node => {
+    for (let each = node; each; each = each.parentElement) {
+      const found = parts(getComputedStyle(each).backgroundColor);
+      if (found.length === 3 || found[3] === 1) return found;
+    }
+    return [255, 255, 255];
+  };
+  const weak = [];
+  for (const node of document.querySelectorAll('body *')) {
+    const words = [...node.childNodes].filter(one => one.nodeType === 3).map(one => one.data.trim()).join(' ').trim();
+    if (!words || !node.checkVisibility() || node.closest('style, script, noscript, option, .wb-said')) continue;
+    const look = getComputedStyle(node), ink = parts(node.closest('svg') ? look.fill : look.color);
+    const [low, high] = [light(ink), light(ground(node))].sort((a, b) => a - b);
+    const ratio = (high + 0.05) / (low + 0.05);
+    if (ratio < 4.5) weak.push([words.slice(0, 40), ratio.toFixed(2), node.className.baseVal ?? node.className]);
+  }
+  return weak;
+}"""  # texts of less than 4.5 to 1 on what is painted below them; WCAG 2.2, 1.4.3
+
+
 def by_proxy(name):
     return {"X-Remote-User": name, "X-Workbench-Proxy": SECRET}
 
@@ -147,6 +171,23 @@ def test_an_approver_who_comes_by_the_proxy_answers_in_their_own_name_with_the_k
         (given,) = bench.ledger.entries(kind="approval.given")
         assert (given.actor, given.why) == ("auditor", "the audit convinces me")
         assert given.body["approval"]["source"] == "proxy"
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+def test_every_text_is_legible_by_day_and_in_the_dark(visit, look):
+    for name in ("promotions", "approvals"):
+        page = visit(name, by_proxy("risk-officer"))
+        page.emulate_media(color_scheme=look)
+        page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        page.wait_for_timeout(300)
+        assert page.evaluate(WEAK) == []
+        grounds = page.evaluate(
+            "['html', '.wb-page'].map(of => getComputedStyle(document.querySelector(of)).colorScheme)"
+        )
+        assert grounds == ["light dark", look]
+        assert (page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(251, 252, 253)") == (
+            look == "light"
+        )
 
 
 def test_a_viewer_who_comes_by_the_proxy_may_look_and_has_nothing_to_press(visit):

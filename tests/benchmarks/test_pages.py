@@ -1,9 +1,11 @@
 """Pages until a person can use them, and what one more viewer costs: stock Voila, preheated, and ours.
 
 All three serve the same notebooks on this machine and cannot reach another; views are interleaved, each in a
-browser that has seen nothing. A page is there when its first widget is drawn.
+browser that has seen nothing. A page is there when its first widget is drawn. And what 300 models cost whoever
+opens a page, beside three.
 """
 
+import importlib.util
 import json
 import os
 import shutil
@@ -12,12 +14,13 @@ import statistics
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+import workbench
 from workbench.batch.warm import Zygote
 from workbench.batch.warm.identity import PRELOAD, identify
 from workbench.bench import shipped
@@ -44,6 +47,14 @@ ipywidgets.IntSlider(30)
 """
 FIRST = {"light": ".widget-slider", "stack": ".widget-slider", "promotions": ".wb-page"}  # each page's first widget
 FASTER = {"light": 1.2, "stack": 3.0, "promotions": 1.2}  # times; what the browser does costs all three the same
+
+
+FEW, MANY = 3, 300  # models, each with a champion and a candidate
+MORE = 1.3  # times; a page of many may be there so much later
+
+spec = importlib.util.spec_from_file_location("registry", Path(__file__).parents[1] / "policy" / "registry.py")
+registry = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(registry)
 
 
 @dataclass
@@ -124,6 +135,39 @@ def peers(workspace, apps, zygote, tmp_path_factory):
         servers.start()
         servers.wait(180, on_answer=lambda *_: None)
         for peer in found:
+            peer.pid = servers.pids[peer.server.name]
+        yield found
+
+
+@pytest.fixture(scope="module")
+def crowds(zygote, tmp_path_factory):
+    """The pages of a workspace of few models, and of one of many."""
+    run = tmp_path_factory.mktemp("crowds")
+    jupyter.write_kernelspec(run / "kernels" / jupyter.KERNEL)
+    found = {}
+    for models in (FEW, MANY):
+        place, own = run / f"of-{models}", run / f"run-{models}"
+        own.mkdir()
+        subprocess.run([sys.executable, "-m", "workbench", "init", str(place)], check=True, capture_output=True)
+        with workbench.open_bench(place) as bench:
+            registry.fill(bench.ledger, models, 2)
+        server = jupyter.pages(
+            place,
+            apps=shipped("notebooks") / "apps",
+            template=shipped("templates"),
+            port=(port := free_port()),
+            token="t0ken",
+            run=own,
+            environ=os.environ,
+            log=own / "log",
+            places=jupyter.Places(),
+            kernels=run,
+        )
+        found[models] = Peer(str(models), port, replace(server, name=f"pages of {models}"), "t0ken")
+    with Servers([peer.server for peer in found.values()]) as servers:
+        servers.start()
+        servers.wait(180, on_answer=lambda *_: None)
+        for peer in found.values():
             peer.pid = servers.pids[peer.server.name]
         yield found
 
@@ -220,3 +264,26 @@ def test_one_more_viewer_costs_less_than_stock_voilas(browser, peers, zygote):
             context.close()
     print(f"\nMB of one more viewer: stock {cost['stock']:.0f}, ours {cost['ours']:.0f}")
     assert cost["stock"] / cost["ours"] >= SMALLER
+
+
+@pytest.mark.parametrize("page", ["promotions", "monitoring"])
+def test_a_page_of_300_models_is_there_as_soon_as_one_of_three(browser, crowds, page):
+    took = {models: [] for models in crowds}
+    whole = {models: [] for models in crowds}
+    for number in range(ROUNDS + 1):  # the first is for the file system and is not counted
+        for models, peer in crowds.items():
+            at_rest(peer.pid)
+            began = time.perf_counter()
+            seconds, context = view(browser, peer.address(page), ".wb-lead")
+            if page == "promotions":  # and until the policy was asked about all of them
+                context.pages[0].locator(".wb-section .wb-title").first.wait_for(timeout=120_000)
+            if number:
+                took[models].append(seconds)
+                whole[models].append(time.perf_counter() - began)
+            context.close()
+    few, many = (statistics.median(took[models]) for models in (FEW, MANY))
+    print(
+        f"\nload {os.getloadavg()[0]:.1f}; {page}: its first line after {few:.2f} s with {FEW} models and {many:.2f} s "
+        f"with {MANY}, {many / few:.2f} times; all of it after {statistics.median(whole[MANY]):.2f} s with {MANY}"
+    )
+    assert many / few <= MORE

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 from workbench.evidence import Figure, Finding
 from workbench.ledger import ModelVersion
+from workbench.policy import Decision
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
+ALLOWED = Decision("allow", (), "promotion", "p" * 64, "i" * 64)
 
 
 def fill(ledger, models, versions, *, seed=0):
@@ -21,7 +23,7 @@ def fill(ledger, models, versions, *, seed=0):
                 writer.append("version.registered", subject=known.subject, body=known.as_body(), **told)
                 for finding in _findings(known, rng):
                     writer.append("evidence.recorded", subject=known.subject, body=finding.as_body(), **told)
-            body = {"slot": "champion", "generation": 1, "decision": {"decision": "allow"}}
+            body = {"slot": "champion", "generation": 1, "decision": ALLOWED.as_body()}
             told = {"actor": "risk-officer", "why": "the first champion", "now": NOW}
             entry = writer.append("promotion.granted", subject=f"{model}/1", body=body, **told)
             writer.move_head(model, "champion", 1, expected_generation=0, entry=entry)

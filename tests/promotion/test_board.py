@@ -3,7 +3,7 @@
 import pytest
 
 from workbench.policy import Decision
-from workbench.promotion import board
+from workbench.promotion import board, judged
 
 ALLOWED = Decision("allow", (), "promotion", "p", "i")
 
@@ -17,11 +17,11 @@ def asked():
 def shown(house, asked):
     """The board as (version, stage), with what the policy was asked about noted."""
 
-    def judge(model, version):
-        asked.append((model, version))
-        return ALLOWED
+    def verdicts(versions):
+        asked.extend(versions)
+        return [ALLOWED for _ in versions]
 
-    return lambda model=None: board(house.ledger, judge, model)
+    return lambda model=None: judged(board(house.ledger, model), verdicts)
 
 
 def places(candidates):
@@ -29,7 +29,7 @@ def places(candidates):
 
 
 def test_nothing_registered_is_an_empty_board(ledger):
-    assert board(ledger, lambda model, version: ALLOWED) == []
+    assert board(ledger) == []
 
 
 def test_the_champion_comes_first_then_candidates_the_newest_first(house, shown):
@@ -72,3 +72,32 @@ def test_a_name_on_the_board_is_the_name_that_was_given(house, shown, model):
     house.register(1, 2, model=model)
     house.promote(1, model=model)
     assert places(shown(model)) == [(model, 1, "champion"), (model, 2, "registered")]
+
+
+def test_versions_that_are_judged_together_are_told_what_each_is_told_alone(bank):
+    """With people's approvals of its own question, and with its own rejection."""
+    question = bank.ask(2)
+    for name in ("first-officer", "second-officer"):
+        bank.approve(question, name)
+    bank.ask(1)
+    bank.gate.reject("lending", 3, actor="first-officer", why="too uneven", now=bank.later())
+    versions = [("lending", number) for number in (3, 1, 2)]
+    alone = [bank.gate.judge(*version, now=bank.now) for version in versions]
+    assert bank.gate.verdicts(versions, now=bank.now) == alone
+    assert [said.decision for said in alone] == ["deny", "needs-people", "allow"]
+    assert bank.gate.verdicts([], now=bank.now) == []
+
+
+def test_the_ledger_is_read_as_often_for_hundreds_of_versions_as_for_three(house, monkeypatch):
+    def reads():
+        seen, rows = [], type(house.ledger)._rows
+        with monkeypatch.context() as patch:
+            patch.setattr(type(house.ledger), "_rows", lambda self, *given: seen.append(given) or rows(self, *given))
+            board(house.ledger)
+        return len(seen)
+
+    few = reads()
+    for number in range(100):
+        house.register(1, 2, model=f"model-{number}")
+    assert reads() == few
+    assert len(board(house.ledger)) == 203

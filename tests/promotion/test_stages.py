@@ -217,7 +217,7 @@ def test_the_board_has_a_column_for_every_stage(house, act):
     act("stage", 2, "shadow")
     act("stage", 3, "canary", weight=0.1)
     house.audit(4)
-    columns = by_stage(board(house.ledger, lambda *_: None))
+    columns = by_stage(board(house.ledger))
     found = {stage: [c.version.version for c in some] for stage, some in columns.items() if some}
     assert found == {"champion": [1], "shadow": [2], "canary": [3], "candidate": [4], "registered": [5]}
     assert columns["canary"][0].weight == 0.1

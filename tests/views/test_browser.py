@@ -55,6 +55,28 @@ def read():
     return story["Estate"].read(estate)
 estate.page(read=read, every=1)
 """
+CROWD = """
+from dataclasses import replace
+from workbench.views import promotions_page
+board = [
+    replace(one, version=replace(one.version, model=f"model {n:03}"), decision=None)
+    for n in range(100)
+    for one in world.board()[0]
+]
+promotions_page(lambda: replace(world.read(), candidates=board), world.acts)
+"""
+LIVE = """
+from dataclasses import replace
+beats = [0]
+estate = story["Estate"]()
+estate.problems = ("pricing: its log cannot be read",)
+def read():
+    beats[0] += 1
+    estate.lines[2] = replace(estate.lines[2], requests=beats[0])
+    estate.given = {"marks": (story["Mark"](story["NOW"], "champion", f"read {beats[0]} times"),)}
+    return story["Estate"].read(estate)
+estate.page(read=read, every=1)
+"""
 EXPERIMENTS = f"""
 from workbench.views import experiments_page
 tried = runpy.run_path({str(Path(__file__).with_name("tried.py"))!r})
@@ -76,6 +98,8 @@ drift_page(lambda: [told["looked"](), told["looked"](told["HOSTILE"], moved=Fals
 PAGES = {
     "promotions": PROMOTIONS,
     "monitoring": MONITORING,
+    "live": LIVE,
+    "crowd": CROWD,
     "experiments": EXPERIMENTS,
     "fairness": FAIRNESS,
     "drift": DRIFT,
@@ -288,6 +312,86 @@ def test_the_monitoring_page_is_found_through_by_keys_and_keeps_itself_fresh_in_
     assert "Traceback" not in page.read()
     assert [address for address in page.left if STOCK not in address] == []
     assert page.errors == []
+
+
+def test_the_policy_is_asked_about_a_hundred_models_once_the_browser_has_drawn_the_board(app):
+    page = app("crowd")
+    page.wait_for("100 versions wait for a decision. The policy allows 100 of them.")
+    page.wait_for("Show 8 more of 92 models")
+    assert page.page.locator(".wb-section .wb-title h2").count() == 8
+    assert "not asked yet" not in page.read()
+    assert page.errors == []
+
+
+READ = "() => Number(/read (\\d+) times/.exec(document.querySelector('.wb-marks').innerText)[1])"
+
+
+def test_a_page_that_keeps_itself_fresh_leaves_alone_what_did_not_change(app):
+    page = app("live").page
+    page.set_viewport_size({"width": 390, "height": 844})
+    timed = page.locator(".wb-timed")
+    timed.wait_for()
+    ends = timed.evaluate("e => e.getBoundingClientRect().right - e.firstChild.getBoundingClientRect().right")
+    assert abs(ends) < 1, "the newest end is in view first"
+    assert timed.evaluate("e => e.scrollWidth - e.clientWidth") > 100
+    shift = "e => e.querySelector('.wb-scale').getBoundingClientRect().left - e.getBoundingClientRect().left"
+    assert abs(timed.evaluate(shift)) < 1, "and so are titles and scales"
+
+    page.get_by_text("1 thing could not be looked at").click()
+    page.get_by_role("button", name="Roll back …").click()
+    page.get_by_label("Why go back? (required)").fill("half a sent")
+    timed.evaluate("e => { e.scrollLeft = -100; e.focus({ preventScroll: true }); }")
+    page.evaluate(
+        """() => {
+            scrollTo(0, 500);
+            window.gone = [];
+            window.kept = [...document.querySelectorAll('.wb-page *')];
+            const watch = new MutationObserver(all => all.forEach(one => gone.push(...one.removedNodes)));
+            watch.observe(document.querySelector('.wb-page'), { childList: true, subtree: true });
+        }"""
+    )
+    scrolled, before = page.evaluate("() => scrollY"), page.evaluate(READ)
+    page.wait_for_function(f"was => ({READ})() > was + 1", arg=before, timeout=60_000)
+    assert page.evaluate("() => gone.map(one => one.outerHTML).filter(Boolean)") == [], (
+        "nothing was taken away and put back"
+    )
+    assert page.evaluate("() => kept.every(one => one.isConnected)")
+    assert page.locator("details.wb-more[open]").first.inner_text().endswith("pricing: its log cannot be read")
+    assert page.get_by_label("Why go back? (required)").input_value() == "half a sent"
+    assert timed.evaluate("e => [e.scrollLeft, document.activeElement === e]") == [-100, True]
+    assert page.evaluate("() => scrollY") == scrolled
+
+
+def test_pieces_become_what_they_are_told_whatever_they_were(app):
+    """Any text after any other: what stands there in the end is what ipywidgets would have put there."""
+    page = app("live").page
+    texts = [
+        "", "plain", "<p>a</p>", "<p>a</p><p>b</p>", "<p>b</p>",
+        "<p class='x'>b</p>text<ul><li>1<li>2<li>3</ul>", "<ul><li>0<li>1<li>3<li>4</ul>",
+        "<svg viewBox='0 0 9 9'><path d='M0 0'/></svg>", "<svg><rect width='3'/></svg>",
+        "<details><summary>s</summary>one</details>", "<p>first</p><details><summary>s</summary>two</details>",
+        "a<b>c</b>",
+    ]  # fmt: skip
+    wrong = page.evaluate(
+        """texts => {
+            const piece = document.querySelector('.wb-page .widget-html-content');
+            const plain = document.createElement('div'), wrong = [];
+            for (const from of texts) for (const to of texts) {
+                piece.innerHTML = from;
+                piece.innerHTML = to;
+                plain.innerHTML = to;
+                if (plain.innerHTML !== piece.innerHTML) wrong.push([from, to, piece.innerHTML]);
+            }
+            piece.innerHTML = "<ul><li>old</li><li><details><summary>s</summary>x</details></li></ul>";
+            const details = piece.querySelector('details');
+            details.open = true;
+            piece.innerHTML = "<ul><li>new</li><li>old</li><li><details><summary>s</summary>x</details></li></ul>";
+            if (piece.querySelector('details') !== details || !details.open) wrong.push("details were shut");
+            return wrong;
+        }""",
+        texts,
+    )
+    assert wrong == []
 
 
 def test_a_slider_on_the_page_of_experiments_asks_again(app):

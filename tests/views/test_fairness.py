@@ -82,7 +82,7 @@ def test_an_audit_that_kept_no_thresholds_says_so_and_how_to_get_them(opened, ve
 
 def test_the_explorer_is_given_the_counts_once_and_starts_at_the_versions_own_threshold(opened, version):
     page = opened(version, of=lambda _: table())
-    (explorer,) = [part for part in page.shown() if hasattr(part, "_esm")]
+    (explorer,) = [part for part in page.shown() if hasattr(part, "own")]
     assert (explorer.own, explorer.limit) == (0.6, 0.8)
     assert [group["group"] for group in explorer.table["groups"]][1:] == [("of colour",), ("white",)]
     assert "http" not in explorer._esm.replace("http://www.w3.org/2000/svg", "")

@@ -31,7 +31,7 @@ HOSTILE = [
 KNOWN = {
     "div", "p", "b", "span", "h2", "h3", "ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td", "dl", "dt",
     "dd", "details", "summary", "blockquote", "time", "code", "abbr", "style", "svg", "line", "circle", "rect",
-    "path", "polygon", "polyline", "pre", "text",
+    "path", "polygon", "polyline", "pre", "text", "g",
 }  # fmt: skip
 
 
@@ -91,7 +91,10 @@ def test_the_promotions_page_shows_them_as_text(world, question, reader, words):
     asked = Waiting(question(model=words, why=words, given=(words,), may=(words,)))
     reading = Reading(You(words, words, (words,)), poisoned, told, [asked], [Trouble(words, words, words)], {words: 3})
     acts = Acts(
-        *[refuse] * 6, lambda *_: [Step(datetime(2026, 3, 2, tzinfo=UTC), words, words, words, words, 1)], refuse
+        *[refuse] * 6,
+        lambda *_: [Step(datetime(2026, 3, 2, tzinfo=UTC), words, words, words, words, 1)],
+        refuse,
+        refuse,
     )
     queue = reader(approvals_page(lambda: reading, acts))
     queue.write(words)

@@ -231,7 +231,9 @@ def test_a_heartbeat_reads_again_in_place_and_sooner_while_models_are_unseen(rea
     page = open_page(reader, estate)
     widgets = list(page.shown())
     [beat] = [w for w in widgets if type(w).__name__ == "Heartbeat"]
-    assert beat.every == 1
+    assert (beat.every, beat.soon) == (1, 1)
+    beat.beat += 1
+    assert beat.soon == 1, "no more were looked at: there is no hurry"
     estate.lines = [replace(one, requests=99_999, looked_at=line().looked_at) for one in estate.lines]
     beat.beat += 1
     assert lines(page).rows[0]["requests"] == "99,999"

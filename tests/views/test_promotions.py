@@ -53,9 +53,22 @@ def test_a_closed_approval_cannot_be_pressed_from_outside(board, world):
     assert world.asked == []
 
 
+def heartbeat(page):
+    [found] = [w for w in page.shown() if type(w).__name__ == "Heartbeat"]
+    return found
+
+
+def unjudged(candidates):
+    return [replace(c, decision=None) for c in candidates]
+
+
 def test_a_version_that_was_not_judged_cannot_be_approved(world, reader):
-    candidates = [replace(c, decision=None) for c in world.board()[0]]
-    page = reader(open_board(world, candidates))
+    def silent(versions):
+        raise EngineError("the policy cannot be asked", hint="look at its server")
+
+    page = reader(open_board(world, unjudged(world.board()[0]), verdicts=silent))
+    assert "The policy cannot be asked." in page.text
+    assert "The policy answered for none so far." in page.text
     assert page.button("Promote version 2").disabled
     assert "the policy has not been asked" in page.text
 
@@ -269,6 +282,81 @@ def test_a_hundred_models_open_with_the_first_and_find_the_rest(world, reader):
     page.write("L 077")
     assert "model 077" in page.text
     assert "model 001, version" not in page.text
+
+
+def test_a_few_versions_are_judged_before_the_page_is_drawn(world, reader):
+    page = reader(open_board(world, unjudged(many(world, 3))))
+    assert [len(asked) for asked in world.about] == [6], "in one go, and not about champions"
+    assert page.text.startswith("3 versions wait for a decision. The policy allows 3 of them.")
+
+
+def test_with_hundreds_the_board_is_there_before_the_policy_was_asked_about_any(world, reader):
+    widget = open_board(world, unjudged(many(world, 100)))
+    page = reader(widget)
+    assert world.about == []
+    assert page.text.startswith("100 versions wait for a decision. The policy answered for none so far.")
+    assert "The policy is being asked about 200 versions; it has answered for 0." in page.text
+    assert "model 000 2 policy: not asked yet" in page.text
+    assert "Past decisions" not in page.text
+    assert "Version 1 is champion" not in page.text, "models follow once it is known who needs people"
+    assert heartbeat(page).soon == 1, "the browser says when it has drawn that"
+
+
+def test_the_rest_is_asked_about_a_few_at_a_time_and_models_that_wait_for_a_yes_stand_first(world, reader):
+    no = Decision("deny", (Reason("denied", "not today"),), "promotion", "p", "i")
+
+    def verdicts(versions):
+        world.about.append(list(versions))
+        return [world.judged if model == "model 077" else no for model, _ in versions]
+
+    page = reader(open_board(world, unjudged(many(world, 100)), verdicts=verdicts))
+    beat = heartbeat(page)
+    for turn in range(1, 5):
+        assert beat.soon == turn
+        beat.beat += 1
+    assert [len(asked) for asked in world.about] == [60, 60, 60, 20]
+    assert beat.soon == 4, "nothing is left to be asked for"
+    assert page.text.startswith("100 versions wait for a decision. The policy allows 1 of them.")
+    assert page.text.index("model 077 Version") < page.text.index("model 000 Version")
+
+
+def test_a_model_that_is_sought_is_judged_at_once_while_others_wait(world, reader):
+    page = reader(open_board(world, unjudged(many(world, 100))))
+    page.write("L 077")
+    assert [sorted(asked) for asked in world.about] == [[("model 077", 2), ("model 077", 3)]]
+    assert not page.button("Promote version 2").disabled
+
+
+def test_what_is_on_the_screen_is_asked_about_again_at_once_and_the_rest_keeps_its_answer_until_then(world, reader):
+    board = unjudged(many(world, 100))
+    page = reader(open_board(world, board, refresh=lambda: replace(world.read(), candidates=board)))
+    for _ in range(4):
+        heartbeat(page).beat += 1
+    world.about.clear()
+    page.press("Refresh")
+    assert [len(asked) for asked in world.about] == [16]
+    assert page.text.startswith("100 versions wait for a decision. The policy allows 100 of them.")
+    board[-2] = replace(board[-2], findings={})
+    page.press("Refresh")
+    assert page.text.startswith("100 versions wait for a decision. The policy answered for 99 so far.")
+
+
+def test_a_refresh_sorts_anew_where_all_that_is_left_to_ask_about_is_on_the_screen(world, reader):
+    wanted = {"model 000"}
+    no = Decision("deny", (Reason("denied", "not today"),), "promotion", "p", "i")
+
+    def verdicts(versions):
+        return [world.judged if model in wanted else no for model, _ in versions]
+
+    board = unjudged(many(world, 13))
+    page = reader(open_board(world, board, verdicts=verdicts, refresh=lambda: replace(world.read(), candidates=board)))
+    heartbeat(page).beat += 1
+    page.press("Show 5 more")
+    assert page.text.index("model 000 Version") < page.text.index("model 012 Version")
+    wanted.add("model 012")
+    wanted.remove("model 000")
+    page.press("Refresh")
+    assert page.text.index("model 012 Version") < page.text.index("model 000 Version")
 
 
 def test_models_that_wait_come_first(world, reader):

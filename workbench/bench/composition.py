@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from workbench.experiments.archive import Archive, Past
     from workbench.experiments.opened import Opened
     from workbench.monitoring import AuditedVersion, DriftedModel
+    from workbench.policy import Decision
     from workbench.promotion import Candidate, Gate, Move, Open
     from workbench.promotion.reconciling import Found
 
@@ -173,14 +174,15 @@ class Bench(Notebooks):
 
     # what the pages show and do
 
-    def board(self) -> tuple[Sequence[Candidate], Sequence[Entry]]:
-        """All versions with evidence and verdict, and the trail of past decisions, newest first."""
-        from workbench.promotion import DECIDED, board
+    def board(self) -> Sequence[Candidate]:
+        """All versions with their evidence; no policy is asked."""
+        from workbench.promotion import board
 
-        def judge(model: str, version: int) -> Any:
-            return self.gate.judge(model, version, now=self.now(), actor=self.actor)
+        return board(self.ledger)
 
-        return board(self.ledger, judge), self.ledger.entries(kind=DECIDED, newest_first=True, limit=50)
+    def verdicts(self, versions: Sequence[tuple[str, int]]) -> Sequence[Decision]:
+        """What the policy says now to promoting each of some versions, by model and number; asked in one go."""
+        return self.gate.verdicts(versions, now=self.now(), actor=self.actor)
 
     @property
     def decisions(self) -> Decisions:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar, assert_never
 from workbench.errors import Misuse, NeedsPeople
 from workbench.ledger import Entry
 from workbench.ledger.effects import ALIAS
-from workbench.promotion import Roster, Step, trail
+from workbench.promotion import DECIDED, Roster, Step, trail
 from workbench.promotion.moves import POLICIES
 from workbench.promotion.people import RIGHTS, Right
 from workbench.promotion.queue import may_refuse, why_not
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 Given = ParamSpec("Given")
 Told = TypeVar("Told")
+TRAIL = 50  # past decisions on a page
 SHOWN = 50  # questions on a page, each of which is judged anew
 EVERY: tuple[Right, ...] = ("look", "ask", "approve", "administer")
 
@@ -43,7 +44,10 @@ class Decisions:
     @property
     def acts(self) -> Acts:
         """The callbacks of the pages."""
-        return Acts(self.judge, self.do, self.approve, self.refuse, self.certificate, self.card, self.story, self.trace)
+        return Acts(
+            self.judge, self.do, self.approve, self.refuse, self.certificate, self.card, self.story, self.trace,
+            self.verdicts,
+        )  # fmt: skip
 
     # looking
 
@@ -57,14 +61,15 @@ class Decisions:
         return looked
 
     def read(self) -> Reading:
-        """Everything as it is now.
+        """Everything as it is now, but for what the policy says to each version: `verdicts` asks it.
 
         Raises:
             Misuse: Nobody vouches for whoever looks, or they may not look.
         """
         bench, roster = self._bench, self._looked()
         you = self._you(roster)
-        candidates, past = bench.board()
+        candidates = bench.board()
+        past = bench.ledger.entries(kind=DECIDED, newest_first=True, limit=TRAIL)
         waiting, queued = self._waiting(roster)
         wrong = [*self._served(candidates), *self._incidents(), *self._stuck(waiting), *self._owed()]
         return Reading(you, candidates, past, waiting, wrong, dict(self._ways_back(candidates)), queued)
@@ -117,6 +122,15 @@ class Decisions:
             wish.model, wish.version, action=wish.action, now=bench.now(), actor=bench.actor, why=why,
             slot=wish.slot, weight=wish.weight,
         )  # fmt: skip
+
+    def verdicts(self, versions: Sequence[tuple[str, int]]) -> Sequence[Decision]:
+        """What the policy says now to promoting each of some versions; nothing is written.
+
+        Raises:
+            Misuse: They may not look, or there is no such version.
+        """
+        self._looked()
+        return self._bench.verdicts(versions)
 
     # acting
 

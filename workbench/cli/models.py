@@ -26,9 +26,11 @@ def models(model: str | None, workspace: Path | None, as_json: bool) -> None:
       workbench models lending --json
     """
     from workbench import open_bench
+    from workbench.promotion import judged
 
     with open_bench(workspace) as bench:
-        candidates = [c for c in bench.board()[0] if model is None or c.version.model == model]
+        found = [c for c in bench.board() if model is None or c.version.model == model]
+        candidates = judged(found, bench.verdicts)
         if model is not None and not candidates:
             known = ", ".join(sorted({v.model for v in bench.ledger.versions()})) or "none yet"
             raise Misuse(f"there is no model {model!r}", hint=f"registered models: {known}")

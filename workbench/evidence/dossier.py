@@ -46,25 +46,30 @@ def filed(ledger: Ledger, version: ModelVersion, evidence: Iterable[Entry], reta
         retained: All that declares windows of retention, in its order.
     """
     declared = windows(retained)
-    findings = [Finding.from_body(entry.body) for entry in evidence]
     runs = ledger.entries(subject=f"run/{version.run_id}", kind="run.finished", limit=1) if declared else []
     kept = _kept(version, runs[0] if runs else None, declared)
-    return Dossier(version, {finding.kind: finding for finding in findings if not finding.simulated}, kept)
+    return Dossier(version, newest(evidence), kept)
+
+
+def newest(entries: Iterable[Entry]) -> dict[str, Finding]:
+    """The last finding of each kind among the entries about one version, in their order; none on made-up data."""
+    findings = (Finding.from_body(entry.body) for entry in entries if entry.kind == EVIDENCE)
+    return {finding.kind: finding for finding in findings if not finding.simulated}
 
 
 def dossiers(ledger: Ledger, model: str | None = None) -> dict[tuple[str, int], Dossier]:
     """The dossiers of all versions, of one model or of all, by model and number; the ledger is read once."""
     prefix = None if model is None else f"{model}/"
-    found: dict[str, dict[str, Finding]] = {}
+    found: dict[str, list[Entry]] = {}
     for entry in ledger.entries(kind=EVIDENCE, prefix=prefix):
-        finding = Finding.from_body(entry.body)
-        if not finding.simulated:
-            found.setdefault(entry.subject, {})[finding.kind] = finding
+        found.setdefault(entry.subject, []).append(entry)
     versions = ledger.versions(model)
     declared = windows(ledger.entries(kind=DECLARED))
     runs = {entry.subject: entry for entry in ledger.entries(kind="run.finished")} if declared else {}
     return {
-        (v.model, v.version): Dossier(v, found.get(v.subject, {}), _kept(v, runs.get(f"run/{v.run_id}"), declared))
+        (v.model, v.version): Dossier(
+            v, newest(found.get(v.subject, ())), _kept(v, runs.get(f"run/{v.run_id}"), declared)
+        )
         for v in versions
     }
 

@@ -52,17 +52,27 @@ def decide(engine: Engine, policy: Policy, document: Mapping[str, Any]) -> Decis
         ValueError: The input is no JSON (it holds NaN or an infinity).
         Misuse: It is nested too deep to be written.
     """
+    known = input_digest(document)
+    return decided(engine.evaluate(policy.source, policy.package, document), policy, document, known)
+
+
+def input_digest(document: Mapping[str, Any]) -> str:
+    """The digest by which a decision names its input.
+
+    Raises:
+        ValueError: The input is no JSON (it holds NaN or an infinity).
+        Misuse: It is nested too deep to be written.
+    """
     try:
-        input_digest = digest(document)
+        return digest(document)
     except RecursionError:
         raise Misuse(
             "the input is nested too deep to be judged", hint="give plain evidence, a few levels deep"
         ) from None
-    return decided(engine.evaluate(policy.source, policy.package, document), policy, document, input_digest)
 
 
-def decided(ruling: Ruling, policy: Policy, document: Mapping[str, Any], input_digest: str | None = None) -> Decision:
-    """What a raw ruling about an input comes to."""
+def decided(ruling: Ruling, policy: Policy, document: Mapping[str, Any], known: str) -> Decision:
+    """What a raw ruling about an input comes to, given the input's digest."""
     asked = _asked(ruling)
     outcome: Outcome = "needs-people"
     if isinstance(asked, People):
@@ -77,7 +87,7 @@ def decided(ruling: Ruling, policy: Policy, document: Mapping[str, Any], input_d
         reasons,
         policy.name,
         policy.digest,
-        digest(document) if input_digest is None else input_digest,
+        known,
         asked if isinstance(asked, People) else None,
         _evidence(document),
     )

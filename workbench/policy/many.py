@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from workbench.policy.deciding import RULES, Engine, Ruling, decided
+from workbench.policy.deciding import RULES, Engine, Ruling, decided, input_digest
 from workbench.policy.decision import Decision
 from workbench.policy.source import Policy
 from workbench.policy.trimming import reads
@@ -43,14 +43,15 @@ def decide_many(engine: Engine, policy: Policy, documents: Iterable[Mapping[str,
 
     Raises:
         ValueError: One is no JSON.
+        Misuse: One is nested too deep to be written.
     """
-    known = list(documents)
+    known = [(document, input_digest(document)) for document in documents]
     if isinstance(engine, ManyEngine):
-        rulings = engine.evaluate_many(policy.source, policy.package, known)
+        rulings = engine.evaluate_many(policy.source, policy.package, (document for document, _ in known))
     else:
-        rulings = (engine.evaluate(policy.source, policy.package, document) for document in known)
-    for document, ruling in zip(known, rulings, strict=True):
-        yield decided(ruling, policy, document)
+        rulings = (engine.evaluate(policy.source, policy.package, document) for document, _ in known)
+    for (document, named), ruling in zip(known, rulings, strict=True):
+        yield decided(ruling, policy, document, named)
 
 
 def rulings_each(

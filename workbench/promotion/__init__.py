@@ -8,7 +8,7 @@ registry are handed in.
 from __future__ import annotations
 
 from workbench.promotion.approvals import Answers, Approval
-from workbench.promotion.board import Candidate, board, by_stage
+from workbench.promotion.board import Candidate, Verdicts, board, by_stage, judged, open_questions
 from workbench.promotion.declarations import Declaration, declaration
 from workbench.promotion.desk import Desk
 from workbench.promotion.gate import Gate
@@ -39,10 +39,13 @@ __all__ = [
     "Row",
     "Stage",
     "Step",
+    "Verdicts",
     "board",
     "by_stage",
     "champions",
     "declaration",
+    "judged",
+    "open_questions",
     "queue",
     "side_by_side",
     "stage",

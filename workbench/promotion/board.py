@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from workbench.evidence import Finding, dossier
-from workbench.ledger import Ledger, ModelVersion
+from workbench.evidence import Finding
+from workbench.evidence.dossier import newest
+from workbench.ledger import Entry, Head, Ledger, ModelVersion
 from workbench.policy import Decision
 from workbench.promotion.stages import ABOUT, Stage, past_of, stage_of
 
@@ -22,6 +23,8 @@ ORDER: dict[Stage, int] = {
 }
 OVER: frozenset[Stage] = frozenset({"champion", "retired"})  # nothing is to be asked about them
 
+Verdicts = Callable[[Sequence[tuple[str, int]]], Sequence[Decision]]  # of versions by model and number, in their order
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -30,29 +33,53 @@ class Candidate:
     version: ModelVersion
     stage: Stage
     findings: Mapping[str, Finding]  # newest by kind
-    decision: Decision | None  # what the policy says to promoting it now; None for the champion and the retired
+    decision: Decision | None  # what the policy says to promoting it now; None: not asked (yet), or nothing to ask
     weight: float | None = None  # a canary's share of the traffic
 
 
-def board(ledger: Ledger, judge: Callable[[str, int], Decision], model: str | None = None) -> list[Candidate]:
+def board(ledger: Ledger, model: str | None = None) -> list[Candidate]:
     """All versions, by model; in a model the champion first, then who comes next, newest first.
+
+    The ledger is read once; no policy is asked (`judged` does).
 
     Args:
         ledger: What happened.
-        judge: What the policy says to promoting a version.
         model: Only this model's.
     """
-    heads = {(head.model, head.slot): head for head in ledger.heads()}
+    held: dict[str, dict[str, Head]] = {}
+    for head in ledger.heads():
+        held.setdefault(head.model, {})[head.slot] = head
+    about: dict[str, list[Entry]] = {}
+    for entry in ledger.entries(kind=ABOUT, prefix=None if model is None else f"{model}/"):
+        about.setdefault(entry.subject, []).append(entry)
     found = []
     for version in ledger.versions(model):
-        slots = {slot: head for (name, slot), head in heads.items() if name == version.model}
-        past = past_of(ledger.entries(subject=version.subject, kind=ABOUT))
-        standing = stage_of(version.version, {slot: head.version for slot, head in slots.items()}, past)
-        known = dossier(ledger, version.model, version.version)
-        decision = None if standing in OVER else judge(version.model, version.version)
+        slots, entries = held.get(version.model, {}), about.get(version.subject, [])
+        standing = stage_of(version.version, {slot: head.version for slot, head in slots.items()}, past_of(entries))
         weight = slots["canary"].weight if standing == "canary" else None
-        found.append(Candidate(version, standing, known.findings, decision, weight))
+        found.append(Candidate(version, standing, newest(entries), None, weight))
     return sorted(found, key=lambda c: (c.version.model, ORDER[c.stage], -c.version.version))
+
+
+def open_questions(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Those about whose promotion the policy has something to say and was not asked."""
+    return [one for one in candidates if one.decision is None and one.stage not in OVER]
+
+
+def judged(candidates: Sequence[Candidate], judge: Verdicts) -> list[Candidate]:
+    """The board with what the policy says, for those about whom it was not asked yet.
+
+    Args:
+        candidates: The board.
+        judge: What the policy says to promoting each of some versions, in their order.
+    """
+    asked = open_questions(candidates)
+    said = dict(zip((one.version.subject for one in asked), judge([_name(one) for one in asked]), strict=True))
+    return [replace(one, decision=said.get(one.version.subject, one.decision)) for one in candidates]
+
+
+def _name(candidate: Candidate) -> tuple[str, int]:
+    return candidate.version.model, candidate.version.version
 
 
 def by_stage(candidates: Iterable[Candidate]) -> dict[Stage, list[Candidate]]:

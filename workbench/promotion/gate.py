@@ -69,6 +69,15 @@ class Gate:
         """
         return self._judge(Request(action, model, version, actor, why, now, None, slot, weight)).decision
 
+    def verdicts(self, versions: Sequence[tuple[str, int]], *, now: datetime, actor: str = "") -> list[Decision]:
+        """What the policy says to promoting each of some versions, by model and number; asked in one go.
+
+        Raises:
+            Misuse: There is no such version, or the policy cannot be read.
+        """
+        requests = [Request("promote", model, version, actor, "", now) for model, version in versions]
+        return [judgement.decision for judgement in self._judge.many(requests)]
+
     def rehearse(
         self,
         model: str,

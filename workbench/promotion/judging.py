@@ -8,21 +8,34 @@ many approvals as the first asked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from workbench.evidence import Dossier, as_input
 from workbench.ledger import Entry, Head, Ledger
-from workbench.policy import Decision, Engine, Policy, Reason, decide
+from workbench.policy import Decision, Engine, Policy, Reason, decide, decide_many
 from workbench.promotion.approvals import Answers
 from workbench.promotion.background import Background, background
 from workbench.promotion.desk import Desk
 from workbench.promotion.moves import POLICIES, Judgement, Request, denied, refused_by_people, turned_down
 from workbench.promotion.questions import Question, Requirement
-from workbench.promotion.stages import CHAMPION, SLOTS
+from workbench.promotion.stages import CHAMPION, SLOTS, Action
 
 NO_REJECTION = {"clear", "retire"}  # what is turned down may still be taken out
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A request with all that the policy is told of it, and what that rests on."""
+
+    request: Request
+    seen: int  # the ledger's last entry before it was read
+    heads: dict[str, Head | None]
+    known: Background
+    policy: Policy
+    document: dict[str, Any]
 
 
 class Judge:
@@ -40,16 +53,37 @@ class Judge:
         Raises:
             Misuse: There is no such version, or the policy cannot be read.
         """
+        asked = self._asked(request, self._policy(request.action))
+        return self._judged(asked, decide(self._engine, asked.policy, asked.document))
+
+    def many(self, requests: Sequence[Request]) -> list[Judgement]:
+        """What the policy says to each of several requests for one act now; it is asked in one go.
+
+        Raises:
+            Misuse: There is no such version, or the policy cannot be read.
+        """
+        if not requests:
+            return []
+        policy = self._policy(requests[0].action)
+        asked = [self._asked(request, policy) for request in requests]
+        said = decide_many(self._engine, policy, [one.document for one in asked])
+        return [self._judged(one, decision) for one, decision in zip(asked, said, strict=True)]
+
+    def _policy(self, action: Action) -> Policy:
+        return Policy.load(self._policies / f"{POLICIES[action]}.rego")
+
+    def _asked(self, request: Request, policy: Policy) -> _Asked:
         seen = self._ledger.last
         heads = self.heads(request.model)
         known = background(self._ledger, request.model, request.version, heads)
-        policy = Policy.load(self._policies / f"{POLICIES[request.action]}.rego")
-        document = _document(request, known, heads)
-        decision = decide(self._engine, policy, document)
+        return _Asked(request, seen, heads, known, policy, _document(request, known, heads))
+
+    def _judged(self, asked: _Asked, decision: Decision) -> Judgement:
+        request, known, policy, document = asked.request, asked.known, asked.policy, asked.document
         question, answers = None, None
         if decision.decision == "needs-people" and decision.people is not None:
             requirement = Requirement.of(decision.people)
-            question = _question(request, known, heads, decision, requirement)
+            question = _question(request, known, asked.heads, decision, requirement)
             answers = self._desk.answers(question, now=request.now)
             if answers is not None and answers.approvals and not answers.ended:
                 # whoever asked first is the asker, though another asks again once the last approval is there
@@ -59,7 +93,7 @@ class Judge:
             decision = turned_down(decision, known.rejection)
         elif answers is not None and answers.refused is not None:
             decision = refused_by_people(decision, answers.refused)
-        return Judgement(decision, document, policy, heads, seen, question, answers)
+        return Judgement(decision, document, policy, asked.heads, asked.seen, question, answers)
 
     def heads(self, model: str) -> dict[str, Head | None]:
         """A model's slots."""

@@ -15,13 +15,13 @@ AUDIT_STYLE = """
 .wb-page :is(.wb-impacts,.wb-groups,.wb-thresholds) thead th { overflow-wrap:normal; }
 .wb-page .wb-groups tbody th { font-weight:600; width:22%; }
 .wb-page .wb-groups .wb-plot { width:24%; min-width:100px; padding-right:22px; }
-.wb-left-out :is(line,circle).wb-ours { stroke:#a9b4c0; }
-.wb-left-out circle.wb-ours { fill:#a9b4c0; }
+.wb-left-out :is(line,circle).wb-ours { stroke:var(--dim); }
+.wb-left-out circle.wb-ours { fill:var(--dim); }
 .wb-trends { display:flex; flex-wrap:wrap; gap:12px 32px; margin-top:6px; }
 .wb-trend { flex:0 1 240px; min-width:180px; font-size:14px; }
 .wb-trend svg { display:block; width:100%; height:auto; overflow:visible; margin-top:4px; }
-.wb-other { fill:#fff; stroke:var(--ours); stroke-width:2; }
-.wb-page .wb-numbers { display:flex; border-top:1px solid #b8c2cd; padding-top:3px; line-height:1.3; }
+.wb-other { fill:var(--card); stroke:var(--ours); stroke-width:2; }
+.wb-page .wb-numbers { display:flex; border-top:1px solid var(--edge); padding-top:3px; line-height:1.3; }
 .wb-numbers > span { flex:1 1 0; text-align:center; }
 .wb-looked { display:grid; grid-template-columns:minmax(0,1fr) 120px 84px; gap:4px 18px; align-items:center; }
 
@@ -38,14 +38,14 @@ AUDIT_STYLE = """
 .wb-slide label { flex:1 1 320px; font-weight:600; font-size:14px; min-width:0; }
 .wb-slide input { display:block; width:100%; margin:8px 0 0; accent-color:var(--ours); height:22px; }
 .wb-slide .wb-at { min-width:5.5em; color:var(--ours); font-size:17px; }
-.wb-explorer .wb-curves { display:block; width:100%; height:190px; border-bottom:1px solid #b8c2cd; }
+.wb-explorer .wb-curves { display:block; width:100%; height:190px; border-bottom:1px solid var(--edge); }
 .wb-of { fill:none; stroke-width:2.4; vector-effect:non-scaling-stroke; stroke-linejoin:round; }
-.wb-of-0 { stroke:#0063a6; }
-.wb-of-1 { stroke:#b84a00; stroke-dasharray:9 4; }
-.wb-of-2 { stroke:#00694e; stroke-dasharray:3 3; }
-.wb-of-3 { stroke:#7a3f8f; stroke-dasharray:12 3 3 3; }
-.wb-of-4 { stroke:#6b5200; stroke-dasharray:2 5; }
-.wb-of-5 { stroke:#5b6572; stroke-dasharray:14 6; }
+.wb-of-0 { stroke:var(--ours); }
+.wb-of-1 { stroke:var(--limit); stroke-dasharray:9 4; }
+.wb-of-2 { stroke:var(--yes); stroke-dasharray:3 3; }
+.wb-of-3 { stroke:var(--fourth); stroke-dasharray:12 3 3 3; }
+.wb-of-4 { stroke:var(--open); stroke-dasharray:2 5; }
+.wb-of-5 { stroke:var(--theirs); stroke-dasharray:14 6; }
 .wb-stands { stroke:var(--ink); stroke-width:1.6; vector-effect:non-scaling-stroke; }
 .wb-swatch { width:26px; height:8px; margin-right:8px; vertical-align:2px; }
 .wb-page .wb-thresholds { margin:12px 0 6px; }

@@ -110,7 +110,7 @@ def ticks(low: float, high: float, most: int = 8) -> list[float]:
 
 HATCH = (
     '<defs><pattern id="wb-hatch" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
-    '<rect width="7" height="7" fill="#f6ddd0"/><line x1="0" x2="0" y1="0" y2="7" stroke="#a63a00" stroke-width="2"/>'
+    '<rect class="wb-hatch-ground" width="7" height="7"/><line class="wb-hatch-line" x1="0" x2="0" y1="0" y2="7"/>'
     "</pattern></defs>"
 )
 

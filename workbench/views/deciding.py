@@ -18,7 +18,7 @@ from typing import Literal
 from workbench.ledger import Entry
 from workbench.ledger.lineage import Lineage
 from workbench.policy import Decision
-from workbench.promotion import Candidate, Open, Step
+from workbench.promotion import Candidate, Open, Step, Verdicts
 from workbench.promotion.people import Right
 from workbench.promotion.stages import Action
 
@@ -90,7 +90,7 @@ class Reading:
     """All that the pages of decisions show, as it was at one moment."""
 
     you: You
-    candidates: Sequence[Candidate] = ()  # by model, in the order in which its versions are to be shown
+    candidates: Sequence[Candidate] = ()  # by model, in the order to be shown; the policy need not have been asked
     trail: Sequence[Entry] = ()  # past decisions
     waiting: Sequence[Waiting] = ()  # the questions that are shown, in their order
     wrong: Sequence[Trouble] = ()
@@ -124,3 +124,4 @@ class Acts:
     card: Callable[[str, int], Paper]
     story: Callable[[str, int], Sequence[Step]]  # all that happened to a version, the oldest first
     trace: Callable[[str, int], Lineage]  # where it comes from, and what it led to
+    verdicts: Verdicts  # what the policy says to promoting each of some versions now, asked in one go

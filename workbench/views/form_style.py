@@ -24,10 +24,11 @@ FORM_STYLE = """
 .wb-page > .widget-dropdown { max-width:560px; }
 .wb-page > .widget-dropdown > .widget-label { flex-basis:90px; width:90px; font-family:inherit; }
 .wb-page .widget-dropdown > select, .wb-page .widget-datepicker input[type="date"] {
-  font:inherit; font-size:15px; color:var(--ink); background-color:#fff; border:1px solid #8592a1;
+  font:inherit; font-size:15px; color:var(--ink); background-color:var(--card); border:1px solid var(--field);
   border-radius:7px; padding:6px 30px 6px 11px; min-height:38px; height:auto; flex:1 1 auto; min-width:0;
   box-sizing:border-box; box-shadow:none;
 }
+.wb-page .widget-dropdown > select { appearance:auto; background-image:none; padding-right:8px; }
 .wb-page .widget-datepicker input[type="date"] { padding-right:11px; flex:0 1 190px; }
 .wb-page .wb-given .widget-text input[type="text"] { flex:1 1 auto; min-width:0; }
 .wb-page .widget-dropdown > select:focus, .wb-page .widget-datepicker input:focus {
@@ -45,18 +46,18 @@ FORM_STYLE = """
 .wb-page .wb-given .widget-checkbox input { width:18px; height:18px; margin:1px 0; }
 .wb-page .wb-given .widget-toggle-buttons .jupyter-button, .wb-page .widget-toggle-button {
   font-size:14px; min-height:38px; height:auto; border-radius:7px; margin:0 6px 0 0; padding:6px 13px;
-  border:1px solid #8592a1; background:#fff; color:var(--ink); font-weight:500; width:auto;
+  border:1px solid var(--field); background:var(--card); color:var(--ink); font-weight:500; width:auto;
 }
 .wb-page .wb-given .widget-toggle-buttons .jupyter-button.mod-active {
-  background:var(--ours); border-color:var(--ours); color:#fff;
+  background:var(--ours); border-color:var(--ours); color:var(--on-ours);
 }
 .wb-page .wb-given .widget-slider {
   width:auto; margin:0; height:22px; padding-left:164px; display:flex; align-items:center;
 }
 .wb-page .wb-given .widget-slider .slider-container { margin:0 9px; height:4px; flex:1 1 auto; min-width:0; }
 .wb-page .wb-given .widget-slider > .widget-label { display:none; }
-.wb-page .wb-given .noUi-target { background:#c9d1da; border:0; border-radius:2px; }
-.wb-page .wb-given .noUi-handle { background:#fff; border:1px solid #8592a1; }
+.wb-page .wb-given .noUi-target { background:var(--track); border:0; border-radius:2px; box-shadow:none; }
+.wb-page .wb-given .noUi-handle { background:var(--card); border:1px solid var(--field); box-shadow:none; }
 .wb-page .wb-given .noUi-handle:focus { outline:3px solid var(--focus); outline-offset:1px; }
 .wb-page .wb-wrong { padding-left:164px; }
 .wb-page .wb-wrong .widget-html-content { font-size:14px; }
@@ -68,7 +69,7 @@ FORM_STYLE = """
 .wb-page .wb-running .widget-inline-hbox, .wb-page .wb-running .widget-hprogress {
   flex:1 1 200px; width:auto; margin:0; height:12px;
 }
-.wb-page .wb-running .progress { border-radius:6px; overflow:hidden; background:#e3e8ee; }
+.wb-page .wb-running .progress { border-radius:6px; overflow:hidden; background:var(--trough); }
 .wb-page .wb-command pre {
   margin:4px 0 0; padding:8px 12px; background:var(--soft); border:1px solid var(--line); border-radius:7px;
   white-space:pre-wrap; overflow-wrap:anywhere; user-select:all; line-height:1.45;
@@ -81,9 +82,7 @@ FORM_STYLE = """
 .wb-page table.wb-numbers { max-width:640px; }
 .wb-page table.wb-numbers :is(td,thead th + th) { text-align:right; }
 .wb-page table.wb-numbers tbody th { font-weight:500; }
-[data-jp-theme-light="false"] .wb-page {
-  background:#fff; color-scheme:light; padding:12px 16px 24px; border-radius:8px;
-}
+[data-jp-theme-light="false"] .wb-page { background:var(--ground); padding:12px 16px 24px; border-radius:8px; }
 @container (max-width:720px) {
   .wb-page .wb-field { flex-direction:column; align-items:stretch; }
   .wb-page .wb-means { padding:0 0 0 164px; }

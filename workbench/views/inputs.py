@@ -31,7 +31,7 @@ class Inputs(Parts):
         self._tick = CheckboxStyle(description_width="auto")
         self._toggles = ToggleButtonsStyle(description_width="auto", button_width="auto")
         self._slide = SliderStyle(description_width="auto")
-        self._bar = ProgressStyle(bar_color="#0063a6")
+        self._bar = ProgressStyle(bar_color="var(--ours)")
 
     def page(self, *children: Any) -> ipywidgets.VBox:
         """The whole page with its style sheet, that of forms included."""

@@ -39,15 +39,15 @@ STYLE = """
 .wb-lineage.wb-from-right { direction:rtl; }  /* where it has to scroll, what it is about is seen first */
 .wb-lineage svg { direction:ltr; }
 .wb-badge.wb-kind { background:var(--soft); color:var(--quiet); border:1px solid var(--line); }
-.wb-lineage:focus-visible { outline:2px solid #0a58a6; outline-offset:2px; }
+.wb-lineage:focus-visible { outline:2px solid var(--ours); outline-offset:2px; }
 .wb-lineage svg { display:block; min-width:1060px; width:100%; height:auto; font:12.5px system-ui,sans-serif; }
-.wb-lineage text { fill:#1b1f24; }
-.wb-lineage .wb-minor { fill:#57606a; font-size:11px; }
-.wb-lineage rect { fill:#fff; stroke:#8c97a3; stroke-width:1; }
-.wb-lineage .wb-about rect { stroke:#0a58a6; stroke-width:2.5; }
-.wb-lineage .wb-yes rect { stroke:#1a7f37; stroke-width:1.6; }
-.wb-lineage .wb-fail rect { stroke:#b3261e; stroke-width:2; stroke-dasharray:5 3; }
-.wb-lineage path { fill:none; stroke:#a9b4c0; stroke-width:1.3; }
+.wb-lineage text { fill:var(--ink); }
+.wb-lineage .wb-minor { fill:var(--quiet); font-size:11px; }
+.wb-lineage rect { fill:var(--card); stroke:var(--field); stroke-width:1; }
+.wb-lineage .wb-about rect { stroke:var(--ours); stroke-width:2.5; }
+.wb-lineage .wb-yes rect { stroke:var(--yes); stroke-width:1.6; }
+.wb-lineage .wb-fail rect { stroke:var(--no); stroke-width:2; stroke-dasharray:5 3; }
+.wb-lineage path { fill:none; stroke:var(--dim); stroke-width:1.3; }
 .wb-trace ul { margin:0; padding-left:1.1em; }
 .wb-trace li { margin:2px 0; overflow-wrap:anywhere; }
 """

@@ -81,10 +81,11 @@ export default {
     states.setAttribute("aria-label", "Show only");
     const count = make("span", "wb-quiet", bar);
     count.setAttribute("role", "status");
-    const head = make("div", "wb-model wb-model-head", root);
+    const both = make("div", "wb-lines-both", root);
+    const head = make("div", "wb-model wb-model-head", both);
     for (const words of ["State", "Model, and why", "Since", "Requests by the hour", "Requests", "Failed"])
       make("span", "", head).textContent = words;
-    const list = make("div", "wb-lines-list", root);
+    const list = make("div", "wb-lines-list", both);
     list.setAttribute("role", "listbox");
     list.setAttribute("aria-label", "Models, the worst first");
     const none = make("p", "wb-empty", root);
@@ -109,7 +110,7 @@ export default {
     function draw() {
       const told = model.get("rows"), chosen = model.get("chosen");
       const words = find.value.toLowerCase().split(/\\s+/).filter(Boolean);
-      const alive = new Set(told.map(one => one.model));
+      const alive = new Set(told.map(one => one.model)), held = document.activeElement;
       for (const [name, parts] of rows) if (!alive.has(name)) { parts.line.remove(); rows.delete(name); }
       let seen = 0;
       const total = {};
@@ -125,6 +126,7 @@ export default {
         total[one.state] = (total[one.state] || 0) + 1;
         parts.line.setAttribute("aria-selected", String(one.model === chosen));
       });
+      if (held !== document.activeElement && list.contains(held) && !held.hidden) held.focus({ preventScroll: true });
       for (const [name, chip] of Object.entries(chips)) {
         put(chip, `${WORDS[name]} ${total[name] || 0}`);
         chip.hidden = !total[name] && only !== name;

@@ -7,6 +7,7 @@ is sent, and what one is reading or writing stays.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from workbench.policy import Decision
 
 EVERY = 10  # seconds between two readings
-SOON = 1  # the same, while there are models that were not looked at yet
+SOON = 1  # the same, while there are models that cannot be looked at yet; the next few are looked at at once
 BROKE_OFF = "Reading broke off unexpectedly; what you see is from before."
 
 
@@ -56,6 +57,7 @@ class Board:
         self._doing, self._every = doing, every
         self._lines: dict[str, Line] = {}
         self._model = ""  # that is looked at closely
+        self._unseen = sys.maxsize  # models that were not looked at yet, as of the last reading
         parts = Parts()
         self.lead = parts.html()
         self.again = parts.button("Refresh", tooltip="Read everything again", click=self._refreshed)
@@ -114,6 +116,9 @@ class Board:
         self.lines.chosen = self._model
         show(self.lines, shown=bool(found.lines))
         show(self.one.widget, shown=bool(self._model))
+        if 0 < found.unseen < self._unseen:
+            self.beat.soon += 1
+        self._unseen = found.unseen
         self.beat.every = min(SOON, self._every) if found.unseen else self._every
 
     def _chosen(self, _: Any) -> None:

@@ -12,36 +12,36 @@ STYLE = """
 .wb-page .wb-lines-find { display:flex; flex-direction:column; gap:4px; flex:1 1 240px; max-width:380px; margin:0; }
 .wb-page .wb-lines-find span { font-weight:600; font-size:14px; }
 .wb-page .wb-lines-find input {
-  font:inherit; font-size:15px; color:var(--ink); background:#fff; border:1px solid #8592a1; border-radius:7px;
-  padding:7px 11px; min-height:38px; box-sizing:border-box; width:100%;
+  font:inherit; font-size:15px; color:var(--ink); background:var(--card); padding:7px 11px;
+  border:1px solid var(--field); border-radius:7px; min-height:38px; box-sizing:border-box; width:100%;
 }
-.wb-page .wb-lines-find input::placeholder { color:#66717e; opacity:1; }
+.wb-page .wb-lines-find input::placeholder { color:var(--faint); opacity:1; }
 .wb-page .wb-lines-states { display:flex; flex-wrap:wrap; gap:6px; }
 .wb-page .wb-chip {
   font:inherit; font-size:13px; font-weight:600; border-radius:18px; min-height:36px; padding:3px 14px; cursor:pointer;
   border:1px solid transparent;
 }
 .wb-page .wb-chip[aria-pressed="true"] { border-color:currentColor; box-shadow:inset 0 0 0 1px currentColor; }
-.wb-page .wb-lines-list { max-height:min(430px,52vh); overflow-y:auto; overflow-x:hidden; }
+.wb-page .wb-lines-both { max-height:min(470px,56vh); overflow-y:auto; overflow-x:hidden; scroll-padding-top:56px; }
 .wb-page .wb-model {
   display:grid; grid-template-columns:104px minmax(0,1fr) 62px 112px 84px 64px; gap:2px 14px; align-items:center;
-  padding:7px 18px; border-bottom:1px solid #edf0f3; cursor:pointer; font-size:14px; line-height:1.35;
+  padding:7px 18px; border-bottom:1px solid var(--trough); cursor:pointer; font-size:14px; line-height:1.35;
 }
 .wb-page .wb-model:hover { background:var(--soft); }
-.wb-page .wb-model[aria-selected="true"] { background:#eaf3fa; box-shadow:inset 4px 0 0 var(--ours); }
+.wb-page .wb-model[aria-selected="true"] { background:var(--ours-soft); box-shadow:inset 4px 0 0 var(--ours); }
 .wb-page .wb-model:focus-visible { outline:3px solid var(--focus); outline-offset:-3px; }
 .wb-page .wb-model-head {
   cursor:default; color:var(--quiet); font-size:12.5px; font-weight:600; border-bottom:1px solid var(--line);
-  padding-right:33px;
+  position:sticky; top:0; z-index:1; background:var(--card);
 }
-.wb-page .wb-model-head:hover { background:none; }
+.wb-page .wb-model-head:hover { background:var(--card); }
 .wb-page .wb-model-head > :nth-child(n+5), .wb-page .wb-count, .wb-page .wb-failed { text-align:right; }
 .wb-page .wb-state {
   border-radius:5px; padding:2px 8px; font-size:12.5px; font-weight:600; text-align:center; white-space:nowrap;
 }
 .wb-page .wb-is-act { background:var(--no-soft); color:var(--no); }
 .wb-page .wb-is-watch { background:var(--open-soft); color:var(--open); }
-.wb-page .wb-is-unseen { background:#eef1f4; color:var(--quiet); }
+.wb-page .wb-is-unseen { background:var(--closed); color:var(--quiet); }
 .wb-page .wb-is-healthy { background:var(--yes-soft); color:var(--yes); }
 .wb-page .wb-why { white-space:nowrap; overflow:hidden; text-overflow:ellipsis; min-width:0; }
 .wb-page .wb-why .wb-name { font-weight:650; margin-right:8px; }
@@ -54,33 +54,37 @@ STYLE = """
 .wb-page .wb-card h2 .wb-quiet { font-weight:400; margin-left:6px; }
 .wb-page .wb-card .wb-parts { grid-template-columns:repeat(auto-fit,minmax(112px,1fr)); }
 .wb-time, .wb-belief { display:block; width:100%; height:auto; }
-.wb-time { max-width:1120px; min-width:560px; }
-.wb-timed { overflow-x:auto; }
+.wb-timed { overflow-x:auto; direction:rtl; } /* what is newest is in view first */
+.wb-timed > div { direction:ltr; display:grid; max-width:1120px; min-width:740px; }
+.wb-timed > div > svg { grid-area:1 / 1; }
+.wb-scale { position:sticky; left:0; display:block; pointer-events:none; } /* stays while the hours are moved */
+.wb-scale rect { fill:var(--card); fill-opacity:.85; }
 .wb-timed:focus-visible { outline:3px solid var(--focus); outline-offset:2px; }
 .wb-belief { max-width:360px; }
 .wb-panel-title { font-size:13px; font-weight:600; fill:var(--ink); }
 .wb-tick { font-size:11.5px; fill:var(--quiet); }
-.wb-grid { stroke:#e6eaee; stroke-width:1; }
-.wb-base { stroke:#b8c2cd; stroke-width:1; }
-.wb-fill { fill:#dcebf6; }
+.wb-panel-title, .wb-tick { paint-order:stroke; stroke:var(--card); stroke-width:3px; }
+.wb-grid { stroke:var(--grid); stroke-width:1; }
+.wb-base { stroke:var(--edge); stroke-width:1; }
+.wb-fill { fill:var(--area); }
 .wb-line-a, .wb-line-b, .wb-line-c { fill:none; stroke-width:1.8; stroke-linejoin:round; }
 .wb-line-a { stroke:var(--ours); }
-.wb-line-b { stroke:#5b6572; stroke-dasharray:5 3; }
-.wb-line-c { stroke:#00694e; stroke-dasharray:2 2; }
-.wb-dot-a { fill:var(--ours); } .wb-dot-b { fill:#5b6572; } .wb-dot-c { fill:#00694e; }
-.wb-bad-time { fill:#fdf1ea; }
+.wb-line-b { stroke:var(--theirs); stroke-dasharray:5 3; }
+.wb-line-c { stroke:var(--yes); stroke-dasharray:2 2; }
+.wb-dot-a { fill:var(--ours); } .wb-dot-b { fill:var(--theirs); } .wb-dot-c { fill:var(--yes); }
+.wb-bad-time { fill:var(--no-soft); }
 line.wb-event { stroke-width:1.3; }
-line.wb-event-move { stroke:#5b6572; stroke-dasharray:3 3; }
+line.wb-event-move { stroke:var(--theirs); stroke-dasharray:3 3; }
 line.wb-event-bad { stroke:var(--no); }
-circle.wb-event-move { fill:#5b6572; } circle.wb-event-bad { fill:var(--no); }
-.wb-event-number { font-size:11px; font-weight:700; fill:#fff; }
+circle.wb-event-move { fill:var(--theirs); } circle.wb-event-bad { fill:var(--no); }
+.wb-event-number { font-size:11px; font-weight:700; fill:var(--on-mark); }
 .wb-page ol.wb-marks { list-style:none; margin:6px 0 0; padding:0; font-size:14px; }
 .wb-marks li { margin:4px 0; }
 b.wb-event-key {
   display:inline-block; min-width:19px; height:19px; line-height:19px; border-radius:10px; text-align:center;
-  color:#fff; font-size:11.5px; margin-right:4px;
+  color:var(--on-mark); font-size:11.5px; margin-right:4px;
 }
-b.wb-event-move { background:#5b6572; } b.wb-event-bad { background:var(--no); }
+b.wb-event-move { background:var(--theirs); } b.wb-event-bad { background:var(--no); }
 .wb-measures { display:grid; grid-template-columns:repeat(auto-fit,minmax(260px,1fr)); gap:16px 28px; margin:12px 0; }
 .wb-judged .wb-bar { max-width:360px; margin-top:6px; }
 .wb-bar-no { fill:var(--no); } .wb-bar-yes { fill:var(--yes); }
@@ -98,6 +102,7 @@ b.wb-event-move { background:#5b6572; } b.wb-event-bad { background:var(--no); }
     -webkit-box-orient:vertical; }
 }
 @media (max-width:620px) {
+  .wb-keys { transform:translateY(-14px); } /* there is no place beside the title */
   .wb-page .wb-model-head { display:none; }
   .wb-page .wb-model { grid-template-columns:74px minmax(0,1fr) auto; gap:2px 8px; }
   .wb-page .wb-model :is(.wb-spark,.wb-count,.wb-failed) { display:none; }

@@ -14,6 +14,8 @@ from typing import Any
 import ipywidgets
 from ipywidgets.widgets.widget_string import HTMLStyle, TextStyle
 
+from workbench.views.in_place import in_place
+from workbench.views.palette import PALETTE
 from workbench.views.style import STYLE
 
 HIDDEN = "wb-hidden"
@@ -66,9 +68,9 @@ class Parts:
         return ipywidgets.VBox(children, layout=self._layout, _dom_classes=(look,) if look else ())
 
     def page(self, *children: Any) -> ipywidgets.VBox:
-        """The whole page with its style sheet."""
-        sheet = self.html(f"<style>{STYLE}</style>", HIDDEN)
-        return self.column(sheet, *children, look="wb-page")
+        """The whole page with its style sheet; its pieces change in place."""
+        sheet = self.html(f"<style>{PALETTE}{STYLE}</style>", HIDDEN)
+        return self.column(sheet, *children, in_place(), look="wb-page")
 
 
 def show(widget: Any, *, shown: bool) -> None:

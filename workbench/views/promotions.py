@@ -8,17 +8,21 @@ What the viewer's role does not let them do is not on the page at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from workbench.errors import WorkbenchError
 from workbench.ledger import Entry
 from workbench.promotion import Candidate
+from workbench.promotion.board import OVER
 from workbench.promotion.stages import AHEAD
 from workbench.views.acting import confirmed, failed
 from workbench.views.asked import Asked, line
+from workbench.views.asking import Asking
 from workbench.views.deciding import Acts, Reading, Trouble, Waiting, You
 from workbench.views.evidence import mark
+from workbench.views.heartbeat import heartbeat
 from workbench.views.parts import Parts, place, show, working
 from workbench.views.stages import columns
 from workbench.views.trail import timeline
@@ -53,7 +57,10 @@ class Board:
         self._sections: dict[str, Section] = {}
         self._asked: dict[str, Asked] = {}
         self._known: dict[str, Known] = {}
+        self._asking = Asking(acts.verdicts)
+        self._reading: Reading | None = None
         self._order: list[str] = []
+        self._ordered, self._anew = False, False  # whether there is an order yet, and whether it is to be made anew
         self._most = PAGE
         self.lead = parts.html()
         self.you = parts.html()
@@ -65,11 +72,14 @@ class Board:
         self.wrong = parts.html()
         self.stages = parts.html()
         self.find = parts.line("Find a model", "part of its name")
-        self.find.observe(lambda _: self._place(), "value")
+        self.find.observe(lambda _: self._draw(), "value")
+        self.asking = parts.html()
         self.models = parts.column()
         self.more = parts.button("", click=self._show_more)
         show(self.more, shown=False)
         self.trail = parts.html()
+        self.beat = heartbeat(0)
+        self.beat.observe(lambda _: self._ask_on(), "beat")
         self.past = parts.column(parts.html("<h2>Past decisions</h2>"), self.trail, look="wb-section")
         self.widget = parts.page(
             parts.row(self.lead, parts.row(self.you, self.again, look="wb-acts"), look="wb-bar-top"),
@@ -79,12 +89,14 @@ class Board:
             self.wrong,
             self.stages,
             self.find,
+            self.asking,
             self.models,
             parts.row(self.more, look="wb-acts"),
             self.past,
             self.toast,
+            self.beat,
         )
-        for part in (self.said, self.yours, self.others, self.wrong, self.stages, self.find, self.past):
+        for part in (self.said, self.yours, self.others, self.wrong, self.stages, self.find, self.asking, self.past):
             show(part, shown=False)
 
     def begin(self, reading: Reading) -> Widget:
@@ -99,23 +111,63 @@ class Board:
         self._say(failed(error))
 
     def _take(self, reading: Reading, *, anew: bool = False) -> None:
+        self._reading, self._anew = reading, self._anew or anew
+        self._asked_of_the_policy(partial(self._asking.take, reading.candidates))
+        self._draw()
+
+    def _draw(self) -> None:
+        """All that is known, once the policy was asked about what is on the screen."""
+        if self._reading is None:
+            return
+        self._sort()
+        found = self._found()
+        shown = found[: self._most]
+        self._asked_of_the_policy(partial(self._asking.about, set(shown)))
+        if self._anew and not self._asking.left:  # those were the last ones
+            self._draw()
+            return
+        reading = replace(self._reading, candidates=self._asking.candidates)
         self._known = _by_model(reading)
-        models = {model: known.candidates for model, known in self._known.items()}
-        if anew:
-            self._order = sorted(models, key=lambda model: (_urgency(models[model]), model))
-        else:  # what one is reading stays where it is
-            self._order = [m for m in self._order if m in models]
-            self._order += [m for m in models if m not in self._order]
         self.lead.value = f'<p class="wb-lead">{_lead(reading)}</p>'
         self.you.value = you_told(reading.you)
         self._ask(reading)
         self.wrong.value = wrong_told(reading.wrong)
         self.stages.value = columns(reading.candidates)
+        self.asking.value = "" if self._ordered else _being_asked(reading.candidates)
         self.trail.value = timeline(reading.trail)
-        for part in (self.wrong, self.stages):
+        for part in (self.wrong, self.stages, self.asking):
             show(part, shown=bool(part.value))
-        show(self.past, shown=True)
-        self._place()
+        show(self.past, shown=self._ordered)  # it stands below the models, and is not to be pushed away by them
+        self._place(shown, len(found) - len(shown))
+        if self._asking.left:
+            self.beat.soon += 1
+
+    def _sort(self) -> None:
+        """What needs people first, as soon as that is known of all; what one is reading stays where it is."""
+        models: dict[str, list[Candidate]] = {}
+        for candidate in self._asking.candidates:
+            models.setdefault(candidate.version.model, []).append(candidate)
+        if self._anew and not self._asking.left:
+            self._order = sorted(models, key=lambda model: (_urgency(models[model]), model))
+            self._ordered, self._anew = True, False
+        else:
+            self._order = [m for m in self._order if m in models]
+            self._order += [m for m in models if m not in self._order]
+
+    def _found(self) -> list[str]:
+        wanted = self.find.value.strip().casefold()
+        return [model for model in self._order if wanted in model.casefold()] if self._ordered or wanted else []
+
+    def _asked_of_the_policy(self, ask: Callable[[], None]) -> None:
+        try:
+            ask()
+        except WorkbenchError as error:
+            self._say(failed(error))
+
+    def _ask_on(self) -> None:
+        if self._asking.left:
+            self._asked_of_the_policy(self._asking.go_on)
+            self._draw()
 
     def _ask(self, reading: Reading) -> None:
         """The questions: those that wait for the viewer as cards, the others in a line each."""
@@ -134,17 +186,13 @@ class Board:
         show(self.yours, shown=bool(mine))
         show(self.others, shown=bool(rest))
 
-    def _place(self) -> None:
-        wanted = self.find.value.strip().casefold()
-        found = [model for model in self._order if wanted in model.casefold()]
-        shown = found[: self._most]
+    def _place(self, shown: Sequence[str], left: int) -> None:
         for model in shown:
             if model not in self._sections:
                 doing = Doing(self._acts, self._look_again, partial(self._done, model))
                 self._sections[model] = Section(self._parts, model, doing)
             self._sections[model].show(self._known[model])
         place(self.models, [self._sections[model].widget for model in shown])
-        left = len(found) - len(shown)
         self.more.description = f"Show {min(PAGE, left)} more of {counted(left, 'model')}"
         show(self.more, shown=left > 0)
         show(self.find, shown=len(self._known) > PAGE)
@@ -177,7 +225,7 @@ class Board:
 
     def _show_more(self) -> None:
         self._most += PAGE
-        self._place()
+        self._draw()
 
     def _say(self, words: str) -> None:
         self.said.value = words
@@ -232,6 +280,15 @@ def _urgency(candidates: Sequence[Candidate]) -> int:
     return 1 if waiting else 2
 
 
+def _being_asked(candidates: Sequence[Candidate]) -> str:
+    asked = [c for c in candidates if c.stage not in OVER]
+    many, answered = counted(len(asked), "version"), sum(c.decision is not None for c in asked)
+    return (
+        f'<p role="status" class="wb-quiet">The policy is being asked about {many}; it has answered for {answered}. '
+        "The models follow, those first that wait for a yes.</p>"
+    )
+
+
 def _lead(reading: Reading) -> str:
     candidates = reading.candidates
     mine = sum(one.yours for one in reading.waiting) if "approve" in reading.you.may else 0
@@ -246,6 +303,10 @@ def _versions(candidates: Sequence[Candidate]) -> str:
         return "No model is registered yet. <code>workbench demo</code> trains the first ones."
     if not waiting:
         return "No version waits for a decision."
+    told = f"{counted(len(waiting), 'version waits', 'versions wait')} for a decision."
+    answered = sum(c.decision is not None for c in waiting)
+    if answered < len(waiting):
+        return f"{told} The policy answered for {answered or 'none'} so far."
     allowed = sum(c.decision is not None and c.decision.allowed for c in waiting)
     people = sum(c.decision is not None and c.decision.decision == "needs-people" for c in waiting)
     said = f"The policy allows {allowed} of them" if allowed else "The policy allows none of them"
@@ -254,4 +315,4 @@ def _versions(candidates: Sequence[Candidate]) -> str:
         said = "The policy wants people first" if people else said
     elif people:
         said += f" and wants people first for {people}"
-    return f"{counted(len(waiting), 'version waits', 'versions wait')} for a decision. {said}."
+    return f"{told} {said}."

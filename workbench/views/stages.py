@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from workbench.policy import Decision
 from workbench.promotion import Candidate, by_stage
-from workbench.promotion.stages import Stage
+from workbench.promotion.stages import AHEAD, Stage
 from workbench.views.evidence import mark
 from workbench.views.words import safe
 
@@ -26,7 +26,7 @@ COLUMNS: tuple[tuple[str, tuple[Stage, ...]], ...] = (
 
 
 def columns(candidates: Sequence[Candidate]) -> str:
-    """Every stage with the versions that stand there; nothing where there are none."""
+    """Every stage with the versions that stand there, those that wait for a yes first; nothing where there are none."""
     if not candidates:
         return ""
     held = by_stage(candidates)
@@ -46,6 +46,7 @@ def says(decision: Decision | None) -> tuple[str, str, str]:
 
 
 def _column(head: str, candidates: Sequence[Candidate]) -> str:
+    candidates = sorted(candidates, key=lambda one: one.decision is None or one.decision.decision == "deny")
     items = "".join(_item(candidate) for candidate in candidates[:MOST])
     more = f'<li class="wb-quiet">and {len(candidates) - MOST} more</li>' if len(candidates) > MOST else ""
     inside = f"<ul>{items}{more}</ul>" if items else '<p class="wb-quiet">none</p>'
@@ -55,9 +56,9 @@ def _column(head: str, candidates: Sequence[Candidate]) -> str:
 def _item(candidate: Candidate) -> str:
     version = candidate.version
     look, sign, words = says(candidate.decision if candidate.stage not in {"former champion", "rejected"} else None)
-    told = words
+    told = words or ("policy: not asked yet" if candidate.stage in AHEAD else "")
     if candidate.weight is not None:
-        told = f"{100 * candidate.weight:.4g} % of the traffic · {words}"
+        told = f"{100 * candidate.weight:.4g} % of the traffic · {told}"
     elif candidate.stage in {"former champion", "rejected", "retired"}:
         told = candidate.stage
     badge = f'<span class="wb-policy wb-{look}">{mark(sign)}</span>' if sign else ""

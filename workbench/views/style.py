@@ -1,19 +1,15 @@
-"""The looks of the pages: one style sheet, everything local, nothing loaded.
-
-Colours are of the Okabe-Ito set, which people with any colour vision tell apart; each stands beside a
-shape and a word. Text has a contrast of at least 4.5 to 1 on its ground.
-"""
+"""The looks of the pages: one style sheet, everything local, nothing loaded; `palette` has its colours."""
 
 from __future__ import annotations
 
 STYLE = """
 .wb-page {
-  --ink:#17202b; --quiet:#556070; --line:#dde3ea; --soft:#f5f7f9; --card:#fff; --ours:#0063a6;
-  --theirs:#5b6572; --limit:#b84a00; --yes:#00694e; --yes-soft:#e8f4f0; --no:#a63a00; --no-soft:#fdf1ea;
-  --open:#6b5200; --open-soft:#fbf5e0; --focus:#0063a6;
   font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue","Liberation Sans",Arial,sans-serif;
   font-size:15px; line-height:1.5; color:var(--ink); max-width:1180px; margin:0 auto; padding:4px 8px 48px;
   box-sizing:border-box; width:100%; font-variant-numeric:tabular-nums;
+  --jp-widgets-color:var(--ink); --jp-widgets-label-color:var(--ink); --jp-widgets-readout-color:var(--ink);
+  --jp-widgets-input-color:var(--ink); --jp-widgets-input-background-color:var(--card);
+  --jp-ui-font-color1:var(--ink); --jp-content-font-color1:var(--ink);
 }
 .wb-page .widget-box, .wb-page.widget-box { overflow:visible; margin:0; }
 .wb-page .widget-vbox, .wb-page .widget-hbox { width:auto; min-width:0; }
@@ -37,21 +33,21 @@ STYLE = """
 /* what one can press and fill */
 .wb-page .jupyter-button {
   width:auto; height:auto; min-height:38px; padding:7px 16px; margin:0; border-radius:7px; font:inherit;
-  font-weight:600; font-size:14px; line-height:1.4; border:1px solid #b8c2cd; background:#fff;
+  font-weight:600; font-size:14px; line-height:1.4; border:1px solid var(--edge); background:var(--card);
   color:var(--ink); box-shadow:none; white-space:normal; text-align:center; flex:0 0 auto;
 }
-.wb-page .jupyter-button:hover:enabled { background:#eef2f6; box-shadow:none; }
-.wb-page .jupyter-button.wb-first { background:var(--ours); border-color:var(--ours); color:#fff; }
-.wb-page .jupyter-button.wb-first:hover:enabled { background:#004f86; }
-.wb-page .jupyter-button.wb-grave { background:#fff; border-color:var(--no); color:var(--no); }
+.wb-page .jupyter-button:hover:enabled { background:var(--hover); box-shadow:none; }
+.wb-page .jupyter-button.wb-first { background:var(--ours); border-color:var(--ours); color:var(--on-ours); }
+.wb-page .jupyter-button.wb-first:hover:enabled { background:var(--ours-strong); }
+.wb-page .jupyter-button.wb-grave { background:var(--card); border-color:var(--no); color:var(--no); }
 .wb-page .jupyter-button.wb-grave:hover:enabled { background:var(--no-soft); }
 .wb-page .jupyter-button:disabled {
-  opacity:1; background:#eef1f4; border-color:#dde3ea; color:#66717e; cursor:not-allowed;
+  opacity:1; background:var(--closed); border-color:var(--line); color:var(--faint); cursor:not-allowed;
 }
 .wb-page .jupyter-button.wb-plain {
   border-color:transparent; background:transparent; color:var(--ours); padding:7px 10px;
 }
-.wb-page .jupyter-button.wb-plain:hover:enabled { background:#e9f1f8; }
+.wb-page .jupyter-button.wb-plain:hover:enabled { background:var(--ours-soft); }
 .wb-page :focus-visible, .wb-page .jupyter-button:focus-visible:enabled {
   outline:3px solid var(--focus); outline-offset:2px;
 }
@@ -64,11 +60,12 @@ STYLE = """
   line-height:1.4; padding:0; white-space:normal;
 }
 .wb-page .widget-text input[type="text"], .wb-page .widget-textarea textarea {
-  font:inherit; font-size:15px; color:var(--ink); background:#fff; border:1px solid #8592a1; border-radius:7px;
-  padding:8px 11px; width:100%; height:auto; min-height:38px; box-sizing:border-box; resize:vertical;
+  font:inherit; font-size:15px; color:var(--ink); background:var(--card); padding:8px 11px;
+  border:1px solid var(--field); border-radius:7px; width:100%; height:auto; min-height:38px;
+  box-sizing:border-box; resize:vertical;
 }
 .wb-page .widget-text input::placeholder, .wb-page .widget-textarea textarea::placeholder {
-  color:#66717e; opacity:1;
+  color:var(--faint); opacity:1;
 }
 .wb-page .widget-text input:focus, .wb-page .widget-textarea textarea:focus {
   outline:3px solid var(--focus); outline-offset:1px; border-color:var(--focus);
@@ -79,7 +76,7 @@ STYLE = """
   border:1px solid var(--line); border-radius:10px; background:var(--card); padding:16px 20px;
 }
 .wb-page .wb-sure {
-  gap:10px; border-left:4px solid var(--ours); background:#eef5fb; border-radius:0 8px 8px 0;
+  gap:10px; border-left:4px solid var(--ours); background:var(--ours-soft); border-radius:0 8px 8px 0;
   padding:12px 16px;
 }
 
@@ -104,12 +101,12 @@ STYLE = """
 .wb-told { border-radius:8px; padding:10px 14px; display:flex; gap:10px; align-items:flex-start; }
 .wb-told .wb-sign { flex:none; margin-top:4px; }
 .wb-told.wb-yes { background:var(--yes-soft); color:var(--yes); }
-.wb-told.wb-work { background:#eef5fb; color:var(--ours); }
+.wb-told.wb-work { background:var(--ours-soft); color:var(--ours); }
 .wb-told.wb-no { background:var(--no-soft); color:var(--no); }
 .wb-told .wb-reasons, .wb-told .wb-hint { color:var(--ink); }
 .wb-toast {
   position:fixed; z-index:20; left:50%; bottom:24px; transform:translateX(-50%); max-width:min(640px,90vw);
-  background:#17202b; color:#fff; padding:12px 20px; border-radius:9px;
+  background:var(--toast); color:var(--on-toast); padding:12px 20px; border-radius:9px;
   box-shadow:0 6px 24px rgba(23,32,43,.28); animation:wb-leave .5s 7s forwards;
 }
 @keyframes wb-leave {
@@ -158,19 +155,19 @@ STYLE = """
 .wb-rail { stroke:var(--line); stroke-width:1; }
 .wb-limit { stroke:var(--limit); stroke-width:2; stroke-dasharray:4 3; }
 line.wb-ours { stroke:var(--ours); stroke-width:4; stroke-linecap:round; }
-circle.wb-ours { fill:var(--ours); stroke:#fff; stroke-width:1.5; }
+circle.wb-ours { fill:var(--ours); stroke:var(--card); stroke-width:1.5; }
 line.wb-theirs { stroke:var(--theirs); stroke-width:1.5; }
-rect.wb-theirs { fill:#fff; stroke:var(--theirs); stroke-width:1.5; }
+rect.wb-theirs { fill:var(--card); stroke:var(--theirs); stroke-width:1.5; }
 .wb-mark { overflow:visible; }
 .wb-legend { display:flex; flex-wrap:wrap; gap:2px 16px; font-weight:400; }
 .wb-key { display:inline-flex; align-items:center; gap:6px; }
 .wb-key::before { content:""; display:inline-block; flex:none; }
 .wb-key-ours::before { width:10px; height:10px; border-radius:50%; background:var(--ours); }
 .wb-key-theirs::before {
-  width:6px; height:6px; border:1.5px solid var(--theirs); background:#fff; transform:rotate(45deg);
+  width:6px; height:6px; border:1.5px solid var(--theirs); background:var(--card); transform:rotate(45deg);
   margin:0 2px;
 }
-.wb-key-bar::before { width:14px; height:8px; border-radius:2px; background:#8fa3b5; }
+.wb-key-bar::before { width:14px; height:8px; border-radius:2px; background:var(--bar); }
 .wb-key-floor::before { height:13px; border-left:1.5px dashed var(--ink); }
 .wb-key-limit::before { height:13px; border-left:2px dashed var(--limit); }
 .wb-page ul.wb-findings { list-style:none; margin:14px 0 0; padding:0; }
@@ -218,8 +215,8 @@ rect.wb-theirs { fill:#fff; stroke:var(--theirs); stroke-width:1.5; }
 .wb-page .wb-share input[type="text"] { max-width:120px; }
 .wb-download { font-weight:600; }
 .wb-report {
-  width:100%; height:min(720px,80vh); border:1px solid var(--line); border-radius:10px; background:#fff; display:block;
-  box-sizing:border-box;
+  width:100%; height:min(720px,80vh); border:1px solid var(--line); border-radius:10px; background:var(--paper);
+  display:block; box-sizing:border-box;
 }
 
 /* the trail */
@@ -230,7 +227,7 @@ rect.wb-theirs { fill:#fff; stroke:var(--theirs); stroke-width:1.5; }
 .wb-step:last-child { border-left-color:transparent; padding-bottom:4px; }
 .wb-step::before {
   content:""; position:absolute; left:-8px; top:4px; width:10px; height:10px; border-radius:50%;
-  background:#fff; border:2px solid var(--theirs); box-sizing:content-box;
+  background:var(--card); border:2px solid var(--theirs); box-sizing:content-box;
 }
 .wb-step-yes::before { background:var(--yes); border-color:var(--yes); }
 .wb-step-back::before { background:var(--ours); border-color:var(--ours); border-radius:2px; }
@@ -256,7 +253,7 @@ rect.wb-theirs { fill:#fff; stroke:var(--theirs); stroke-width:1.5; }
 .wb-spark polyline {
   fill:none; stroke:var(--ours); stroke-width:1.6; vector-effect:non-scaling-stroke; stroke-linejoin:round;
 }
-.wb-spark polygon { fill:#dcebf6; }
+.wb-spark polygon { fill:var(--area); }
 .wb-page .wb-served .wb-plain { min-width:84px; }
 .wb-page .wb-close { padding:16px 20px 20px; border-top:1px solid var(--line); }
 .wb-page .wb-models { gap:10px; }
@@ -273,8 +270,8 @@ rect.wb-theirs { fill:#fff; stroke:var(--theirs); stroke-width:1.5; }
 .wb-part b { display:block; font-size:19px; font-weight:600; line-height:1.3; }
 .wb-part span { display:block; color:var(--quiet); font-size:13px; line-height:1.35; }
 .wb-bar { display:block; width:100%; }
-.wb-trough { fill:#edf0f3; }
-.wb-bar-low { fill:#8fa3b5; }
+.wb-trough { fill:var(--trough); }
+.wb-bar-low { fill:var(--bar); }
 .wb-bar-high { fill:var(--limit); }
 .wb-floor { stroke:var(--ink); stroke-width:1.5; stroke-dasharray:3 2; }
 .wb-page .wb-hidden { display:none !important; }
@@ -290,7 +287,8 @@ rect.wb-theirs { fill:#fff; stroke:var(--theirs); stroke-width:1.5; }
 @media (max-width:620px) {
   .wb-page :is(.wb-figures,.wb-impacts) :is(thead,.wb-plot) { display:none; }
   .wb-page :is(.wb-figures,.wb-impacts) tr {
-    display:grid; grid-template-columns:1fr 1fr; column-gap:14px; padding:8px 0; border-bottom:1px solid var(--line);
+    display:grid; grid-template-columns:repeat(2,minmax(0,1fr)); column-gap:14px; padding:8px 0;
+    border-bottom:1px solid var(--line);
   }
   .wb-page :is(.wb-figures,.wb-impacts) :is(tbody th,td) { border:0; padding:0; width:auto; }
   .wb-page :is(.wb-figures,.wb-impacts) tbody th { grid-column:1 / -1; width:auto; }
@@ -305,5 +303,8 @@ rect.wb-theirs { fill:#fff; stroke:var(--theirs); stroke-width:1.5; }
   .wb-line > div:first-child { grid-column:1 / -1; }
   .wb-line .wb-spark { display:none; }
   .wb-measure { text-align:left; }
+  .wb-page .wb-served > .widget-hbox { flex-wrap:wrap; padding:12px 16px; gap:4px; }
+  .wb-page .wb-served > .widget-hbox > .widget-html { flex:1 1 100%; }
+  .wb-page .wb-served .wb-plain { min-width:0; margin-left:-10px; }
 }
 """

@@ -1,7 +1,8 @@
 """Several series one below the other on one time axis, with marks through all of them; SVG text, nothing loaded.
 
 A mark is a number at the top whose words stand below the picture, so that none covers another. Times in which
-something was wrong are shaded. Every panel says in words what it shows.
+something was wrong are shaded. Every panel says in words what it shows. Where the window is too narrow for the
+picture, its newest end is seen first, and titles and scales stay in view.
 
 >>> noon = datetime(2026, 1, 1, 12)
 >>> panel = Panel("requests an hour", (Series("", (1.0, 3.0)),), str)
@@ -19,10 +20,11 @@ from datetime import datetime, timedelta
 from workbench.views.words import safe
 
 WIDTH, LEFT, RIGHT = 860, 62, 12  # of the picture, and what is free at its sides, in its own units
-TOP, TALL, GAP, FOOT = 26, 74, 26, 22  # the marks' band, a panel, the space above it, and the axis
+TITLES = 360  # of its width, for titles and scales
+TOP, TALL, GAP, FOOT = 26, 74, 36, 22  # the marks' band, a panel, the space above it, and the axis
 STEPS = (1, 2, 3, 6, 12, 24, 48, 96, 168)  # hours between two ticks
 MOST_TICKS = 9
-BESIDE, NUMBER = 13, 8  # units between two numbers of marks, and half of one
+BESIDE, NUMBER = 17, 8  # units between two numbers of marks, and half of one
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,6 @@ def drawn(
             f'height="{bottom - TOP}"/>'
         )
     parts += [_tick(x(at), words, bottom) for at, words in ticks(begin, end)]
-    at = [x(each) for each in times]
-    parts += [_panel(panel, at, TOP + place * (TALL + GAP) + GAP) for place, panel in enumerate(panels)]
     places = [x(event.at) for event in events]
     for number, (event, place, shown) in enumerate(zip(events, places, beside(places), strict=True), 1):
         parts.append(
@@ -95,11 +95,16 @@ def drawn(
             f'<circle class="wb-event-{event.look}" cx="{shown}" cy="{TOP - 14}" r="{NUMBER}"/>'
             f'<text class="wb-event-number" x="{shown}" y="{TOP - 10}" text-anchor="middle">{number}</text>'
         )
+    at = [x(each) for each in times]
+    parts += [_panel(panel, at, TOP + place * (TALL + GAP) + GAP) for place, panel in enumerate(panels)]
     words = "; ".join(_spoken(panel) for panel in panels)
+    scales = "".join(_scale(panel, TOP + place * (TALL + GAP) + GAP) for place, panel in enumerate(panels))
     return (
-        '<div class="wb-timed" tabindex="0" role="region" aria-label="Picture of the time">'
+        '<div class="wb-timed" tabindex="0" role="region" aria-label="Picture of the time"><div>'
         f'<svg class="wb-time" role="img" viewBox="0 0 {WIDTH} {height}" aria-label="{safe(words)}">'
-        f"{''.join(parts)}</svg></div>"
+        f"{''.join(parts)}</svg>"
+        f'<svg class="wb-scale" aria-hidden="true" viewBox="0 0 {TITLES} {height}" style="width:{TITLES / WIDTH:.2%}">'
+        f'<rect width="{LEFT - 2}" height="{bottom + 3}"/>{scales}</svg></div></div>'
     )
 
 
@@ -124,7 +129,7 @@ def beside(places: Sequence[float]) -> list[float]:
     """Where the numbers of marks stand, given their marks in order: none covers another or leaves the picture.
 
     >>> beside([100, 105, 848]), beside([848, 848])
-    ([100, 113, 848], [839, 852])
+    ([100, 117, 848], [835, 852])
     """
     found: list[float] = []
     for place in places:
@@ -143,25 +148,34 @@ def _tick(x: float, words: str, bottom: float) -> str:
     )
 
 
-def _panel(panel: Panel, at: Sequence[float], top: float) -> str:
+def _ends(panel: Panel) -> tuple[float, float]:
+    """The lowest and the highest value of a panel's scale."""
     known = [value for series in panel.series for value in series.values if value is not None]
     ends = [*known, *([panel.limit] if panel.limit is not None else [])]
     low = 0.0 if panel.zero else min(ends, default=0.0)
     high = max(ends, default=1.0)
     if not panel.zero:
         low, high = low - 0.1 * (high - low), high + 0.1 * (high - low)
-    high = high if high > low else low + (abs(low) or 1.0)
+    return low, high if high > low else low + (abs(low) or 1.0)
+
+
+def _scale(panel: Panel, top: float) -> str:
+    low, high = _ends(panel)
+    return (
+        f'<text class="wb-panel-title" x="{LEFT}" y="{top - 7}">{safe(panel.title)}</text>'
+        f'<text class="wb-tick" x="{LEFT - 6}" y="{top + TALL}" text-anchor="end">{safe(panel.tell(low))}</text>'
+        f'<text class="wb-tick" x="{LEFT - 6}" y="{top + 11}" text-anchor="end">{safe(panel.tell(high))}</text>'
+    )
+
+
+def _panel(panel: Panel, at: Sequence[float], top: float) -> str:
+    low, high = _ends(panel)
 
     def y(value: float) -> float:
         return round(top + TALL - (TALL - 4) * (value - low) / (high - low), 1)
 
     base = top + TALL
-    parts = [
-        f'<text class="wb-panel-title" x="{LEFT}" y="{top - 7}">{safe(panel.title)}</text>',
-        f'<line class="wb-base" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{base}" y2="{base}"/>',
-        f'<text class="wb-tick" x="{LEFT - 6}" y="{base}" text-anchor="end">{safe(panel.tell(low))}</text>',
-        f'<text class="wb-tick" x="{LEFT - 6}" y="{top + 11}" text-anchor="end">{safe(panel.tell(high))}</text>',
-    ]
+    parts = [f'<line class="wb-base" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{base}" y2="{base}"/>']
     if panel.limit is not None:
         parts.append(
             f'<line class="wb-limit" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(panel.limit)}" y2="{y(panel.limit)}"/>'
@@ -178,7 +192,7 @@ def _panel(panel: Panel, at: Sequence[float], top: float) -> str:
                 parts.append(f'<circle class="wb-dot-{series.look}" cx="{run[0][0]}" cy="{y(run[0][1])}" r="2.2"/>')
             else:
                 parts.append(f'<polyline class="wb-line-{series.look}" points="{points}"/>')
-    if not known:
+    if all(value is None for series in panel.series for value in series.values):
         parts.append(
             f'<text class="wb-tick" x="{(LEFT + WIDTH) / 2}" y="{top + TALL / 2}" text-anchor="middle">'
             "nothing is known in this time</text>"
@@ -198,7 +212,7 @@ def _key(panel: Panel, top: float) -> str:
         right -= 6.4 * len(shown) + 8
         parts.append(f'<line class="{look}" x1="{right - 18:.0f}" x2="{right:.0f}" y1="{top - 11}" y2="{top - 11}"/>')
         right -= 34
-    return "".join(parts)
+    return f'<g class="wb-keys">{"".join(parts)}</g>'
 
 
 def _runs(at: Sequence[float], values: Sequence[float | None]) -> list[list[tuple[float, float]]]:
