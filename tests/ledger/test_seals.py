@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -72,6 +73,24 @@ def forge(database, story, *, generation, version=9, kind="promotion.granted", k
 
 
 # what the ledger does
+
+
+def test_a_head_is_doubted_that_its_entry_did_not_make_or_that_has_no_seal(sealing, story):
+    story.move(1)
+    story.move(2, expected=1)
+    story.move(3, kind="stage.granted", slot="canary", weight=0.5)
+    story.move(3, kind="stage.cleared", slot="canary", expected=1)
+    heads = sealing.heads(cleared=True)
+    assert len(heads) == 2
+    assert [sealing.doubt(head) for head in heads] == ["", ""]
+    champion = sealing.head("lending", "champion")
+    last = len(sealing.entries())
+    others = ({"version": 1}, {"generation": 3}, {"slot": "canary"}, {"model": "churn"}, {"weight": 0.5},
+              {"seq": champion.seq - 1}, {"seq": last + 1}, {"seq": 1})  # fmt: skip
+    for told in others:
+        assert "did not make" in sealing.doubt(replace(champion, **told)), told
+    forged = forge(sealing._database, story, generation=3)
+    assert sealing.doubt(sealing.head("lending", "champion")) == UNSEALED.format(forged.seq, 9)
 
 
 def test_the_first_move_makes_the_key_and_every_move_is_sealed_by_it(sealing, story, key_file):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from workbench.ledger.writer import Writer
 from workbench.promotion.projection import MovedElsewhereError
 
 
@@ -132,3 +133,30 @@ def test_looking_writes_nothing(served):
     before = len(served.ledger.entries())
     assert [one.kind for one in found(served, dry_run=True)] == ["deleted", "changed"]
     assert len(served.ledger.entries()) == before
+
+
+def test_a_head_without_the_ledgers_seal_is_said_once_and_no_alias_follows_it(house, tmp_path):
+    house.ledger.sign_with(tmp_path / "ledger.key")
+    house.promote(1)
+    house.promote(2)
+    right = house.registry.alias("lending", "champion")
+    database = house.ledger._database
+    writer = Writer(database, lambda *_: None)  # as whoever has an SQL client writes, and not the key
+    database.begin(writing=True)
+    body = {"slot": "champion", "generation": 3, "decision": {"decision": "allow"}}
+    entry = writer.append(
+        "promotion.granted", subject="lending/3", actor="x", why="x", body=body, now=house.later()
+    )  # fmt: skip
+    writer.move_head("lending", "champion", 3, expected_generation=2, entry=entry)
+    writer.finish()
+    database.commit()
+    (dry,) = found(house, dry_run=True)
+    assert house.kinds()[-1] == "promotion.granted"
+    (seen,) = found(house)
+    assert seen == dry
+    assert (seen.kind, seen.slot) == ("forged", "champion")
+    assert "nothing follows the champion of lending: entry" in seen.sentence
+    assert "without the seal of the ledger's key" in seen.sentence
+    assert found(house) == [seen]
+    assert house.kinds().count("projection.broken") == 1
+    assert house.registry.alias("lending", "champion") == right

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from workbench.experiments.bandits.decision_table import DecisionTable
 from workbench.ledger import Head
+from workbench.ledger.writer import Writer
 from workbench.serving import Predictor, Request
 from workbench.serving.routes import Route, experiment_of, trial
 from workbench.serving.shadowing import shadow_id
@@ -251,3 +252,45 @@ def test_a_shadow_with_other_fields_or_that_fails_is_told_in_the_log_and_harms_n
     (row,) = [row for row in shop.log.rows() if row.variant == "shadow"]
     assert row.score is None
     assert "takes other fields" in row.error
+
+
+def test_a_move_without_the_ledgers_seal_is_not_followed_and_is_told(shop):
+    def forged(kind, version, slot, generation, **more):
+        """A move as somebody writes it who has an SQL client, and not the key."""
+        database = shop.ledger._database
+        writer = Writer(database, lambda *_: None)
+        database.begin(writing=True)
+        body = {"slot": slot, "generation": generation, "decision": {"decision": "allow"}, **more}
+        entry = writer.append(kind, subject=f"lending/{version}", actor="x", why="x", body=body, now=shop.now())
+        writer.move_head("lending", slot, version, expected_generation=generation - 1, entry=entry)
+        writer.finish()
+        database.commit()
+
+    async def story(client):
+        async def until(is_so, one):
+            for _ in range(600):
+                if is_so(found := (await client.ask(one)).json()):
+                    return found
+                await asyncio.sleep(0.02)
+            raise AssertionError("it took too long")
+
+        models, ready = (Request(path, method="GET") for path in ("/v1/models", "/readyz"))
+        assert (await client.ask(predict())).json()["version"] == 1
+        shop.stage(2, "canary", 0.01)
+        await until(lambda told: "canary" in told["models"][0], models)
+        forged("promotion.granted", 2, "champion", 2)
+        forged("stage.granted", 2, "canary", 2, weight=1.0)
+        told = await until(lambda told: len(told["problems"]) == 2, models)
+        assert (await client.ask(ready)).status == 503
+        versions = {(await client.ask(predict(unit))).json()["version"] for unit in UNITS[:50]}
+        weight = told["models"][0]["canary"]["weight"]
+        shop.clear("canary", 2)
+        shop.promote(2)
+        await until(lambda told: told["version"] == 2, predict())
+        return told["problems"], versions, weight
+
+    problems, versions, weight = shop.run(story)
+    assert set(problems) == {"lending", "lending/canary"}
+    assert all("without the seal of the ledger's key" in why for why in problems.values())
+    assert 1 in versions
+    assert weight == 0.01, "the share that was granted"

@@ -17,8 +17,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from workbench.ledger.entry import Entry, content
+from workbench.ledger.entry import Entry, Head, content
 from workbench.ledger.grounds import GRANTS
+from workbench.ledger.heads import MOVES, moved
 from workbench.ledger.keys import KEY_KINDS, LedgerKey, followed
 from workbench.ledger.signing import SigningKey, for_purpose, verify_signature
 
@@ -60,6 +61,29 @@ def unsealed(entry: Entry, key: LedgerKey | None) -> Iterator[str]:
         bare = replace(entry, body={name: value for name, value in entry.body.items() if name != SEAL})
         if not isinstance(signature, str) or not verify_signature(key.public, sealed_part(content(bare)), signature):
             yield f"{move} under a seal that is not of this entry: it was changed, or its seal is another's"
+
+
+def doubt(head: Head, entry: Entry | None, key: LedgerKey | None) -> str:
+    """What speaks against a head, in a sentence; empty where nothing does.
+
+    Args:
+        head: As the database has it, which whoever can write the database can write.
+        entry: The entry that it names; None: there is none.
+        key: The ledger's key that holds at it; None: the ledger had none yet.
+    """
+    if entry is None or entry.kind not in MOVES or _led_to(head, entry) != head:
+        return f"entry {head.seq} did not make {head.model} {head.version} {head.slot}"
+    return "; ".join(unsealed(entry, key))
+
+
+def _led_to(head: Head, entry: Entry) -> Head | None:
+    """The head after a move, if it followed on the generation before this head's."""
+    held = entry.subject.rpartition("/")[2]
+    before = Head(head.model, head.slot, int(held) if held.isdecimal() else None, head.generation - 1, 0)
+    try:
+        return moved(before if head.generation > 1 else None, entry)
+    except ValueError:
+        return None
 
 
 def unsealed_among(entries: Iterable[Entry]) -> dict[int, tuple[str, ...]]:

@@ -20,12 +20,23 @@ from pathlib import Path
 from workbench.errors import EngineError, Misuse, WorkbenchError
 from workbench.ledger.checkpoints import Checkpoint, read_note, signed
 from workbench.ledger.drafts import Draft
+from workbench.ledger.entry import Head
 from workbench.ledger.key_file import KeyFile
-from workbench.ledger.keys import CREATED, KEY_KINDS, ROTATED, LedgerKey, created_body, known_keys, rotated_body
+from workbench.ledger.keys import (
+    CREATED,
+    KEY_KINDS,
+    ROTATED,
+    LedgerKey,
+    created_body,
+    held_at,
+    known_keys,
+    rotated_body,
+)
 from workbench.ledger.merkle import Subtree, consistency_path, inclusion_path, leaf_hash
 from workbench.ledger.proofs import Consistency, Inclusion
 from workbench.ledger.reading import Reading
 from workbench.ledger.rows import COLUMNS, row_content
+from workbench.ledger.seals import doubt
 from workbench.ledger.signing import SigningKey
 from workbench.ledger.tree import TILE, subtrees
 from workbench.ledger.writer import Writer
@@ -64,6 +75,18 @@ class Signed(Reading):
             return known_keys(self.entries(kind=KEY_KINDS))
         except ValueError as error:
             raise EngineError(f"the ledger's keys cannot be told: {error}", hint="workbench ledger verify") from error
+
+    def doubt(self, head: Head) -> str:
+        """What speaks against a head, in a sentence; empty: the entry that it names put it there, under its seal.
+
+        Whoever serves a head or points at it asks this first: the table of heads and the entries can be written by
+        somebody with an SQL client, the seals cannot.
+
+        Raises:
+            EngineError: It cannot be read.
+        """
+        entry = next((one for one in self.entries(since=head.seq - 1, limit=1) if one.seq == head.seq), None)
+        return doubt(head, entry, held_at(self.keys(), head.seq))
 
     def signing_key(self, *, actor: str = ACTOR, now: datetime) -> SigningKey:
         """The private key that signs now; made and recorded where there is none yet.

@@ -1,10 +1,10 @@
 """Reconciling: what the registry is owed is settled, what was changed behind the ledger's back is found and said.
 
 Found are an effect still owed, an alias or its generation moved by hand, a registry that is ahead of the
-ledger (an older copy of the ledger was put back), a model whose aliases follow another ledger, a version in
-use that was deleted from the registry, and model files that are not those which were registered. The first two
-are mended; the others only people can mend. Of the last two an entry `projection.broken` says so, once; a ledger
-that may be an older copy, or not the one that counts, is not written on.
+ledger (an older copy of the ledger was put back), a model whose aliases follow another ledger, a head that no entry
+put there under the ledger's seal, a version in use that was deleted from the registry, and model files that are not
+those which were registered. The first two are mended; the others only people can mend. Of the last three an entry
+`projection.broken` says so, once; a ledger that may be an older copy, or not the one that counts, is not written on.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from workbench.promotion.projection import (
     pointed_at,
 )
 
-Kind = Difference | Literal["changed", "unsettled", "whole"]
+Kind = Difference | Literal["forged", "changed", "unsettled", "whole"]
 
 BROKEN, REPAIRED = "projection.broken", "projection.repaired"
 
@@ -60,6 +60,10 @@ def reconcile(ledger: Ledger, aliases: Aliases, *, now: datetime, dry_run: bool 
     """
     found: list[Found | None] = []
     for head in ledger.heads(cleared=True):
+        if why := ledger.doubt(head):
+            sentence = f"nothing follows the {head.slot} of {head.model}: {why}"
+            found.append(_noted(ledger, head, "forged", sentence, now, dry_run=dry_run))
+            continue
         one = _looked(ledger, aliases, head) if dry_run else _aligned(ledger, aliases, head, now)
         found.append(one)
         if head.version is not None and (one is None or one.kind != "elsewhere"):
@@ -116,6 +120,12 @@ def _examined(ledger: Ledger, aliases: Aliases, head: Head, now: datetime, *, dr
         if wrong is None:
             return _whole(ledger, head, last, now, dry_run=dry_run)
         sentence = f"{head.model} {head.version} is {head.slot}, but {wrong}"
+    return _noted(ledger, head, kind, sentence, now, dry_run=dry_run)
+
+
+def _noted(ledger: Ledger, head: Head, kind: Kind, sentence: str, now: datetime, *, dry_run: bool) -> Found:
+    """What only people can mend, noted once."""
+    last = _last(ledger, head)
     if not dry_run and (last is None or last.kind != BROKEN or last.body.get("found") != kind):
         _note(ledger, BROKEN, head, kind, sentence, now)
     return Found(kind, head.model, head.slot, head.version, sentence)

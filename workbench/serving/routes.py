@@ -5,10 +5,11 @@ place, by the experiments' own hash, lies before its weight: a unit that it has 
 a canary is the experiment `experiment_of`. A version in shadow is given nothing; `Routes.shadow` says who it is.
 
 A look at the heads costs some twenty microseconds, so that every request may look. A new head is loaded
-beside the old one, which answers until the new one is ready: no request waits and none is lost. A
-version that does not load changes nothing: the old one, or the champion in a canary's place, goes on, the
-problem is told and it is tried again. A load is noted (`loads`), so that one which ends its process is not tried
-for ever. A weight counts from the look that sees it, and so does a cleared slot.
+beside the old one, which answers until the new one is ready: no request waits and none is lost. A head is followed if
+the entry that it names put it there, under the ledger's seal. A version that does not load changes nothing: the old
+one, or the champion in a canary's place, goes on, the problem is told and it is tried again. A load is noted
+(`loads`), so that one which ends its process is not tried for ever. A weight counts from the look that sees it, and so
+does a cleared slot.
 """
 
 from __future__ import annotations
@@ -265,7 +266,7 @@ class Routes:
             head = held.get(place)
             if head is None or head.version != route.head.version:
                 self._left[place[0]] = self._others.pop(place)
-            elif head != route.head:
+            elif head != route.head and not self._doubt(head):
                 self._others[place] = replace(route, head=head)
         for place in [place for place in self._problems if place[1] != CHAMPION and place not in held]:
             del self._problems[place]
@@ -301,6 +302,8 @@ class Routes:
             for head in self._stale(now):
                 known = self._loaded(head)
                 try:
+                    if why := await asyncio.to_thread(self._doubt, head):
+                        raise EngineError(f"the ledger is not followed: {why}", hint="workbench ledger verify")
                     route = replace(known, head=head) if known else await asyncio.to_thread(self._load, head)
                 except WorkbenchError as error:
                     self._failed[head] = time.monotonic()
@@ -356,6 +359,13 @@ class Routes:
             if route.predictor is before.predictor:
                 self._others[place] = replace(again, head=route.head)
         self._share()
+
+    def _doubt(self, head: Head) -> str:
+        """Why a head is not followed; empty where nothing speaks against it."""
+        try:
+            return self._ledger.doubt(head)
+        except EngineError as error:
+            return error.message
 
     def _load(self, head: Head) -> Route:
         try:

@@ -53,6 +53,17 @@ def test_a_version_that_does_not_load_leaves_the_one_before(champion, shop):
     assert champion.problem == ""
 
 
+def test_a_head_that_the_ledger_does_not_stand_for_leaves_the_one_before(champion, shop, monkeypatch):
+    shop.promote(2)
+    monkeypatch.setattr(shop.ledger, "doubt", lambda head: "entry 9 moves it without a seal" * (head.version == 2))
+    shop.promote(1)
+    assert champion.now().head.version == 1
+    shop.promote(2)
+    assert (champion.now().head.version, champion.problem) == (
+        1, "the ledger is not followed: entry 9 moves it without a seal"
+    )  # fmt: skip
+
+
 def test_a_first_version_that_does_not_load_is_an_error(champion, shop):
     shop.loader.broken.add(1)
     with pytest.raises(EngineError, match="not those that were registered"):

@@ -110,6 +110,8 @@ class Champion:
 
 def _load(ledger: Ledger, loader: Loader, head: Head) -> _Loaded:
     subject = f"{head.model} {head.version}"
+    if why := ledger.doubt(head):
+        raise EngineError(f"the ledger is not followed: {why}", hint="workbench ledger verify")
     try:
         predictor = loader.load(ledger.version(head.model, head.holder))
     except WorkbenchError:
