@@ -36,7 +36,7 @@ def part(before, after):
     """The lines of the new policy's part but those that ask for it; None where there is none."""
     assert before in RULES
     both = parts(written(), written(RULES.replace(before, after)))
-    return None if both is None else both[1].source.split("\n")[1:-2]
+    return None if both is None else both[1].source.split("\n")[1:-1]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from workbench.engines.rego_builtins import refusal
 from workbench.engines.rego_children import Children, NoAnswer
 from workbench.policy import RULES, Ruling
 
-AT_A_TIME = 50  # inputs of many that are put to a child in one go
+AT_A_TIME = 20  # inputs of many that are put to a child in one go
 PARSE_ERROR = re.compile(r"\(errormsg \d+:(.*?)\)\s*\n?\s*\(errorast \|?(\d+)", re.DOTALL)
 
 

@@ -72,7 +72,7 @@ def rulings_each(
         ValueError: An input is no JSON.
     """
     read = reads(*(source for source, _ in policies))
-    asked = [read.part(document) for document in documents]
+    asked = (read.part(document) for document in documents)  # while an engine is busy with those before
     if isinstance(engine, SideBySide):
         yield from engine.side_by_side(policies, asked, rules)
     else:

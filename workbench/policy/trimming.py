@@ -19,7 +19,8 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from workbench.policy.source import without_comments
 
@@ -49,7 +50,11 @@ class Reads:
 
     def part(self, value: Any) -> Any:
         """The part of a value that is read; what is no object stays as it is."""
-        return _part([self], value)
+        return _part(self._plan, value)
+
+    @cached_property
+    def _plan(self) -> _Plan:
+        return _planned([self])
 
 
 def reads(*sources: str) -> Reads:
@@ -93,16 +98,29 @@ def _closed(code: str, start: int) -> int:
     return len(code)
 
 
-def _part(read: list[Reads], value: Any) -> Any:
-    if not isinstance(value, Mapping) or any(one.whole for one in read):
-        return value
-    if len(read) == 1 and not read[0].keys and ANY not in read[0].steps:
-        return {name: _part([below], value[name]) for name, below in read[0].steps.items() if name in value}
+class _Plan(NamedTuple):
+    """What is kept of a value, and of what is below."""
+
+    whole: bool
+    named: dict[str, _Plan]  # of these keys
+    other: _Plan | None  # of any other; None: nothing
+
+
+def _planned(read: list[Reads]) -> _Plan:
     every = [one.steps[ANY] for one in read if ANY in one.steps]
-    all_ = bool(every) or any(one.keys for one in read)
-    named = {name for one in read for name in one.steps}
-    return {
-        name: _part([*every, *(one.steps[name] for one in read if name in one.steps)], below)
-        for name, below in value.items()
-        if all_ or name in named
-    }
+    known = bool(every) or any(one.keys for one in read)
+    names = {name for one in read for name in one.steps if name is not ANY}
+    return _Plan(
+        any(one.whole for one in read),
+        {name: _planned([*every, *(one.steps[name] for one in read if name in one.steps)]) for name in names},
+        _planned(every) if known else None,
+    )
+
+
+def _part(plan: _Plan, value: Any) -> Any:
+    if plan.whole or not isinstance(value, Mapping):
+        return value
+    named, other = plan.named, plan.other
+    if other is None:
+        return {name: _part(below, value[name]) for name, below in named.items() if name in value}
+    return {name: _part(named.get(name, other), below) for name, below in value.items()}
