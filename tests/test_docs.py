@@ -61,7 +61,7 @@ def test_the_readme_gives_the_two_commands_word_for_word():
     install = "python3 -m venv .venv && .venv/bin/pip install -q -c .ci/constraints.txt -e"
     assert lines == [
         f"{install} . && .venv/bin/workbench demo",
-        f'{install} ".[dev]" && .venv/bin/pytest -n 2 --dist loadfile',
+        f'{install} ".[dev]" && .venv/bin/pytest -n 3 --dist loadfile',
     ]
 
 
