@@ -156,7 +156,7 @@ def test_a_process_that_hangs_is_killed_and_started_again_and_harms_no_other(sho
         assert income(port, "churn", 1.0)[0] == 200
         status, told = income(port, "lending", 1.0)
         assert (status, "started again" in str(told)) == (503, True), "it waits until the process is killed"
-        assert not hanging.is_running() or hanging.status() == "zombie"
+        until(lambda: not hanging.is_running() or hanging.status() == "zombie")
         until(lambda: income(port, "lending", 1.0)[0] == 200)
         assert child_of("lending").pid != hanging.pid
         metrics = ask(port, "/metrics")[1]
