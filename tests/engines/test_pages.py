@@ -190,10 +190,6 @@ def no_viewer_is_there(voila):
     until(lambda: not voila.kernels(), seconds=40)
 
 
-ANY_KERNEL = pytest.mark.parametrize("voila", ["warm"], indirect=True)  # what the kernel was forked from is all one
-
-
-@ANY_KERNEL
 def test_a_page_draws_every_kind_of_widget_from_this_machine_alone(voila, browser, tmp_path):
     visit = Visit(browser, voila("rehearsal"))
     page = visit.page
@@ -241,7 +237,6 @@ def test_a_kernel_whose_page_went_without_a_word_goes_in_time(voila):
     until(lambda: not voila.kernels(), seconds=40)
 
 
-@ANY_KERNEL
 def test_who_finds_no_place_is_told_and_gets_the_next_one(voila, browser):
     first, second = Visit(browser, voila("rehearsal")), Visit(browser, voila("rehearsal"))
     for visit in (first, second):
