@@ -71,6 +71,31 @@ def test_a_taken_port_is_told_before_the_workspace_is_opened(workspace):
     assert "hint: workbench serve --port" in result.output
 
 
+def test_a_process_for_each_model_and_workers_with_all_of_them_are_two_arrangements(workspace):
+    (workspace / "workbench.toml").write_text('serving = "processes"\n')
+    result = serve(workspace, "--workers", 2)
+    assert result.exit_code == 2
+    assert "two arrangements" in result.output and "hint: leave out" in result.output
+    (workspace / "workbench.toml").write_text("workers = 0\n")
+    assert "workers is 0" in serve(workspace).output
+
+
+def test_what_no_worker_could_do_is_said_before_any_is_started(workspace, tmp_path, monkeypatch):
+    monkeypatch.setattr("workbench.serving.workers.Workers.run", lambda _: pytest.fail("they were started"))
+    (workspace / "workbench.toml").write_text("workers = 2\n")
+    (tmp_path / "cert.pem").write_text("none")
+    result = serve(workspace, "--port", free_port(), "--tls-cert", tmp_path / "cert.pem")
+    assert (result.exit_code, "TLS cannot be spoken" in result.output) == (4, True)
+    result = serve(workspace, "--port", free_port(), "--access-log", tmp_path / "none" / "access.jsonl")
+    assert (result.exit_code, "cannot be written" in result.output) == (4, True)
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 def test_reload_forgets_the_loads_of_a_model_that_ended_their_process(tmp_path):
     root = TOLD.tell(tmp_path / "w")
     with open_bench(root) as bench:

@@ -1,6 +1,6 @@
 """A program that answers for a ledger with a model that is two lines: what `workbench serve` is, without MLflow.
 
-python answerer.py FOLDER [--only MODEL] (--socket PATH | --port N)
+python answerer.py FOLDER [--only MODEL] (--socket PATH | --port N [--workers N])
 """
 
 import argparse
@@ -8,23 +8,28 @@ import ctypes
 import os
 import signal
 import sqlite3
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 from workbench.engines.rego import RegoEngine
-from workbench.engines.uvicorn import serve
+from workbench.engines.servers import dies_with_its_parent
+from workbench.engines.uvicorn import Worker, serve
 from workbench.ledger import Ledger
 from workbench.promotion import Desk
-from workbench.serving import PredictionLog, Predictor, create_app, routes
+from workbench.serving import Keys, PredictionLog, Predictor, create_app, routes
+from workbench.serving.allowances import Allowances
 from workbench.serving.held_store import HeldStore
 from workbench.serving.holding import Holding
 from workbench.serving.loads import Loads
 from workbench.serving.processes import behind
 from workbench.serving.review import Review
 from workbench.serving.sifting import Sieve
+from workbench.serving.workers import Others, Workers, listening
 
 COLUMNS = {"income": "double"}
+HUNG = 3.0  # seconds that a worker may say nothing
 
 
 class Tenth:
@@ -71,7 +76,15 @@ def main():
     parser.add_argument("--socket", type=Path)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--pages", type=int, help="what the log may grow to: a disk that is full")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--listen", type=int, action="append")
+    parser.add_argument("--restarts", type=int, default=0)
     given = parser.parse_args()
+    if given.workers > 1:
+        program = [sys.executable, __file__, str(given.folder)]
+        at = listening("127.0.0.1", given.port)
+        Workers(program, given.workers, at, first=dies_with_its_parent(), hung=HUNG).run()
+        return
     url = f"sqlite:///{given.folder}"
     routes.AGAIN = 1.0  # no test waits as long as people may
     with Ledger.open(f"{url}/ledger.db") as ledger, PredictionLog.open(f"{url}/predictions.db") as log:
@@ -79,12 +92,16 @@ def main():
             log._connection.execute(f"PRAGMA max_page_count = {given.pages}")
         holding = held(given.folder, ledger) if (given.folder / "answer.rego").exists() else None
         loads = Loads.open(f"{url}/loads.db")
+        keys = Keys(ledger, now=lambda: datetime.now(UTC)) if given.listen else None
+        others = Others(given.socket, restarts=given.restarts) if given.listen else None
         app = create_app(
             ledger, Loader(given.folder), log, now=lambda: datetime.now(UTC), only=given.only, holding=holding,
-            loads=loads,
+            loads=loads, others=others, keys=keys, allowances=Allowances.open(given.folder / "limits"),
         )  # fmt: skip
         app = behind(app) if given.only else app
-        serve(app, port=given.port, socket=given.socket, told_to_stop=loads.leave)
+        worker = Worker(given.listen, given.socket, others) if others else None
+        at = None if others else given.socket
+        serve(app, port=given.port, socket=at, worker=worker, told_to_stop=loads.leave)
 
 
 if __name__ == "__main__":

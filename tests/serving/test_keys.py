@@ -7,7 +7,8 @@ import pytest
 
 from workbench.errors import EngineError, Misuse
 from workbench.serving import Keys, Request
-from workbench.serving.admission import Admission, Bucket
+from workbench.serving.admission import Admission
+from workbench.serving.allowances import Allowances
 from workbench.serving.keys import Key
 from workbench.serving.schema import Refused
 
@@ -106,8 +107,9 @@ def test_a_rate_is_kept_and_says_when_to_come_again(shop, keys):
 def test_a_quota_is_of_rows_and_of_a_day_and_a_clock_that_steps_back_opens_none(shop):
     door = Admission(10, now=shop.now)
     key = Key("a", "shop-frontend", ("lending",), "", quota=2)
-    door.enter(key, "lending")
-    door.leave(key, 2)
+    one = door.enter(key, "lending")
+    door.claim(one, 2)
+    door.leave(one)
     with pytest.raises(Refused) as refused:
         door.enter(key, "lending")
     assert (refused.value.status, refused.value.retry_after > 0) == (429, True)
@@ -131,18 +133,18 @@ def test_many_requests_at_once_get_no_more_rows_than_the_quota(shop, keys):
 
 
 def test_a_bucket_gives_its_burst_and_then_its_rate():
-    bucket = Bucket(rate=10, burst=5, at=0.0)
-    taken = sum(bucket.take(n / 100) == 0.0 for n in range(200))
+    with Allowances.open() as limits:
+        taken = sum(limits.admit("a", n / 100, rate=10, burst=5, quota=None, day=1) == 0.0 for n in range(200))
     assert taken == 5 + 19  # the burst, and ten a second for the 1.99 seconds after
 
 
 def test_past_the_bound_on_open_requests_more_are_sent_away(shop):
     door = Admission(1, now=shop.now)
-    door.enter(None, "lending")
+    one = door.enter(None, "lending")
     with pytest.raises(Refused) as refused:
         door.enter(None, "lending")
     assert (refused.value.status, refused.value.retry_after, door.shed) == (503, 1, 1)
-    door.leave(None, 0)
+    door.leave(one)
     door.enter(None, "lending")
 
 

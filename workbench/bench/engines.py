@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from workbench.monitoring.summary_store import SummaryStore
     from workbench.promotion import Desk, Gate, Identity
     from workbench.serving import Keys, LogPolicy, PredictionLog
+    from workbench.serving.allowances import Allowances
     from workbench.serving.events import Database as EventTables
     from workbench.serving.events import Stream, TableDesk
     from workbench.serving.held_store import HeldStore
@@ -203,6 +204,13 @@ class Engines:
 
         return Loads.open(self._url(self.settings.loads))
 
+    @cached_property
+    def allowances(self) -> Allowances:
+        """What each client has left of its rate and of its quota; belongs to the thread that answers."""
+        from workbench.serving.allowances import Allowances
+
+        return Allowances.open(self.root / "limits.bin")
+
     # keys
 
     @property
@@ -225,7 +233,7 @@ class Engines:
 
     def close(self) -> None:
         """Close what was opened."""
-        stores = ("_ledger", "_log", "_events", "_summaries", "_held_store", "canary_store", "loads")
+        stores = ("_ledger", "_log", "_events", "_summaries", "_held_store", "canary_store", "loads", "allowances")
         for name in (*stores, "policy_engine"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()

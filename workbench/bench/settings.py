@@ -32,6 +32,7 @@ class Settings:
     predictions: str = "sqlite:///predictions.db"  # what was answered to whom
     events: str = "sqlite:///events.db"  # topics, outputs, subscriptions and dead letters; or postgresql://…
     serving: str = "one"  # "one": all models in one process; "processes": a process each, behind one address
+    workers: int = 1  # processes that answer on the gateway's address, each with all models
     log_features: str = "kept"  # features in the prediction log: kept, hashed or dropped; "kept, MODEL=dropped"
     log_share: str = "1"  # share of the requests that is logged, in [0, 1]; "1, MODEL=0.1"
     log_rows: int = 500_000  # rows the log's database may hold; older ones move to Parquet files

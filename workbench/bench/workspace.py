@@ -9,6 +9,7 @@
     summaries.db        hourly sums of what was answered
     canaries.db         what is counted of each canary
     loads.db            loads of versions that are not over, or ended their process
+    limits.bin          what each client has left of its rate and of its quota
     policies/           the policies in force, copied from the shipped ones
     notebooks/          the notebooks to begin from, copied from the shipped ones
     schedules/          what was given to cron, systemd or Kubernetes to run

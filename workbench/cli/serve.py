@@ -8,10 +8,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
+from io import RawIOBase
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,8 +22,10 @@ from workbench.errors import EngineError, Misuse, WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.bench import Bench
+    from workbench.bench.settings import Settings
     from workbench.serving.alerting import SentAlert
     from workbench.serving.http import App
+    from workbench.serving.workers import Others
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -37,8 +41,13 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--access-log", type=FILE, help="File for one JSON line a request, without personal data; -: stderr.")
 @click.option("--durable", is_flag=True, help="Answer only once the prediction is in the log.")
 @click.option("--processes", is_flag=True, help="A process for each model behind this address (setting: serving).")
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Processes that answer on this address, all models each (setting)."
+)
 @click.option("--only", metavar="MODEL", hidden=True, help="Answer for one model.")
 @click.option("--socket", type=FILE, hidden=True, help="Listen on a Unix socket, for a gateway in front.")
+@click.option("--listen", type=int, multiple=True, hidden=True, help="Descriptor of a socket shared with others.")
+@click.option("--restarts", default=0, hidden=True, help="Times that this worker was started again.")
 @workspace_option
 @json_option
 def serve(
@@ -51,8 +60,11 @@ def serve(
     access_log: Path | None,
     durable: bool,
     processes: bool,
+    workers: int | None,
     only: str | None,
     socket: Path | None,
+    listen: tuple[int, ...],
+    restarts: int,
     workspace: Path | None,
     as_json: bool,
 ) -> None:
@@ -65,14 +77,17 @@ def serve(
     \b
     Examples:
       workbench serve --workspace workbench-demo
+      workbench serve --workers 4
       workbench serve --keys --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem --access-log access.jsonl
       curl -s localhost:8000/v1/models
       curl -s localhost:8000/v1/models/lending/predict -H 'Content-Type: application/json' -d '{"rows": […]}'
     """
     from workbench import open_bench
     from workbench.engines.ports import Wanted, check_ports
+    from workbench.engines.uvicorn import Worker
     from workbench.engines.uvicorn import serve as answer
     from workbench.serving import only_hosts
+    from workbench.serving.workers import Others
 
     token = _token(token_file)
     if socket is None:
@@ -83,37 +98,108 @@ def serve(
             )
         check_ports([Wanted(port, "the gateway", "workbench serve --port")], host=host)
     with open_bench(workspace) as bench, ExitStack() as stack:
-        split = processes or bench.settings.serving == "processes"
-        if bench.settings.serving not in {"one", "processes"}:
-            raise Misuse(f"serving is {bench.settings.serving!r}; it must be one or processes", hint="workbench.toml")
-        if bench.settings.canary_control not in {"serve", "none"}:
-            given = bench.settings.canary_control
-            raise Misuse(f"canary_control is {given!r}; it must be serve or none", hint="workbench.toml")
-        if only is None:  # MLflow follows the ledger, and nobody waits for it
-            threading.Thread(target=_reconcile, args=(bench,), daemon=True).start()
-            if bench.settings.canary_control == "serve":
-                threading.Thread(target=_canaries, args=(bench,), daemon=True).start()
-        file = stack.enter_context(_opened(access_log)) if access_log else None
-        app = _app(bench, token, keys=keys, durable=durable, only=only, split=split and only is None, access=file)
+        split, number = _arrangement(bench.settings, processes, workers)
+        if number > 1 and socket is None:
+            options = {
+                "--token-file": token_file,
+                "--tls-cert": tls_cert,
+                "--tls-key": tls_key,
+                "--access-log": access_log,
+                "--keys": keys,
+                "--durable": durable,
+            }
+            run = _workers(bench, number, options, listening_at=(host, port), tls=(tls_cert, tls_key))
+        else:
+            file = stack.enter_context(_opened(access_log)) if access_log else None
+            beside = Others(socket, restarts=restarts) if listen and socket else None
+            split = split and socket is None
+            app = _app(bench, token, keys=keys, durable=durable, only=only, split=split, access=file, others=beside)
+            app = app if token or keys or only else only_hosts(app)
+            run = partial(
+                answer,
+                app,
+                host=host,
+                port=port,
+                socket=socket if beside is None else None,
+                worker=None if beside is None else Worker(listen, beside.socket, beside),
+                certificate=tls_cert,
+                key=tls_key,
+                told_to_stop=bench.loads.leave,
+            )
         if socket is None:
+            _begin_beside(bench)
             scheme = "https" if tls_cert else "http"
             if as_json:
                 click.echo(json.dumps({"address": f"{scheme}://{host}:{port}", "pid": os.getpid()}))
             else:
                 click.echo(f"the gateway answers at {scheme}://{host}:{port}/v1/models", err=True)
-            app = app if token or keys else only_hosts(app)
         try:
-            answer(
-                app,
-                host=host,
-                port=port,
-                socket=socket,
-                certificate=tls_cert,
-                key=tls_key,
-                told_to_stop=bench.loads.leave,
-            )
+            run()
         except KeyboardInterrupt:  # raised again once all requests are answered
             click.echo("stopped", err=True)
+
+
+def _arrangement(settings: Settings, processes: bool, workers: int | None) -> tuple[bool, int]:
+    """Whether each model has a process, and how many answer with all of them.
+
+    Raises:
+        Misuse: Both are wanted, or a setting is none.
+    """
+    if settings.serving not in {"one", "processes"}:
+        raise Misuse(f"serving is {settings.serving!r}; it must be one or processes", hint="workbench.toml")
+    if settings.canary_control not in {"serve", "none"}:
+        given = settings.canary_control
+        raise Misuse(f"canary_control is {given!r}; it must be serve or none", hint="workbench.toml")
+    split = processes or settings.serving == "processes"
+    number = workers or (1 if processes else settings.workers)
+    if split and number > 1:
+        raise Misuse(
+            f"a process for each model and {number} workers with all models are two arrangements",
+            hint="leave out --processes or --workers (settings: serving, workers)",
+        )
+    return split, number
+
+
+def _workers(
+    bench: Bench,
+    number: int,
+    options: Mapping[str, Path | bool | None],
+    *,
+    listening_at: tuple[str, int],
+    tls: tuple[Path | None, Path | None],
+) -> Callable[[], None]:
+    """Several processes on one address, each a `workbench serve` of its own.
+
+    Args:
+        bench: The workspace.
+        number: How many.
+        options: What each is given on.
+        listening_at: Host and port.
+        tls: Certificate and key; looked at here, or each worker would fail again and again.
+    """
+    from workbench.engines.servers import dies_with_its_parent
+    from workbench.engines.uvicorn import check_certificate
+    from workbench.serving.workers import Workers, listening
+
+    certificate, key = tls
+    if certificate is not None:
+        check_certificate(certificate, key)
+    if isinstance(log := options["--access-log"], Path):
+        _opened(log).close()
+    program = [sys.executable, "-m", "workbench", "serve", "--workspace", str(bench.root)]
+    for name, value in options.items():
+        program += [name, str(value)] if isinstance(value, Path) else [name] if value else []
+    sockets = listening(*listening_at)
+    return Workers(
+        program, number, sockets, environ=bench.environ, first=dies_with_its_parent(), stopped=bench.loads.leave
+    ).run
+
+
+def _begin_beside(bench: Bench) -> None:
+    """What goes on beside the answers, whoever gives them: MLflow follows the ledger, canaries are looked after."""
+    threading.Thread(target=_reconcile, args=(bench,), daemon=True).start()
+    if bench.settings.canary_control == "serve":
+        threading.Thread(target=_canaries, args=(bench,), daemon=True).start()
 
 
 def _app(
@@ -124,7 +210,8 @@ def _app(
     durable: bool,
     only: str | None,
     split: bool,
-    access: IO[bytes] | None,
+    access: RawIOBase | None,
+    others: Others | None,
 ) -> App:
     """The gateway, with all models in this process or with a process each."""
     from workbench.serving import create_app
@@ -151,6 +238,7 @@ def _app(
             more_metrics=lambda: _monitored(bench),
             alerts=lambda alerts: _heard(bench, alerts),
             stopped=bench.loads.leave,
+            allowances=bench.allowances,
         )
     app = create_app(
         bench.ledger,
@@ -169,6 +257,8 @@ def _app(
         alerts=None if only else lambda alerts: _heard(bench, alerts),
         holding=bench.held.holding(),
         loads=bench.loads,
+        allowances=None if only else bench.allowances,
+        others=others,
     )
     return app if only is None else behind(app)
 
@@ -231,11 +321,11 @@ def _heard(bench: Bench, alerts: Sequence[SentAlert]) -> dict[str, Any]:
     return heard._asdict()
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _opened(path: Path) -> RawIOBase:
     if str(path) == "-":
-        return open(sys.stderr.fileno(), "ab", closefd=False)
+        return open(sys.stderr.fileno(), "ab", buffering=0, closefd=False)
     try:
-        return path.open("ab")
+        return path.open("ab", buffering=0)  # whole lines at once, however many processes write
     except OSError as error:
         raise EngineError(f"the access log {path} cannot be written: {error}", hint="mend its folder") from error
 

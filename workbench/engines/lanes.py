@@ -16,9 +16,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock
+
 from workbench.engines import onnx
 from workbench.errors import EngineError
 from workbench.ledger import Entry, Ledger, ModelVersion
+from workbench.ledger.sharing import file_mode
 from workbench.serving.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -70,17 +73,15 @@ class Lanes:
         Raises:
             EngineError: The process failed.
         """
+        mode = file_mode(self._artifacts.parent)
         try:
-            ended = subprocess.run(
-                [*self._command, version.model, str(version.version)],
-                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False,
-            )  # fmt: skip
+            with FileLock(f"{self._artifacts}.compiling.lock", timeout=PATIENCE, mode=mode):  # one at a time on a disk
+                entry = self._certified(version)
+                if entry is None:  # no other gateway was first
+                    self._compile(version)
+                    entry = self._certified(version)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise EngineError(f"{version.subject} was not compiled: {error}") from error
-        if ended.returncode:
-            said = ended.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-            raise EngineError(f"{version.subject} was not compiled: {said[0][:300]}")
-        entry = self._certified(version)
         return entry is not None and entry.body["form"] == "onnx"
 
     def certify(self, version: ModelVersion, *, replay: Replay, actor: str, now: datetime) -> Entry:
@@ -130,6 +131,15 @@ class Lanes:
                 return self._note(version, body, actor, now, "proved equal to the model")
             failures.append(failing)
         return self._note(version, {"form": "none", "why": failures[0]}, actor, now, "no form that is equal")
+
+    def _compile(self, version: ModelVersion) -> None:
+        ended = subprocess.run(
+            [*self._command, version.model, str(version.version)],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False,
+        )  # fmt: skip
+        if ended.returncode:
+            said = ended.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+            raise EngineError(f"{version.subject} was not compiled: {said[0][:300]}")
 
     def _compiled(self, version: ModelVersion, entry: Entry) -> Predictor:
         run_id, _, path = entry.body["source"].removeprefix("runs:/").partition("/")

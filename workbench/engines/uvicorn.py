@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-from collections.abc import Callable
+import socket as sockets
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workbench.errors import EngineError
 from workbench.serving.http import App
@@ -30,12 +32,21 @@ LARGEST = 1 << 20  # bytes that come before a head is whole; what is larger is c
 CONNECTIONS = 4096  # at once; more are answered with 503
 
 
+class Worker(NamedTuple):
+    """What makes a server one of several on an address."""
+
+    listening: Sequence[int]  # descriptors of the sockets that it shares with the others
+    socket: Path  # a Unix socket of its own, where TLS is not spoken
+    app: App  # what answers there
+
+
 def serve(
     app: App,
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
     socket: Path | None = None,
+    worker: Worker | None = None,
     certificate: Path | None = None,
     key: Path | None = None,
     told_to_stop: Callable[[], None] | None = None,
@@ -47,6 +58,7 @@ def serve(
         host: The address to listen on.
         port: The port; it should have been checked.
         socket: A Unix socket in place of a port.
+        worker: What it shares with others, in place of a port of its own.
         certificate: PEM file with the certificate and its chain: TLS is spoken.
         key: PEM file with the certificate's key, if it is in another file.
         told_to_stop: Called in the event loop as soon as such a signal has come, while requests are still answered
@@ -55,29 +67,55 @@ def serve(
     Raises:
         EngineError: Certificate or key cannot be read.
     """
-    import ssl
-
     config = configured(app, host=host, port=port, uds=None if socket is None else str(socket))
     if certificate is not None:
+        check_certificate(certificate, key)
         config.ssl_certfile, config.ssl_keyfile = str(certificate), None if key is None else str(key)
-        try:
-            config.load()
-        except (OSError, ssl.SSLError) as error:
-            raise EngineError(
-                f"TLS cannot be spoken with {certificate}: {error}", hint="give PEM files that belong together"
-            ) from error
     gc.collect()
     gc.freeze()  # what is loaded by now stays: looking through it again and again would hold up answers
     gc.set_threshold(*GENERATIONS)
-    _server(config, told_to_stop).run()
+    listening = None if worker is None else [sockets.socket(fileno=one) for one in worker.listening]
+    _server(config, told_to_stop, worker).run(listening)
 
 
-def _server(config: uvicorn.Config, told_to_stop: Callable[[], None] | None) -> uvicorn.Server:
-    """Uvicorn's server, which says when it is told to stop."""
+def check_certificate(certificate: Path, key: Path | None) -> None:
+    """See whether TLS can be spoken.
+
+    Args:
+        certificate: PEM file with the certificate and its chain.
+        key: PEM file with its key, if it is in another file.
+
+    Raises:
+        EngineError: It cannot.
+    """
+    import ssl
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        raise EngineError(
+            f"TLS cannot be spoken with {certificate}: {error}", hint="give PEM files that belong together"
+        ) from error
+
+
+def _server(config: uvicorn.Config, told_to_stop: Callable[[], None] | None, worker: Worker | None) -> uvicorn.Server:
+    """Uvicorn's server, which says when it is told to stop, and listens on a worker's own socket besides."""
     import uvicorn
 
     class Server(uvicorn.Server):
         """A handler of signals may hold up nothing, so the loop is asked to do it."""
+
+        async def startup(self, sockets: list[sockets.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if worker is not None and self.started:
+                self.servers.append(await self._beside(worker))
+
+        async def _beside(self, worker: Worker) -> asyncio.Server:
+            inner = configured(worker.app, lifespan="off")
+            inner.load()
+            kind: Any = inner.http_protocol_class
+            made = partial(kind, config=inner, server_state=self.server_state, app_state={})
+            return await asyncio.get_running_loop().create_unix_server(made, worker.socket)
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             super().handle_exit(sig, frame)
@@ -104,7 +142,6 @@ def configured(app: App, *, head: float = HEAD, taken: float = TAKEN, **more: An
         loop="auto",
         http=_patient(head, taken),
         ws="none",
-        lifespan="on",
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -113,7 +150,7 @@ def configured(app: App, *, head: float = HEAD, taken: float = TAKEN, **more: An
         limit_concurrency=CONNECTIONS,
         timeout_keep_alive=IDLE,
         timeout_graceful_shutdown=GRACE,
-        **more,
+        **{"lifespan": "on", **more},
     )
 
 

@@ -19,6 +19,7 @@ SCHEMA = 39  # of a dashboard, as Grafana 11 writes it
 WIDTH, HEIGHT = 24, 8  # of the grid; of a panel
 SOURCE = {"type": "prometheus", "uid": "${source}"}
 CHOSEN = 'model="$model"'
+SERVED = f"workbench_champion_generation{{{CHOSEN}}}"  # by version, and by worker where there are several
 
 OPTIONS: dict[Kind, dict[str, Any]] = {
     "timeseries": {
@@ -108,9 +109,7 @@ MODELS: tuple[Panel, ...] = (
 
 MODEL: tuple[Panel, ...] = (
     Panel("State", "stat", (Query(f"workbench_model_health{{{CHOSEN}}} == 1", "{{health}}", True),), width=6),
-    Panel(
-        "Version", "stat", (Query(f"workbench_champion_generation{{{CHOSEN}}}", "version {{version}}", True),), width=6
-    ),
+    Panel("Version", "stat", (Query(f"max by (version) ({SERVED})", "version {{version}}", True),), width=6),
     Panel("Failing", "table", (Query(f"workbench_model_failing{{{CHOSEN}}} == 1", "{{signal}}", True),), width=12),
     Panel(
         "Requests a second",
@@ -254,7 +253,7 @@ def _moves() -> dict[str, Any]:
         "iconColor": "blue",
         "target": {
             "refId": "versions",
-            "expr": f"changes(workbench_champion_generation{{{CHOSEN}}}[1m]) > 0",
+            "expr": f"max by (version) (changes({SERVED}[1m])) > 0",
             "legendFormat": "version {{version}}",
         },
     }

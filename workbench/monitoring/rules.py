@@ -66,7 +66,7 @@ BOUNDED = (  # name, expression, how grave, cause, in words
     ),
     (
         "ChampionDoesNotLoad",
-        "workbench_route_failing == 1",
+        "max by (model) (workbench_route_failing) == 1",
         "page",
         "load",
         "the champion of {{ $labels.model }} does not load",

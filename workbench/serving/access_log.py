@@ -2,6 +2,7 @@
 
 A line has the time, the method, what kind of address was asked, the model, the status, the time it took,
 the request's id and the key's id. It has no address of a client, no header, no query and no value of a row.
+Several processes may append to one file: each hands it whole lines at once.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from datetime import datetime
+from io import RawIOBase
 from typing import IO
 
 import msgspec
@@ -35,7 +37,7 @@ class Line(msgspec.Struct, omit_defaults=True):
 class AccessLog:
     """Lines on their way to a file; belongs to one event loop."""
 
-    def __init__(self, file: IO[bytes], *, now: Callable[[], datetime]) -> None:
+    def __init__(self, file: IO[bytes] | RawIOBase, *, now: Callable[[], datetime]) -> None:
         self._file = file
         self._now = now
         self._waiting: list[Line] = []
@@ -71,5 +73,7 @@ class AccessLog:
             del self._waiting[: len(lines)]
 
     def _write(self, lines: list[Line]) -> None:
-        self._file.write(msgspec.json.Encoder().encode_lines(lines))
+        left = memoryview(msgspec.json.Encoder().encode_lines(lines))
+        while left:  # once, unless the disk is full
+            left = left[self._file.write(left) :]
         self._file.flush()

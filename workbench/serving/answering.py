@@ -12,7 +12,7 @@ import msgspec
 
 from workbench.errors import EngineError, WorkbenchError
 from workbench.serving.access_log import AccessLog
-from workbench.serving.admission import Admission
+from workbench.serving.admission import Admission, Pass
 from workbench.serving.batching import RowError
 from workbench.serving.holding import HELD, Holding, parts
 from workbench.serving.http import GoneError, Receive, Reply, Scope, TooLargeError, header, read_body, within
@@ -104,21 +104,21 @@ class Answering:
         )
         choice: Choice | None = None
         try:
-            self._admission.enter(asked.key, model)
+            let_in = self._admission.enter(asked.key, model)
         except Refused as error:  # at the door: counted, and not logged, or a flood would fill the log
             return self._refusal(asked, error, known=model in self._routes.all)
         try:
             choice = await self._choose(asked)
             records = choice.route.schema.read(await self._body(scope, receive), self._decoded)
-            return await self._scored(asked, choice, records)
+            return await self._scored(asked, let_in, choice, records)
         except Refused as error:
             return self._refuse(asked, choice, error)
         except GoneError:
             return None
         finally:
-            self._admission.leave(asked.key)
+            self._admission.leave(let_in)
 
-    async def _scored(self, asked: Asked, choice: Choice, records: Sequence[Any]) -> Reply:
+    async def _scored(self, asked: Asked, let_in: Pass, choice: Choice, records: Sequence[Any]) -> Reply:
         route = choice.route
         if len(records) > self._limits.rows:
             raise Refused(
@@ -126,7 +126,7 @@ class Answering:
                 hint="send several requests",
                 status=413,
             )
-        self._admission.claim(asked.key, len(records))
+        self._admission.claim(let_in, len(records))
         rows = list(map(route.schema.records.values, records))
         scores = await self._wait(route, rows)
         failed = [score for score in scores if type(score) is RowError]

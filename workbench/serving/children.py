@@ -1,4 +1,4 @@
-"""The processes of a front: one for each model that has a champion, kept alive, and asked what they say of themselves.
+"""Processes that answer, each by its name: kept alive, and asked what they say of themselves.
 
 A process that ends is started again, and one that leaves questions whether it is alive unanswered is killed
 (`pulse`): it hangs, or its model has been scoring for longer than an answer may take. Each listens on a Unix socket
@@ -20,11 +20,9 @@ from typing import Any
 import msgspec
 
 from workbench.errors import EngineError
-from workbench.ledger import Ledger
 from workbench.serving.holders import process_named
 from workbench.serving.pulse import HUNG, SLOWEST, Pulse
 from workbench.serving.relay import Relay
-from workbench.serving.routes import CHAMPION
 
 WATCH = 0.25  # seconds between two looks at heads and processes
 PATIENCE = 2.0  # seconds that a process may take to tell of itself
@@ -33,9 +31,9 @@ STOP = 8.0  # seconds a process may take to stop
 
 @dataclass
 class Child(Pulse):
-    """One model's process."""
+    """One process."""
 
-    model: str
+    name: str  # a model, or a worker's number
     socket: Path
     relay: Relay
     process: asyncio.subprocess.Process | None = None
@@ -48,53 +46,56 @@ class Child(Pulse):
 
 
 class Children:
-    """The processes by model; belongs to one event loop."""
+    """The processes by name; belongs to one event loop."""
 
     def __init__(
         self,
-        ledger: Ledger,
-        program: Sequence[str],
+        wanted: Callable[[], Collection[str]],
+        program: Callable[[Child], Sequence[str]],
         *,
         environ: Mapping[str, str] | None,
         first: Callable[[], None] | None,
+        inherited: Collection[int] = (),
         hung: float = HUNG,
         stopped: Callable[[str], None] | None = None,
     ) -> None:
         """None yet.
 
         Args:
-            ledger: Its heads are the models.
-            program: What answers for one model, without `--only MODEL --socket PATH`.
+            wanted: The names of which there is to be a process; raises an EngineError where they are not known.
+            program: What one is started by; it is to answer on the child's socket.
             environ: All that the processes see; None: what this one sees.
             first: What a process does before its program.
+            inherited: Descriptors that they are given.
             hung: Seconds that a process may leave questions whether it is alive unanswered.
             stopped: Is told the name (`holders`) of a process that was to stop, did not, and was killed for it.
         """
-        self._ledger = ledger
+        self._wanted = wanted
         self._program = program
+        self._inherited = tuple(inherited)
         self._environ = None if environ is None else dict(environ)
         self._first = first
         self._hung = hung
         self._stopped = stopped
         self._all: dict[str, Child] = {}
-        self.problem = ""  # why the models are not known, or one cannot be started
+        self.problem = ""  # why the names are not known, or a process cannot be started
 
     def __iter__(self) -> Iterator[Child]:
         return iter(self._all.values())
 
-    def __contains__(self, model: str) -> bool:
-        return model in self._all
+    def __contains__(self, name: str) -> bool:
+        return name in self._all
 
     def __len__(self) -> int:
         return len(self._all)
 
-    def of(self, model: str) -> Child | None:
-        """A model's process."""
-        return self._all.get(model)
+    def of(self, name: str) -> Child | None:
+        """The process of a name."""
+        return self._all.get(name)
 
     @property
     def names(self) -> list[str]:
-        """The models, sorted."""
+        """The names, sorted."""
         return sorted(self._all)
 
     async def stop(self) -> None:
@@ -106,16 +107,20 @@ class Children:
         await asyncio.gather(*(self._stop(child) for child in self))
 
     async def watch(self, folder: Path) -> None:
-        """Keep a process for each champion, again and again; ends when it is cancelled."""
+        """Keep a process for each name, again and again; ends when it is cancelled.
+
+        Args:
+            folder: Where their sockets are; only this user enters it.
+        """
         while True:
             try:
-                wanted = {head.model for head in self._ledger.heads() if head.slot == CHAMPION}
+                wanted = set(self._wanted())
                 self.problem = ""
             except EngineError as error:
                 wanted, self.problem = set(self._all), error.message
-            for model in sorted(wanted - self._all.keys()):
+            for name in sorted(wanted - self._all.keys()):
                 socket = folder / f"{len(self._all)}.sock"
-                self._all[model] = Child(model, socket, Relay(socket), hung=self._hung)
+                self._all[name] = Child(name, socket, Relay(socket), hung=self._hung)
             for child in self._all.values():
                 await self._keep(child)
             await asyncio.sleep(WATCH)
@@ -134,18 +139,18 @@ class Children:
         if now < child.again:
             return
         child.socket.unlink(missing_ok=True)
-        argv = [*self._program, "--only", child.model, "--socket", str(child.socket)]
         try:
             child.process = await asyncio.create_subprocess_exec(
-                *argv,
+                *self._program(child),
                 stdin=asyncio.subprocess.DEVNULL,
                 env=self._environ,
                 preexec_fn=self._first,
                 start_new_session=True,
+                pass_fds=self._inherited,
             )
             child.started(now)
         except (OSError, ValueError) as error:
-            self.problem, child.again = f"{child.model} cannot be started: {error}", now + SLOWEST
+            self.problem, child.again = f"{child.name} cannot be started: {error}", now + SLOWEST
 
     async def _ask(self, child: Child) -> None:
         """Ask a process whether it is alive."""
@@ -159,15 +164,15 @@ class Children:
         child.question = None
 
     async def said(self, path: str, *, statuses: Collection[int] = (200,)) -> dict[str, Any]:
-        """What each process says in JSON at an address, by model, of those that answer."""
+        """What each process says in JSON at an address, by name, of those that answer."""
         found = {}
-        for model, body in (await self.texts(path, statuses=statuses)).items():
+        for name, body in (await self.texts(path, statuses=statuses)).items():
             with contextlib.suppress(msgspec.DecodeError):
-                found[model] = msgspec.json.decode(body)
+                found[name] = msgspec.json.decode(body)
         return found
 
     async def texts(self, path: str, *, statuses: Collection[int] = (200,)) -> dict[str, bytes]:
-        """What each process says at an address, by model, of those that answer; all are asked at once."""
+        """What each process says at an address, by name, of those that answer; all are asked at once."""
 
         async def one(child: Child) -> bytes | None:
             with contextlib.suppress(OSError, EOFError, TimeoutError, ValueError):
@@ -178,7 +183,7 @@ class Children:
 
         asked = sorted(self._all.items())
         bodies = await asyncio.gather(*(one(child) for _, child in asked))
-        return {model: body for (model, _), body in zip(asked, bodies, strict=True) if body is not None}
+        return {name: body for (name, _), body in zip(asked, bodies, strict=True) if body is not None}
 
     async def _stop(self, child: Child) -> None:
         """Ask a process to stop, and end it where it does not."""

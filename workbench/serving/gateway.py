@@ -18,6 +18,7 @@ from workbench.serving.access_log import AccessLog
 from workbench.serving.addresses import FORMS, MODELS, again, alive, beside, opened, told_more
 from workbench.serving.admission import Admission
 from workbench.serving.alerting import Heard
+from workbench.serving.allowances import Allowances
 from workbench.serving.answering import CLIENT, Answering, Limits
 from workbench.serving.exposition import CONTENT_TYPE
 from workbench.serving.holding import Holding
@@ -32,6 +33,7 @@ from workbench.serving.openapi import docs_page, document, example
 from workbench.serving.routes import CANARY, CHAMPION, SHADOWED, Compiler, Loader, Route, Routes
 from workbench.serving.shadowing import Shadows
 from workbench.serving.trial_metrics import trials_told
+from workbench.serving.workers import Others
 
 WATCH = 0.25  # seconds between looks at the heads when nobody asks
 WRITTEN, NOT_WRITTEN = "written", "not written"  # what /readyz says of the log
@@ -61,6 +63,8 @@ def create_app(
     alerts: Heard | None = None,
     holding: Holding | None = None,
     loads: Loads | None = None,
+    allowances: Allowances | None = None,
+    others: Others | None = None,
 ) -> App:
     """The gateway as an ASGI app.
 
@@ -82,6 +86,8 @@ def create_app(
         alerts: Keeps what Alertmanager tells; called in a thread.
         holding: Holds answers that people are to look at first; None: none is held.
         loads: Where loads are noted, so that none ends its process again and again.
+        allowances: What clients have left; None: counted here alone.
+        others: The workers beside this one; None: it answers on its address alone.
     """
     limits = limits or Limits()
     gateway = Gateway(
@@ -96,6 +102,8 @@ def create_app(
         more_metrics=more_metrics,
         holding=holding,
         only=only,
+        allowances=allowances,
+        others=others,
     )
     return opened(gateway, log, now=now, limits=limits, token=token, keys=keys, access=access, alerts=alerts)
 
@@ -117,6 +125,8 @@ class Gateway:
         more_metrics: Callable[[], str] | None,
         holding: Holding | None,
         only: str | None,
+        allowances: Allowances | None,
+        others: Others | None,
     ) -> None:
         self._routes = routes
         self._writer = LogWriter(log)
@@ -126,7 +136,7 @@ class Gateway:
         self._holding = holding
         self._only_model = only
         self._longest = limits.answer
-        self._admission = Admission(limits.open, now=now)
+        self._admission = Admission(limits.open, now=now, allowances=allowances)
         self._shadows = Shadows(self._writer, now=now)
         self._answering = Answering(
             self._routes,
@@ -143,6 +153,9 @@ class Gateway:
         )
         self._rotate = rotate
         self._more_metrics = more_metrics
+        self._others = others
+        if others is not None:
+            others.own = self._counted
         self.pages: Mapping[str, Callable[[], Awaitable[Reply]]] = {
             "/": partial(self._models, BELOW_ROOT),
             "/v1/models": partial(self._models, "models/"),
@@ -158,10 +171,11 @@ class Gateway:
     async def living(self) -> AsyncIterator[None]:
         """Load the champions, then watch heads and log until the server stops."""
         await self._routes.settled()
-        work = [self._routes.watch(WATCH), self._writer.run(), self._shadows.run()]
-        if self._holding is not None:
+        work = [self._routes.watch(WATCH), self._writer.run(), self._shadows.run(), self._admission.run()]
+        first = self._others is None or self._others.first
+        if self._holding is not None and first:
             work.append(self._holding.run(self._only_model, now=self._now))
-        if self._rotate is not None:
+        if self._rotate is not None and first:
             work.append(again(self._rotate))
         async with beside(*work):
             yield
@@ -198,7 +212,7 @@ class Gateway:
         problems = {f"{model}/{slot}": told for (model, slot), told in self._routes.other_problems.items()}
         return Reply.json(200, {"models": models, "problems": {**self._routes.problems, **problems}})
 
-    def _others(self, model: str) -> dict[str, Any]:
+    def _on_trial(self, model: str) -> dict[str, Any]:
         """Who else is asked: the canary with its weight, and the version in shadow."""
         found = {slot: self._routes.others.get((model, slot)) for slot in (CANARY, SHADOWED)}
         return {
@@ -222,7 +236,7 @@ class Gateway:
             "ranges": {name: list(ends) for name, ends in route.schema.ranges.items()},
             "example": example(route.schema),
             "predict": f"{below}{quote(model, safe='')}/predict",
-            **self._others(model),
+            **self._on_trial(model),
         }
 
     async def _openapi(self) -> Reply:
@@ -247,6 +261,11 @@ class Gateway:
         return Reply.json(200 if ready else 503, {"ready": ready, "failing": failing, "log": log})
 
     async def _metrics(self) -> Reply:
+        text = await (self._counted() if self._others is None else self._others.counted())
+        return Reply(200, (text + await told_more(self._more_metrics)).encode(), CONTENT_TYPE)
+
+    async def _counted(self) -> str:
+        """What this process has counted."""
         self._routes.look()
         text = self._meter.told(
             [route.head for _, route in sorted(self._routes.all.items())],
@@ -259,5 +278,4 @@ class Gateway:
             shed=self._admission.shed,
             access=self._access,
         )
-        text += trials_told(self._routes, self._shadows)
-        return Reply(200, (text + await told_more(self._more_metrics)).encode(), CONTENT_TYPE)
+        return text + trials_told(self._routes, self._shadows)

@@ -136,8 +136,8 @@ def docs_page(models: Iterable[Mapping[str, Any]]) -> Reply:
 
 
 def example(schema: Schema) -> dict[str, Any]:
-    """A row that the schema takes."""
-    return {field: _example(kind) for field, kind in schema.kinds.items()}
+    """A row that the schema takes; its numbers are such as training saw."""
+    return {field: _example(kind, schema.ranges.get(field)) for field, kind in schema.kinds.items()}
 
 
 def _asked(model: str, form: str, number: int, row: str, answer: str) -> dict[str, Any]:
@@ -195,10 +195,23 @@ def _escaped(model: str) -> str:
     return quote(model, safe="")
 
 
-def _example(kind: Kind) -> Any:
+def _example(kind: Kind, seen: tuple[float, float] | None) -> Any:
+    if seen is not None:
+        return int(_middle(*seen)) if kind.dtype.startswith("int") else _middle(*seen)
     if kind.json.get("format") == "date-time":
         return "2026-01-01T00:00:00"
     return EXAMPLES[kind.json["type"]]
+
+
+def _middle(low: float, high: float) -> float:
+    """A number in the middle of a range, with as few digits as may be.
+
+    >>> _middle(0.0, 1.0), _middle(18.0, 75.0), _middle(0.123451, 0.123459)
+    (0.5, 50.0, 0.123455)
+    """
+    middle = low / 2 + high / 2
+    rounded = (float(f"{middle:.{digits}g}") for digits in range(1, 17))
+    return next((value for value in rounded if low <= value <= high), middle)
 
 
 _REFERENCE = {

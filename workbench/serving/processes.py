@@ -27,6 +27,7 @@ from workbench.serving.access_log import AccessLog
 from workbench.serving.addresses import FORMS, again, alive, beside, opened, told_more
 from workbench.serving.admission import Admission
 from workbench.serving.alerting import Heard
+from workbench.serving.allowances import Allowances
 from workbench.serving.answering import CLIENT, MOST_UNIT, UNIT, Limits, body_of
 from workbench.serving.children import Children
 from workbench.serving.exposition import CONTENT_TYPE, family, together
@@ -42,7 +43,7 @@ from workbench.serving.prediction import Block
 from workbench.serving.pulse import HUNG
 from workbench.serving.relay import UnreachedError
 from workbench.serving.replies import ROWS, refusal
-from workbench.serving.routes import pick
+from workbench.serving.routes import CHAMPION, pick
 from workbench.serving.schema import Refused
 
 KEY = b"x-workbench-key"  # header by which the front tells whose request it is
@@ -69,6 +70,7 @@ def create_front(
     alerts: Heard | None = None,
     hung: float = HUNG,
     stopped: Callable[[str], None] | None = None,
+    allowances: Allowances | None = None,
 ) -> App:
     """The gateway in front of a process for each model, as an ASGI app.
 
@@ -89,6 +91,7 @@ def create_front(
         alerts: Keeps what Alertmanager tells; called in a thread.
         hung: Seconds for which a process may say nothing before it is killed and started again.
         stopped: Is told the name (`holders`) of a process that was to stop, did not, and was killed for it.
+        allowances: What clients have left; None: counted here alone.
     """
     limits = limits or Limits()
     front = Front(
@@ -105,6 +108,7 @@ def create_front(
         more_metrics=more_metrics,
         hung=hung,
         stopped=stopped,
+        allowances=allowances,
     )
     return opened(front, log, now=now, limits=limits, token=token, keys=keys, access=access, alerts=alerts)
 
@@ -140,6 +144,7 @@ class Front:
         more_metrics: Callable[[], str] | None,
         hung: float,
         stopped: Callable[[str], None] | None,
+        allowances: Allowances | None,
     ) -> None:
         self._ledger = ledger
         self._now = now
@@ -151,8 +156,15 @@ class Front:
         self._rotate = rotate
         self._more_metrics = more_metrics
         self._meter = Meter()  # of what no process was asked
-        self._admission = Admission(limits.open, now=now)
-        self._children = Children(ledger, program, environ=environ, first=first, hung=hung, stopped=stopped)
+        self._admission = Admission(limits.open, now=now, allowances=allowances)
+        self._children = Children(
+            self._champions,
+            lambda child: [*program, "--only", child.name, "--socket", str(child.socket)],
+            environ=environ,
+            first=first,
+            hung=hung,
+            stopped=stopped,
+        )
         self.pages: Mapping[str, Callable[[], Awaitable[Reply]]] = {
             "/": partial(self._models, "/"),
             "/v1/models": partial(self._models, "/v1/models"),
@@ -168,7 +180,7 @@ class Front:
     async def living(self) -> AsyncIterator[None]:
         """Keep the processes until the server stops."""
         with tempfile.TemporaryDirectory(prefix="workbench-") as folder:
-            work = [self._children.watch(Path(folder)), self._writer.run()]
+            work = [self._children.watch(Path(folder)), self._writer.run(), self._admission.run()]
             work += [again(self._rotate)] if self._rotate else []
             async with beside(*work):
                 yield
@@ -187,25 +199,28 @@ class Front:
         """The models that have a process."""
         return self._children.names
 
+    def _champions(self) -> set[str]:
+        return {head.model for head in self._ledger.heads() if head.slot == CHAMPION}
+
     async def _hand_on(self, model: str, form: str, scope: Scope, receive: Receive) -> Reply | None:
         began = time.perf_counter()
         key: Key | None = scope.get(CLIENT)
         request = self._naming.request(scope)
         known = model if model in self._children else UNKNOWN
         try:
-            self._admission.enter(key, model)
+            let_in = self._admission.enter(key, model)
         except Refused as error:
             return self._refusal(known, error, began)
         reply: Reply | None = None
         try:
             reply = await self._asked(model, form, scope, receive, key, request)
+            self._admission.count(let_in, int(dict(reply.headers).get(ROWS, b"0")))
         except Refused as error:
             reply = self._refusal(known, error, began)
         except GoneError:
             return None
         finally:
-            rows = int(dict(reply.headers).get(ROWS, b"0")) if reply is not None else 0
-            self._admission.leave(key, rows)
+            self._admission.leave(let_in)
             if self._access is not None and reply is not None:
                 client = "" if key is None else key.id
                 seconds = time.perf_counter() - began
@@ -287,14 +302,14 @@ class Front:
         return docs_page(one for each in (await self._children.said("/")).values() for one in each["models"])
 
     async def _ready(self) -> Reply:
-        failing = {child.model: "not answered" for child in self._children}
+        failing = {child.name: "not answered" for child in self._children}
         logs = [not self._writer.problem]
         said = await self._children.said("/readyz", statuses=(200, 503))
         for child in self._children:
-            if child.answers and child.model in said:
-                failing.pop(child.model, None)
-                failing.update(said[child.model]["failing"])
-                logs.append(said[child.model]["log"] == WRITTEN)
+            if child.answers and child.name in said:
+                failing.pop(child.name, None)
+                failing.update(said[child.name]["failing"])
+                logs.append(said[child.name]["log"] == WRITTEN)
         log = WRITTEN if all(logs) else NOT_WRITTEN
         ready = not failing and not self._children.problem and all(logs)
         return Reply.json(200 if ready else 503, {"ready": ready, "failing": failing, "log": log})
@@ -303,9 +318,9 @@ class Front:
         """What the processes count, what was never handed on, and how the processes are."""
         said = await self._children.texts("/metrics")
         children = self._children
-        up = [({"model": child.model}, int(child.answers and child.running)) for child in children]
-        restarts = [({"model": child.model}, child.restarts) for child in children]
-        hangs = [({"model": child.model}, child.hangs) for child in children]
+        up = [({"model": child.name}, int(child.answers and child.running)) for child in children]
+        restarts = [({"model": child.name}, child.restarts) for child in children]
+        hangs = [({"model": child.name}, child.hangs) for child in children]
         own = (
             family("workbench_process_up", "gauge", "1: the model's process answers.", up),
             family("workbench_process_restarts_total", "counter", "Times that it was started again.", restarts),

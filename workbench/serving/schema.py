@@ -15,6 +15,7 @@ from __future__ import annotations
 import difflib
 import json
 import math
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -153,10 +154,27 @@ class Schema:
         found = (
             Problem(number, name, f"is {row[place]:.6g}", f"training saw {low:.6g} to {high:.6g}")
             for number, row in enumerate(rows)
+            if not self._usual(row)
             for name, place, low, high in self._bounds
             if row[place] is not None and not low <= row[place] <= high
         )
         return list(islice(found, SHOWN))
+
+    def _usual(self, row: tuple[Any, ...]) -> bool:
+        """Whether all of a row was surely seen in training; what almost every row is, so it has to be quick."""
+        chosen, lows, highs = self._ends
+        values = chosen(row)
+        try:
+            return all(map(operator.le, lows, values)) and all(map(operator.le, values, highs))
+        except TypeError:  # a value is missing
+            return False
+
+    @cached_property
+    def _ends(self) -> tuple[Callable[[tuple[Any, ...]], tuple[Any, ...]], list[float], list[float]]:
+        """What takes the fields that have ranges out of a row, and the ends of these ranges."""
+        places = [place for _, place, _, _ in self._bounds]
+        chosen = operator.itemgetter(*places) if len(places) > 1 else lambda row: tuple(row[place] for place in places)
+        return chosen, [low for _, _, low, _ in self._bounds], [high for _, _, _, high in self._bounds]
 
     @cached_property
     def _bounds(self) -> list[tuple[str, int, float, float]]:

@@ -1,0 +1,129 @@
+"""What clients have left: one account of several processes, which outlives them, and is never more than was allowed."""
+
+import errno
+import math
+import multiprocessing
+import os
+import threading
+
+import pytest
+
+from workbench.errors import EngineError
+from workbench.serving import allowances
+from workbench.serving.allowances import LEASED, RECORD, ROOM, Allowances
+
+ASKS = 300
+
+
+def ask(path, times, admitted):
+    """What a process of a gateway does: `times` gives the moments, and only they."""
+    with Allowances.open(path) as limits:
+        found = sum(limits.admit("a", at, rate=1000, burst=50, quota=None, day=1) == 0.0 for at in times)
+        rows = sum(limits.admit("b", at, rate=None, burst=1, quota=400, day=1) == 0.0 for at in times)
+    admitted.put((found, rows))
+
+
+def test_several_processes_together_give_no_client_more_than_its_rate_and_its_quota(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    admitted = context.Queue()
+    times = [n / ASKS / 10 for n in range(ASKS)]  # a tenth of a second: 50 at once, and 100 more
+    processes = [context.Process(target=ask, args=(tmp_path / "limits", times, admitted)) for _ in range(3)]
+    for one in processes:
+        one.start()
+    found = [admitted.get(timeout=60) for _ in processes]
+    for one in processes:
+        one.join()
+    assert sum(rows for _, rows in found) == 400
+    assert 50 + 100 - 3 * 1000 * LEASED <= sum(tokens for tokens, _ in found) <= 50 + 100
+
+
+def test_what_was_used_of_a_day_outlives_the_process_and_what_was_not_is_given_back(tmp_path):
+    with Allowances.open(tmp_path / "limits") as limits:
+        assert limits.admit("a", 1.0, rate=None, burst=1, quota=10_000, day=1) == 0.0
+        assert limits.used("a", day=1) > 1, "some are held for what comes next"
+    with Allowances.open(tmp_path / "limits") as limits:
+        assert (limits.used("a", day=1), limits.used("a", day=2)) == (1, 0)
+        assert limits.claim("a", 9_998, quota=10_000, day=1)
+        answers = [limits.admit("a", 2.0, rate=None, burst=1, quota=10_000, day=1) for _ in range(2)]
+        assert answers == [0.0, math.inf]
+
+
+def test_what_a_busy_client_left_is_given_back_while_the_gateway_runs():
+    with Allowances.open() as limits:
+        limits.admit("a", 1.0, rate=10_000, burst=100, quota=10_000, day=1)
+        limits.settle(1.0)
+        assert limits.used("a", day=1) == 100
+        limits.settle(1.0 + LEASED)
+        assert limits.used("a", day=1) == 1
+        found = [limits.admit("a", 1.0 + LEASED, rate=10_000, burst=100, quota=None, day=1) for _ in range(101)]
+    assert found.count(0.0) == 100
+
+
+def test_the_last_rows_of_a_day_are_counted_one_by_one():
+    with Allowances.open() as limits:
+        found = [limits.admit("a", n / 1000, rate=None, burst=1, quota=200, day=1) for n in range(300)]
+        assert found == [0.0] * 200 + [math.inf] * 100
+
+
+def test_a_machine_that_was_started_again_makes_nobody_wait(tmp_path):
+    with Allowances.open(tmp_path / "limits") as limits:
+        assert limits.admit("a", 1e6, rate=0.001, burst=1, quota=None, day=1) == 0.0
+        assert limits.admit("a", 1e6, rate=0.001, burst=1, quota=None, day=1) > 0
+        assert limits.admit("a", 10.0, rate=0.001, burst=1, quota=None, day=1) == 0.0, "the clock began anew"
+
+
+def test_a_day_that_was_over_does_not_come_again():
+    with Allowances.open() as limits:
+        assert limits.claim("a", 2, quota=2, day=8)
+        assert not limits.claim("a", 1, quota=2, day=7)
+        assert limits.claim("a", 1, quota=2, day=9)
+
+
+def test_the_file_grows_with_its_clients_and_each_process_sees_them(tmp_path):
+    clients = [f"client-{n}" for n in range(ROOM // RECORD.size + 10)]
+    with Allowances.open(tmp_path / "limits") as one, Allowances.open(tmp_path / "limits") as other:
+        for client in clients:
+            assert one.claim(client, 1, quota=1, day=1)
+        assert [other.used(client, day=1) for client in clients] == [1] * len(clients)
+    assert os.stat(tmp_path / "limits").st_mode & 0o777 == 0o600
+
+
+def test_where_the_disk_is_full_known_clients_go_on_and_a_new_one_is_told(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with Allowances.open(tmp_path / "limits") as limits:
+        for n in range(ROOM // RECORD.size - 1):
+            limits.claim(f"client-{n}", 1, quota=5, day=1)
+        monkeypatch.setattr(allowances.os, "posix_fallocate", full)
+        assert limits.claim("client-0", 1, quota=5, day=1)
+        with pytest.raises(EngineError, match="no room"):
+            limits.claim("one more", 1, quota=5, day=1)
+    with pytest.raises(EngineError, match="no room"):
+        Allowances.open(tmp_path / "other")
+
+
+def test_a_file_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "limits").write_bytes(b"something else, and a good deal of it, so that it is no beginning of a file")
+    with pytest.raises(EngineError, match="holds no limits"):
+        Allowances.open(tmp_path / "limits")
+    with pytest.raises(EngineError, match="cannot be kept"):
+        Allowances.open(tmp_path / "none" / "limits")
+
+
+def test_a_lock_is_gone_with_the_process_that_held_it(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=die_with_the_lock, args=(tmp_path / "limits",))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -9
+    with Allowances.open(tmp_path / "limits") as limits:
+        done = threading.Thread(target=limits.claim, args=("a", 1), kwargs={"quota": 5, "day": 1}, daemon=True)
+        done.start()
+        done.join(10)
+        assert not done.is_alive()
+
+
+def die_with_the_lock(path):
+    with Allowances.open(path) as limits, limits._whole():
+        os.kill(os.getpid(), 9)
