@@ -5,12 +5,16 @@ import math
 import multiprocessing
 import os
 import threading
+from datetime import UTC, datetime
 
 import pytest
 
 from workbench.errors import EngineError
 from workbench.serving import allowances
+from workbench.serving.admission import Admission
 from workbench.serving.allowances import LEASED, RECORD, ROOM, Allowances
+from workbench.serving.keys import Key
+from workbench.serving.schema import Refused
 
 ASKS = 300
 
@@ -103,12 +107,30 @@ def test_where_the_disk_is_full_known_clients_go_on_and_a_new_one_is_told(tmp_pa
         Allowances.open(tmp_path / "other")
 
 
+def test_who_is_killed_while_it_makes_the_file_leaves_one_that_can_be_used(tmp_path):
+    (tmp_path / "limits").write_bytes(bytes(ROOM))
+    with Allowances.open(tmp_path / "limits") as limits:
+        assert limits.claim("a", 1, quota=1, day=1)
+
+
 def test_a_file_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "limits").write_bytes(b"something else, and a good deal of it, so that it is no beginning of a file")
     with pytest.raises(EngineError, match="holds no limits"):
         Allowances.open(tmp_path / "limits")
     with pytest.raises(EngineError, match="cannot be kept"):
         Allowances.open(tmp_path / "none" / "limits")
+
+
+def test_who_is_stopped_with_the_lock_in_hand_holds_up_nobody_for_ever(tmp_path):
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    with Allowances.open(tmp_path / "limits") as limits, Allowances.open(tmp_path / "limits") as other:
+        door = Admission(9, now=lambda: now, allowances=limits)
+        key = Key("a", "shop-frontend", ("lending",), "", rate=5)
+        door.enter(key, "lending")
+        with other._locked(), pytest.raises(Refused, match="held by another process") as refused:
+            door.enter(key, "lending")
+        assert (refused.value.status, refused.value.retry_after) == (503, 5)
+        door.enter(key, "lending")
 
 
 def test_a_lock_is_gone_with_the_process_that_held_it(tmp_path):
@@ -125,5 +147,5 @@ def test_a_lock_is_gone_with_the_process_that_held_it(tmp_path):
 
 
 def die_with_the_lock(path):
-    with Allowances.open(path) as limits, limits._whole():
+    with Allowances.open(path) as limits, limits._locked():
         os.kill(os.getpid(), 9)

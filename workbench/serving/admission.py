@@ -120,7 +120,8 @@ class Admission:
         """Give back what was taken for clients that went away, again and again; ends when it is cancelled."""
         while True:
             await asyncio.sleep(SETTLE)
-            self._allowances.settle(self._clock())
+            with suppress(EngineError):  # tried again
+                self._allowances.settle(self._clock())
 
     def _admitted(self, key: Key) -> float:
         burst = max(1.0, key.burst or key.rate or 1.0)

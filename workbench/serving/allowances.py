@@ -24,8 +24,9 @@ import mmap
 import os
 import struct
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -39,6 +40,7 @@ AT_BUCKET, AT_ROWS = 16, 32  # bytes from a record's beginning
 MARK = b"workbench limits 1".ljust(RECORD.size, b"\0")  # in place of the first record
 ROOM = 1024 * RECORD.size  # bytes by which the file grows
 REBOOT = 60.0  # seconds that a bucket may have been counted after now; more, and the clock began anew
+PATIENCE, BETWEEN = 0.5, 1e-4  # seconds that a lock is waited for, and between two tries
 LEASED = 0.01  # seconds of its rate that a process takes at once for a busy client, and how long it may use them
 SHARE = 64  # parts of what is left of a day, of which it takes one at most: so the last rows are counted one by one
 MOST_LEASED = 256  # tokens or rows of one lease
@@ -70,8 +72,8 @@ class Allowances:
         self._name = name
         self._leases: dict[str, Lease] = {}  # by key's id
         self._places: dict[str, int] = {}  # bytes from the file's beginning, by key's id
-        with self._whole():
-            if os.fstat(descriptor).st_size < len(MARK):
+        with self._locked():
+            if not any(os.pread(descriptor, len(MARK), 0)):  # new, or whoever made it was killed in between
                 os.posix_fallocate(descriptor, 0, ROOM)
                 os.pwrite(descriptor, MARK, 0)
             self._file = mmap.mmap(descriptor, os.fstat(descriptor).st_size)
@@ -106,7 +108,8 @@ class Allowances:
 
     def close(self) -> None:
         """Give back what was leased, and let the file go."""
-        self.settle(math.inf)
+        with suppress(EngineError):
+            self.settle(math.inf)
         self._file.close()
         os.close(self._descriptor)
 
@@ -125,15 +128,14 @@ class Allowances:
             0.0; else the seconds until there will be a token; infinite: there is no row left of the day.
 
         Raises:
-            EngineError: There is no room for one key more.
+            EngineError: The account cannot be had, or has no room for one key more.
         """
         lease = self._leases.get(key)
         if lease is not None and lease.left and now < lease.until and day == lease.day:
             lease.left -= 1
             return 0.0
         place = self._place(key)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        try:
+        with self._locked():
             self._give_back(key)
             tokens, at = BUCKET.unpack_from(self._file, place + AT_BUCKET)
             if rate is not None:
@@ -151,8 +153,6 @@ class Allowances:
             taken = max(1, int(some))
             BUCKET.pack_into(self._file, place + AT_BUCKET, tokens - (rate is not None) * taken, at)
             ROWS.pack_into(self._file, place + AT_ROWS, used + (quota is not None) * taken, known)
-        finally:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         self._leases[key] = Lease(taken - 1, now + LEASED, day, rate is not None, quota is not None)
         return 0.0
 
@@ -166,20 +166,17 @@ class Allowances:
             day: As in `admit`.
 
         Raises:
-            EngineError: There is no room for one key more.
+            EngineError: The account cannot be had, or has no room for one key more.
         """
         place = self._place(key)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        try:
+        with self._locked():
             return self._claimed(place, rows, quota, day)
-        finally:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def used(self, key: str, *, day: int) -> int:
         """Rows that a key was given on a day, or on a later one that was seen already.
 
         Raises:
-            EngineError: There is no room for one key more.
+            EngineError: The account cannot be had, or has no room for one key more.
         """
         return self._rows(self._place(key), day)[1]
 
@@ -191,12 +188,9 @@ class Allowances:
         """
         over = [key for key, lease in self._leases.items() if lease.until <= now]
         if over:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-            try:
+            with self._locked():
                 for key in over:
                     self._give_back(key)
-            finally:
-                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def _give_back(self, key: str) -> None:
         """What is left of a lease; a bucket that is too full then is cut when it is counted."""
@@ -233,7 +227,7 @@ class Allowances:
             EngineError: The disk is full.
         """
         name = key.encode()[:AT_BUCKET].ljust(AT_BUCKET, b"\0")
-        with self._whole():
+        with self._locked():
             size = os.fstat(self._descriptor).st_size
             if size > len(self._file):  # another process has begun new records
                 self._map(size)
@@ -256,13 +250,20 @@ class Allowances:
         self._file = mmap.mmap(self._descriptor, size)
 
     @contextmanager
-    def _whole(self) -> Iterator[None]:
-        """The lock, for what reads or makes records.
+    def _locked(self) -> Iterator[None]:
+        """The lock, for a moment.
 
         Raises:
-            EngineError: The disk is full.
+            EngineError: Somebody holds it and was stopped, or the disk is full.
         """
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        for _ in range(int(PATIENCE / BETWEEN)):
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(BETWEEN)
+        else:
+            raise EngineError(f"{self._name} is held by another process", hint="end a gateway that was stopped")
         try:
             yield
         except OSError as error:
