@@ -2,12 +2,15 @@
 
 import json
 import shutil
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
 
 from workbench import open_bench
+from workbench.bench import watch
 from workbench.bench.workspace import create
 from workbench.cli import main
 from workbench.cli.incidents import moment
@@ -134,6 +137,28 @@ def test_a_scrape_is_told_a_pass_that_opens_nothing_and_is_kept_for_a_minute(wor
 @pytest.mark.slow
 def test_a_scrape_of_a_gateway_is_told_what_a_process_of_its_own_saw(workspace):
     with open_bench(workspace) as bench:
-        told = bench.watch.exposition_aside()
+        end = time.monotonic() + 60
+        while (told := bench.watch.exposition_aside()).startswith("# the first look"):
+            assert time.monotonic() < end
         assert 'workbench_model_health{model="lending",version="1",health="act"} 1' in told
         assert bench.watch.exposition_aside() == told
+
+
+def test_a_scrape_waits_for_no_pass_that_takes_long_and_begins_no_second(workspace, monkeypatch):
+    begun, over = [], threading.Event()
+
+    def look(self):
+        begun.append(self)
+        over.wait(30)
+        self._told = "workbench_model_health 1\n"
+
+    monkeypatch.setattr(watch, "AT_FIRST", 0.05)
+    monkeypatch.setattr(watch, "FRESH", timedelta(0))
+    monkeypatch.setattr(watch.Watch, "_look_aside", look)
+    with open_bench(workspace) as bench:
+        assert [bench.watch.exposition_aside()[:18] for _ in range(3)] == ["# the first look a"] * 3
+        over.set()
+        bench.watch._looking.join()
+        assert bench.watch.exposition_aside() == "workbench_model_health 1\n"
+        bench.watch._looking.join()
+    assert len(begun) == 2

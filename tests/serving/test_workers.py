@@ -57,7 +57,11 @@ def ready(network, port):
 
 
 def workers(process):
-    return [one for one in psutil.Process(process.pid).children() if "--listen" in one.cmdline()]
+    found = []
+    for one in psutil.Process(process.pid).children():
+        with contextlib.suppress(psutil.Error):  # it is ending
+            found += [one] if "--listen" in one.cmdline() else []
+    return found
 
 
 def up(network, port, bearer):
@@ -100,6 +104,7 @@ def test_they_share_a_clients_rate_the_log_and_one_scrape_tells_of_all(shop, tmp
         told = [line for line in lines if line.startswith("workbench_requests_total{")]
         assert {line[line.index("worker=") :][:10] for line in told} == {'worker="0"', 'worker="1"'}
         assert sum(int(line.split()[-1]) for line in told if 'status="200"' in line) == statuses[200]
+        assert [line for line in lines if "watched" in line] == ["workbench_watched 7"], "one looks, for all of them"
         network.until(lambda: len(shop.log.rows("lending")) == statuses[200])
     assert len({row.id[:13] for row in shop.log.rows("lending")}) == WORKERS, "both have answered"
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from workbench.monitoring.close import Close
 
 PATIENCE = 300.0  # seconds that a pass in a process of its own may take
+AT_FIRST = 5.0  # seconds that a scrape waits for the first of them
 FRESH = timedelta(minutes=1)  # for which a pass is told again to whoever scrapes
 CURRENT = timedelta(seconds=20)  # for which a look is not taken again for a page
 AT_ONCE = 0.15  # seconds that a glance spends on looks; the rest is left for the next
@@ -43,6 +44,7 @@ class Watch:
         self._last: Pass | None = None  # that a scrape was told
         self._told = ""  # what a process of its own told last
         self._told_at: datetime | None = None  # when it was begun
+        self._looking: threading.Thread | None = None  # that waits for it
         self._looks: dict[str, Looked] = {}  # the last at each model, for pages
         self._problems: dict[str, tuple[str, ...]] = {}
         self._canaries: dict[str, CanaryStatus] = {}
@@ -135,20 +137,20 @@ class Watch:
     def exposition_aside(self) -> str:
         """The same from a process of its own, so that whoever answers requests meanwhile is not held up.
 
-        A scrape is told the last pass that is done; where that is older than a minute, the next one is begun, and
-        only the first is waited for.
+        A scrape is told the last pass that is done; where that was begun more than a minute ago, the next one is
+        begun. The first is waited for, no longer than whoever scrapes waits.
         """
         with self._one:
             now = self._bench.now()
-            if self._told_at is not None and now - self._told_at < FRESH:
-                return self._told
-            first = self._told_at is None
-            self._told_at = now
-        if not first:
-            threading.Thread(target=self._look_aside, daemon=True).start()
-            return self._told
-        self._look_aside()
-        return self._told
+            over = self._looking is None or not self._looking.is_alive()
+            if over and (self._told_at is None or now - self._told_at >= FRESH):
+                self._told_at = now
+                self._looking = threading.Thread(target=self._look_aside, daemon=True)
+                self._looking.start()
+            looking = self._looking
+        if not self._told and looking is not None:
+            looking.join(AT_FIRST)
+        return self._told or "# the first look at what is served is not over yet\n"
 
     def _look_aside(self) -> None:
         program = [sys.executable, "-m", "workbench", "monitor", "metrics", "--workspace", str(self._bench.root)]

@@ -155,7 +155,7 @@ class Gateway:
         self._more_metrics = more_metrics
         self._others = others
         if others is not None:
-            others.own = self._counted
+            others.tell(self._counted, partial(told_more, more_metrics))
         self.pages: Mapping[str, Callable[[], Awaitable[Reply]]] = {
             "/": partial(self._models, BELOW_ROOT),
             "/v1/models": partial(self._models, "models/"),
@@ -261,8 +261,9 @@ class Gateway:
         return Reply.json(200 if ready else 503, {"ready": ready, "failing": failing, "log": log})
 
     async def _metrics(self) -> Reply:
-        text = await (self._counted() if self._others is None else self._others.counted())
-        return Reply(200, (text + await told_more(self._more_metrics)).encode(), CONTENT_TYPE)
+        if self._others is not None:
+            return Reply(200, (await self._others.told()).encode(), CONTENT_TYPE)
+        return Reply(200, (await self._counted() + await told_more(self._more_metrics)).encode(), CONTENT_TYPE)
 
     async def _counted(self) -> str:
         """What this process has counted."""

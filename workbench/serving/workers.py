@@ -19,7 +19,7 @@ from pathlib import Path
 
 from workbench.errors import EngineError
 from workbench.serving.addresses import alive, beside
-from workbench.serving.children import PATIENCE, Child, Children
+from workbench.serving.children import Child, Children
 from workbench.serving.exposition import Sample, family, together
 from workbench.serving.http import Receive, Reply, Scope, Send
 from workbench.serving.pulse import HUNG
@@ -27,6 +27,9 @@ from workbench.serving.relay import Relay
 
 BACKLOG = 2048  # connections that may wait for one who takes them
 ENDS = (signal.SIGINT, signal.SIGTERM)
+COUNTED, WATCHED = "/counted", "/watched"  # where a worker tells the others
+PATIENCE = 8.0  # seconds that one may take to tell; whoever scrapes waits for ten
+Tell = Callable[[], Awaitable[str]]
 
 
 class Workers:
@@ -86,7 +89,7 @@ class Workers:
 
 
 class Others:
-    """One worker's view of those beside it; belongs to one event loop."""
+    """One worker's view of those beside it, and the app that it answers them with; belongs to one event loop."""
 
     def __init__(self, socket: Path, *, restarts: int = 0) -> None:
         """Nobody asked yet.
@@ -98,44 +101,51 @@ class Others:
         self.socket = socket
         self._restarts = restarts
         self._relays: dict[Path, Relay] = {}
-        self.own: Callable[[], Awaitable[str]] | None = None  # what this one has counted; the gateway sets it
+        self._tells: dict[str, Tell] = {}  # by path
 
     @property
     def first(self) -> bool:
         """Whether it is this one that does what one alone is to do."""
         return int(self.socket.stem) == 0
 
-    async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
-        """What is answered on the socket: whether this one is alive, and what it has counted."""
-        if scope["type"] != "http":
-            return
-        if scope["path"] == "/healthz":
-            reply = await alive()
-        elif scope["path"] == "/metrics" and self.own is not None:
-            reply = Reply(200, (await self._counted(self.own)).encode())
-        else:
-            reply = Reply.problem(404, "there is nothing here")
-        await reply.send(send)
+    def tell(self, counted: Tell, watched: Tell) -> None:
+        """What this one has to tell: what it has counted, and what of the workspace one alone is to look at."""
 
-    async def counted(self) -> str:
-        """What all of them have counted, in Prometheus's text form, each series with its worker."""
-        found = {self.socket: await self._counted(self.own)} if self.own is not None else {}
+        async def with_restarts() -> str:
+            restarts: Sequence[Sample] = [({}, self._restarts)]
+            return await counted() + family(
+                "workbench_worker_restarts_total", "counter", "Times it began again.", restarts
+            )
+
+        self._tells = {COUNTED: with_restarts, WATCHED: watched}
+
+    async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
+        """Answer on the socket: whether this one is alive, and what it has to tell."""
+        if scope["path"] == "/healthz":
+            await (await alive()).send(send)
+        elif scope["path"] in self._tells:
+            await Reply(200, (await self._tells[scope["path"]]()).encode()).send(send)
+        else:
+            await Reply.problem(404, "there is nothing here").send(send)
+
+    async def told(self) -> str:
+        """What all of them have counted, each series with its worker, and what the first has seen."""
         others = sorted(path for path in self.socket.parent.glob("*.sock") if path != self.socket)
-        said = await asyncio.gather(*map(self._said, others))
-        found.update((path, text) for path, text in zip(others, said, strict=True) if text is not None)
+        said = await asyncio.gather(*(self._said(path, COUNTED) for path in (self.socket, *others)))
+        found = {path: text for path, text in zip((self.socket, *others), said, strict=True) if text is not None}
         up = [({"worker": path.stem}, int(path in found)) for path in sorted({*others, self.socket})]
         told = family("workbench_worker_up", "gauge", "1: the worker answers.", up)
-        return together([({}, told), *(({"worker": path.stem}, text) for path, text in sorted(found.items()))])
+        text = together([({}, told), *(({"worker": path.stem}, text) for path, text in sorted(found.items()))])
+        watched = await self._said(self.socket.with_name("0.sock"), WATCHED)
+        return text + (watched or "# the first worker, which looks at what is served, does not answer\n")
 
-    async def _counted(self, own: Callable[[], Awaitable[str]]) -> str:
-        restarts: Sequence[Sample] = [({}, self._restarts)]
-        return await own() + family("workbench_worker_restarts_total", "counter", "Times it began again.", restarts)
-
-    async def _said(self, path: Path) -> str | None:
+    async def _said(self, path: Path, what: str) -> str | None:
+        if path == self.socket:
+            return await self._tells[what]()
         relay = self._relays.setdefault(path, Relay(path))
         with contextlib.suppress(OSError, EOFError, TimeoutError, ValueError):
             async with asyncio.timeout(PATIENCE):
-                reply = await relay.ask("GET", "/metrics", ())
+                reply = await relay.ask("GET", what, ())
                 return reply.body.decode() if reply.status == 200 else None
         return None
 
