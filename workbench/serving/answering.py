@@ -134,7 +134,7 @@ class Answering:
             subject = f"{route.head.model} {route.head.version}"
             told = str(failed[0]) if failed[0].known else f"{subject} failed on this input: {failed[0]}"
             raise Refused(told, hint="the version is at fault; roll it back", status=500)
-        block = self._block(asked, choice, records, scores)
+        block = self._block(asked, choice, records, scores, failed=bool(failed))
         sifted = None
         if self._holding is not None and self._holding.sieve.concerns(asked.model):
             sifted = await self._sift(self._holding, block)
@@ -228,9 +228,10 @@ class Answering:
     def _decoded(self, body: bytes) -> list[Any]:
         return decoded(body, most=self._limits.rows)
 
-    def _block(self, asked: Asked, choice: Choice, records: Sequence[Any], scores: Sequence[float | RowError]) -> Block:
+    def _block(
+        self, asked: Asked, choice: Choice, records: Sequence[Any], scores: Sequence[float | RowError], *, failed: bool
+    ) -> Block:
         head = choice.route.head
-        failed = any(type(score) is RowError for score in scores)
         return Block(
             ids=[self._naming.prediction() for _ in records],
             at=self._now(),

@@ -54,8 +54,9 @@ class LogWriter:
 
     def add(self, blocks: Sequence[Block]) -> None:
         """Take rows; they are written soon."""
-        self._waiting.extend(blocks)
-        self._rows += sum(block.size for block in blocks)
+        for block in blocks:
+            self._waiting.append(block)
+            self._rows += block.size
         if self._rows > self._most:
             self._drop()
         self._some.set()
