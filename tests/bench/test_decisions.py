@@ -8,6 +8,7 @@ from workbench.evidence import Figure, Finding
 from workbench.ledger import ModelVersion
 from workbench.promotion import Declaration, Identity
 from workbench.views.deciding import Wish
+from workbench.views.looking import stuck
 
 WHY = "the audit of March convinces me"
 PEOPLE = {
@@ -212,13 +213,17 @@ def test_what_is_wrong_is_named_with_what_helps(told):
     high_stakes(told)
     told.by("analyst").do(Wish("promote", "lending", 2), WHY)
     told.register("lending", 2, race=0.9)  # newer evidence: it is another question
-    wrong = {one.about: one for one in told.by("visitor").read().wrong}
+    wrong = {one.about: one for one in stuck_at(told.by("visitor"))}
     assert "its approvals count no more" in wrong["promote lending 2"].sentence
     told.bench.desk.change_roles("auditor", [], by=_admin(told), why="left", now=told.bench.now())
     told.bench.desk.change_roles("risk-officer", [], by=_admin(told), why="left", now=told.bench.now())
     told.by("analyst").do(Wish("promote", "lending", 2), WHY)
-    wrong = [one.sentence for one in told.by("visitor").read().wrong]
+    wrong = [one.sentence for one in stuck_at(told.by("visitor"))]
     assert "nobody may approve it" in wrong
+
+
+def stuck_at(decisions):
+    return stuck(decisions.look(decisions.read().waiting))
 
 
 def _admin(told):
@@ -245,8 +250,8 @@ def test_a_page_shows_of_thousands_the_moves_and_what_is_the_viewers_first(told)
     with bench.ledger.transaction() as writer:
         for n in range(SHOWN + 20):
             needed = Requirement(1, ("auditor",) if n % 2 else ("approver",), why="a large loan")
-            held = Question("answer", f"prediction/p-{n}", {}, "p" * 64, (), needed)
-            bench.desk.ask_within(writer, held, author="a", actor="workbench", why="held", now=bench.now())
+            paid = Question("pay", f"invoice/p-{n}", {}, "p" * 64, (), needed)
+            bench.desk.ask_within(writer, paid, author="a", actor="workbench", why="large", now=bench.now())
     high_stakes(told)
     told.by("analyst").do(Wish("promote", "lending", 2), WHY)
     reading = told.by("risk-officer").read()
@@ -255,5 +260,56 @@ def test_a_page_shows_of_thousands_the_moves_and_what_is_the_viewers_first(told)
     yours = [one.yours for one in reading.waiting]
     assert yours == sorted(yours, reverse=True)
     assert sum(yours) == 1 + (SHOWN + 20) // 2
-    (shown,) = [one for one in reading.waiting if one.open.in_words == "answer prediction p-0"]
+    (paid,) = [one for one in reading.waiting if one.open.in_words == "pay invoice p-0"]
+    (shown,) = told.by("risk-officer").look([paid])
     assert shown.open.may == ("auditor", "risk-officer")
+
+
+def test_held_answers_are_counted_and_left_to_the_page_that_has_their_evidence(told):
+    from workbench.serving.held import Held
+    from workbench.serving.review import ask_all
+
+    bench = told.bench
+    ask_all(bench.ledger, bench.desk, [Held.sample(id=f"p{n}") for n in range(3)], now=bench.now())
+    reading = told.by("risk-officer").read()
+    assert (reading.waiting, reading.answers, reading.left) == ([], 3, 0)
+
+
+def test_no_question_is_judged_by_reading_and_one_that_is_looked_at_is(told, monkeypatch):
+    high_stakes(told)
+    told.by("analyst").do(Wish("promote", "lending", 2), WHY)
+    officer, judged = told.by("risk-officer"), []
+    current = type(told.bench.gate).is_current
+    monkeypatch.setattr(
+        type(told.bench.gate), "is_current", lambda *given, now: judged.append(1) or current(*given, now=now)
+    )
+    (asked,) = officer.read().waiting
+    assert (judged, asked.open.may) == ([], ())
+    (looked,) = officer.look([asked])
+    assert (judged, looked.open.may) == ([1], ("auditor", "risk-officer"))
+    assert looked.yours
+    with pytest.raises(Misuse, match="stranger may not look"):
+        told.by("stranger").look([asked])
+
+
+@pytest.mark.parametrize(
+    ("held", "verdict", "other", "given"),
+    [
+        ({}, "confirm", None, "p1 was confirmed: its caller gets the answer yes."),
+        ({}, "change", False, "p1 was changed: its caller gets the answer no."),
+        ({}, "refuse", None, "p1 was refused: its caller gets no answer."),
+        ({"answer": None, "threshold": None}, "change", 0.25, "p1 was changed: its caller gets 0.25."),
+    ],
+)
+def test_a_decision_on_a_held_answer_says_what_its_caller_gets(told, held, verdict, other, given):
+    from workbench.serving.held import Held
+    from workbench.serving.review import ask_all
+
+    bench = told.bench
+    told.by("keeper")
+    bench.desk.change_roles("risk-officer", ["reviewer"], by=bench.identity, why="she reviews", now=bench.now())
+    waiting = [Held.sample(at=bench.now(), **held)]
+    bench.held_store.add(waiting)
+    ask_all(bench.ledger, bench.desk, waiting, now=bench.now())
+    told.by("risk-officer")
+    assert bench.held.decided("p1", verdict, WHY, other).startswith(f"{given} Ledger entry ")

@@ -203,13 +203,15 @@ class World:
         self.steps: list = []
         self.judged = YES
         self.about: list[list[tuple[str, int]]] = []  # what the policy was asked about, each time
+        self.looked: list[list[str]] = []  # the questions that were looked at, each time
 
     @property
     def acts(self):
         def no(*_):
             raise Misuse("there is none")
 
-        return Acts(self.judge, self.do, self.approve, self.refuse, no, no, lambda *_: self.steps, no, self.verdicts)
+        return Acts(self.judge, self.do, self.approve, self.refuse, no, no, lambda *_: self.steps, no, self.verdicts,
+                    self.look)  # fmt: skip
 
     def read(self):
         return Reading(You(**self.you), *self.board(), self.waiting, self.wrong, self.ways_back())
@@ -242,6 +244,10 @@ class World:
     def verdicts(self, versions):
         self.about.append(list(versions))
         return [self.judged for _ in versions]
+
+    def look(self, waiting):
+        self.looked.append([one.open.in_words for one in waiting])
+        return list(waiting)
 
     def do(self, wish, why):
         more = () if wish.action in {"promote", "reject", "retire"} else (wish.slot, wish.weight)
@@ -432,7 +438,7 @@ class Estate:
 
     def page(self, **given):
         no = lambda *_: None  # noqa: E731
-        acts = Acts(given.pop("judge", self.judge), self.do, no, no, no, no, no, no, no)
+        acts = Acts(given.pop("judge", self.judge), self.do, no, no, no, no, no, no, no, no)
         doing = {name: getattr(self, name) for name in ("close", "acknowledge", "resolve")}
         read = given.pop("read", self.read)
         return monitoring_page(read, **{**doing, "acts": acts, "actor": "risk-officer", **given})

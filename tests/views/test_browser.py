@@ -95,7 +95,30 @@ DRIFT = f"""{AUDITS}
 from workbench.views import drift_page
 drift_page(lambda: [told["looked"](), told["looked"](told["HOSTILE"], moved=False), told["overlooked"]()])
 """
+LINEAGE = """
+from workbench.ledger.lineage import Lineage
+from workbench.ledger.telling import Edge, Node
+from workbench.views import lineage_page
+from workbench.views.lineage import Traced
+def chain(name):
+    things = [Node("data", "d1"), Node("notebook", "n1"), Node("run", "r1"), Node("version", name),
+              Node("evidence", "e1"), Node("decision", "7"), Node("prediction", "p1")]
+    edges = [Edge(a.id, b.id, "made", 1) for a, b in zip(things, things[1:])]
+    return lambda: Lineage({one.id: one for one in things}, edges)
+def traced(number):
+    return Traced("lending", number, number == 1, "2026-03-02T09:30:00+00:00", "analyst", chain(f"lending/{number}"),
+                  tuple, lambda: 0)
+lineage_page(lambda: [traced(2), traced(1)])
+"""
+APPROVALS = """
+from workbench.views import approvals_page
+asked = [story["question"](2, model=f"model {n:02}", may=("risk-officer",)) for n in range(50)]
+world.waiting = [story["Waiting"](one) for one in asked]
+approvals_page(world.read, world.acts)
+"""
 PAGES = {
+    "approvals": APPROVALS,
+    "lineage": LINEAGE,
     "promotions": PROMOTIONS,
     "monitoring": MONITORING,
     "live": LIVE,
@@ -447,6 +470,62 @@ def test_the_threshold_explorer_moves_without_asking_the_kernel(app):
     assert "Traceback" not in page.read()
     assert [address for address in page.left if STOCK not in address] == []
     assert page.errors == []
+
+
+def test_what_is_too_wide_for_a_phone_says_so_and_keeps_its_names_in_view(app):
+    page = app("fairness").page
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_role("slider", name="A score of at least this gets a yes").wait_for(timeout=30_000)
+    wide = page.locator(".wb-wide:has(.wb-groups)").first
+    assert wide.evaluate("e => [e.scrollWidth > e.clientWidth + 50, getComputedStyle(e).backgroundImage !== 'none']")
+    name = "e => e.querySelector('tbody th').getBoundingClientRect().left - e.getBoundingClientRect().left"
+    wide.evaluate("e => e.scrollLeft = 150")
+    assert abs(wide.evaluate(name)) < 1
+    page.evaluate("() => document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    lined_up = """e => [...e.querySelectorAll('tr')].map(row => [...row.cells].map(cell => cell.getBoundingClientRect())
+        .filter(place => place.width).map(place => Math.round(place.left)))"""
+    for table in page.locator(".wb-wide").all():
+        assert len({tuple(row) for row in table.evaluate(lined_up)}) == 1, "each number stands below its own head"
+    explorer = page.locator(".wb-explorer")
+    assert explorer.evaluate("e => e.scrollWidth <= e.clientWidth"), "the slider does not slide away"
+
+
+def test_a_lineage_on_a_phone_begins_with_what_was_asked_about_and_stays_where_one_scrolls_it(app):
+    page = app("lineage").page
+    page.set_viewport_size({"width": 390, "height": 844})
+    middle = """e => {
+        const about = e.querySelector('.wb-about').getBoundingClientRect(), here = e.getBoundingClientRect();
+        return about.left + about.width / 2 - here.left - here.width / 2; }"""
+    page.get_by_role("button", name="Look", exact=True).click()
+    page.get_by_role("button", name="Close").nth(1).wait_for()
+    shown = page.locator(".wb-lineage").nth(1)  # the first was drawn while all had room
+    assert shown.evaluate("e => e.scrollWidth > e.clientWidth + 50")
+    assert abs(shown.evaluate(middle)) < 2
+    shown.evaluate("e => e.scrollLeft = 0")
+    page.set_viewport_size({"width": 420, "height": 844})
+    page.wait_for_timeout(500)
+    assert shown.evaluate("e => e.scrollLeft") == 0
+
+
+def test_a_long_queue_is_walked_through_by_keys_alone(app):
+    page = app("approvals").page
+    assert page.locator(".wb-card").count() == 8
+    assert page.locator(".wb-lead").inner_text() == "50 questions wait for people, 50 of them for you."
+    reasons = page.get_by_label("Your reason to promote")
+    reasons.nth(1).focus()
+    outline = "e => [getComputedStyle(e).outlineStyle, getComputedStyle(e).outlineWidth]"
+    assert reasons.nth(1).evaluate(outline) == ["solid", "3px"]
+    page.keyboard.type("the sample leaves out rural branches")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.locator(".wb-toast").get_by_text("You refused.").wait_for(timeout=30_000)
+    page.wait_for_function("() => document.activeElement.value === ''")
+    card = page.locator(".wb-card:has(:focus)")
+    assert card.get_by_role("heading").inner_text() == "Promote model 02 2?"
+    assert card.get_by_role("heading").evaluate("e => e.getBoundingClientRect().top > 0"), "what it is about is in view"
+    assert page.locator(".wb-card").count() == 8
+    assert page.locator(".wb-lead").inner_text() == "49 questions wait for people, 49 of them for you."
 
 
 def rates(group: str, threshold: float) -> list[str]:

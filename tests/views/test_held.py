@@ -49,7 +49,7 @@ def test_an_answer_is_shown_with_its_evidence_and_nothing_of_it_runs(reader):
     shown = page(Queue(waiting()), reader)
     assert "1 answer waits for people" in shown.text
     assert "its score is 0.52, the threshold is 0.5" in shown.text
-    assert "<script>" not in evidence(waiting())
+    assert "<script>" not in evidence(waiting(), "risk-officer")
 
 
 @pytest.mark.parametrize(
@@ -79,9 +79,37 @@ def test_nothing_is_decided_without_a_reason(reader):
     assert "Say why" in shown.text
 
 
-def test_who_may_not_decide_reads_who_may(reader):
-    shown = page(Queue(waiting()), reader, actor="analyst")
+def test_who_may_not_decide_reads_who_may_and_has_nothing_to_press(reader):
+    queue = Queue(waiting(answer=None, threshold=None))
+    shown = page(queue, reader, actor="analyst")
     assert "Who may decide: risk-officer." in shown.text
+    assert shown.text.startswith("1 answer waits for people, none of them for you; callers wait with them.")
+    assert (shown.buttons, shown.fields()) == (["Refresh"], [])
+
+
+def test_who_may_decide_no_longer_finds_the_form_gone_and_a_late_click_does_nothing(reader):
+    queue = Queue(waiting())
+    shown = page(queue, reader)
+    shown.write("the papers fit")
+    late = shown.button("Confirm: answer yes")
+    queue.rows = [waiting(may=("auditor",))]
+    shown.press("Refresh")
+    late.click()
+    assert queue.decided == []
+    assert shown.buttons == ["Refresh"]
+
+
+def test_after_a_decision_the_next_reason_has_the_focus_and_the_page_says_what_came_of_it(reader, monkeypatch):
+    queue = Queue(waiting("p1"), waiting("p2"), waiting("p3"))
+    shown = page(queue, reader)
+    labels, focused = [one.description for one in shown.fields()], []
+    assert labels == [f"Your reason about prediction p{n} (required)" for n in (1, 2, 3)]
+    monkeypatch.setattr(type(shown.fields()[0]), "focus", lambda field: focused.append(field.description))
+    shown.write("the papers fit", place=1)
+    [one for one in shown.shown() if getattr(one, "description", "") == "Confirm: answer yes"][1].click()
+    assert focused == [labels[2]]
+    assert shown.text.startswith("2 answers wait for people, 2 of them for you; callers wait with them.")
+    assert shown.html.count("p2 was decided. Ledger entry 9.") == 2, "above, and in view wherever the person is"
 
 
 def test_a_refusal_is_shown_in_its_words(reader):

@@ -95,6 +95,7 @@ def test_the_promotions_page_shows_them_as_text(world, question, reader, words):
         lambda *_: [Step(datetime(2026, 3, 2, tzinfo=UTC), words, words, words, words, 1)],
         refuse,
         refuse,
+        lambda waiting: waiting,
     )
     queue = reader(approvals_page(lambda: reading, acts))
     queue.write(words)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ParamSpec, TypeVar, assert_never
 
 from workbench.errors import Misuse, NeedsPeople
@@ -19,6 +20,7 @@ from workbench.promotion.moves import POLICIES
 from workbench.promotion.people import RIGHTS, Right
 from workbench.promotion.queue import may_refuse, why_not
 from workbench.promotion.stages import CHAMPION
+from workbench.serving.held import ACTION as ANSWER
 from workbench.views.deciding import Acts, Paper, Reading, Trouble, Waiting, Wish, You
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 Given = ParamSpec("Given")
 Told = TypeVar("Told")
 TRAIL = 50  # past decisions on a page
-SHOWN = 50  # questions on a page, each of which is judged anew
+SHOWN = 50  # questions on a page
 EVERY: tuple[Right, ...] = ("look", "ask", "approve", "administer")
 
 
@@ -46,7 +48,7 @@ class Decisions:
         """The callbacks of the pages."""
         return Acts(
             self.judge, self.do, self.approve, self.refuse, self.certificate, self.card, self.story, self.trace,
-            self.verdicts,
+            self.verdicts, self.look,
         )  # fmt: skip
 
     # looking
@@ -61,7 +63,7 @@ class Decisions:
         return looked
 
     def read(self) -> Reading:
-        """Everything as it is now, but for what the policy says to each version: `verdicts` asks it.
+        """Everything as it is now, but for what the policy says: `verdicts` and `look` ask it.
 
         Raises:
             Misuse: Nobody vouches for whoever looks, or they may not look.
@@ -70,9 +72,9 @@ class Decisions:
         you = self._you(roster)
         candidates = bench.board()
         past = bench.ledger.entries(kind=DECIDED, newest_first=True, limit=TRAIL)
-        waiting, queued = self._waiting(roster)
-        wrong = [*self._served(candidates), *self._incidents(), *self._stuck(waiting), *self._owed()]
-        return Reading(you, candidates, past, waiting, wrong, dict(self._ways_back(candidates)), queued)
+        waiting, queued, answers = self._waiting(roster)
+        wrong = [*self._served(candidates), *self._incidents(), *self._owed()]
+        return Reading(you, candidates, past, waiting, wrong, dict(self._ways_back(candidates)), queued, answers)
 
     def story(self, model: str, version: int) -> Sequence[Step]:
         """All that happened to a version, the oldest first."""
@@ -131,6 +133,16 @@ class Decisions:
         """
         self._looked()
         return self._bench.verdicts(versions)
+
+    def look(self, waiting: Sequence[Waiting]) -> Sequence[Waiting]:
+        """Some questions that wait, judged anew: whether each would still be asked so, and who may answer it.
+
+        Raises:
+            Misuse: They may not look, or a policy cannot be read.
+        """
+        self._looked()
+        looked = self._bench.gate.look_at([one.open for one in waiting], now=self._bench.now())
+        return [replace(one, open=open_) for one, open_ in zip(waiting, looked, strict=True)]
 
     # acting
 
@@ -194,11 +206,12 @@ class Decisions:
         roles = roster.roles(identity.name) if roster.named else frozenset[str]()
         return You(identity.name, identity.source, tuple(sorted(roles, key=lambda r: (r not in RIGHTS, r))), may)
 
-    def _waiting(self, roster: Roster) -> tuple[list[Waiting], int]:
-        """The questions that a page shows, and how many wait in all; the oldest first.
+    def _waiting(self, roster: Roster) -> tuple[list[Waiting], int, int]:
+        """The questions that a page shows, how many wait in all, the oldest first, and how many answers beside them.
 
-        Where there are more than a page shows, moves of models come before what else is asked, and what waits
-        for the person who looks before the rest.
+        Held answers have a page of their own, on which their evidence is. Where there are more than a page
+        shows, moves of models come before what else is asked, and what waits for the person who looks before
+        the rest. None was looked at yet.
         """
         bench = self._bench
         name, now, delegations = bench.actor, bench.now(), bench.desk.delegations()
@@ -210,12 +223,13 @@ class Decisions:
                 may_refuse(one.answers, name, roster, delegations, now),
             )
 
-        def last(one: Open) -> tuple[bool, bool]:
-            return one.answers.question.action not in POLICIES, not seen(one).yours
+        def last(one: Waiting) -> tuple[bool, bool]:
+            return one.open.answers.question.action not in POLICIES, not one.yours
 
-        queued = bench.queue()
+        every = bench.queue()
+        queued = [seen(one) for one in every if one.answers.question.action != ANSWER]
         shown = queued if len(queued) <= SHOWN else sorted(queued, key=last)[:SHOWN]
-        return [seen(one) for one in bench.gate.look_at(shown, now=now)], len(queued)
+        return shown, len(queued), len(every) - len(queued)
 
     def _served(self, candidates: Sequence[Candidate]) -> Iterator[Trouble]:
         for candidate in candidates:
@@ -230,16 +244,6 @@ class Decisions:
     def _incidents(self) -> Iterator[Trouble]:
         for one in self._bench.watch.incidents():
             yield Trouble(one.model, f"incident {one.id}: {one.sentence}", f"workbench incidents show {one.id}")
-
-    def _stuck(self, waiting: Sequence[Waiting]) -> Iterator[Trouble]:
-        for one in waiting:
-            if one.open.state == "stale":
-                said = "policy, evidence or champion changed since it was asked; its approvals count no more"
-                yield Trouble(one.open.in_words, said, "ask for the move again")
-            elif one.open.state == "waiting" and not one.open.may:
-                yield Trouble(
-                    one.open.in_words, "nobody may approve it", "workbench people add NAME --role approver --why …"
-                )
 
     def _owed(self) -> Iterator[Trouble]:
         effects = [effect for effect in self._bench.ledger.owed() if effect.target == ALIAS]

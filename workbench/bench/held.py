@@ -51,7 +51,7 @@ class HeldAnswers:
         made = self.decide(prediction, verdict, why, answer)
         if made is None:
             return f"Your approval of {prediction} is in the ledger; others have to approve it too."
-        return f"{prediction} was {made.told}. Ledger entry {made.entry}."
+        return f"{prediction} was {made.told}: its caller gets {_given(made)}. Ledger entry {made.entry}."
 
     def holding(self) -> Holding:
         """What a gateway holds answers with.
@@ -84,3 +84,11 @@ class HeldAnswers:
         """Whether a legal hold keeps the answers of a model."""
         standing = holds(self._bench.ledger.entries(kind=(HELD, RELEASED)))
         return over_answers(standing, model) is not None
+
+
+def _given(made: Decided) -> str:
+    if not made.given:
+        return "no answer"
+    if made.answer is None:
+        return f"{made.score:.6g}"
+    return f"the answer {'yes' if made.answer else 'no'}"

@@ -193,6 +193,24 @@ class Form:
         self.say(WORKING)
 
 
+def focus_next(forms: Sequence[Form | None], after: int) -> None:
+    """Put the keyboard where the next decision is made.
+
+    Args:
+        forms: The forms on the page as it is now, in their order; None where nothing can be decided.
+        after: The place at which the last decision was made; where it is empty now, the next one stands there.
+    """
+    for form in (*forms[after:], *forms[:after]):
+        if form is not None:
+            form.reason.focus()
+            return
+
+
+def toast(words: str) -> str:
+    """What was done, in view wherever on the page that was; read aloud elsewhere."""
+    return f'<div class="wb-toast" aria-hidden="true">{safe(words)}</div>'
+
+
 def confirmed(words: str) -> str:
     """A box that says what was done."""
     return f'<div class="wb-told wb-yes" role="status">{mark("pass")}<div>{safe(words)}</div></div>'

@@ -41,6 +41,11 @@ class Asked:
         self._box = parts.column()
         self.widget = parts.column(self.told, self._box, look="wb-card")
 
+    @property
+    def offered(self) -> Form | None:
+        """The form, where there is something to decide."""
+        return self.form if self._box.children else None
+
     def show(self, waiting: Waiting, you: You, candidates: Sequence[Candidate]) -> None:
         """The question as it stands now."""
         self.told.value = _told(waiting, you, candidates, closely=self._closely)
@@ -173,5 +178,5 @@ def _told(waiting: Waiting, you: You, candidates: Sequence[Candidate], *, closel
         + (f"<p>{safe(done)}</p>" if done else "")
         + approvals(waiting)
         + evidence
-        + (f'<p class="wb-quiet">Your yes would not count: {safe(sentence(why))}</p>' if why else "")
+        + (f'<p class="wb-quiet">Your yes would not count: {safe(why)}.</p>' if why else "")
     )

@@ -11,7 +11,6 @@ AUDIT_STYLE = """
 .wb-page .wb-impacts :is(th,td) { padding-top:4px; padding-bottom:4px; }
 .wb-page .wb-impacts tbody th { width:22%; }
 .wb-page .wb-impacts .wb-plot { width:32%; min-width:120px; padding-right:22px; }
-.wb-page .wb-groups { margin-top:8px; }
 .wb-page :is(.wb-impacts,.wb-groups,.wb-thresholds) thead th { overflow-wrap:normal; }
 .wb-page .wb-groups tbody th { font-weight:600; width:22%; }
 .wb-page .wb-groups .wb-plot { width:24%; min-width:100px; padding-right:22px; }
@@ -48,7 +47,6 @@ AUDIT_STYLE = """
 .wb-of-5 { stroke:var(--theirs); stroke-dasharray:14 6; }
 .wb-stands { stroke:var(--ink); stroke-width:1.6; vector-effect:non-scaling-stroke; }
 .wb-swatch { width:26px; height:8px; margin-right:8px; vertical-align:2px; }
-.wb-page .wb-thresholds { margin:12px 0 6px; }
 .wb-page .wb-thresholds tbody th { font-weight:600; width:22%; }
 .wb-page .wb-thresholds .wb-plot { width:20%; min-width:80px; padding-right:22px; }
 .wb-explorer h4 { font-size:15px; margin:16px 0 0; font-weight:650; color:var(--ink); }
@@ -60,6 +58,5 @@ AUDIT_STYLE = """
 @media (max-width:620px) {
   .wb-looked { grid-template-columns:1fr; }
   .wb-page :is(.wb-impacts,.wb-groups,.wb-thresholds) .wb-plot { display:none; }
-  .wb-explorer { overflow-x:auto; }
 }
 """

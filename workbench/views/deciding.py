@@ -92,10 +92,11 @@ class Reading:
     you: You
     candidates: Sequence[Candidate] = ()  # by model, in the order to be shown; the policy need not have been asked
     trail: Sequence[Entry] = ()  # past decisions
-    waiting: Sequence[Waiting] = ()  # the questions that are shown, in their order
+    waiting: Sequence[Waiting] = ()  # the questions that are shown; the policy need not have been asked
     wrong: Sequence[Trouble] = ()
     back: Mapping[str, int] = field(default_factory=dict)  # by model, the version that a rollback brings back
     queued: int | None = None  # questions that wait in all; None: those that are shown
+    answers: int = 0  # held answers that wait; they have a page of their own
 
     @property
     def left(self) -> int:
@@ -125,3 +126,4 @@ class Acts:
     story: Callable[[str, int], Sequence[Step]]  # all that happened to a version, the oldest first
     trace: Callable[[str, int], Lineage]  # where it comes from, and what it led to
     verdicts: Verdicts  # what the policy says to promoting each of some versions now, asked in one go
+    look: Callable[[Sequence[Waiting]], Sequence[Waiting]]  # questions that wait, each judged anew, in their order

@@ -83,11 +83,12 @@ function curves(groups, thresholds) {
 
 function listing(heads, rows) {
   const names = heads.map(([words, called]) => {
-    const th = make("th", "", words, ...(called ? [make("span", "", called)] : []));
+    const th = make("th", words ? "" : "wb-plot", words, ...(called ? [make("span", "", called)] : []));
     th.scope = "col";
     return th;
   });
-  return make("table", "wb-thresholds", make("thead", "", make("tr", "", ...names)), make("tbody", "", ...rows));
+  const head = make("thead", "", make("tr", "", ...names));
+  return make("div", "wb-wide", make("table", "wb-thresholds", head, make("tbody", "", ...rows)));
 }
 
 function row(head, ...cells) {

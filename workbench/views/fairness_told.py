@@ -107,9 +107,9 @@ def groups(attribute: AuditedAttribute) -> str:
         f'<th scope="col">{words}<span class="wb-gloss">{called}</span></th>' for words, called in RATES.values()
     )
     return (
-        f'<table class="wb-groups"><thead><tr><th scope="col">{safe(name.capitalize())}</th>'
+        f'<div class="wb-wide"><table class="wb-groups"><thead><tr><th scope="col">{safe(name.capitalize())}</th>'
         f'<th scope="col">Cases</th><th scope="col" class="wb-plot"></th>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
+        f"<tbody>{rows}</tbody></table></div>"
     )
 
 
@@ -140,8 +140,9 @@ def differences(one: AuditedVersion) -> str:
         for row in one.differences[:MOST]
     )
     heads = "".join(f'<th scope="col">{words}</th>' for words in ("Group", "What", "There", "Beside", "Difference"))
-    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
-    return f"<h3>Who fares otherwise than one attribute explains</h3><p>{safe(one.compared)}</p>{table}"
+    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    wide = f'<div class="wb-wide">{table}</div>' if rows else ""
+    return f"<h3>Who fares otherwise than one attribute explains</h3><p>{safe(one.compared)}</p>{wide}"
 
 
 def particulars(one: AuditedVersion) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from workbench.errors import WorkbenchError
 from workbench.promotion.people import normal
 from workbench.promotion.queue import ANYBODY, ONE_USER
-from workbench.views.acting import Act, Form, confirmed, failed
+from workbench.views.acting import Act, Form, confirmed, failed, focus_next, toast
 from workbench.views.parts import Parts, place, show, working
 from workbench.views.words import counted, moment, safe, sentence
 
@@ -51,14 +51,16 @@ class Queue:
         self.lead = parts.html()
         self.again = parts.button("Refresh", tooltip="Read everything again", click=self._refreshed)
         self.said = parts.html()
-        self.cards = parts.column()
+        self.cards = parts.column(look="wb-form")
         self.more = parts.button("", click=self._show_more)
+        self.toast = parts.html()
         you = parts.html(f'<span class="wb-you">You act as <b>{safe(actor)}</b></span>')
         self.widget = parts.page(
             parts.row(self.lead, parts.row(you, self.again, look="wb-acts"), look="wb-bar-top"),
             self.said,
             self.cards,
             parts.row(self.more, look="wb-acts"),
+            self.toast,
         )
 
     def begin(self) -> Widget:
@@ -78,12 +80,13 @@ class Queue:
         self._place()
 
     def _place(self) -> None:
-        self.lead.value = f'<p class="wb-lead">{_lead(self._waiting)}</p>'
+        self.lead.value = f'<p class="wb-lead">{_lead(self._waiting, self._actor)}</p>'
         shown = self._waiting[: self._most]
         for one in shown:
             card = self._cards.get(one.held.id)
             if card is None:
-                card = self._cards[one.held.id] = Card(self._parts, self._decide, self._take, self._done)
+                done = partial(self._done, one.held.id)
+                card = self._cards[one.held.id] = Card(self._parts, one.held, self._decide, self._take, done)
             card.show(one, self._actor)
         for gone in self._cards.keys() - {one.held.id for one in self._waiting}:
             del self._cards[gone]
@@ -92,9 +95,13 @@ class Queue:
         self.more.description = f"Show {min(PAGE, left)} more of {counted(left, 'answer')}"
         show(self.more, shown=left > 0)
 
-    def _done(self, words: str) -> None:
+    def _done(self, prediction: str, words: str) -> None:
+        place_of = self.cards.children.index(self._cards[prediction].widget)
         self._say(confirmed(words))
+        self.toast.value = toast(words)
         self._take()
+        now = {card.widget: card for card in self._cards.values()}
+        focus_next([now[widget].offered for widget in self.cards.children], place_of)
 
     def _refreshed(self) -> None:
         with working(self.again):
@@ -110,35 +117,45 @@ class Queue:
 
 
 class Card:
-    """One held answer."""
+    """One held answer; where the viewer may not decide on it, there is no form."""
 
     def __init__(
-        self, parts: Parts, decide: Decide, look_again: Callable[[], None], done: Callable[[str], None]
+        self, parts: Parts, held: Held, decide: Decide, look_again: Callable[[], None], done: Callable[[str], None]
     ) -> None:
         self._decide = decide
         self.told = parts.html()
         self.other = parts.line("Other answer", "a number")
-        self.form = Form(parts, "Reason", look_again=look_again, done=done, count=3)
-        self.widget = parts.column(self.told, self.other, self.form.widget, look="wb-section")
+        label = f"Your reason about prediction {held.id} (required)"
+        self.form = Form(parts, label, look_again=look_again, done=done, count=3)
+        self._box = parts.column()
+        self.widget = parts.column(self.told, self._box, look="wb-card")
+
+    @property
+    def offered(self) -> Form | None:
+        """The form, where there is something to decide."""
+        return self.form if self._box.children else None
 
     def show(self, one: Waiting, actor: str) -> None:
         """What is known of it now, and what can be done."""
         held = one.held
-        self.told.value = evidence(one)
-        show(self.other, shown=held.answer is None)
-        closed = "" if _may(one, actor) else f"Who may decide: {', '.join(one.may) or 'nobody'}."
-        several = "One person alone cannot give another answer." if held.requirement.approvals > 1 else ""
+        self.told.value = evidence(one, actor)
+        if not _may(one, actor):
+            self.form.offer([])  # a click that comes late acts on nothing
+            place(self._box, [])
+            return
+        place(self._box, [self.form.widget] if held.answer is not None else [self.other, self.form.widget])
+        closed = "One person alone cannot give another answer." if held.requirement.approvals > 1 else ""
         says = "give the score" if held.answer is None else f"answer {_yes(held.answer)}"
         other = "give another number" if held.answer is None else f"answer {_yes(not held.answer)}"
         act = partial(self._act, held)
         self.form.offer(
             [
-                Act(f"Confirm: {says}", act("confirm"), closed=closed, look="wb-first"),
+                Act(f"Confirm: {says}", act("confirm"), look="wb-first"),
                 Act(
                     f"Change: {other}", act("change"), f"The caller gets another answer than {held.model} gave.",
-                    f"Yes, {other}", closed=closed or several,
+                    f"Yes, {other}", closed=closed,
                 ),
-                Act("Refuse", act("refuse"), "The caller gets no answer.", "Yes, give no answer", closed=closed),
+                Act("Refuse", act("refuse"), "The caller gets no answer.", "Yes, give no answer"),
             ]
         )  # fmt: skip
 
@@ -158,19 +175,21 @@ class Card:
             return None  # refused in words by whoever decides
 
 
-def evidence(one: Waiting) -> str:
-    """A held answer as HTML: why it is held, what the model said, and what it was asked."""
+def evidence(one: Waiting, actor: str) -> str:
+    """A held answer as HTML: what the model said, why it is held and until when, and what it was asked."""
     held = one.held
     ends = "" if held.ends is None else f" Until {moment(held.ends)}, then: {safe(_then(held))}."
     approved = f" Approved by {safe(', '.join(one.approved_by))}; {one.missing} missing." if one.approved_by else ""
+    who = "" if _may(one, actor) else f"<p>Who may decide: {safe(', '.join(one.may) or 'nobody')}.</p>"
+    says = "" if held.answer is None else f" says {_yes(held.answer)}"
     limit = "" if held.threshold is None else f", the threshold is {held.threshold:.4g}"
     given = "".join(f"<div><dt>{safe(str(n))}</dt><dd>{safe(_told(v))}</dd></div>" for n, v in held.features.items())
     return (
-        f'<h3>{safe(held.model)} <span class="wb-quiet">version {held.version}, generation {held.generation}, '
-        f"asked {moment(held.at)}</span></h3>"
+        f'<div class="wb-title"><h3>{safe(held.model)}{says}: its score is {held.score:.4g}{limit}</h3>'
+        f'<span class="wb-quiet">version {held.version}, generation {held.generation}, asked {moment(held.at)}, '
+        f"prediction {safe(held.id)}</span></div>"
         f"<p>{safe(sentence(held.requirement.why))}{ends}{approved}</p>"
-        f"<p>The model says <b>{safe(_yes(held.answer))}</b>: its score is {held.score:.4g}{limit}.</p>"
-        f'<dl class="wb-features">{given}</dl><p class="wb-quiet">Prediction {safe(held.id)}</p>'
+        f'<dl class="wb-features">{given}</dl>{who}'
     )
 
 
@@ -199,7 +218,9 @@ def _yes(answer: bool | None) -> str:
     return "the score alone" if answer is None else "yes" if answer else "no"
 
 
-def _lead(waiting: Sequence[Waiting]) -> str:
+def _lead(waiting: Sequence[Waiting], actor: str) -> str:
     if not waiting:
         return "No answer waits for people."
-    return f"{counted(len(waiting), 'answer waits', 'answers wait')} for people; callers wait with them."
+    mine = sum(_may(one, actor) for one in waiting)
+    told = counted(len(waiting), "answer waits", "answers wait")
+    return f"{told} for people, {mine or 'none'} of them for you; callers wait with them."

@@ -3,6 +3,7 @@
 ipywidgets replaces all that a piece holds whenever its text changes. In the browser, this has each piece compared
 with what it becomes, and changes only what differs: whoever has opened details, scrolled a picture, marked a text
 or stands on something with the keyboard is not thrown out. What a person opened or closed stays so.
+Something that is wider than its place begins with what it is about in the middle, once.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 SCRIPT = """
 const PIECE = ".wb-page .widget-html-content";
+const WIDE = ".wb-page .wb-wide", ABOUT = ".wb-about";
 const OPENED = /(<details[^>]*?) open(="[^"]*")?/g;
 const told = node => node.nodeType === 1 ? node.outerHTML.replace(OPENED, "$1") : node.data;
 const same = (old, fresh) => old.nodeType === fresh.nodeType && told(old) === told(fresh);
@@ -67,10 +69,28 @@ function tend(piece) {
   });
 }
 
+const begun = new WeakSet();
+const begin = new ResizeObserver(seen => {
+  for (const { target } of seen) {
+    const about = target.querySelector(ABOUT);
+    if (!about || !target.clientWidth) continue;
+    begin.unobserve(target);
+    const at = about.getBoundingClientRect(), here = target.getBoundingClientRect();
+    target.scrollLeft += at.left + at.width / 2 - here.left - here.width / 2;
+  }
+});
+
 export default {
   render({ el }) {
     el.hidden = true;
-    const tendAll = () => document.querySelectorAll(PIECE).forEach(tend);
+    const tendAll = () => {
+      document.querySelectorAll(PIECE).forEach(tend);
+      for (const wide of document.querySelectorAll(WIDE)) {
+        if (begun.has(wide)) continue;
+        begun.add(wide);
+        begin.observe(wide);
+      }
+    };
     const watch = new MutationObserver(tendAll);
     watch.observe(document.body, { childList: true, subtree: true });
     tendAll();

@@ -35,9 +35,6 @@ LETTERS = 19  # of a box's first line
 
 STYLE = """
 .wb-served .wb-name { font-weight:650; font-size:16px; }
-.wb-lineage { overflow-x:auto; margin-top:8px; }
-.wb-lineage.wb-from-right { direction:rtl; }  /* where it has to scroll, what it is about is seen first */
-.wb-lineage svg { direction:ltr; }
 .wb-badge.wb-kind { background:var(--soft); color:var(--quiet); border:1px solid var(--line); }
 .wb-lineage:focus-visible { outline:2px solid var(--ours); outline-offset:2px; }
 .wb-lineage svg { display:block; min-width:1060px; width:100%; height:auto; font:12.5px system-ui,sans-serif; }
@@ -83,9 +80,8 @@ def picture(found: Lineage, about: str) -> str:
     )
     width = max(1, len(filled)) * (WIDTH + GAP) - GAP
     words = safe(f"Lineage of {title(found.nodes[about])}: {len(found.nodes)} things, told in the list below")
-    right = " wb-from-right" if places[about][0] > width / 2 else ""
     return (
-        f'<div class="wb-lineage{right}" tabindex="0" role="region" aria-label="Picture of the lineage">'
+        f'<div class="wb-lineage wb-wide" tabindex="0" role="region" aria-label="Picture of the lineage">'
         f'<svg role="img" aria-label="{words}" viewBox="-2 0 {width + 4} {height + FREE // 2}">'
         f"{heads}{lines}{boxes}</svg></div>"
     )

@@ -7,7 +7,7 @@ What the viewer's role does not let them do is not on the page at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,12 +17,13 @@ from workbench.ledger import Entry
 from workbench.promotion import Candidate
 from workbench.promotion.board import OVER
 from workbench.promotion.stages import AHEAD
-from workbench.views.acting import confirmed, failed
+from workbench.views.acting import confirmed, failed, toast
 from workbench.views.asked import Asked, line
 from workbench.views.asking import Asking
 from workbench.views.deciding import Acts, Reading, Trouble, Waiting, You
 from workbench.views.evidence import mark
 from workbench.views.heartbeat import heartbeat
+from workbench.views.looking import Looking, stuck
 from workbench.views.parts import Parts, place, show, working
 from workbench.views.stages import columns
 from workbench.views.trail import timeline
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from ipywidgets import Widget
 
 PAGE = 8  # models shown at once; more on request
+CARDS = 3  # questions that wait for the viewer and stand before all else; there is a page for them
 SOURCES = {"os": "this machine", "jupyterhub": "the JupyterHub", "proxy": "the proxy before the pages"}
 
 
@@ -58,6 +60,7 @@ class Board:
         self._asked: dict[str, Asked] = {}
         self._known: dict[str, Known] = {}
         self._asking = Asking(acts.verdicts)
+        self._looking = Looking(acts.look)
         self._reading: Reading | None = None
         self._order: list[str] = []
         self._ordered, self._anew = False, False  # whether there is an order yet, and whether it is to be made anew
@@ -110,9 +113,13 @@ class Board:
             self.lead.value = '<p class="wb-lead">Nothing can be shown yet.</p>'
         self._say(failed(error))
 
-    def _take(self, reading: Reading, *, anew: bool = False) -> None:
+    def _take(self, reading: Reading, *, anew: bool = False, about: Collection[str] = ()) -> None:
+        """Show a reading, once the policy was asked about what is on the screen, and about what is being answered."""
         self._reading, self._anew = reading, self._anew or anew
         self._asked_of_the_policy(partial(self._asking.take, reading.candidates))
+        self._looking.take(reading.waiting)
+        self._asked_of_the_policy(partial(self._looking.about, about))
+        self._asked_of_the_policy(partial(self._looking.first, CARDS))
         self._draw()
 
     def _draw(self) -> None:
@@ -126,9 +133,10 @@ class Board:
         if self._anew and not self._asking.left:  # those were the last ones
             self._draw()
             return
-        reading = replace(self._reading, candidates=self._asking.candidates)
+        wrong = [*self._reading.wrong, *stuck(self._looking.seen)]
+        reading = replace(self._reading, candidates=self._asking.candidates, waiting=self._looking.seen, wrong=wrong)
         self._known = _by_model(reading)
-        self.lead.value = f'<p class="wb-lead">{_lead(reading)}</p>'
+        self.lead.value = f'<p class="wb-lead">{_lead(replace(reading, waiting=self._looking.every))}</p>'
         self.you.value = you_told(reading.you)
         self._ask(reading)
         self.wrong.value = wrong_told(reading.wrong)
@@ -139,7 +147,7 @@ class Board:
             show(part, shown=bool(part.value))
         show(self.past, shown=self._ordered)  # it stands below the models, and is not to be pushed away by them
         self._place(shown, len(found) - len(shown))
-        if self._asking.left:
+        if self._asking.left or self._looking.left:
             self.beat.soon += 1
 
     def _sort(self) -> None:
@@ -165,26 +173,29 @@ class Board:
             self._say(failed(error))
 
     def _ask_on(self) -> None:
-        if self._asking.left:
+        if self._asking.left or self._looking.left:
             self._asked_of_the_policy(self._asking.go_on)
+            self._asked_of_the_policy(self._looking.go_on)
             self._draw()
 
     def _ask(self, reading: Reading) -> None:
-        """The questions: those that wait for the viewer as cards, the others in a line each."""
-        mine = [one for one in reading.waiting if one.yours and "approve" in reading.you.may]
-        for one in mine:
+        """The questions: the first that wait for the viewer as cards, the others in a line each."""
+        every = [one for one in self._looking.every if one.yours and "approve" in reading.you.may]
+        mine = [one for one in reading.waiting if one in every]
+        for one in mine[:CARDS]:
             digest = one.open.digest
             if digest not in self._asked:
-                self._asked[digest] = Asked(
-                    self._parts, self._acts, look_again=self._look_again, done=partial(self._done, None), closely=False
-                )
+                look_again = partial(self._look_again, digest)
+                done = partial(self._done, None)
+                self._asked[digest] = Asked(self._parts, self._acts, look_again=look_again, done=done, closely=False)
             self._asked[digest].show(one, reading.you, reading.candidates)
-        place(self.yours, [self._asked[one.open.digest].widget for one in mine])
+        place(self.yours, [self._asked[one.open.digest].widget for one in mine[:CARDS]])
         rest = [one for one in reading.waiting if one not in mine]
         head = "<h2>Waits for others</h2>" if mine else "<h2>Waits for people</h2>"
-        self.others.value = f"{head}<ul class='wb-asks'>{''.join(line(one) for one in rest)}</ul>" if rest else ""
+        lines = f"{head}<ul class='wb-asks'>{''.join(line(one) for one in rest)}</ul>" if rest else ""
+        self.others.value = _more_told(len(every) - CARDS) + answers_told(reading) + lines
         show(self.yours, shown=bool(mine))
-        show(self.others, shown=bool(rest))
+        show(self.others, shown=bool(self.others.value))
 
     def _place(self, shown: Sequence[str], left: int) -> None:
         for model in shown:
@@ -197,8 +208,8 @@ class Board:
         show(self.more, shown=left > 0)
         show(self.find, shown=len(self._known) > PAGE)
 
-    def _look_again(self) -> None:
-        self._take(self._refresh())
+    def _look_again(self, digest: str = "") -> None:
+        self._take(self._refresh(), about={digest})
 
     def _done(self, model: str | None, said: str) -> None:
         self._read(anew=False)
@@ -206,7 +217,7 @@ class Board:
             self._sections[model].say(confirmed(said))
         elif not self.said.value:
             self._say(confirmed(said))
-        self.toast.value = f'<div class="wb-toast" aria-hidden="true">{safe(said)}</div>'
+        self.toast.value = toast(said)
 
     def _refreshed(self) -> None:
         with working(self.again):
@@ -232,6 +243,14 @@ class Board:
         show(self.said, shown=bool(words))
 
 
+def answers_told(reading: Reading) -> str:
+    """Where the answers that are held are decided; nothing where none is."""
+    if not reading.answers:
+        return ""
+    told = counted(reading.answers, "held answer waits", "held answers wait")
+    return f'<p>{told} on the page <a href="review.ipynb">Review</a>, with what was asked.</p>'
+
+
 def you_told(you: You) -> str:
     """Who looks, in which role, and who vouches for it."""
     roles = f" ({safe(listed(list(you.roles)))})" if you.roles else ""
@@ -254,6 +273,13 @@ def wrong_told(wrong: Sequence[Trouble]) -> str:
         for one in wrong
     )
     return f'<div class="wb-verdict wb-no wb-wrong"><p class="wb-says">What is wrong</p><ul>{items}</ul></div>'
+
+
+def _more_told(left: int) -> str:
+    if left <= 0:
+        return ""
+    told = counted(left, "more question waits", "more questions wait")
+    return f'<p>{told} for your answer on the page <a href="approvals.ipynb">Approvals</a>.</p>'
 
 
 def _by_model(reading: Reading) -> dict[str, Known]:

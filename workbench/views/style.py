@@ -68,8 +68,9 @@ STYLE = """
   color:var(--faint); opacity:1;
 }
 .wb-page .widget-text input:focus, .wb-page .widget-textarea textarea:focus {
-  outline:3px solid var(--focus); outline-offset:1px; border-color:var(--focus);
+  outline:3px solid var(--focus) !important; outline-offset:1px; border-color:var(--focus);
 }
+.wb-page .wb-card .widget-textarea textarea { scroll-margin-top:65vh; }  /* what the reason is about comes into view */
 .wb-page .wb-acts { gap:10px; flex-wrap:wrap; align-items:center; }
 .wb-page .wb-form { gap:10px; }
 .wb-page .wb-form.wb-apart {
@@ -105,7 +106,8 @@ STYLE = """
 .wb-told.wb-no { background:var(--no-soft); color:var(--no); }
 .wb-told .wb-reasons, .wb-told .wb-hint { color:var(--ink); }
 .wb-toast {
-  position:fixed; z-index:20; left:50%; bottom:24px; transform:translateX(-50%); max-width:min(640px,90vw);
+  position:fixed; z-index:20; left:50%; bottom:24px; transform:translateX(-50%);
+  width:max-content; max-width:min(640px,90vw);
   background:var(--toast); color:var(--on-toast); padding:12px 20px; border-radius:9px;
   box-shadow:0 6px 24px rgba(23,32,43,.28); animation:wb-leave .5s 7s forwards;
 }
@@ -219,6 +221,17 @@ rect.wb-theirs { fill:var(--card); stroke:var(--theirs); stroke-width:1.5; }
   display:block; box-sizing:border-box;
 }
 
+/* what may be wider than its place: an edge is shaded where more is to be seen; names stay in view */
+.wb-wide {
+  overflow-x:auto; margin:8px 0 6px;
+  background:
+    linear-gradient(to right,var(--card) 50%,transparent) left / 44px 100% no-repeat local,
+    linear-gradient(to left,var(--card) 50%,transparent) right / 44px 100% no-repeat local,
+    linear-gradient(to right,var(--edge),transparent) left / 18px 100% no-repeat scroll,
+    linear-gradient(to left,var(--edge),transparent) right / 18px 100% no-repeat scroll;
+}
+.wb-page .wb-wide table :is(th[scope="row"],thead th:first-child) { position:sticky; left:0; background:var(--card); }
+
 /* the trail */
 .wb-page ol.wb-trail { list-style:none; margin:4px 0 0; padding:0; }
 .wb-step {
@@ -299,6 +312,7 @@ rect.wb-theirs { fill:var(--card); stroke:var(--theirs); stroke-width:1.5; }
   .wb-page .wb-drift .wb-legend { display:none; }
   .wb-parts { grid-template-columns:repeat(2,1fr); }
   .wb-stages { grid-template-columns:repeat(2,minmax(0,1fr)); }
+  .wb-features { columns:8rem auto; column-gap:18px; font-size:14px; }
   .wb-line { grid-template-columns:repeat(3,1fr); }
   .wb-line > div:first-child { grid-column:1 / -1; }
   .wb-line .wb-spark { display:none; }
