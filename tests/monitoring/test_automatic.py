@@ -209,7 +209,7 @@ def test_an_alert_is_one_incident_however_often_it_is_told_and_ends_it(house):
 
 def test_our_own_news_and_models_that_are_not_here_open_nothing(house):
     told = [alert(cause="incident"), alert(model="nobody"), alert(firing=False, mark="b2")]
-    assert hear(house.ledger, told, now=NOON) == ((), (), 0, 3, ())
+    assert hear(house.ledger, told, now=NOON) == ((), (), 0, 3, (), ())
     assert hear(house.ledger, [alert(model="", mark="c3")], now=NOON).models == (GATEWAY,)
 
 

@@ -19,7 +19,7 @@ from typing import Any, get_args
 from workbench.errors import Denied, Misuse, NeedsPeople
 from workbench.evidence import Figure, Finding
 from workbench.ledger import Entry, Head, Ledger, digest
-from workbench.monitoring.incidents import Incident, incidents
+from workbench.monitoring.incidents import Incident, incidents, kind_of
 from workbench.monitoring.signals import Kind, Signal
 from workbench.promotion import Declaration, Gate, declaration
 from workbench.promotion.people import MACHINE
@@ -27,7 +27,6 @@ from workbench.promotion.stages import CHAMPION
 
 DECLARED = "rollback"  # among a declaration's objectives
 KINDS: tuple[str, ...] = tuple(kind for kind in get_args(Kind) if kind not in {"refused", "traffic", "expected"})
-ALERT = "alert"  # before the kind of a symptom that an alert has told
 COOLDOWN = timedelta(hours=24)  # between two rollbacks by the machine, whatever the policy says
 
 
@@ -58,8 +57,7 @@ def allowed(declared: Declaration) -> tuple[str, ...]:
 
 def kinds_of(symptoms: Iterable[str]) -> tuple[str, ...]:
     """The kinds of trouble that symptoms are of, each once."""
-    named = (symptom.removeprefix(f"{ALERT}:").partition(":")[0] for symptom in symptoms)
-    return tuple(dict.fromkeys(named))
+    return tuple(dict.fromkeys(map(kind_of, symptoms)))
 
 
 def act(

@@ -6,8 +6,10 @@
     incident.resolved      it is over, or somebody says why it is none
 
 A trouble belongs to the open incident of its model with which it shares a symptom; so one cause is one
-incident however often one looks and however many look at once. One that a person resolved stays so for a
-day, though its signals may fail on: who resolves it has said why. One that was over by itself and comes back within
+incident however often one looks and however many look at once. What Alertmanager tells and what a look finds
+is one incident where both are of the same kind, about the same version, while it lasts: whichever came second
+joins it, the trail names both, and it is over once both are. One that a person resolved stays so for a day,
+though its signals may fail on: who resolves it has said why. One that was over by itself and comes back within
 a day is the same one, opened again.
 
 >>> fold([])
@@ -17,21 +19,23 @@ a day is the same one, opened again.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from workbench.errors import Misuse
 from workbench.ledger import Entry, Ledger, digest
 from workbench.monitoring.causes import Part, Trouble
-from workbench.promotion.people import CHANGED, Roster
+from workbench.promotion.people import CHANGED, MACHINE, Roster
 
 State = Literal["open", "acknowledged", "resolved"]
 
 KINDS = ("incident.opened", "incident.changed", "incident.acknowledged", "incident.resolved")
 MONITOR = "monitor"  # who opens incidents, and resolves those that are over
+BY_ITSELF = (MONITOR, MACHINE)  # who resolves what nobody says to be over
 QUIET = timedelta(days=1)  # for which an incident that a person resolved is not opened again
 LETTERS = 10  # of an incident's id
+ALERT = "alert"  # before the kind of a symptom that an alert has told, and what a cause is that one has told
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Incident:
     why: str = ""
     changed_at: datetime | None = None  # of the last entry
     seqs: tuple[int, ...] = ()  # its entries in the ledger
+    alerts: Mapping[str, str] = field(default_factory=dict)  # that fire on: the kind of each by its key
 
     @property
     def alive(self) -> bool:
@@ -62,9 +67,7 @@ class Incident:
         """Plain JSON."""
         told = {name: getattr(self, name) for name in ("id", "model", "version", "state", "gravity", "sentence")}
         times = {name: at.isoformat() if (at := getattr(self, name)) else None for name in ("since", "opened_at")}
-        causes = [
-            {"what": part.what, "words": part.words, "share": part.share, "seq": part.seq} for part in self.causes
-        ]
+        causes = [as_told(part) for part in self.causes]
         return {
             **told,
             **times,
@@ -128,15 +131,19 @@ def keep(
         alive = [one for one in before if one.alive]
         taken: set[str] = set()
         for trouble in found:
-            same = next((one for one in alive if one.id not in taken and trouble.keys & set(one.symptoms)), None)
+            free = [one for one in alive if one.id not in taken]
+            same = next((one for one in free if trouble.keys & set(one.symptoms)), None)
+            same = same or next((one for one in free if one.version == version and _alerted(one, trouble)), None)
             body = _body(trouble, version)
             if same is not None:
                 taken.add(same.id)
                 if not trouble.keys <= set(same.symptoms):
                     body["symptoms"] = sorted({*trouble.keys, *same.symptoms})
+                    body["causes"] += [as_told(part) for part in same.causes if part.what == ALERT]
+                    body["gravity"] = same.gravity if same.alerts and same.gravity == "act" else trouble.gravity
                     _append(writer, "changed", model, {**body, "id": same.id}, MONITOR, trouble.sentence, now)
                 continue
-            if any(_quiet(one, trouble, now) for one in before):
+            if any(_quiet(one, trouble, version, now) for one in before):
                 continue
             back = next((one for one in reversed(before) if _returns(one, trouble, now)), None)
             if back is not None:
@@ -182,6 +189,20 @@ def check_may(ledger: Ledger, actor: str) -> None:
         roster.check(actor, "ask")
 
 
+def as_told(part: Part) -> dict[str, Any]:
+    """A cause as an entry tells it."""
+    return {"what": part.what, "words": part.words, "share": part.share, "seq": part.seq}
+
+
+def kind_of(symptom: str) -> str:
+    """The kind of trouble that a symptom is of, whoever tells it.
+
+    >>> kind_of("inputs:income"), kind_of("alert:errors"), kind_of("latency")
+    ('inputs', 'errors', 'latency')
+    """
+    return symptom.removeprefix(f"{ALERT}:").partition(":")[0]
+
+
 def fold(entries: Iterable[Entry]) -> list[Incident]:
     """The incidents that entries tell of, in the order in which they were opened."""
     found: dict[str, Incident] = {}
@@ -198,7 +219,7 @@ def fold(entries: Iterable[Entry]) -> list[Incident]:
             if entry.kind == "incident.changed":
                 again = _told(entry, id_)
                 one = replace(one, sentence=again.sentence, symptoms=again.symptoms, causes=again.causes)
-                one = replace(one, gravity=again.gravity)
+                one = replace(one, gravity=again.gravity, alerts=entry.body.get("alerts", one.alerts))
             elif entry.kind == "incident.acknowledged" and one.alive:
                 one = replace(one, state="acknowledged", by=entry.actor, why=entry.why)
             elif entry.kind == "incident.resolved":
@@ -216,7 +237,7 @@ def _told(entry: Entry, id_: str) -> Incident:
         version=int(body.get("version", 0)),
         state="open",
         gravity=str(body.get("gravity", "act")),
-        sentence=entry.why,
+        sentence=str(body.get("sentence", entry.why)),
         since=datetime.fromisoformat(since) if since else None,
         opened_at=entry.at,
         symptoms=tuple(map(str, body.get("symptoms", ()))),
@@ -225,6 +246,7 @@ def _told(entry: Entry, id_: str) -> Incident:
             for part in body.get("causes", ())
         ),
         seqs=(entry.seq,),
+        alerts=body.get("alerts", {}),
     )
 
 
@@ -234,9 +256,7 @@ def _body(trouble: Trouble, version: int) -> dict[str, Any]:
         "gravity": trouble.gravity,
         "since": trouble.since.isoformat() if trouble.since else None,
         "symptoms": sorted(trouble.keys),
-        "causes": [
-            {"what": part.what, "words": part.words, "share": part.share, "seq": part.seq} for part in trouble.causes
-        ],
+        "causes": [as_told(part) for part in trouble.causes],
     }
 
 
@@ -246,16 +266,23 @@ def _gone(symptom: str, columns: Collection[str] | None) -> bool:
     return kind == "inputs" and columns is not None and about not in columns
 
 
-def _quiet(one: Incident, trouble: Trouble, now: datetime) -> bool:
+def _alerted(one: Incident, trouble: Trouble) -> bool:
+    """Whether an alert has told of the same kind of trouble."""
+    kinds = {kind_of(symptom) for symptom in one.symptoms if symptom.startswith(f"{ALERT}:")}
+    return not kinds.isdisjoint(map(kind_of, trouble.keys))
+
+
+def _quiet(one: Incident, trouble: Trouble, version: int, now: datetime) -> bool:
     """Whether a person has just said of this trouble that it is over."""
     last = one.changed_at or one.opened_at
-    return not one.alive and one.by != MONITOR and now - last < QUIET and trouble.keys <= set(one.symptoms)
+    told = trouble.keys <= set(one.symptoms) or (one.version == version and _alerted(one, trouble))
+    return not one.alive and one.by not in BY_ITSELF and now - last < QUIET and told
 
 
 def _returns(one: Incident, trouble: Trouble, now: datetime) -> bool:
     """Whether a trouble is an incident that was over by itself not long ago."""
     last = one.changed_at or one.opened_at
-    return not one.alive and one.by == MONITOR and now - last < QUIET and bool(trouble.keys & set(one.symptoms))
+    return not one.alive and one.by in BY_ITSELF and now - last < QUIET and bool(trouble.keys & set(one.symptoms))
 
 
 def _append(writer: Any, what: str, model: str, body: Mapping[str, Any], actor: str, why: str, now: datetime) -> Entry:
