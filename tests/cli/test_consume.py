@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -169,3 +170,59 @@ def test_ctrl_c_while_publishing_tells_how_far_it_was_and_what_to_do(told, monke
     assert done.exit_code == 130 and done.stdout == "5 events added to apps\n"
     assert "publish the file again" in done.stderr
     assert told("publish", "apps", "-", stdin=ROWS).stdout == "3 events added to apps, 5 were there already\n"
+
+
+class Deadly:
+    """Loading ends the process."""
+
+    def load(self, version):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def killed(told):
+    """Whether consuming in a process of its own is killed by the load."""
+    child = os.fork()
+    if child == 0:
+        Engines.lanes = Deadly()
+        try:
+            told(*CONSUME, "--once")
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+def test_a_version_whose_load_ends_the_consumer_is_not_loaded_for_ever(told):
+    told("publish", "apps", "-", stdin=ROWS)
+    assert [killed(told) for _ in range(4)] == [True, True, True, False]
+    refused = told(*CONSUME, "--once")
+    assert (refused.exit_code, refused.stdout) == (4, "")
+    assert "loading lending 1 ended its process 3 times; it is not loaded again" in refused.stderr
+    assert "workbench rollback lending" in refused.stderr
+    assert told("reload", "lending").exit_code == 0
+    assert told(*CONSUME, "--once").stdout.startswith("8 events scored")
+
+
+def test_a_load_that_was_cut_off_is_tried_at_once_since_nothing_else_waits(told):
+    told("publish", "apps", "-", stdin=ROWS)
+    assert killed(told)
+    assert told(*CONSUME, "--once").stdout.startswith("8 events scored")
+    assert [killed(told) for _ in range(3)] == [True, True, True], "the count was cleared"
+
+
+def test_a_load_during_which_the_consumer_is_told_to_stop_counts_for_nothing(told, tmp_path, monkeypatch):
+    class Stopped(Store):
+        def load(self, version):
+            signal.raise_signal(signal.SIGTERM)
+            with open_bench(tmp_path / "w") as bench:
+                (head,) = bench.ledger.heads()
+                for _ in range(200):
+                    if not bench.loads._connection.execute("SELECT * FROM loads").fetchall():
+                        break
+                    time.sleep(0.01)
+                assert bench.loads.killed(head) == 0
+                assert not bench.loads._connection.execute("SELECT * FROM loads").fetchall(), "it is struck out already"
+            return super().load(version)
+
+    monkeypatch.setattr(Engines, "lanes", Stopped())
+    told("publish", "apps", "-", stdin=ROWS)
+    assert told(*CONSUME).stdout.startswith("0 events scored")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -68,7 +68,8 @@ def consume(
 
     Once means: an event, known by its source and id, gets one output in the topic TOPIC.NAME of the workspace,
     and one row of the prediction log. Whoever acts on outputs elsewhere must do so once by their ids. A row
-    that ends the process is put aside when the command is started again.
+    that ends the process is put aside when the command is started again; a version whose load ended it three
+    times in a row is loaded no more, until the model moves or workbench reload tries it again.
 
     \b
     Examples:
@@ -125,11 +126,11 @@ def _consume(
 ) -> None:
     from workbench.serving.events import Champion, Consumer
 
-    champion = Champion(bench.ledger, bench.lanes, wanted.model)
-    version = champion.now().head.version  # a model that does not answer is told before anything is read
+    champion = Champion(bench.ledger, bench.lanes, wanted.model, loads=bench.loads)
     tell = seldom()
-    gc.freeze()  # what is loaded stays: the collector need not look through it at every batch
-    with closing(bench.stream(source)) as stream, _stopping() as stop:
+    with _stopping(bench.loads.leave) as stop, closing(bench.stream(source)) as stream:
+        version = champion.now().head.version  # a model that does not answer is told before anything is read
+        gc.freeze()  # what is loaded stays: the collector need not look through it at every batch
         consumer = Consumer(
             stream,
             bench.events,
@@ -165,7 +166,7 @@ def _try(bench: Bench, wanted: Subscription, source: str | None, batch: int, *, 
     from workbench.serving.events import Champion, Claim
     from workbench.serving.events.batches import judge
 
-    scorer = Champion(bench.ledger, bench.lanes, wanted.model).now()
+    scorer = Champion(bench.ledger, bench.lanes, wanted.model, loads=bench.loads).now()
     standing = bench.events.standing(wanted.name)
     with closing(bench.stream(source)) as stream:
         position = {part: offset for part, offset in standing.position.items() if offset} if standing else {}
@@ -244,7 +245,7 @@ def _redrive(bench: Bench, wanted: Subscription, which: str, *, log: bool, dry: 
             f"{wanted.name} has no such dead letter",
             hint=f"workbench consume {wanted.topic} --model {wanted.model} --dead-letters",
         )
-    scorer = Champion(bench.ledger, bench.lanes, wanted.model).now()
+    scorer = Champion(bench.ledger, bench.lanes, wanted.model, loads=bench.loads).now()
     kept, now = (bench.log if log else None), bench.now()
     sample = bench.log_policy.takes
     done = redrive(bench.events, scorer, standing, letters, now=now, log=kept, sample=sample, dry=dry)
@@ -268,18 +269,26 @@ def _told(text: str) -> None:
 
 
 @contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set: the batch in hand is committed, then it is over; a second one ends it."""
+def _stopping(told: Callable[[], object] = lambda: None) -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set: the batch in hand is committed, then it is over; a second one ends it.
+
+    Args:
+        told: Called aside at the first.
+    """
     stop = threading.Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def as_before(*_: Any) -> None:
+    def as_before() -> None:
         stop.set()
         for number, handler in before.items():
             signal.signal(number, handler)
 
+    def asked(*_: Any) -> None:
+        as_before()
+        threading.Thread(target=told, daemon=True).start()
+
     for number in before:
-        signal.signal(number, as_before)
+        signal.signal(number, asked)
     try:
         yield stop
     finally:

@@ -72,8 +72,12 @@ class Loads(Store):
         return sum(gone(holder) for (holder,) in found)
 
     @contextmanager
-    def noted(self, head: Head) -> Iterator[None]:
+    def noted(self, head: Head, *, alone: bool = False) -> Iterator[None]:
         """Around a load.
+
+        Args:
+            head: Who holds the slot.
+            alone: Whether nothing else is to be loaded here, so that what was cut off before is tried at once.
 
         Raises:
             DeadlyError: It is loaded no more.
@@ -87,7 +91,7 @@ class Loads(Store):
                 f"loading {head.model} {head.version} ended its process {killed} times; it is not loaded again",
                 hint=_way_out(head),
             )
-        if killed and head not in self._waited:
+        if killed and not alone and head not in self._waited:
             self._waited.add(head)
             raise EngineError(
                 f"loading {head.model} {head.version} ended its process {killed} of at most {DEADLY} times; "

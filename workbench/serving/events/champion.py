@@ -1,7 +1,8 @@
 """The champion of a model as it scores events: the one place where events meet ledger, loader and schema.
 
 The head is looked at between two batches; a new version is loaded then, and one that does not load leaves
-the old one in place and is told. A row is read as the gateway reads it. One on which the model fails harms
+the old one in place and is told; a load is noted (`loads`), so that one which ends its process is not tried for ever.
+A row is read as the gateway reads it. One on which the model fails harms
 no other: the batch is scored again in halves.
 """
 
@@ -11,6 +12,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple, final
 
@@ -19,6 +21,7 @@ import msgspec
 from workbench.errors import EngineError, Misuse, WorkbenchError
 from workbench.ledger import Head, Ledger
 from workbench.serving.inputs import decoded
+from workbench.serving.loads import Loads
 from workbench.serving.predictor import Predictor
 from workbench.serving.routes import AGAIN, Loader
 from workbench.serving.schema import Refused, Schema
@@ -69,8 +72,17 @@ class _Loaded:
 class Champion:
     """A model's champion, followed through the ledger's head."""
 
-    def __init__(self, ledger: Ledger, loader: Loader, model: str) -> None:
+    def __init__(self, ledger: Ledger, loader: Loader, model: str, *, loads: Loads | None = None) -> None:
+        """A model's champion.
+
+        Args:
+            ledger: Whose head is followed.
+            loader: Loads versions.
+            model: Its name.
+            loads: Where loads are noted; None: nowhere.
+        """
         self.model = model
+        self._loads = loads
         self._ledger = ledger
         self._loader = loader
         self._loaded: _Loaded | None = None
@@ -82,7 +94,8 @@ class Champion:
 
         Raises:
             Misuse: The model is unknown or has no champion.
-            EngineError: The ledger cannot be read, or no version was loaded yet and this one does not.
+            EngineError: The ledger cannot be read, or no version was loaded yet and this one does not, or loading
+                it has ended its process too often.
         """
         head = self._ledger.head(self.model)
         if head is None:
@@ -100,26 +113,25 @@ class Champion:
         if self._loaded and failed and failed[0] == head and time.monotonic() - failed[1] < AGAIN:
             return
         try:
-            self._loaded = _load(self._ledger, self._loader, head)
+            self._loaded = self._load(head)
             self._failed, self.problem = None, ""
         except WorkbenchError as error:
             self._failed, self.problem = (head, time.monotonic()), error.message
             if self._loaded is None:
                 raise
 
-
-def _load(ledger: Ledger, loader: Loader, head: Head) -> _Loaded:
-    subject = f"{head.model} {head.version}"
-    if why := ledger.doubt(head):
-        raise EngineError(f"the ledger is not followed: {why}", hint="workbench ledger verify")
-    try:
-        predictor = loader.load(ledger.version(head.model, head.holder))
-    except WorkbenchError:
-        raise
-    except Exception as error:
-        raise EngineError(f"{subject} does not load: {type(error).__name__}: {error}") from error
-    predictor.schema  # noqa: B018 (made now, so that a signature that cannot be read is told before it is used)
-    return _Loaded(head, predictor)
+    def _load(self, head: Head) -> _Loaded:
+        if why := self._ledger.doubt(head):
+            raise EngineError(f"the ledger is not followed: {why}", hint="workbench ledger verify")
+        try:
+            with nullcontext() if self._loads is None else self._loads.noted(head, alone=True):
+                predictor = self._loader.load(self._ledger.version(head.model, head.holder))
+        except WorkbenchError:
+            raise
+        except Exception as error:
+            raise EngineError(f"{head.model} {head.version} does not load: {type(error).__name__}: {error}") from error
+        predictor.schema  # noqa: B018 (made now, so that a signature that cannot be read is told before it is used)
+        return _Loaded(head, predictor)
 
 
 def _scored(loaded: _Loaded, bodies: Sequence[bytes]) -> list[Scored | Failed]:
