@@ -63,7 +63,7 @@ def test_moves_and_the_beginning_of_incidents_are_marks_in_the_order_of_time(wor
     told = closely(world.ledger, world.store, close.looked).marks
     assert [mark.what for mark in told] == ["incident", "canary"]
     assert told[0].at == NOON - 10 * HOUR
-    assert told[1].words == "v2 canary at 0.05 of the traffic"
+    assert told[1].words == "v2 canary at 5\u00a0% of the traffic"
 
 
 def tried(world, weight=0.1, at=NOON - 3 * HOUR, generation=0):

@@ -32,7 +32,7 @@ def test_a_look_tells_the_state_and_the_worst_comes_first(world):
     done = world.pass_(write=False)
     first, second = seen(world, done.models).lines
     assert (first.model, first.state, second.model, second.state) == ("b-failing", "act", "a-fine", "healthy")
-    assert "15.0% of 1,440 requests failed on our side" in first.sentence
+    assert "15\u00a0% of 1,440 requests failed on our side" in first.sentence
 
 
 def test_an_incident_tells_of_a_model_that_was_not_looked_at_and_who_has_taken_it(world):
@@ -118,4 +118,4 @@ def test_a_version_that_is_wrong_from_its_first_hour_has_been_so_since_it_went_l
     world.served(8, n=40, failed=8, version=2)
     (trouble,) = world.pass_(write=False).models[0].troubles
     assert trouble.since == NOON - 8 * HOUR
-    assert trouble.sentence.startswith("Lending version 2 went live on 2 March 2026. 20.0% of 320 requests failed")
+    assert trouble.sentence.startswith("Lending version 2 went live on 2 March 2026. 20\u00a0% of 320 requests failed")

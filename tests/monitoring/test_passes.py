@@ -161,7 +161,7 @@ def test_a_group_that_hardly_gets_a_yes_is_seen_without_labels(world):
     world.served(24, n=80, labels=False, unfair=0.7, seed=2)
     (one,) = world.pass_().opened
     assert one.symptoms == ("fairness:sex",)
-    assert one.sentence.startswith("f gets a yes 0.")
+    assert one.sentence.startswith("Group f gets a yes 0.")
 
 
 def test_a_kpi_is_held_against_the_days_before(world):

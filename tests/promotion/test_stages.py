@@ -232,8 +232,8 @@ def test_the_trail_reads_as_words(house, act):
     assert told == [
         "registered",
         "fairness: pass",
-        "in canary at 5% of the traffic",
-        "in canary at 12.50% of the traffic",
+        "in canary at 5\u00a0% of the traffic",
+        "in canary at 12.5\u00a0% of the traffic",
         "champion",
         "out of canary",
     ]

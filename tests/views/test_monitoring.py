@@ -292,3 +292,12 @@ def test_three_hundred_models_are_shown_in_few_widgets(reader, estate, line):
     assert time.process_time() - begun < 1
     assert len(lines(page).rows) == 303
     assert len(list(page.shown())) < 60
+
+
+def test_each_incident_can_be_told_from_the_others_by_whoever_does_not_see_the_page(estate, reader):
+    estate.incidents.append(replace(estate.incidents[0], id="9c41", model="churn"))
+    page = reader(estate.page())
+    buttons = [one for one in page.shown() if getattr(one, "description", "") == "Open"]
+    assert [one.tooltip for one in buttons] == ["Open incident 3f2a of lending", "Open incident 9c41 of churn"]
+    buttons[1].click()
+    assert buttons[1].tooltip == "Close incident 9c41 of churn"

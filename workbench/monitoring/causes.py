@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from workbench.monitoring.shares import percent
 from workbench.monitoring.signals import SERVICE, Signal
 from workbench.monitoring.upstream import Change, near
 
@@ -148,8 +149,8 @@ def _sentence(
         told.append(f"{_upper(upstream[0].words)}.")
     inputs = [signal for signal in symptoms if signal.kind in {"inputs", "schema"}]
     if explained is not None:
-        shares = [part for part in causes if part.share]
-        told += [f"{part.words}: {part.share:.0%} of the drop." for part in shares[:NAMED]]
+        shares = [(part.words, part.share) for part in causes if part.share]
+        told += [f"{words}: {percent(share)} of the drop." for words, share in shares[:NAMED]]
         inputs = [] if shares else inputs
     told += [signal.sentence for signal in inputs[:NAMED]]
     if len(inputs) > NAMED:

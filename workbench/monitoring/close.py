@@ -22,6 +22,7 @@ from workbench.monitoring.canary_status import CanaryStatus
 from workbench.monitoring.hour import Hour, added
 from workbench.monitoring.incidents import Incident, incidents
 from workbench.monitoring.passes import HISTORY_DAYS, Looked
+from workbench.monitoring.shares import percent
 from workbench.monitoring.summary_store import DAY, HOUR, SummaryStore
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _marks(ledger: Ledger, model: str, begin: datetime, told: Sequence[Incident]
 def _mark(entry: Entry) -> Mark:
     version, slot, weight = entry.subject.rpartition("/")[2], entry.body.get("slot"), entry.body.get("weight")
     if entry.kind == "stage.granted":
-        share = f" at {weight:.3g} of the traffic" if isinstance(weight, int | float) else ""
+        share = f" at {percent(weight)} of the traffic" if isinstance(weight, int | float) else ""
         return Mark(entry.at, "canary" if slot == "canary" else "shadow", f"v{version} {slot}{share}")
     words = {
         "promotion.granted": f"v{version} champion",

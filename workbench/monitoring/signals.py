@@ -24,6 +24,7 @@ import numpy as np
 from workbench.audits.verdict import HANDFUL, Verdict
 from workbench.monitoring.declared import Objectives
 from workbench.monitoring.hour import Hour
+from workbench.monitoring.shares import percent
 from workbench.serving.loads import DEADLY
 from workbench.stats.fairness import rate
 from workbench.stats.proportions import exact_interval
@@ -104,12 +105,12 @@ def service(hours: Sequence[Hour], kept: Objectives, *, z: float) -> list[Signal
         z: Standard errors that it takes.
     """
     share, limit = kept.latency
-    slower = f"requests took longer than {1000 * limit:g} ms; allowed are {{target:.1%}}"
+    slower = f"requests took longer than {1000 * limit:g} ms; allowed are {{target}}"
     looked: list[list[Signal]] = []
     for hour in hours:
         told = []
         if hour.asked:
-            failed = "requests failed on our side; allowed are {target:.1%}"
+            failed = "requests failed on our side; allowed are {target}"
             told.append(_share("errors", hour.failed, hour.asked, kept.errors, z, failed))
             misfit = "requests did not fit the model; a sender may have changed"
             told.append(_share("refused", hour.refused, hour.asked, REFUSED, z, misfit))
@@ -148,8 +149,9 @@ def inputs(audit: DriftAudit) -> list[Signal]:
             column.high,
             None,
             column.verdict,
-            f"{column.column} has other values than in training (PSI {column.psi:.2f}, {column.noise:.2f} is noise)"
-            + (f", {column.nulls_now:.0%} missing" if column.nulls_now > column.nulls_before + 0.05 else "")
+            f"Input {column.column} has other values than in training (PSI {column.psi:.2f}, "
+            f"{column.noise:.2f} is noise)"
+            + (f", {percent(column.nulls_now)} missing" if column.nulls_now > column.nulls_before + 0.05 else "")
             + (f", new: {', '.join(column.new_categories[:3])}" if column.new_categories else "")
             + ".",
         )
@@ -190,14 +192,14 @@ def performance(
         gap = yes / n - expected
         verdict: Verdict = "fail" if low > HONEST or high < -HONEST else "not enough evidence"
         verdict = "pass" if max(abs(low), abs(high)) < HONEST else verdict
-        words = f"Scores promise {expected:.1%} of yes, {yes / n:.1%} of {n:,} labelled cases{of} were."
+        words = f"Scores promise {percent(expected)} of yes, {percent(yes / n)} of {n:,} labelled cases{of} were."
         found.append(Signal("calibration", "", gap, low, high, HONEST, verdict, words))
     if before is not None and threshold is not None:
         (right, n), (right_before, n_before) = _right(now, threshold), _right(before, threshold)
         if min(n, n_before) >= HANDFUL:
             a, b = right_before / n_before, right / n
             error = math.hypot(_error(right_before, n_before), _error(right, n))
-            words = f"Accuracy was {a:.1%} and is {b:.1%} of {n:,} labelled cases{of}."
+            words = f"Accuracy was {percent(a)} and is {percent(b)} of {n:,} labelled cases{of}."
             found.append(_drop("performance", "", a - b, z * error, kept.drop, words))
     return found
 
@@ -215,7 +217,7 @@ def expected(
     was, value = right / n, float(rate(found.counts, "accuracy")[0])
     low, high = np.quantile(rate(found.draws[:, 0], "accuracy"), [0.025, 0.975])
     wide = z / USUAL * float(high - low) / 2
-    words = f"Accuracy was {was:.1%}; without labels {value:.1%} is expected of {now.total:,} cases."
+    words = f"Accuracy was {percent(was)}; without labels {percent(value)} is expected of {now.total:,} cases."
     lost = _drop("expected", "", was - value, wide, kept.drop, words)
     return [replace(lost, only_expected=True)]
 
@@ -243,7 +245,7 @@ def fairness(now: ScoreCube, threshold: float, kept: Objectives, *, z: float) ->
         low, high = math.exp(log - wide), math.exp(log + wide)
         verdict: Verdict = "fail" if high < kept.impact else "pass" if low > kept.impact else "not enough evidence"
         words = (
-            f"{cube.groups[worst][0]} gets a yes {value:.2f} times as often as {cube.groups[best][0]} "
+            f"Group {cube.groups[worst][0]} gets a yes {value:.2f} times as often as {cube.groups[best][0]} "
             f"({attribute}; {kept.impact:g} at least)."
         )
         found.append(Signal("fairness", attribute, value, low, high, kept.impact, verdict, words))
@@ -284,7 +286,7 @@ def failing(signals: Iterable[Signal]) -> list[Signal]:
 def _share(kind: Kind, bad: int, n: int, target: float, z: float, what: str) -> Signal:
     low, high = exact_interval(bad, n, NormalDist().cdf(-z))  # what is rare is no normal share
     verdict: Verdict = "fail" if low > target else "pass" if high <= target else "not enough evidence"
-    words = f"{bad / n:.1%} of {n:,} {what.format(target=target)}."
+    words = f"{percent(bad / n)} of {n:,} {what.format(target=percent(target))}."
     return Signal(kind, "", bad / n, low, high, target, verdict, words)
 
 

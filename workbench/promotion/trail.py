@@ -52,7 +52,7 @@ def told(entry: Entry) -> str:
     """What an entry about a version says, in a few words."""
     body, slot = entry.body, str(entry.body.get("slot", "champion"))
     weight = body.get("weight")
-    share = f" at {weight:.2%} of the traffic".replace(".00", "") if isinstance(weight, int | float) else ""
+    share = f" at {100 * weight:.4g}\u00a0% of the traffic" if isinstance(weight, int | float) else ""
     if entry.kind == "stage.granted":
         return f"in {slot}{share}"
     if entry.kind == "evidence.recorded":

@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 from workbench.views.evidence import mark
-from workbench.views.words import moment, number, safe, sentence, share
+from workbench.views.words import listed, moment, number, safe, sentence, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -206,7 +206,7 @@ def _way_on(judge: Judge) -> str:
     if not missing:
         return "Every measure has shown that it does no harm."
     return (
-        f"To advance, {' and '.join(missing)} must still be shown to do no harm; "
+        f"To advance, {listed(missing)} must still be shown to do no harm; "
         "it goes back at once when any measure is shown to be worse."
     )
 

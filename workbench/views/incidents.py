@@ -91,6 +91,7 @@ class Row:
             return
         self._one = one
         self.line.value = line(one)
+        self._named()
         self.causes.value = causes(one)
         taken = one.state == "acknowledged"
         self.form.offer(
@@ -109,8 +110,13 @@ class Row:
 
     def _fold(self) -> None:
         self._unfolded = not self._unfolded
-        self.fold.description = "Close" if self._unfolded else "Open"
+        self._named()
         show(self.inside, shown=self._unfolded)
+
+    def _named(self) -> None:
+        self.fold.description = "Close" if self._unfolded else "Open"
+        if self._one is not None:
+            self.fold.tooltip = f"{self.fold.description} incident {self._one.id} of {self._one.model}"
 
 
 def line(one: Incident) -> str:

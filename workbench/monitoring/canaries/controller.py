@@ -23,7 +23,7 @@ from workbench.ledger import Entry, Ledger
 from workbench.monitoring.canaries import told
 from workbench.monitoring.canaries.counting import Counted
 from workbench.monitoring.canaries.kpis import Rows, Sides, kpis_looked_at
-from workbench.monitoring.canaries.plan import Plan, percent
+from workbench.monitoring.canaries.plan import Plan
 from workbench.monitoring.canaries.reading import (
     ENDED,
     PLANNED,
@@ -41,6 +41,7 @@ from workbench.monitoring.canaries.steps import Act, Judged, Standing, next_step
 from workbench.monitoring.canaries.store import CanaryStore
 from workbench.monitoring.canary import by_one_unit, counting, judge_of
 from workbench.monitoring.declared import Objectives, objectives
+from workbench.monitoring.shares import percent
 from workbench.promotion import Gate
 from workbench.promotion.background import rejection
 from workbench.promotion.people import MACHINE

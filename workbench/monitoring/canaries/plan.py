@@ -5,8 +5,8 @@ A plan is data: whoever starts a canary may give one, a model may be declared wi
 
 >>> Plan.of({"steps": [0.05, 0.1], "minutes": 30}).after(0.05)
 0.1
->>> Plan().in_words
-'5 %, 10 %, 20 %, 40 % of the traffic, then champion'
+>>> print(Plan().in_words)
+5 %, 10 %, 20 %, 40 % of the traffic, then champion
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from itertools import pairwise
 from typing import Any
 
 from workbench.errors import Misuse
+from workbench.monitoring.shares import percent
 from workbench.promotion.declarations import Declaration
 
 MOST_STEPS = 20
@@ -99,15 +100,6 @@ class Plan:
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON."""
         return {**asdict(self), "steps": list(self.steps)}
-
-
-def percent(share: float) -> str:
-    """A share as people read it.
-
-    >>> percent(0.05), percent(0.125)
-    ('5 %', '12.5 %')
-    """
-    return f"{100 * share:.3g} %"
 
 
 def _steps(value: Any) -> tuple[float, ...]:

@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from workbench.monitoring.canaries.plan import Plan, percent
+from workbench.monitoring.canaries.plan import Plan
+from workbench.monitoring.shares import percent
 from workbench.serving.loads import DEADLY
 from workbench.stats.canary import State
 from workbench.stats.canary_judge import Judge
