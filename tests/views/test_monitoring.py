@@ -301,3 +301,18 @@ def test_each_incident_can_be_told_from_the_others_by_whoever_does_not_see_the_p
     assert [one.tooltip for one in buttons] == ["Open incident 3f2a of lending", "Open incident 9c41 of churn"]
     buttons[1].click()
     assert buttons[1].tooltip == "Close incident 9c41 of churn"
+
+
+def test_where_each_incident_was_taken_on_it_is_said_so(estate, reader):
+    page = reader(estate.page())
+    estate.incidents = [replace(estate.incidents[0], state="acknowledged", by="auditor", why="I look")]
+    page.press("Refresh")
+    assert "1 incident is not resolved; somebody has taken on each." in page.text
+
+
+def test_the_policys_yes_to_a_rollback_reads_as_a_sentence(estate, reader):
+    page = reader(estate.page())
+    page.press("Roll back …")
+    page.write("it lends too unevenly")
+    page.press("Roll back")
+    assert "The policy says yes This meets every condition. A person decides." in page.text

@@ -150,7 +150,7 @@ class Form:
             people = decision is not None and not decision.allowed
             sure = "Yes, ask people" if people else act.sure
             effect = f"{act.effect} That waits for people: nothing moves yet." if people else act.effect
-            self.effect.value = (verdict(decision, act.words) if decision else "") + f"<p>{safe(effect)}</p>"
+            self.effect.value = (verdict(decision, "This") if decision else "") + f"<p>{safe(effect)}</p>"
             self.sure.description = self.sure.tooltip = sure
         show(self._second, shown=act is not None)
         show(self._row, shown=act is None)

@@ -45,9 +45,10 @@ class Incidents:
                 self._rows[one.id] = Row(self._parts, self._acknowledge, self._resolve, self._look_again, self._done)
             self._rows[one.id].show(one)
         place(self.rows, [self._rows[one.id].widget for one in found[: self._most]])
-        open_ones = sum(one.state == "open" for one in found)
-        words = f"{counted(len(found), 'incident is', 'incidents are')} not resolved, {open_ones} of them taken on"
-        self.title.value = f"<h2>Incidents</h2><p class='wb-quiet'>{words} by nobody.</p>"
+        nobodys = sum(one.state == "open" for one in found)
+        taken = f", {nobodys} of them taken on by nobody" if nobodys else "; somebody has taken on each"
+        words = f"{counted(len(found), 'incident is', 'incidents are')} not resolved{taken}."
+        self.title.value = f"<h2>Incidents</h2><p class='wb-quiet'>{words}</p>"
         left = max(0, len(found) - self._most)
         self.more.description = f"Show {min(PAGE, left)} more of {counted(left, 'incident')}"
         show(self.more, shown=left > 0)
