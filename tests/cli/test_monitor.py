@@ -87,6 +87,18 @@ def test_limits_are_tried_before_they_go_live(workspace):
     loose = run(workspace, "replay", "--since", "6h", "--errors", "0.5")
     assert "0 alarms on 0 of 1 models" in loose.stderr
     assert run(workspace, "replay", "--since", "soon").exit_code == 2
+    (workspace / "limits.toml").write_text('["*"]\nrollback = ["errors"]\n')
+    policy = ("replay", "--since", "6h", "--policy", str(workspace / "limits.toml"))
+    assert [alarm["back"] for alarm in json.loads(run(workspace, *policy, "--json").stdout)["alarms"]] == [True]
+    assert "by itself" in run(workspace, *policy).stdout
+    assert "0 alarms" in run(workspace, *policy, "--errors", "0.5").stderr
+    (workspace / "limits.toml").write_text("[lending]\nerors = 1\n")
+    refused = run(workspace, *policy)
+    assert (refused.exit_code, "erors is no limit" in refused.stderr) == (2, True)
+    for wrong in (b"\xff", None):
+        (workspace / "limits.toml").unlink() if wrong is None else (workspace / "limits.toml").write_bytes(wrong)
+        refused = run(workspace, *policy)
+        assert (refused.exit_code, "the policy cannot be read" in refused.stderr) == (2, True)
 
 
 def test_what_was_written_and_what_was_measured_is_told_as_json(workspace, tmp_path):

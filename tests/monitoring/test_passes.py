@@ -12,7 +12,7 @@ from workbench.monitoring.causes import troubles
 from workbench.monitoring.exposition import exposition
 from workbench.monitoring.incidents import acknowledge, incident, incidents, keep, resolve
 from workbench.monitoring.passes import one_pass
-from workbench.monitoring.replay import Limits, replay
+from workbench.monitoring.replay import Limits, policy_read, replay
 from workbench.monitoring.signals import Signal
 from workbench.monitoring.summary_store import SummaryStore
 
@@ -231,6 +231,44 @@ def test_a_replay_tells_which_alarms_limits_would_have_raised_and_when(world):
     assert NOON - 12 * HOUR < alarm.first <= NOON - 7 * HOUR
     assert (loose.alarms, loose.looks) == ((), 25)
     assert json.dumps(strict.as_dict(), default=str)
+
+
+def test_a_policy_is_tried_model_by_model_and_says_which_alarms_would_take_a_champion_back(world):
+    for model in ("lending", "churn"):
+        world.champion(model)
+        world.served(24, model=model, n=60, failed=4, seed=2)
+    world.note("model.declared", "churn", {"objectives": {"rollback": ["latency"], "errors": 0.5}})
+    world.pass_(write=False)
+
+    def tried(text):
+        limits = Limits(policy=policy_read(text))
+        done = replay(world.ledger, world.store, lambda v: world.profiles.get(v.subject), limits,
+                      since=NOON - HOUR, until=NOON, window=DAY)  # fmt: skip
+        return {(alarm.model, alarm.signal, alarm.back) for alarm in done.alarms}
+
+    assert tried("") == {("lending", "errors", False)}
+    assert tried("[churn]\nerrors = 0.01") == {("lending", "errors", False), ("churn", "errors", False)}
+    assert tried('["*"]\nerrors = 0.01\nrollback = ["errors"]\n[lending]\nerrors = 0.2') == {("churn", "errors", True)}
+    assert tried("[lending]\nlatency_ms = {p99 = 0.5}\nerrors = 0.2\nrollback=['latency']") == {
+        ("lending", "latency", True)
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[lending", "no TOML"),
+        ("errors = 0.1", "no table of limits"),
+        ("[lending]\nerors = 0.1", "erors is no limit"),
+        ("[lending]\nerrors = 7", r"errors is 7; it must lie in \(0, 1\)"),
+        ("[lending]\nlatency_ms = {half = 9}", "write p99 = 50"),
+        ("[lending]\nrollback = ['erors']", "it is a list of load, errors"),
+        ("[lending]\ngroups = ['sex']", "groups is no limit"),
+    ],
+)
+def test_a_policy_with_what_is_no_limit_is_refused(text, told):
+    with pytest.raises(Misuse, match=told):
+        policy_read(text)
 
 
 def test_a_stream_without_a_change_raises_hardly_an_alarm_at_any_hour(world):

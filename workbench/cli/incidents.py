@@ -135,6 +135,12 @@ def resolve(incident: str, why: str, dry_run: bool, workspace: Path | None, as_j
 @click.option("--since", required=True, metavar="WHEN", help="7d, 48h, or a time such as 2026-06-01T00:00.")
 @click.option("--until", metavar="WHEN", help="The last look; default: now.")
 @click.option("--model", "models", multiple=True, metavar="NAME", help="This model only; may be repeated.")
+@click.option(
+    "--policy",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="TOML of limits by model, as they would be declared; options below count before it.",
+)
 @click.option("--errors", type=click.FloatRange(0, 1, True, True), help="Share of requests that may fail.")
 @click.option("--latency-ms", type=click.FloatRange(min=0, min_open=True), help="Within which requests are answered.")
 @click.option("--drop", type=click.FloatRange(0, 1, True, True), help="Drop of accuracy that matters.")
@@ -153,6 +159,7 @@ def replay(
     since: str,
     until: str | None,
     models: tuple[str, ...],
+    policy: Path | None,
     errors: float | None,
     latency_ms: float | None,
     drop: float | None,
@@ -165,18 +172,24 @@ def replay(
     """Try limits on what is stored: which alarms they would have raised, on which models, and when.
 
     Each hour is looked at as it would have been then, with the champion of that moment. Limits that are not
-    given are those declared. Nothing is written.
+    given are those declared. Nothing is written. A policy has a table a model, "*" for all: errors, latency_ms,
+    accuracy_drop, disparate_impact, and rollback, the kinds of trouble for which a champion goes back by itself.
 
     \b
     Examples:
       workbench replay --since 7d
       workbench replay --since 7d --errors 0.002 --latency-ms 50 --model lending
+      workbench replay --since 30d --policy limits.toml
       workbench replay --since 2026-06-01 --until 2026-06-08 --drop 0.05 --json
     """
     from workbench import open_bench
-    from workbench.monitoring.replay import Limits
+    from workbench.monitoring.replay import Limits, policy_read
 
-    limits = Limits(errors=errors, latency_ms=latency_ms, drop=drop, impact=impact, margin=margin, alpha=alpha)
+    try:
+        tables = policy_read(policy.read_text("utf-8")) if policy is not None else {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misuse(f"the policy cannot be read: {error}", hint="--policy limits.toml") from error
+    limits = Limits(errors, latency_ms, drop, impact, margin, alpha, tables)
     with open_bench(workspace) as bench:
         now = bench.now()
         begin, end = moment(since, now), now if until is None else moment(until, now)
@@ -188,7 +201,7 @@ def replay(
         return
     if done.alarms:
         print_table(
-            ["first (UTC)", "last", "model", "version", "signal", "looks", "what"],
+            ["first (UTC)", "last", "model", "version", "signal", "looks", "goes back", "what"],
             [
                 (
                     f"{alarm.first:%Y-%m-%d %H:%M}",
@@ -197,6 +210,7 @@ def replay(
                     alarm.version,
                     alarm.signal,
                     alarm.looks,
+                    "by itself" if alarm.back else "",
                     alarm.sentence,
                 )
                 for alarm in done.alarms
