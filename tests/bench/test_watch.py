@@ -86,3 +86,12 @@ def test_a_canary_is_read_on_from_where_it_was(bench):
     assert bench.watch.canary("churn").judge.rates["errors"].canary == first.judge.rates["errors"].canary
     assert bench.watch.canary("checkout") is None
     assert timedelta(0) <= now - first.since < DAY
+
+
+def test_what_a_person_ends_on_the_page_is_told_so_at_once(bench):
+    bench.watch.once()
+    (one,) = bench.watch.incidents()
+    assert bench.watch.glance(60).lines[0].state == "act"
+    bench.watch.resolve(one.id, "a load test")
+    line = next(line for line in bench.watch.glance(60).lines if line.model == one.model)
+    assert line.state == "watch" and "has said that it is over: “a load test”" in line.sentence

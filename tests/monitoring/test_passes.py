@@ -294,6 +294,24 @@ def test_an_incident_that_comes_and_goes_is_one(world):
     assert len(incidents(world.ledger)) == 2, "a day later it is another"
 
 
+def test_what_a_person_has_said_to_be_over_calls_for_no_action_for_a_day(world):
+    calm(world)
+    world.served(24, n=60, failed=9, seed=1)
+    done = world.pass_()
+    (opened,) = done.opened
+    assert done.standings[0].state == "act"
+    resolve(world.ledger, opened.id, actor="risk-officer", why="a load test", now=NOON)
+    done = world.pass_(NOON + timedelta(minutes=5))
+    (line,) = done.standings
+    assert (line.state, line.incidents, done.opened) == ("watch", (), ())
+    assert line.sentence.endswith("risk-officer has said that it is over: “a load test”.")
+    world.served(2, until=NOON + HOUR, n=90, moved=3.0, seed=5)
+    (line,) = world.pass_(NOON + HOUR).standings
+    assert line.state == "act" and line.sentence.startswith("Input income"), "what is new is told first"
+    world.served(24, until=NOON + 25 * HOUR, n=60, failed=9, seed=6)
+    assert world.pass_(NOON + 25 * HOUR).standings[0].state == "act"
+
+
 def trouble_of(kind):
     signal = Signal(kind, "", 0.5, 0.4, 0.6, 0.01, "fail", "Half of the requests failed.")
     return troubles([signal], (), None)

@@ -277,4 +277,6 @@ class Watch:
 
     def resolve(self, id_: str, why: str) -> Incident:
         """Say that an incident is over, and why."""
-        return resolve(self._bench.ledger, id_, actor=self._bench.actor, why=why, now=self._bench.now())
+        done = resolve(self._bench.ledger, id_, actor=self._bench.actor, why=why, now=self._bench.now())
+        self._looks.pop(done.model, None)  # how it stands is told anew
+        return done

@@ -119,7 +119,7 @@ def ack(incident: str, why: str, dry_run: bool, workspace: Path | None, as_json:
 @workspace_option
 @json_option
 def resolve(incident: str, why: str, dry_run: bool, workspace: Path | None, as_json: bool) -> None:
-    """Say that an incident is over, and why; the same is then not opened again for a day.
+    """Say that an incident is over, and why; the same is not opened again for a day, and calls for no action.
 
     \b
     Example:

@@ -143,7 +143,7 @@ def keep(
                     body["gravity"] = same.gravity if same.alerts and same.gravity == "act" else trouble.gravity
                     _append(writer, "changed", model, {**body, "id": same.id}, MONITOR, trouble.sentence, now)
                 continue
-            if any(_quiet(one, trouble, version, now) for one in before):
+            if said_over(before, trouble, version, now) is not None:
                 continue
             back = next((one for one in reversed(before) if _returns(one, trouble, now)), None)
             if back is not None:
@@ -158,6 +158,23 @@ def keep(
                 )
                 resolved.append(replace(one, state="resolved"))
     return opened, resolved
+
+
+def said_over(known: Iterable[Incident], trouble: Trouble, version: int, now: datetime) -> Incident | None:
+    """The incident of which a person has just said that it is over, and which a trouble is; None: there is none.
+
+    Args:
+        known: The model's incidents.
+        trouble: What is wrong now.
+        version: In use.
+        now: The time, aware.
+    """
+    for one in known:
+        last = one.changed_at or one.opened_at
+        told = trouble.keys <= set(one.symptoms) or (one.version == version and _alerted(one, trouble))
+        if not one.alive and one.by not in BY_ITSELF and now - last < QUIET and told:
+            return one
+    return None
 
 
 def acknowledge(ledger: Ledger, id_: str, *, actor: str, why: str, now: datetime) -> Incident:
@@ -270,13 +287,6 @@ def _alerted(one: Incident, trouble: Trouble) -> bool:
     """Whether an alert has told of the same kind of trouble."""
     kinds = {kind_of(symptom) for symptom in one.symptoms if symptom.startswith(f"{ALERT}:")}
     return not kinds.isdisjoint(map(kind_of, trouble.keys))
-
-
-def _quiet(one: Incident, trouble: Trouble, version: int, now: datetime) -> bool:
-    """Whether a person has just said of this trouble that it is over."""
-    last = one.changed_at or one.opened_at
-    told = trouble.keys <= set(one.symptoms) or (one.version == version and _alerted(one, trouble))
-    return not one.alive and one.by not in BY_ITSELF and now - last < QUIET and told
 
 
 def _returns(one: Incident, trouble: Trouble, now: datetime) -> bool:

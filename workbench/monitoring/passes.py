@@ -17,7 +17,7 @@ from workbench.ledger import Entry, Head, Ledger, ModelVersion
 from workbench.monitoring.causes import Trouble, troubles
 from workbench.monitoring.declared import Objectives, objectives
 from workbench.monitoring.hour import Hour
-from workbench.monitoring.incidents import Incident, incidents, keep
+from workbench.monitoring.incidents import Incident, incidents, keep, said_over
 from workbench.monitoring.signals import Signal, load
 from workbench.monitoring.summarising import BEHIND, Log, Reading, bring_up_to_date
 from workbench.monitoring.summary_store import DAY, HOUR, SummaryStore
@@ -52,6 +52,13 @@ class Looked:
     troubles: tuple[Trouble, ...]
     incidents: tuple[Incident, ...]  # that are alive
     share: float = 1.0  # of its requests that is logged, and seen here
+    settled: tuple[Incident | None, ...] = ()  # by trouble, that of which a person has said that it is over
+
+    @property
+    def told(self) -> list[tuple[Trouble, Incident | None]]:
+        """The troubles with what a person has said of each, those of which nobody has first."""
+        pairs = zip(self.troubles, self.settled or [None] * len(self.troubles), strict=True)
+        return sorted(pairs, key=lambda pair: pair[1] is not None)
 
 
 @dataclass(frozen=True)
@@ -170,7 +177,9 @@ def one_pass(
             opened += more
             resolved += less
             alive = incidents(ledger, head.model, alive=True)
-        looked.append(Looked(watched, tuple(found), tuple(alive), share_of(head.model)))
+        over = incidents(ledger, head.model) if found else []
+        settled = tuple(said_over(over, trouble, head.holder, now) for trouble in found)
+        looked.append(Looked(watched, tuple(found), tuple(alive), share_of(head.model), settled))
         if enough():
             break
     if summarise and not models:
@@ -270,7 +279,7 @@ def _explained(log: Any, head: Head, failing: Sequence[Signal], now: datetime, w
 
 
 def _gravity(looked: Looked) -> tuple[int, int, float, str]:
-    acts = sum(trouble.gravity == "act" for trouble in looked.troubles)
+    acts = sum(trouble.gravity == "act" for trouble, over in looked.told if over is None)
     worst = max((signal.value or 0.0 for signal in looked.watched.failing), default=0.0)
     return -acts, -len(looked.troubles), -worst, looked.watched.subject.model
 
@@ -278,10 +287,12 @@ def _gravity(looked: Looked) -> tuple[int, int, float, str]:
 def standing(looked: Looked) -> Standing:
     """One model in plain words: how it is, why, and since when."""
     watched = looked.watched
-    first = looked.troubles[0] if looked.troubles else None
-    if first is not None:
-        state: State = first.gravity
-        sentence = first.sentence
+    first, over = looked.told[0] if looked.troubles else (None, None)
+    if first is not None and over is not None:
+        state: State = "watch"
+        sentence = f"{first.sentence} {over.by} has said that it is over: “{over.why}”."
+    elif first is not None:
+        state, sentence = first.gravity, first.sentence
     elif watched.problem and not watched.hours:
         state, sentence = "watch", f"It could not be looked at: {watched.problem}"
     elif not watched.hour.asked:
