@@ -24,6 +24,7 @@ from workbench.monitoring.canary import judge_of
 from workbench.monitoring.dashboards import expressions, files
 from workbench.monitoring.declared import Objectives
 from workbench.monitoring.exposition import exposition
+from workbench.monitoring.incidents import incidents, kind_of
 from workbench.serving.alerting import read
 from workbench.serving.meter import Meter
 from workbench.stats.canary_judge import Counts
@@ -210,8 +211,11 @@ def test_prometheus_scrapes_alerts_and_answers_every_panel(world, tmp_path):
     assert page.authorized == {"Bearer s3cret"}
     told = [Alert(*one) for body in page.alerts for one in read(body)]
     kept = hear(world.ledger, told, now=NOON)
-    assert kept.opened and set(kept.models) == {"lending"}
-    assert hear(world.ledger, told, now=NOON).opened == ()
+    assert {*kept.opened, *kept.joined} and set(kept.models) == {"lending"}
+    again = hear(world.ledger, told, now=NOON)
+    assert (again.opened, again.joined) == ((), ())
+    kinds = [kind for one in incidents(world.ledger, alive=True) for kind in set(map(kind_of, one.symptoms))]
+    assert sorted(kinds) == sorted(set(kinds)), "what the watch had found and what was told is one incident"
     heard = json.loads(page.alerts[0])
     assert set(heard["groupLabels"]) == {"model", "cause"}
     assert heard["groupLabels"]["model"] == "lending"
