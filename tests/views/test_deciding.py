@@ -346,6 +346,28 @@ def test_the_board_is_not_buried_under_the_questions_that_wait_for_the_viewer(wo
     assert page.buttons.count("Approve") == 3
 
 
+def test_what_is_wrong_alike_with_many_is_told_once(world, reader):
+    said = "MLflow’s alias does not follow the ledger yet"
+    world.wrong = [Trouble(f"model {n:02}", said, "workbench reconcile") for n in range(48)]
+    world.wrong.append(Trouble("lending 1", "is champion, and its newest fairness evidence says fail"))
+    page = opened(world, reader)
+    assert f"model 00, model 01, model 02 and 45 others : {said}. What helps: workbench reconcile" in page.text
+    assert page.text.count(said) == 1
+    assert "lending 1 : Is champion, and its newest fairness evidence says fail." in page.text
+
+
+def test_of_many_questions_that_wait_for_others_the_rest_is_folded_away(world, question, reader):
+    world.waiting = [
+        Waiting(question(2, model=f"model {n:02}"), why_not="risk-officer asked for it") for n in range(12)
+    ]
+    board = Board(world.acts, world.read)
+    page = reader(board.begin(world.read()))
+    for _ in range(3):
+        board.beat.beat += 1
+    assert page.html.index("Promote model 07 2") < page.html.index("<summary>4 more questions</summary>")
+    assert page.html.index("<summary>4 more questions</summary>") < page.html.index("Promote model 08 2")
+
+
 def test_a_viewer_of_the_queue_has_nothing_to_press(waiting, reader):
     as_role(waiting, "viewer")
     page = reader(approvals_page(waiting.read, waiting.acts))

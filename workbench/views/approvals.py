@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from workbench.errors import WorkbenchError
 from workbench.views.acting import confirmed, failed, focus_next, toast
 from workbench.views.asked import Asked
+from workbench.views.board_told import answers_told, you_told
 from workbench.views.deciding import Acts, Reading
 from workbench.views.looking import Looking
 from workbench.views.parts import Parts, place, show, working
-from workbench.views.promotions import answers_told, you_told
 from workbench.views.words import counted
 
 if TYPE_CHECKING:

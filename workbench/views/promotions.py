@@ -18,10 +18,10 @@ from workbench.promotion import Candidate
 from workbench.promotion.board import OVER
 from workbench.promotion.stages import AHEAD
 from workbench.views.acting import confirmed, failed, toast
-from workbench.views.asked import Asked, line
+from workbench.views.asked import Asked
 from workbench.views.asking import Asking
-from workbench.views.deciding import Acts, Reading, Trouble, Waiting, You
-from workbench.views.evidence import mark
+from workbench.views.board_told import answers_told, lines, more_told, wrong_told, you_told
+from workbench.views.deciding import Acts, Reading, Waiting
 from workbench.views.heartbeat import heartbeat
 from workbench.views.looking import Looking, stuck
 from workbench.views.parts import Parts, place, show, working
@@ -29,14 +29,13 @@ from workbench.views.stages import columns
 from workbench.views.trail import timeline
 from workbench.views.version_told import Known
 from workbench.views.versions import Doing, Section
-from workbench.views.words import counted, listed, safe, sentence
+from workbench.views.words import counted
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
 
 PAGE = 8  # models shown at once; more on request
 CARDS = 3  # questions that wait for the viewer and stand before all else; there is a page for them
-SOURCES = {"os": "this machine", "jupyterhub": "the JupyterHub", "proxy": "the proxy before the pages"}
 
 
 def promotion_board(reading: Reading, acts: Acts, refresh: Callable[[], Reading]) -> Widget:
@@ -192,8 +191,8 @@ class Board:
         place(self.yours, [self._asked[one.open.digest].widget for one in mine[:CARDS]])
         rest = [one for one in reading.waiting if one not in mine]
         head = "<h2>Waits for others</h2>" if mine else "<h2>Waits for people</h2>"
-        lines = f"{head}<ul class='wb-asks'>{''.join(line(one) for one in rest)}</ul>" if rest else ""
-        self.others.value = _more_told(len(every) - CARDS) + answers_told(reading) + lines
+        others = f'<div class="wb-earlier">{head}{lines(rest)}</div>' if rest else ""
+        self.others.value = more_told(len(every) - CARDS) + answers_told(reading) + others
         show(self.yours, shown=bool(mine))
         show(self.others, shown=bool(self.others.value))
 
@@ -241,45 +240,6 @@ class Board:
     def _say(self, words: str) -> None:
         self.said.value = words
         show(self.said, shown=bool(words))
-
-
-def answers_told(reading: Reading) -> str:
-    """Where the answers that are held are decided; nothing where none is."""
-    if not reading.answers:
-        return ""
-    told = counted(reading.answers, "held answer waits", "held answers wait")
-    return f'<p>{told} on the page <a href="review.ipynb">Review</a>, with what was asked.</p>'
-
-
-def you_told(you: You) -> str:
-    """Who looks, in which role, and who vouches for it."""
-    roles = f" ({safe(listed(list(you.roles)))})" if you.roles else ""
-    look = "" if "ask" in you.may or "approve" in you.may else " You may look; deciding is for others."
-    source = safe(SOURCES.get(you.source, you.source))
-    return (
-        f'<span class="wb-you">You act as <b>{safe(you.name)}</b>'
-        f'<span class="wb-quiet">{roles}, told by {source}.{look}</span></span>'
-    )
-
-
-def wrong_told(wrong: Sequence[Trouble]) -> str:
-    """What is wrong, each with what helps; nothing where all is well."""
-    if not wrong:
-        return ""
-    items = "".join(
-        f"<li>{mark('fail')} <b>{safe(one.about)}</b>: {safe(sentence(one.sentence))}"
-        + (f' <span class="wb-gloss">What helps: <code>{safe(one.hint)}</code></span>' if one.hint else "")
-        + "</li>"
-        for one in wrong
-    )
-    return f'<div class="wb-verdict wb-no wb-wrong"><p class="wb-says">What is wrong</p><ul>{items}</ul></div>'
-
-
-def _more_told(left: int) -> str:
-    if left <= 0:
-        return ""
-    told = counted(left, "more question waits", "more questions wait")
-    return f'<p>{told} for your answer on the page <a href="approvals.ipynb">Approvals</a>.</p>'
 
 
 def _by_model(reading: Reading) -> dict[str, Known]:
