@@ -116,8 +116,16 @@ asked = [story["question"](2, model=f"model {n:02}", may=("risk-officer",)) for 
 world.waiting = [story["Waiting"](one) for one in asked]
 approvals_page(world.read, world.acts)
 """
+REVIEW = f"""
+import runpy
+from workbench.views import review_page
+held = runpy.run_path({str(Path(__file__).with_name("test_held.py"))!r})
+queue = held["Queue"](*(held["waiting"](f"p{{n}}") for n in range(12)))
+review_page(queue.read, decide=queue.decide, actor="risk-officer")
+"""
 PAGES = {
     "approvals": APPROVALS,
+    "review": REVIEW,
     "lineage": LINEAGE,
     "promotions": PROMOTIONS,
     "monitoring": MONITORING,
@@ -526,6 +534,29 @@ def test_a_long_queue_is_walked_through_by_keys_alone(app):
     assert card.get_by_role("heading").evaluate("e => e.getBoundingClientRect().top > 0"), "what it is about is in view"
     assert page.locator(".wb-card").count() == 8
     assert page.locator(".wb-lead").inner_text() == "49 questions wait for people, 49 of them for you."
+
+
+def test_held_answers_are_decided_by_keys_alone_on_a_phone_too(app):
+    page = app("review")
+    assert page.beyond(390) <= 0
+    page.page.set_viewport_size({"width": 390, "height": 844})
+    page.page.get_by_label("Your reason about prediction p1 (required)").focus()
+    page.page.keyboard.type("the employer does not exist")
+    for key in ("Tab", "Tab", "Enter"):  # past what confirms, to what changes
+        page.page.keyboard.press(key)
+    page.page.get_by_role("button", name="Yes, answer no").wait_for(timeout=30_000)
+    page.page.wait_for_function("() => document.activeElement.innerText === 'Yes, answer no'")
+    page.page.keyboard.press("Enter")
+    toast = page.page.locator(".wb-toast")
+    toast.wait_for(timeout=30_000)
+    assert toast.inner_text() == "p1 was decided. Ledger entry 9."
+    assert toast.evaluate("e => e.getBoundingClientRect().width") > 200, "wide enough to be read"
+    page.page.wait_for_function("() => document.activeElement.labels?.[0].innerText.includes('prediction p2')")
+    assert page.read().count("<script>x</script>") == 10
+    page.press("Show 1 more of 1 answer")
+    page.page.get_by_label("Your reason about prediction p11 (required)").wait_for(timeout=30_000)
+    assert "Traceback" not in page.read()
+    assert page.errors == []
 
 
 def rates(group: str, threshold: float) -> list[str]:
