@@ -103,3 +103,12 @@ def test_a_form_that_is_not_the_model_is_caught(frame):
     short = prove(made, lambda rows: form(rows)[1:], replayed=[], profile=None, rng=np.random.default_rng(1))
     assert short[1] == "its shape differs"
     assert Certificate(9, 0, 0, float("nan"), 0).failing(1.0), "nothing is proved by what is no number"
+
+
+def test_a_model_without_a_finite_score_is_proved_equal_to_nothing(frame):
+    from sklearn.linear_model import LogisticRegression
+
+    made = predictor(frame, LogisticRegression())
+    made.estimator[-1].coef_[:] = np.nan
+    (_, failing), _ = proved(made, frame)
+    assert failing == "the model itself gives no row a finite score"

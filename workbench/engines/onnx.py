@@ -172,7 +172,7 @@ def prove(
     edges = _edges(predictor, drawn, profile)
     rows = [*replayed, *drawn, *edges]
     limit = predictor.version.threshold
-    worst, largest, flips = 0.0, 0.0, 0
+    worst, largest, flips, scored = 0.0, 0.0, 0, 0
     for start in range(0, len(rows), BATCH):
         some = rows[start : start + BATCH]
         with warnings.catch_warnings():
@@ -182,12 +182,13 @@ def prove(
         if ours.shape != theirs.shape or not np.array_equal(np.isfinite(ours), np.isfinite(theirs)):
             return Certificate(len(rows), len(replayed), len(edges), float("inf"), len(some)), "its shape differs"
         good = np.isfinite(theirs)
+        scored += int(good.sum())
         ours, theirs = ours[good], theirs[good]
         worst = max(worst, float(np.abs(ours - theirs).max(initial=0.0)))
         largest = max(largest, float(np.abs(theirs).max(initial=0.0)))
         flips += 0 if limit is None else int(((ours >= limit) != (theirs >= limit)).sum())
     certificate = Certificate(len(rows), len(replayed), len(edges), worst, flips)
-    return certificate, certificate.failing(largest)
+    return certificate, certificate.failing(largest) if scored else "the model itself gives no row a finite score"
 
 
 def versions() -> dict[str, str]:
