@@ -178,3 +178,37 @@ def test_a_scan_needs_nothing_of_the_rows_before_but_the_last(rows):
     parts = [scan(rows[:TILE], Before(0, rows[0][8])), scan(rows[TILE : 2 * TILE], Before(TILE, rows[TILE - 1][9]))]
     assert [tile for part in parts for tile in part.tiles] == whole.tiles
     assert parts[1].end == whole.end
+
+
+DAMAGE = [
+    (0, 10**6), (1, "2026-01-01 00:00:00+00:00"), (1, "2026-01-01T00:00:00"), (1, "soon"), (1, 7), (2, "promotion"),
+    (3, b"lending/1"), (4, "somebody"), (5, None), (6, "{}"), (6, "{"), (6, None), (6, b"{}"), (7, "key"), (7, 1),
+    (8, "00" * 32), (9, "11" * 32), (9, None), (9, 5),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("column", "value"), DAMAGE)
+@pytest.mark.parametrize("place", [0, 100, TILE - 1, TILE])
+def test_a_row_that_was_changed_is_told_of_with_the_one_that_follows_it_and_no_other(rows, column, value, place):
+    begin = 2 * TILE
+    some = list(rows[begin : begin + 2 * TILE])
+    some[place] = (*some[place][:column], value, *some[place][column + 1 :])
+    found = scan(some, Before(begin, rows[begin - 1][9]))
+    named = [at for at, _, _ in found.odd]
+    assert named == ([place, place + 1] if column in {0, 9} else [place])
+    for at, before, row in found.odd:
+        assert row == some[at]
+        assert before == ((some[at - 1][0], str(some[at - 1][9])) if at else (begin, rows[begin - 1][9]))
+    assert (found.rows, found.end) == (2 * TILE, (some[-1][0], str(some[-1][9])))
+
+
+def test_rows_of_several_kinds_of_damage_are_told_of_one_by_one(rows):
+    begin, chance = 2 * TILE, random.Random(1)
+    some = list(rows[begin : begin + 3 * TILE])
+    due = set()
+    for place in chance.sample(range(3 * TILE), 40):
+        column, value = chance.choice(DAMAGE)
+        some[place] = (*some[place][:column], value, *some[place][column + 1 :])
+        due |= {place, place + 1} if column in {0, 9} else {place}
+    found = scan(some, Before(begin, rows[begin - 1][9]))
+    assert [at for at, _, _ in found.odd] == sorted(due & set(range(3 * TILE)))

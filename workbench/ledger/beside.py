@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -89,8 +89,8 @@ def scanned(
 
 def _alone(rows: Iterable[Row], before: Before, sizes: deque[int], seen: int) -> Iterator[Scanned]:
     left = iter(rows)
-    for first in left:
-        found = scan(chain((first,), islice(left, PIECE - 1)), before, _asked(sizes, seen, PIECE))
+    while some := list(islice(left, PIECE)):
+        found = scan(some, before, _asked(sizes, seen, PIECE))
         seen += found.rows
         before = Before(*found.end)
         yield found
@@ -170,7 +170,7 @@ def _scan(run: Callable[[str], Iterator[Row]], first: int, last: int, asked: Seq
     """What the row before some others says, and what a scan finds in them; `run` gives the rows of a statement."""
     tips = [GENESIS] if first == 1 else [str(row[0]) for row in run(_HASH.format(first - 1))]
     before = Before(first - 1, tips[0] if tips else "")
-    return before, scan(run(_SOME.format(first, last)), before, asked)
+    return before, scan(list(run(_SOME.format(first, last))), before, asked)
 
 
 class _Other:

@@ -34,6 +34,16 @@ def leaf_hash(content: bytes) -> bytes:
     return hashed.digest()
 
 
+def leaf_hashes(contents: Iterable[bytes]) -> list[bytes]:
+    """The hash of each of many entries' bytes."""
+    leaves = []
+    for content in contents:
+        hashed = _LEAF.copy()
+        hashed.update(content)
+        leaves.append(hashed.digest())
+    return leaves
+
+
 def node_hash(left: bytes, right: bytes) -> bytes:
     """The hash of two neighbours."""
     hashed = _NODE.copy()
@@ -86,8 +96,12 @@ def perfect(leaves: Sequence[bytes]) -> bytes:
     """The root over a power of two of leaves, level by level: twice as fast as `tree_hash`."""
     level = leaves
     while len(level) > 1:
-        pairs = zip(level[::2], level[1::2], strict=True)
-        level = [hashlib.sha256(b"\1" + left + right).digest() for left, right in pairs]
+        above, halves = [], iter(level)
+        for left, right in zip(halves, halves, strict=True):
+            hashed = _NODE.copy()
+            hashed.update(left + right)
+            above.append(hashed.digest())
+        level = above
     return level[0]
 
 

@@ -11,6 +11,8 @@ from workbench.ledger.database import Kept, Row
 from workbench.ledger.opening import BROKEN, WAIT, connect, refuse
 from workbench.ledger.schema import schema, spelled
 
+CACHE = 65_536  # KiB of pages that are held while a file is checked
+
 
 class SqliteDatabase:
     """One connection to a ledger's file; fulfils `database.Database`."""
@@ -81,6 +83,7 @@ class SqliteDatabase:
 def _damage(path: Path) -> list[str]:
     connection = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
     try:
+        connection.execute(f"PRAGMA cache_size = -{CACHE}")  # indexes are looked up all over
         return [row[0] for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
     finally:
         connection.close()
