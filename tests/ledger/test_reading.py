@@ -94,6 +94,18 @@ def test_the_last_number_is_that_of_the_newest_entry(told, ledger):
     assert ledger.last == ledger.entries(newest_first=True, limit=1)[0].seq == 6
 
 
+def test_how_a_model_stands_is_read_with_the_last_number(story, ledger):
+    assert ledger.standing("lending") == (0, [])
+    story.note()
+    assert ledger.standing("lending") == (1, [])
+    story.move(3)
+    story.move(4, slot="canary", kind="stage.granted")
+    story.move(4, slot="canary", kind="stage.cleared", expected=1)
+    story.move(1, model="churn")
+    assert ledger.standing("lending") == (ledger.last, ledger.heads(model="lending", cleared=True))
+    assert [(head.slot, head.version) for head in ledger.standing("lending")[1]] == [("canary", None), ("champion", 3)]
+
+
 @pytest.mark.parametrize(("since", "limit", "expected"), [(0, 2, [1, 2]), (4, None, [5, 6]), (6, 9, []), (0, 0, [])])
 def test_since_is_exclusive_and_a_limit_is_kept(told, ledger, since, limit, expected):
     assert seqs(ledger.entries(since=since, limit=limit)) == expected

@@ -483,6 +483,19 @@ def test_the_registry_is_not_opened_for_a_denial(house):
     assert house.registry.opened == 0
 
 
+def test_a_registry_out_of_reach_is_asked_for_once_for_all_that_a_move_owes(house):
+    said = {"actor": "risk-officer", "why": "step by step", "now": house.later()}
+    house.gate.stage("lending", 2, "canary", weight=0.1, **said)
+    opened = house.registry.opened
+    house.registry.reachable = False
+    move = house.promote(2)
+    assert house.registry.opened == opened + 1
+    assert [sentence.split(" is still owed")[0] for sentence in move.pending] == [
+        "the alias canary of lending",
+        "the alias champion of lending",
+    ]
+
+
 def test_a_move_stands_though_the_registry_is_out_of_reach(house):
     house.registry.reachable = False
     move = house.promote(1, key="k")

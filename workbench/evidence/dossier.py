@@ -42,7 +42,7 @@ def filed(ledger: Ledger, version: ModelVersion, evidence: Iterable[Entry], reta
     Args:
         ledger: Where the run of its training is read, if any window is declared.
         version: The version.
-        evidence: All the evidence about it, in its order.
+        evidence: All the evidence about it, in its order, among other entries.
         retained: All that declares windows of retention, in its order.
     """
     declared = windows(retained)

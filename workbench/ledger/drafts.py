@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from workbench.errors import Misuse
-from workbench.ledger.entry import canonical, read_body, spelled_fast
+from workbench.ledger.entry import canonical, read_back, read_body
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Draft:
     now: datetime  # aware
     key: str | None = None  # idempotency key
 
-    def checked(self) -> tuple[dict[str, Any], str]:
+    def checked(self) -> tuple[dict[str, Any], bytes]:
         """The body as it will be read back, and the text that is kept of it.
 
         Raises:
@@ -43,15 +43,17 @@ class Draft:
                 raise Misuse(f"the {name} of an entry is {given!r}; it must not be empty")
         texts = (self.kind, self.subject, self.actor, self.why, self.key or "")
         try:
-            "".join(texts).encode()
-            text = canonical(dict(self.body))
-            plain = read_body(text)
-            if spelled_fast(plain) != text:
-                text = canonical(plain)  # a name that was a number is a text now, and may stand elsewhere
+            together = "".join(texts)
+            together.encode()
+            body = dict(self.body)
+            told = read_back(body)
+            if told is None:
+                plain = read_body(canonical(body))
+                told = canonical(plain), plain  # a name that was a number is a text now, and may stand elsewhere
         except (ValueError, TypeError) as error:
             raise Misuse(
                 f"a {self.kind} entry cannot be kept: {error}", hint="texts of Unicode and plain JSON, without NaN"
             ) from error
-        if any("\0" in text for text in texts):
+        if "\0" in together:
             raise Misuse(f"a {self.kind!r} entry cannot be kept: a text holds a zero byte", hint="leave it out")
-        return plain, text.decode()
+        return told[1], told[0]

@@ -18,6 +18,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -26,7 +27,7 @@ from workbench.errors import Misuse
 
 GENESIS = "0" * 64
 read_body = msgspec.json.Decoder(dict[str, Any]).decode  # an entry's body from its text
-spelled_fast = msgspec.json.Encoder(order="sorted").encode  # as `canonical`, but for some floats and control characters
+spelled_fast = msgspec.json.Encoder(order="sorted").encode  # as `canonical` where `_as_spelled` reads the value back
 _spell = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
@@ -126,12 +127,49 @@ def canonical(value: Any) -> bytes:
     >>> canonical({"b": 1, "a": "ü"})
     b'{"a":"\xc3\xbc","b":1}'
     """
-    return _spell(value).encode()
+    told = read_back(value)
+    return _spell(value).encode() if told is None else told[0]
+
+
+def read_back(value: Any) -> tuple[bytes, Any] | None:
+    """The one spelling of a JSON value, found several times faster, and what is read back from it.
+
+    None where it cannot be told so: the value is not as it will be read (a tuple, a name that is a number, NaN), or
+    holds a number that is spelled in another way here.
+
+    >>> read_back({"b": 0.5, "a": None})
+    (b'{"a":null,"b":0.5}', {'b': 0.5, 'a': None})
+    >>> read_back({"a": 1e-05}), read_back({"a": (1,)}), read_back({"a": float("nan")})
+    (None, None, None)
+    """
+    try:
+        text = spelled_fast(value)
+        plain = _as_spelled(text)
+        same = plain == value
+    except (ValueError, TypeError, RecursionError):  # what is wrong with it, the slow way tells
+        return None
+    return (text, plain) if same else None
 
 
 def digest(value: Any) -> str:
     """SHA-256 of a JSON value's canonical spelling, in hex."""
     return hashlib.sha256(canonical(value)).hexdigest()
+
+
+@lru_cache(maxsize=4096)
+def _number(text: str) -> float:
+    """The number of a text in the one spelling.
+
+    Raises:
+        ValueError: It has another.
+    """
+    number = float(text)
+    if repr(number) != text:
+        raise ValueError(f"{text} is spelled {number!r}")
+    return number
+
+
+_as_spelled = msgspec.json.Decoder(float_hook=_number).decode
 
 
 def _fields(entry: Entry) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from workbench.errors import EngineError, Misuse
@@ -15,6 +16,10 @@ from workbench.ledger.rows import COLUMNS, HEADS, from_row
 from workbench.ledger.versions import REGISTERED, ModelVersion, registered
 
 AT_ONCE = 500  # entries that are asked for by number in one statement
+_STANDING = f"""
+    SELECT last, {HEADS} FROM (SELECT coalesce(max(seq), 0) AS last FROM entries) AS e
+    LEFT JOIN heads h ON h.model = ? ORDER BY slot
+"""  # noqa: S608
 LAST_CHARACTER = "\U0010ffff"  # sorts behind every text that goes on after a prefix
 
 
@@ -108,12 +113,15 @@ class Reading:
         """
         found: list[list[Entry]] = [[] for _ in wanted]
         if wanted:
-            shape = tuple((len(one.kinds), one.subject is not None, one.newest) for one in wanted)
-            values = [value for one in wanted for value in (one.subject, *one.kinds) if value is not None]
-            for number, *row in self._rows(_gathering(shape), values):
-                found[number].append(from_row(row))
+            shape = tuple([(len(kinds), subject is not None, newest) for kinds, subject, newest in wanted])
+            values: list[Any] = []
+            for kinds, subject, _ in wanted:
+                values += kinds if subject is None else (subject, *kinds)
+            for row in self._rows(_gathering(shape), values):
+                found[row[0]].append(from_row(row[1:]))
         for entries in found:
-            entries.sort(key=lambda entry: entry.seq)
+            if len(entries) > 1:
+                entries.sort(key=attrgetter("seq"))
         return found
 
     @property
@@ -125,6 +133,11 @@ class Reading:
         """Who holds a model's slot now; a cleared one has version None, one never held is None."""
         rows = self._rows(f"SELECT {HEADS} FROM heads WHERE model = ? AND slot = ?", (model, slot))  # noqa: S608
         return Head(*rows[0]) if rows else None
+
+    def standing(self, model: str) -> tuple[int, list[Head]]:
+        """The number of the last entry, as `last`, and a model's heads, cleared ones too: all as of one moment."""
+        rows = self._rows(_STANDING, (model,))
+        return rows[0][0], [Head(*head) for _, *head in rows if head[0] is not None]
 
     def heads(self, *, model: str | None = None, cleared: bool = False) -> list[Head]:
         """The heads by model and slot: those that a version holds, and on request the cleared ones too."""

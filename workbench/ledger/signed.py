@@ -43,10 +43,6 @@ from workbench.ledger.writer import Writer
 
 EVERY = 256  # entries from one checkpoint to the next
 ACTOR = "workbench"  # who makes a key that nobody asked for
-_NEWEST_KEY = """
-    SELECT hash FROM entries WHERE seq = (SELECT max(last) FROM (
-      SELECT max(seq) AS last FROM entries WHERE kind = ? UNION ALL SELECT max(seq) FROM entries WHERE kind = ?) AS k)
-"""
 
 
 class Signed(Reading):
@@ -270,7 +266,7 @@ class Signed(Reading):
         Raises:
             EngineError: They are, and it is not at hand.
         """
-        known = self._present()
+        known = self._present(writer)
         if self._key_file is None if known is None else not known.seals:
             return None
         try:
@@ -281,19 +277,19 @@ class Signed(Reading):
                 hint=f"{error.hint}, or copy it from a machine that has it; nothing was written",
             ) from error
 
-    def _present(self) -> LedgerKey | None:
+    def _present(self, writer: Writer) -> LedgerKey | None:
         """The public key that holds now; None: there is none yet."""
-        newest = self._rows(_NEWEST_KEY, KEY_KINDS)
-        if not newest:
+        newest = writer.newest_key
+        if newest is None:
             return None
-        if self._known is None or self._known[0] != newest[0][0]:
-            self._known = newest[0][0], self.keys()[-1]
+        if self._known is None or self._known[0] != newest:
+            self._known = newest, self.keys()[-1]
         return self._known[1]
 
     def _key(
         self, writer: Writer, actor: str, now: datetime, known: LedgerKey | None = None
     ) -> tuple[SigningKey, LedgerKey]:
-        known = known or self._present()
+        known = known or self._present(writer)
         if known is not None:
             return self._file.present(known), known
         key = self._file.first(kept=not self.rehearsing)

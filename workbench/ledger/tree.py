@@ -12,9 +12,17 @@ from collections.abc import Callable, Iterable
 from workbench.errors import EngineError
 from workbench.ledger.database import Database
 from workbench.ledger.entry import GENESIS
+from workbench.ledger.keys import KEY_KINDS
 from workbench.ledger.merkle import Range, Subtree, folded
 
 TILE = 256  # entries; a power of two
+_END = """
+    SELECT t.size, t.roots, e.seq, e.hash, k.hash FROM tree t
+    LEFT JOIN entries e ON e.seq = (SELECT max(seq) FROM entries)
+    LEFT JOIN entries k ON k.seq = (SELECT max(last) FROM (
+      SELECT max(seq) AS last FROM entries WHERE kind = ? UNION ALL SELECT max(seq) FROM entries WHERE kind = ?) AS o)
+    WHERE t.id = 1
+"""
 
 
 class Tree:
@@ -54,19 +62,16 @@ class Tree:
         return folded(self.roots)
 
 
-def stored_end(database: Database) -> tuple[Tree, int, str]:
-    """The tree as the database holds it, and the number and the hash of the last entry.
+def stored_end(database: Database) -> tuple[Tree, int, str, str | None]:
+    """The tree as the database holds it, the number and hash of the last entry, the hash of the last that brings a key.
 
     Raises:
         EngineError: The tree's row was damaged.
     """
-    rows = database.execute(
-        "SELECT t.size, t.roots, e.seq, e.hash FROM tree t LEFT JOIN entries e "
-        "ON e.seq = (SELECT max(seq) FROM entries) WHERE t.id = 1"
-    )
+    rows = database.execute(_END, KEY_KINDS)
     try:
-        ((size, text, last, tip),) = rows
-        return Tree(size, unspelled(text)), last or 0, tip or GENESIS
+        ((size, text, last, tip, key),) = rows
+        return Tree(size, unspelled(text)), last or 0, tip or GENESIS, key
     except (ValueError, TypeError, AttributeError) as error:
         raise EngineError(
             f"the Merkle tree in {database.name} cannot be read: {error}", hint="workbench ledger verify"
@@ -105,7 +110,7 @@ def subtrees(tiles: list[bytes], leaves: Callable[[int, int], list[bytes]]) -> S
 
 def spelled_roots(roots: Iterable[bytes]) -> str:
     """Roots as the database keeps them: in hex, one behind the other."""
-    return "".join(root.hex() for root in roots)
+    return b"".join(roots).hex()
 
 
 def unspelled(text: str) -> list[bytes]:

@@ -18,6 +18,7 @@ from workbench.ledger.drafts import Draft
 from workbench.ledger.entry import GENESIS, Entry, Head, canonical, spelled_fast
 from workbench.ledger.grounds import GRANTS
 from workbench.ledger.heads import MOVES, moved, place
+from workbench.ledger.keys import KEY_KINDS
 from workbench.ledger.merkle import leaf_hash
 from workbench.ledger.rows import COLUMNS, HEADS, from_row, row_content
 from workbench.ledger.seals import SEAL, seal
@@ -35,6 +36,7 @@ class Writer:
         self._sealing = sealing  # the key that seals a move; None where this ledger's moves are not sealed
         self._tree: Tree | None = None  # read at the first entry
         self._tip = GENESIS
+        self._key: str | None = None  # hash of the last entry that brought one
         self._stored = 0  # entries that the stored tree covers
         self.last: Entry | None = None  # appended last
 
@@ -79,16 +81,16 @@ class Writer:
             return earlier
         if draft.kind in GRANTS and SEAL in plain:  # another entry's, from which the body was taken
             plain.pop(SEAL)
-            text = canonical(plain).decode()
+            text = canonical(plain)
         key = self._sealing(self, draft) if draft.kind in GRANTS else None
         tree = self._end()
         seq, at = tree.size + 1, draft.now.astimezone(UTC)
         begin = (seq, at.isoformat(), draft.kind, draft.subject, draft.actor, draft.why)
         if key is not None:
-            alike = spelled_fast(plain) == text.encode()  # then a seal, which is ASCII, makes no difference
-            plain = {**plain, SEAL: seal(row_content((*begin, text, draft.key, self._tip, "")), key)}
-            text = (spelled_fast if alike else canonical)(plain).decode()
-        named = (*begin, text, draft.key, self._tip)
+            alike = spelled_fast(plain) == text  # then a seal, which is ASCII, makes no difference
+            plain[SEAL] = seal(row_content((*begin, text.decode(), draft.key, self._tip, "")), key)
+            text = (spelled_fast if alike else canonical)(plain)
+        named = (*begin, text.decode(), draft.key, self._tip)
         content = row_content((*named, ""))
         hashed = hashlib.sha256(content).hexdigest()
         self._database.execute(_INSERT, (*named, hashed))
@@ -97,6 +99,8 @@ class Writer:
             seq, at, draft.kind, draft.subject, draft.actor, draft.why, plain, draft.key, self._tip, hashed
         )
         self._tip = hashed
+        if draft.kind in KEY_KINDS:
+            self._key = hashed
         return self.last
 
     def find(self, key: str) -> Entry | None:
@@ -171,6 +175,12 @@ class Writer:
         return self._tip
 
     @property
+    def newest_key(self) -> str | None:
+        """The hash of the last entry that brought a key; None: there is none."""
+        self._end()
+        return self._key
+
+    @property
     def grown(self) -> tuple[int, int]:
         """How many entries there were, and how many there are now; the same where none was added."""
         return (self._stored, self._tree.size) if self._tree is not None else (0, 0)
@@ -195,7 +205,7 @@ class Writer:
             EngineError: Somebody wrote entries, or the tree, behind the ledger's back.
         """
         if self._tree is None:
-            tree, last, self._tip = stored_end(self._database)
+            tree, last, self._tip, self._key = stored_end(self._database)
             if last != tree.size:
                 raise EngineError(
                     f"the ledger has {last} entries, its tree covers {tree.size}: somebody wrote behind its back",

@@ -86,7 +86,8 @@ class Policy:
             Misuse: The file cannot be read or names no package.
         """
         try:
-            return _parsed(path.stem, path.read_bytes())
+            with path.open("rb", buffering=0) as file:
+                return _parsed(path.stem, file.read())
         except (OSError, UnicodeDecodeError) as error:
             raise Misuse(
                 f"the policy {path} cannot be read: {error}",

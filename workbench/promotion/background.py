@@ -18,6 +18,7 @@ from workbench.promotion.declarations import DECLARED, Stakes, told_by
 from workbench.promotion.stages import CHAMPION, Past, Stage, past_of, stage_of
 
 REJECTED, RETIRED, GRANTED = "candidate.rejected", "version.retired", "promotion.granted"
+MADE = (REGISTERED, EVIDENCE)  # what a dossier is made of
 
 
 @dataclass(frozen=True)
@@ -46,26 +47,25 @@ def background(ledger: Ledger, model: str, version: int, heads: Mapping[str, Hea
     """
     about, head = f"{model}/{version}", heads.get(CHAMPION)
     first = head.version if head is not None else None
-    evidence, rejected, retired, granted, made, retained, declared, theirs, their_evidence = ledger.gather(
-        Wanted((EVIDENCE,), about),
+    told, theirs, rejected, retired, granted, retained, declared = ledger.gather(
+        Wanted(MADE, about),
+        Wanted(MADE, f"{model}/{first}"),
         Wanted((REJECTED,), about, newest=True),
         Wanted((RETIRED,), about, newest=True),
         Wanted((GRANTED,), about, newest=True),
-        Wanted((REGISTERED,), about),
         Wanted((RETAINED,)),
         Wanted((DECLARED,), model, newest=True),
-        Wanted((REGISTERED,), f"{model}/{first}"),
-        Wanted((EVIDENCE,), f"{model}/{first}"),
     )
-    candidate = registered(made, model, version) or ledger.version(model, version)
+    candidate = registered(told, model, version) or ledger.version(model, version)
     champion = None if first is None else registered(theirs, model, first) or ledger.version(model, first)
+    newest = [entry for entry in told if entry.kind == EVIDENCE][-1:]
     return Background(
-        filed(ledger, candidate, evidence, retained),
-        None if champion is None else filed(ledger, champion, their_evidence, retained),
+        filed(ledger, candidate, told, retained),
+        None if champion is None else filed(ledger, champion, theirs, retained),
         told_by(declared[0]).stakes if declared else "normal",
         granted[0] if granted else None,
-        standing(evidence[-1:], rejected),
-        stage_of(version, _held(heads), _past(evidence[-1:], rejected, retired, granted)),
+        standing(newest, rejected),
+        stage_of(version, _held(heads), _past(newest, rejected, retired, granted)),
     )
 
 

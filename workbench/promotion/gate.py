@@ -19,6 +19,7 @@ from typing import Any
 
 from workbench.errors import Misuse
 from workbench.ledger import Entry, Ledger
+from workbench.ledger.heads import MOVES
 from workbench.policy import Decision, Engine
 from workbench.promotion.approvals import Answers
 from workbench.promotion.background import stage
@@ -346,8 +347,9 @@ class Gate:
             wait(
                 request, judgement, answers, who_may(answers, self.desk.roster(), self.desk.delegations(), request.now)
             )
-        pending = follow(self._ledger, self._aliases, request.model, now=request.now)
-        return replace(told_by(entry), pending=pending) if pending else told_by(entry)
+        moved = entry.kind in MOVES
+        pending = follow(self._ledger, self._aliases, request.model, moved=moved, now=request.now)
+        return told_by(entry, pending)
 
     def before(self, model: str) -> int:
         """The version that a rollback brings back.

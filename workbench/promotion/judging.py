@@ -8,7 +8,7 @@ many approvals as the first asked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ class Judge:
     def __init__(self, ledger: Ledger, engine: Engine, policies: Path, desk: Desk) -> None:
         self._ledger = ledger
         self._engine = engine
-        self._policies = policies
+        self._policies = {action: policies / f"{name}.rego" for action, name in POLICIES.items()}
         self._desk = desk
 
     def __call__(self, request: Request) -> Judgement:
@@ -70,11 +70,11 @@ class Judge:
         return [self._judged(one, decision) for one, decision in zip(asked, said, strict=True)]
 
     def _policy(self, action: Action) -> Policy:
-        return Policy.load(self._policies / f"{POLICIES[action]}.rego")
+        return Policy.load(self._policies[action])
 
     def _asked(self, request: Request, policy: Policy) -> _Asked:
-        seen = self._ledger.last
-        heads = self.heads(request.model)
+        seen, there = self._ledger.standing(request.model)
+        heads = by_slot(there)
         known = background(self._ledger, request.model, request.version, heads)
         return _Asked(request, seen, heads, known, policy, _document(request, known, heads))
 
@@ -97,8 +97,13 @@ class Judge:
 
     def heads(self, model: str) -> dict[str, Head | None]:
         """A model's slots."""
-        held = {head.slot: head for head in self._ledger.heads(model=model, cleared=True)}
-        return {slot: held.get(slot) for slot in SLOTS}
+        return by_slot(self._ledger.heads(model=model, cleared=True))
+
+
+def by_slot(heads: Iterable[Head]) -> dict[str, Head | None]:
+    """A model's heads by slot, in the order of the slots; None where one was never held."""
+    held = {head.slot: head for head in heads}
+    return {slot: held.get(slot) for slot in SLOTS}
 
 
 def _document(request: Request, known: Background, heads: Mapping[str, Head | None]) -> dict[str, Any]:

@@ -139,8 +139,8 @@ def cleared_body(judgement: Judgement, slot: str, version: int, cause: Entry) ->
     }
 
 
-def told_by(entry: Entry) -> Move:
-    """The move that an entry tells of.
+def told_by(entry: Entry, pending: tuple[str, ...] = ()) -> Move:
+    """The move that an entry tells of, and what the registry is still owed for it.
 
     Raises:
         Denied: It tells of a refusal.
@@ -152,7 +152,7 @@ def told_by(entry: Entry) -> Move:
     if entry.kind not in (*MOVES, GRANTED["retire"]):
         refuse(entry.subject, decision, action)
     slot, weight = body.get("slot", CHAMPION), body.get("weight")
-    return Move(model, int(version), body["from"], body["generation"] or 0, decision, entry.seq, (), slot, weight)
+    return Move(model, int(version), body["from"], body["generation"] or 0, decision, entry.seq, pending, slot, weight)
 
 
 def action_of(entry: Entry) -> Action:

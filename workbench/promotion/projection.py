@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, Protocol
 from workbench.errors import EngineError
 from workbench.ledger import Effect, Entry, Head, Ledger, ModelVersion, Writer
 from workbench.ledger.effects import ALIAS
-from workbench.promotion.stages import SLOTS
+from workbench.promotion.stages import SLOTS, Slot
 
 Difference = Literal["owed", "moved", "ahead", "deleted", "elsewhere"]
 
@@ -125,36 +125,49 @@ def _align(ledger: Ledger, aliases: Aliases, head: Head, now: datetime) -> Align
     return told
 
 
-def follow(ledger: Ledger, aliases: Callable[[], Aliases], model: str, *, now: datetime) -> tuple[str, ...]:
-    """Let the registry follow a model that moved; what cannot be done now stays owed, and the move stays true.
+def follow(
+    ledger: Ledger, aliases: Callable[[], Aliases], model: str, *, moved: bool, now: datetime
+) -> tuple[str, ...]:
+    """Let the registry follow a model; what cannot be done now stays owed, and a move stays true.
 
     Where the ledger only rehearses, the registry follows nothing.
 
     Args:
         ledger: The truth.
         aliases: Opens the registry; only where something is owed.
-        model: The model that moved.
+        model: The model that may have moved.
+        moved: Whether it just did, so that something is owed.
         now: The time, for the entry that a repair leaves.
 
     Returns:
         A sentence for everything that is still owed.
     """
-    if ledger.rehearsing:
+    if ledger.rehearsing or not (moved or _owed_slots(ledger, model)):
         return ()
-    pending = []
-    owed = {effect.payload.get("alias") for effect in ledger.owed() if effect.payload.get("model") == model}
-    for slot in SLOTS:
-        head = ledger.head(model, slot) if slot in owed else None
-        if head is None:
-            continue
+    try:
+        registry = aliases()
+    except EngineError as error:
+        return tuple(_still_owed(model, slot, error) for slot in _owed_slots(ledger, model))
+    said = {}
+    for slot in _owed_slots(ledger, model):
         try:
-            done = align(ledger, aliases(), head, now=now)
-            said = done.sentence if done else ""
+            head = ledger.head(model, slot)
+            done = align(ledger, registry, head, now=now) if head else None
+            said[slot] = done.sentence if done else ""
         except EngineError as error:
-            said = f"the alias {slot} of {head.model} is still owed to the registry: {error.message}"
-        if said and owed_for(ledger, head):
-            pending.append(said)
-    return tuple(pending)
+            said[slot] = _still_owed(model, slot, error)
+    left = _owed_slots(ledger, model) if any(said.values()) else ()
+    return tuple(said[slot] for slot in left if said.get(slot))
+
+
+def _still_owed(model: str, slot: Slot, error: EngineError) -> str:
+    return f"the alias {slot} of {model} is still owed to the registry: {error.message}"
+
+
+def _owed_slots(ledger: Ledger, model: str) -> list[Slot]:
+    """The slots of a model whose alias the registry is owed."""
+    owed = {effect.payload.get("alias") for effect in ledger.owed() if effect.payload.get("model") == model}
+    return [slot for slot in SLOTS if slot in owed]
 
 
 def agrees(head: Head, found: tuple[int, int] | None) -> bool:
