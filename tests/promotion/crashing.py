@@ -158,6 +158,8 @@ class Place:
             self.gate.reject("lending", 3, actor="risk-officer", why="nobody can explain it", now=NOW)
         elif name == "canary":
             self.stage(3, "canary", 0.1)
+        elif name == "shadow":
+            self.stage(3, "shadow")
         elif name == "step":
             self.stage(3, "canary", 0.3)
         elif name == "clear":

@@ -29,7 +29,7 @@ spec = importlib.util.spec_from_file_location("crashing", Path(__file__).with_na
 crashing = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(crashing)
 
-ACTS = ("promote", "rollback", "canary", "step", "clear", "retire", "reject", "from-canary")
+ACTS = ("promote", "rollback", "canary", "step", "clear", "retire", "reject", "from-canary", "shadow")
 MOST_STEPS = 200
 
 
