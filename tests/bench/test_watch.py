@@ -34,7 +34,7 @@ def test_a_glance_takes_at_least_one_look_and_goes_on_where_the_last_one_stopped
     found = watch.glance(0)
     assert (found.unseen, [line.model for line in found.lines]) == (0, ["checkout", "churn"])
     assert found.lines[0].state == "act"
-    assert "Checkout version 2 went live" in found.lines[0].sentence
+    assert "Version 2 went live" in found.lines[0].sentence
     assert bench.ledger.entries(kind="incident.opened") == [], "who only looks writes nothing"
 
 

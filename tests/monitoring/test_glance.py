@@ -118,4 +118,4 @@ def test_a_version_that_is_wrong_from_its_first_hour_has_been_so_since_it_went_l
     world.served(8, n=40, failed=8, version=2)
     (trouble,) = world.pass_(write=False).models[0].troubles
     assert trouble.since == NOON - 8 * HOUR
-    assert trouble.sentence.startswith("Lending version 2 went live on 2 March 2026. 20\u00a0% of 320 requests failed")
+    assert trouble.sentence.startswith("Version 2 went live on 2 March 2026. 20\u00a0% of 320 requests failed")

@@ -118,7 +118,7 @@ def test_a_deploy_just_before_goes_first_in_the_sentence(world):
     world.served(12, until=at, n=60, seed=1)
     world.served(12, n=60, moved=2.0, seed=2)
     (one,) = world.pass_().opened
-    assert one.sentence.startswith("Lending version 7 went live on 2 March 2026")
+    assert one.sentence.startswith("Version 7 went live on 2 March 2026")
     assert one.causes[0].what == "deploy"
 
 

@@ -1,4 +1,4 @@
-"""What of a model may be wrong, each measure with its bound and one of three verdicts; pure, from sums alone.
+r"""What of a model may be wrong, each measure with its bound and one of three verdicts; pure, from sums alone.
 
 "fail": shown to be outside what it is to keep to. "pass": shown to be within. Else not enough evidence. A
 model is looked at again and again: each look spends its share of the chance of a false alarm, divided
@@ -6,7 +6,7 @@ among the measures, so that a sound model raises one with probability `ALPHA` at
 
 >>> found = service([Hour(requests={200: 9500, 500: 500})], Objectives(), z=3.0)
 >>> found[0].verdict, found[0].sentence
-('fail', '5.0% of 10,000 requests failed on our side; allowed are 1.0%.')
+('fail', '5\xa0% of 10,000 requests failed on our side; allowed are 1\xa0%.')
 """
 
 from __future__ import annotations

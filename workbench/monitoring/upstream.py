@@ -8,7 +8,7 @@ before a cause began does not show that it is the reason; it is where to look fi
 >>> entry = chained(seq=1, at=datetime(2026, 6, 12), kind="promotion.granted", subject="lending/3", actor="ada",
 ...     why="better", body={}, key=None, prev=GENESIS)
 >>> changes("lending", [entry])[0].words
-'lending version 3 went live on 12 June 2026'
+'version 3 went live on 12 June 2026'
 """
 
 from __future__ import annotations
@@ -73,12 +73,12 @@ def changes(model: str, entries: Iterable[Entry]) -> tuple[Change, ...]:
         elif entry.kind == "version.registered":
             of_version[int(number)] = entry.body["feature_set"]
             if data and entry.body["data_digest"] != data:
-                found.append(_change("training data", entry, f"{model} version {number} was trained on other data"))
+                found.append(_change("training data", entry, f"version {number} was trained on other data"))
             data = entry.body["data_digest"]
         elif entry.kind in {"promotion.granted", "rollback.granted"}:
             version = int(number)
             gone = "went live" if entry.kind == "promotion.granted" else "came back by rollback"
-            found.append(_change("deploy", entry, f"{model} version {version} {gone}"))
+            found.append(_change("deploy", entry, f"version {version} {gone}"))
             read = of_version.get(version, "")
             if read and feature_set and read != feature_set:
                 found.append(
