@@ -282,25 +282,34 @@ def test_a_ledger_of_a_newer_workbench_is_refused(ledger, client, url):
         open_postgres(url, {})
 
 
+def back_to(schema):
+    """The statements that make a ledger of today one of an older schema."""
+    w = "workbench_ledger"
+    yield f"DROP TRIGGER moves_are_sealed ON {w}.entries"
+    yield f"DROP FUNCTION {w}.moves_are_sealed"
+    if schema == 2:
+        yield f"DROP INDEX {w}.entries_by_subject_and_kind"
+        yield f"CREATE INDEX entries_by_subject ON {w}.entries (subject, seq)"
+    yield f"UPDATE {w}.migrations SET version = {schema}"
+
+
 @pytest.mark.slow
-def test_a_ledger_of_schema_2_is_carried_over(ledger, client, url):
+@pytest.mark.parametrize("schema", [2, 3])
+def test_a_ledger_of_an_older_schema_is_carried_over(ledger, client, url, schema):
     """Its entries stay as they were; many who open it at once carry it over once."""
     move(ledger, 1)
     before = ledger.entries()
     ledger.close()
-    w = "workbench_ledger"
-    for statement in (
-        f"DROP INDEX {w}.entries_by_subject_and_kind",
-        f"CREATE INDEX entries_by_subject ON {w}.entries (subject, seq)",
-        f"UPDATE {w}.migrations SET version = 2",
-    ):
+    for statement in back_to(schema):
         client.run(statement)
     with ThreadPoolExecutor(4) as pool:
         databases = list(pool.map(lambda _: open_postgres(url, {}), range(4)))
     with Ledger(databases[0]) as opened:
         assert opened.verify().problems == ()
         assert opened.entries() == before
-        assert [row[0] for row in databases[0].execute("SELECT version FROM migrations ORDER BY version")] == [2, 3]
+        assert [row[0] for row in databases[0].execute("SELECT version FROM migrations ORDER BY version")] == [
+            *range(schema, VERSION + 1)
+        ]
         move(opened, 2, expected=1)
         assert opened.verify().valid
     for database in databases[1:]:
@@ -313,9 +322,7 @@ def test_who_does_not_own_an_older_ledger_is_told_who_has_to_open_it(ledger, cli
     ledger.close()
     w = "workbench_ledger"
     for statement in (
-        f"DROP INDEX {w}.entries_by_subject_and_kind",
-        f"CREATE INDEX entries_by_subject ON {w}.entries (subject, seq)",
-        f"UPDATE {w}.migrations SET version = 2",
+        *back_to(2),
         "DROP ROLE IF EXISTS workbench",
         "CREATE ROLE workbench LOGIN",
         f"GRANT USAGE ON SCHEMA {w} TO workbench",

@@ -64,7 +64,7 @@ def test_another_database_is_no_ledger(path):
 def test_a_ledger_of_a_newer_workbench_is_refused(path):
     with Ledger.open(url(path)) as ledger:
         ledger._database.connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(EngineError, match="has schema 99; this workbench knows up to 3") as refused:
+    with pytest.raises(EngineError, match="has schema 99; this workbench knows up to 4") as refused:
         Ledger.open(url(path))
     assert "upgrade" in refused.value.hint
 

@@ -10,6 +10,7 @@ from workbench.errors import EngineError, Misuse
 from workbench.ledger import Draft, SigningKey, digest, to_sign
 from workbench.ledger.exporting import verify_export
 from workbench.ledger.keys import CREATED, ROTATED
+from workbench.ledger.schema import statement
 from workbench.ledger.seals import unsealed_among
 from workbench.ledger.writer import Writer
 
@@ -43,7 +44,8 @@ def older(ledger, key_file, story):
 def forge(database, story, *, generation, version=9, kind="promotion.granted", key=None, **more):
     """Run, evidence and grant that agree with each other, head and effect, written by somebody with an SQL client.
 
-    Every trigger of the database stays where it is, and the tree grows as it should.
+    The one rule that a move without a seal breaks is put aside and back; all others hold, and the tree grows as it
+    should.
     """
     finding = {"kind": "fairness", "verdict": "pass", "run_id": "r9"}
     document = {"model": "lending", "version": version, "evidence": {"fairness": {"digest": digest(finding)}}}
@@ -55,6 +57,7 @@ def forge(database, story, *, generation, version=9, kind="promotion.granted", k
     grant["decision"]["input_digest"] = digest(grant["input"])
     writer = Writer(database, lambda *_: key)
     database.begin(writing=True)
+    aside(database, back=False)
     for name, subject, body in (
         ("run.finished", "run/r9", {"findings": [finding]}),
         ("evidence.recorded", f"lending/{version}", {**finding, "digest": digest(finding)}),
@@ -68,8 +71,18 @@ def forge(database, story, *, generation, version=9, kind="promotion.granted", k
         payload = {"model": "lending", "alias": slot, "version": version, "generation": generation}
         writer.owe("mlflow-alias", payload, entry=entry)
     writer.finish()
+    aside(database, back=True)
     database.commit()
     return entry
+
+
+def aside(database, *, back):
+    """Put the rule aside that moves are sealed, or back, as the database's owner can."""
+    if database.file is None:
+        how = "ENABLE" if back else "DISABLE"
+        database.execute(f"ALTER TABLE workbench_ledger.entries {how} TRIGGER moves_are_sealed")
+    else:
+        database.execute(statement("moves_are_sealed") if back else "DROP TRIGGER moves_are_sealed")
 
 
 # what the ledger does
@@ -224,6 +237,46 @@ def test_a_rehearsed_rotation_seals_what_is_rehearsed_after_it(sealing, story):
     sealing.rotate_key(actor="admin", why="w", now=story.now)
     story.move(2, expected=1)
     assert sealing.verify().problems == ()
+
+
+# what an older workbench does
+
+
+@pytest.fixture
+def of_old(opening, key_file):
+    """A workbench that knows no seals and opened the ledger before it was carried over: it signs checkpoints."""
+
+    def opened():
+        ledger = opening()
+        ledger.sign_with(key_file)
+        ledger._sealing = lambda *_: None
+        return ledger
+
+    return opened
+
+
+@pytest.mark.parametrize("kind", ["promotion.granted", "rollback.granted", "stage.granted", "version.retired"])
+def test_an_older_workbench_that_still_has_the_ledger_open_writes_no_move_without_a_seal(sealing, story, of_old, kind):
+    """It was started before the upgrade; the database itself tells it what to do."""
+    story.move(1)
+    story.ledger, before = of_old(), sealing.entries()
+    with pytest.raises(EngineError, match="moves of this ledger are sealed by its key: upgrade or restart"):
+        story.note(subject="lending/2", kind=kind, body={"generation": 2, "decision": {"decision": "allow"}})
+    assert sealing.entries() == before
+    story.note()  # all else goes on
+    assert sealing.verify().problems == ()
+
+
+def test_an_older_workbench_moves_on_where_moves_are_not_sealed_yet(ledger, key_file, story, of_old):
+    """Until the next rotation, which hands every machine a file anyway."""
+    older(ledger, key_file, story)
+    story.ledger = of_old()
+    story.move(2, expected=1)
+    ledger.rotate_key(actor="admin", why="from now on moves are sealed", now=story.now)
+    with pytest.raises(EngineError, match="upgrade or restart this workbench"):
+        story.move(3, expected=2)
+    assert ledger.head("lending").version == 2
+    assert ledger.verify().problems == ()
 
 
 # what a forger does

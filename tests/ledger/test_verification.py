@@ -255,7 +255,7 @@ def test_whatever_is_written_has_its_bytes_straight_from_its_row_and_holds(body,
 def test_a_rule_taken_away_is_named(tampered):
     found = tampered(keep_rules=False)
     assert "the trigger entries_are_not_deleted is missing" in found.problems
-    assert len(found.problems) == 15
+    assert len(found.problems) == 16
 
 
 def test_a_rule_that_was_changed_or_added_is_named(tampered):

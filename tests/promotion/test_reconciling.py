@@ -141,6 +141,7 @@ def test_a_head_without_the_ledgers_seal_is_said_once_and_no_alias_follows_it(ho
     house.promote(2)
     right = house.registry.alias("lending", "champion")
     database = house.ledger._database
+    database.execute("DROP TRIGGER moves_are_sealed")
     writer = Writer(database, lambda *_: None)  # as whoever has an SQL client writes, and not the key
     database.begin(writing=True)
     body = {"slot": "champion", "generation": 3, "decision": {"decision": "allow"}}

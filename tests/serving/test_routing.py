@@ -258,6 +258,7 @@ def test_a_move_without_the_ledgers_seal_is_not_followed_and_is_told(shop):
     def forged(kind, version, slot, generation, **more):
         """A move as somebody writes it who has an SQL client, and not the key."""
         database = shop.ledger._database
+        database.execute("DROP TRIGGER IF EXISTS moves_are_sealed")
         writer = Writer(database, lambda *_: None)
         database.begin(writing=True)
         body = {"slot": slot, "generation": generation, "decision": {"decision": "allow"}, **more}

@@ -10,8 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from workbench.ledger.entry import GENESIS
+from workbench.ledger.grounds import GRANTS
 from workbench.ledger.heads import CLEARED, PROMOTIONS, SLOT, STAGED
-from workbench.ledger.schema import VERSION, spelled
+from workbench.ledger.keys import KEY_KINDS
+from workbench.ledger.schema import SEALED, SEALING, UNSEALED, VERSION, spelled
 
 SCHEMA = "workbench_ledger"
 
@@ -35,7 +37,7 @@ INDEXES = {
     "outbox_still_owed": "outbox (id) WHERE done = 0",
 }
 
-_PROMOTIONS = ", ".join(f"'{kind}'" for kind in PROMOTIONS)
+_PROMOTIONS, _GRANTS, _KEYS = (", ".join(f"'{kind}'" for kind in kinds) for kinds in (PROMOTIONS, GRANTS, KEY_KINDS))
 _LAST = f"SELECT coalesce(max(seq), 0) FROM {SCHEMA}.entries"  # noqa: S608
 _GRANTED = f"""EXISTS (SELECT 1 FROM {SCHEMA}.entries e WHERE e.seq = NEW.seq
     AND (NEW.version IS NULL AND NEW.generation > 1 AND e.kind = '{CLEARED}' OR NEW.version IS NOT NULL
@@ -93,6 +95,14 @@ RULES = (
         f"""NEW.seq IS DISTINCT FROM ({_LAST}) + 1 OR NEW.prev IS DISTINCT FROM
         coalesce((SELECT hash FROM {SCHEMA}.entries ORDER BY seq DESC LIMIT 1), '{GENESIS}')""",  # noqa: S608
         "an entry of the ledger follows the one before it",
+    ),
+    Rule(
+        "moves_are_sealed",
+        "entries",
+        INSERT,
+        f"""NEW.kind IN ({_GRANTS}) AND strpos(NEW.body, '{SEALED}') = 0
+        AND EXISTS (SELECT 1 FROM {SCHEMA}.entries WHERE kind IN ({_KEYS}) AND strpos(body, '{SEALING}') > 0)""",  # noqa: S608
+        UNSEALED,
     ),
     Rule(
         "heads_begin_once",
@@ -170,6 +180,7 @@ CARRY_OVER = {
         f"DROP INDEX IF EXISTS {SCHEMA}.entries_by_subject",
         f"CREATE INDEX entries_by_subject_and_kind ON {SCHEMA}.entries (subject, kind, seq)",
     ),
+    3: next(rule.statements for rule in RULES if rule.name == "moves_are_sealed"),
 }
 
 FOUND = f"""

@@ -17,6 +17,7 @@ FIRST = "the ledger was made"
 TITLES = {
     2: "slots may be cleared and have a weight; a Merkle tree and signed checkpoints",
     3: "the entries of one kind about one subject are found at once",
+    4: "no client writes a move without a seal where moves are sealed",
 }
 
 
@@ -32,7 +33,7 @@ def make(connection: sqlite3.Connection) -> None:
 
 def carry_over(connection: sqlite3.Connection, version: int) -> None:
     """Bring a ledger of an older schema up to this one, within an open transaction."""
-    for before, step in ((1, _from_1_to_2), (2, _from_2_to_3)):
+    for before, step in ((1, _from_1_to_2), (2, _from_2_to_3), (3, _from_3_to_4)):
         if version <= before:
             step(connection)
             _record(connection, before + 1, TITLES[before + 1])
@@ -65,6 +66,11 @@ def _from_1_to_2(connection: sqlite3.Connection) -> None:
 def _from_2_to_3(connection: sqlite3.Connection) -> None:
     connection.execute("DROP INDEX IF EXISTS entries_by_subject")
     connection.execute(statement("entries_by_subject_and_kind"))
+
+
+def _from_3_to_4(connection: sqlite3.Connection) -> None:
+    connection.execute("DROP TRIGGER IF EXISTS moves_are_sealed")  # the way from 1 to 2 makes all triggers of today
+    connection.execute(statement("moves_are_sealed"))
 
 
 def _plant(connection: sqlite3.Connection, tree: Tree) -> None:

@@ -1,7 +1,9 @@
 """The ledger's tables, and the triggers by which the database itself keeps the ledger's rules.
 
 The triggers hold for every client of the file, not only for this package: entries are neither updated
-nor deleted, each follows the one before it, and a head moves by one generation, with a granted move.
+nor deleted, each follows the one before it, and a head moves by one generation, with a granted move. Where
+moves are sealed, one without a seal is refused: by whoever wrote it that knew of none, since an older workbench
+may have had the ledger open when it was carried over. Whose seal it is, no database tells; `verify` does.
 """
 
 from __future__ import annotations
@@ -9,10 +11,15 @@ from __future__ import annotations
 import re
 
 from workbench.ledger.entry import GENESIS
+from workbench.ledger.grounds import GRANTS
 from workbench.ledger.heads import CLEARED, PROMOTIONS, SLOT, STAGED
+from workbench.ledger.keys import KEY_KINDS, SEALS_AFTER
+from workbench.ledger.seals import SEAL
 
 APPLICATION = 0x57424C47  # "WBLG", in the file's header: this file is a ledger
-VERSION = 3
+VERSION = 4
+SEALED, SEALING = f'"{SEAL}":', f'"{SEALS_AFTER}":'  # in the body of a sealed move, and of a key that seals
+UNSEALED = "moves of this ledger are sealed by its key: upgrade or restart this workbench"  # to who writes one without
 
 HEAD_COLUMNS = ("model", "slot", "version", "generation", "seq", "weight")
 ENTRY_COLUMNS = ("seq", "at", "kind", "subject", "actor", "why", "body", "key", "prev", "hash")
@@ -47,7 +54,7 @@ TABLES = (
     "CREATE TABLE migrations (version INTEGER PRIMARY KEY, at TEXT NOT NULL, title TEXT NOT NULL)",
 )
 
-_PROMOTIONS = ", ".join(f"'{kind}'" for kind in PROMOTIONS)
+_PROMOTIONS, _GRANTS, _KEYS = (", ".join(f"'{kind}'" for kind in kinds) for kinds in (PROMOTIONS, GRANTS, KEY_KINDS))
 
 # the entry that a row of heads names grants this very version this very slot, or clears it
 _GRANTED = f"""
@@ -72,6 +79,12 @@ TRIGGERS = (
       OR NEW.prev IS NOT coalesce((SELECT hash FROM entries ORDER BY seq DESC LIMIT 1), '{GENESIS}')
       OR EXISTS (SELECT 1 FROM entries WHERE key = NEW.key OR hash = NEW.hash)
     BEGIN SELECT RAISE(ABORT, 'an entry of the ledger follows the one before it'); END
+    """,  # noqa: S608
+    f"""
+    CREATE TRIGGER moves_are_sealed BEFORE INSERT ON entries
+    WHEN NEW.kind IN ({_GRANTS}) AND instr(NEW.body, '{SEALED}') = 0
+      AND EXISTS (SELECT 1 FROM entries WHERE kind IN ({_KEYS}) AND instr(body, '{SEALING}') > 0)
+    BEGIN SELECT RAISE(ABORT, '{UNSEALED}'); END
     """,  # noqa: S608
     f"""
     CREATE TRIGGER heads_begin_once BEFORE INSERT ON heads
