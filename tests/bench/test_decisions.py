@@ -114,6 +114,19 @@ def test_what_a_role_may_not_do_is_refused_by_the_gate_too(told):
     assert (told.bench.ledger.heads(), len(told.bench.ledger.entries())) == before
 
 
+def test_a_head_that_no_seal_put_there_is_told_among_what_is_wrong(told):
+    assert not any("doubted" in one.sentence for one in told.by("lead").read().wrong)
+    ledger = told.bench.ledger
+    ledger._database.execute("DROP TRIGGER moves_are_sealed")
+    ledger._sealing = lambda *_: None  # as somebody writes it who has the database and not the key
+    told.by("keeper").do(Wish("promote", "lending", 2), WHY)
+    first = told.by("lead").read().wrong[0]
+    assert (first.about, first.hint) == ("lending 2", "workbench ledger verify")
+    assert first.sentence.startswith("stands as champion, and is doubted: entry ")
+    doubts = {one.version.version: one.doubt for one in told.by("lead").read().candidates}
+    assert (bool(doubts.pop(2)), set(doubts.values())) == (True, {""})
+
+
 def test_only_an_approver_answers_a_question_whatever_calls(told):
     high_stakes(told)
     assert "People are asked" in told.by("analyst").do(Wish("promote", "lending", 2), WHY)

@@ -107,6 +107,22 @@ def test_a_version_goes_all_the_way_by_commands(run):
     assert "is retired" in run("promote", "lending", "3", *WHY, code=2)
 
 
+def test_a_champion_that_was_forged_is_listed_as_doubted(run, workspace):
+    """Moved by somebody who has the database and the ledger's own library, and not its key."""
+    run("promote", "lending", "1", *WHY)
+    assert [one["doubt"] for one in run("models", "--json")] == [None] * 3
+    assert "doubted" not in run("models")
+    with open_bench(workspace) as bench:
+        bench.ledger._database.execute("DROP TRIGGER moves_are_sealed")
+        bench.ledger._sealing = lambda *_: None
+        bench.promote("lending", 2, "trust me")
+    forged, first, _ = (one["doubt"] for one in run("models", "lending", "--json"))
+    assert (forged.partition(":")[0], first) == ("entry 12 moves lending/2 without the seal of the ledger's key", None)
+    listed = run("models")
+    assert "champion, doubted" in listed
+    assert f"lending 2 as champion is doubted: {forged}\nhint: workbench ledger verify" in listed
+
+
 def test_a_long_queue_is_listed_in_parts(run, workspace):
     from workbench.promotion import Question, Requirement
 
@@ -269,6 +285,10 @@ def test_the_guard_comes_and_goes_by_commands(tmp_path):
         client.set_registered_model_alias("lending", "champion", "1")
     assert run("guard", "remove", *WHY, "--json")["kind"] == "guard.removed"
     client.set_registered_model_alias("lending", "champion", "1")
+    with open_bench(root) as bench:
+        bench.guard.install([])  # a removal that was marked as done and never was, or another workspace's
+    done = CliRunner().invoke(main, ["guard", "status", "--workspace", str(root)])
+    assert "a guard stands that this ledger wants no more" in done.output
 
 
 def test_what_a_cut_off_move_owes_is_paid_before_the_next(run, registry, workspace, monkeypatch):

@@ -106,6 +106,47 @@ def test_a_head_is_doubted_that_its_entry_did_not_make_or_that_has_no_seal(seali
     assert sealing.doubt(sealing.head("lending", "champion")) == UNSEALED.format(forged.seq, 9)
 
 
+def test_many_heads_are_asked_about_at_once_and_a_seal_that_held_is_not_looked_at_again(sealing, story, monkeypatch):
+    for number in range(1, 6):
+        story.move(number, model=f"m{number}")
+    assert sealing.doubts(sealing.heads()) == {}
+    monkeypatch.setattr(type(sealing), "keys", lambda _: pytest.fail("the keys were read again"))
+    assert sealing.doubts(sealing.heads()) == {}
+
+
+def test_heads_set_back_to_a_move_that_was_sealed_are_doubted_and_others_are_not(sealing, story):
+    """A canary that moved on does not speak against a champion, nor a model whose name begins alike."""
+    first, _ = story.move(1)
+    story.move(2, model="lending/eu")
+    story.move(3, kind="stage.granted", slot="canary", weight=0.5)
+    story.move(3, kind="stage.granted", slot="canary", weight=0.6, expected=1)
+    head = sealing.head("lending")
+    assert sealing.doubts(sealing.heads(cleared=True)) == {}
+    last, _ = story.move(4, expected=1)
+    database = sealing._database
+    if database.file is None:
+        database.execute("ALTER TABLE workbench_ledger.heads DISABLE TRIGGER heads_move_by_one")
+    else:
+        database.execute("DROP TRIGGER heads_move_by_one")
+    database.execute("UPDATE heads SET version = 1, generation = 1, seq = ? WHERE model = 'lending' AND slot = ?",
+                     (first.seq, "champion"))  # fmt: skip
+    told = f"entry {last.seq} moved the champion of lending on, and the table of heads does not say so"
+    assert sealing.doubts(sealing.heads(cleared=True)) == {head: told}
+
+
+def test_a_forged_move_that_no_head_follows_speaks_against_no_head(sealing, story):
+    story.move(1)
+    database = sealing._database
+    aside(database, back=False)
+    writer = Writer(database, lambda *_: None)
+    database.begin(writing=True)
+    writer.append("promotion.granted", subject="lending/9", actor="x", why="w", now=story.now,
+                  body={"slot": "champion", "generation": 2, "decision": {"decision": "allow"}})  # fmt: skip
+    writer.finish()
+    database.commit()
+    assert sealing.doubts(sealing.heads()) == {}
+
+
 def test_the_first_move_makes_the_key_and_every_move_is_sealed_by_it(sealing, story, key_file):
     story.move(1)
     story.move(2, expected=1, kind="rollback.granted")

@@ -25,6 +25,19 @@ def test_a_model_that_was_not_looked_at_is_unseen_and_its_traffic_is_told(world)
     assert set(line.traffic) == {10}, "the hour that runs is no fall of traffic"
 
 
+def test_a_champion_that_no_entry_made_is_told_first_and_as_doubted(world):
+    for name in ("a-fine", "b-forged"):
+        world.champion(name)
+        world.served(24, model=name, n=60)
+    done = world.pass_(write=False)
+    database = world.ledger._database
+    database.execute("DROP TRIGGER heads_move_by_one")
+    database.execute("UPDATE heads SET generation = 7 WHERE model = 'b-forged'")
+    first, second = seen(world, done.models).lines
+    assert (first.model, first.state, second.model, second.state) == ("b-forged", "act", "a-fine", "healthy")
+    assert "Version 1 as champion is doubted: entry" in first.sentence
+
+
 def test_a_look_tells_the_state_and_the_worst_comes_first(world):
     for name in ("a-fine", "b-failing"):
         world.champion(name)

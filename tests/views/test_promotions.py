@@ -35,6 +35,16 @@ def test_the_champion_is_told_in_one_line(board):
     assert "Version 1 is champion , since 2 Mar 2026, 11:22 UTC, by risk-officer." in board.text
 
 
+def test_a_champion_that_is_doubted_says_so_and_why(world, reader):
+    seen = world.read()
+    why = "entry 14 moves lending/1 without the seal of the ledger's key"
+    doubted = [replace(c, doubt=why if c.stage == "champion" else "") for c in seen.candidates]
+    world.read = lambda: replace(seen, candidates=doubted)
+    text = reader(promotion_board(world.read(), world.acts, world.read)).text
+    assert "Doubted" in text
+    assert "Entry 14 moves lending/1 without the seal of the ledger's key. No gateway begins to serve it" in text
+
+
 def test_a_denied_version_shows_each_reason_and_what_would_pass(board):
     assert "The policy says no" in board.text
     assert "that it is at least 0.80 has a probability of 0.18" in board.text

@@ -16,6 +16,7 @@ from workbench.errors import Misuse, NeedsPeople
 from workbench.ledger import Entry
 from workbench.ledger.effects import ALIAS
 from workbench.promotion import DECIDED, Roster, Step, trail
+from workbench.promotion.board import doubted
 from workbench.promotion.moves import POLICIES
 from workbench.promotion.people import RIGHTS, Right
 from workbench.promotion.queue import may_refuse, why_not
@@ -73,7 +74,7 @@ class Decisions:
         candidates = bench.board()
         past = bench.ledger.entries(kind=DECIDED, newest_first=True, limit=TRAIL)
         waiting, queued, answers = self._waiting(roster)
-        wrong = [*self._served(candidates), *self._incidents(), *self._owed()]
+        wrong = [*self._doubted(), *self._served(candidates), *self._incidents(), *self._owed()]
         return Reading(you, candidates, past, waiting, wrong, dict(self._ways_back(candidates)), queued, answers)
 
     def story(self, model: str, version: int) -> Sequence[Step]:
@@ -230,6 +231,12 @@ class Decisions:
         queued = [seen(one) for one in every if one.answers.question.action != ANSWER]
         shown = queued if len(queued) <= SHOWN else sorted(queued, key=last)[:SHOWN]
         return shown, len(queued), len(every) - len(queued)
+
+    def _doubted(self) -> Iterator[Trouble]:
+        ledger = self._bench.ledger
+        for head, why in doubted(ledger, ledger.heads()).items():
+            said = f"stands as {head.slot}, and is doubted: {why}"
+            yield Trouble(f"{head.model} {head.version}", said, "workbench ledger verify")
 
     def _served(self, candidates: Sequence[Candidate]) -> Iterator[Trouble]:
         for candidate in candidates:

@@ -75,6 +75,11 @@ def status(workspace: Path | None, as_json: bool) -> None:
     told["further"] = [list(one) for one in further]
     if wanted is None and not installed:
         words = "no guard is installed"
+    elif wanted is None:
+        words = (
+            "a guard stands that this ledger wants no more, or another workspace of this MLflow has put there; "
+            "workbench guard remove takes it away"
+        )
     elif not installed or missing:
         words = f"the guard lacks {', '.join(missing)}; the next opening of MLflow puts it back"
     elif untrue:

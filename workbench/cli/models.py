@@ -11,6 +11,7 @@ import click
 from workbench.cli.options import json_option, pairs, print_json, print_table, rehearsal_option, workspace_option
 from workbench.errors import Misuse
 from workbench.policy import Decision
+from workbench.promotion import Candidate
 
 
 @click.command()
@@ -42,6 +43,7 @@ def models(model: str | None, workspace: Path | None, as_json: bool) -> None:
                     "version": c.version.version,
                     "stage": c.stage,
                     "weight": c.weight,
+                    "doubt": c.doubt or None,
                     "threshold": c.version.threshold,
                     "metrics": dict(c.version.metrics),
                     "evidence": {kind: finding.verdict for kind, finding in c.findings.items()},
@@ -60,13 +62,16 @@ def models(model: str | None, workspace: Path | None, as_json: bool) -> None:
             (
                 c.version.model,
                 c.version.version,
-                c.stage if c.weight is None else f"{c.stage} at {c.weight:.4g}",
+                _stage(c),
                 ", ".join(f"{kind}: {finding.verdict}" for kind, finding in c.findings.items()) or "none",
                 _in_words(c.decision),
             )
             for c in candidates
         ],
     )
+    for one in (c for c in candidates if c.doubt):
+        told = f"{one.version.model} {one.version.version} as {one.stage} is doubted: {one.doubt}"
+        click.echo(f"{told}\nhint: workbench ledger verify", err=True)
 
 
 @click.command()
@@ -184,6 +189,11 @@ def _shown(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name}: {told}" for name, told in value.items()) or "none"
     return str(value) or "nobody"
+
+
+def _stage(candidate: Candidate) -> str:
+    share = "" if candidate.weight is None else f" at {candidate.weight:.4g}"
+    return f"{candidate.stage}{share}{', doubted' if candidate.doubt else ''}"
 
 
 def _in_words(decision: Decision | None) -> str:

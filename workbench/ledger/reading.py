@@ -12,9 +12,14 @@ from typing import Any, NamedTuple
 from workbench.errors import EngineError, Misuse
 from workbench.ledger.database import Database, Row
 from workbench.ledger.entry import Entry, Head, read_body
+from workbench.ledger.heads import MOVES, place
 from workbench.ledger.rows import COLUMNS, HEADS, from_row
 from workbench.ledger.versions import REGISTERED, ModelVersion, registered
 
+_LATER = (  # written so that the index over subjects is taken: of a long ledger, few entries are about one model
+    "SELECT seq, subject FROM entries WHERE subject >= ? AND subject < ? "  # noqa: S608
+    f"AND kind || '' IN ({', '.join('?' * len(MOVES))}) AND seq + 0 > ?"
+)
 AT_ONCE = 500  # entries that are asked for by number in one statement
 _STANDING = f"""
     SELECT last, {HEADS} FROM (SELECT coalesce(max(seq), 0) AS last FROM entries) AS e
@@ -145,6 +150,13 @@ class Reading:
         which = f"WHERE {' AND '.join(clauses)} ORDER BY model, slot"
         values = [] if model is None else [model]
         return [Head(*row) for row in self._rows(f"SELECT {HEADS} FROM heads {which}", values)]  # noqa: S608
+
+    def moves_after(self, head: Head) -> list[Entry]:
+        """The entries that move a head's slot and come after the one that it names, in their order."""
+        first = f"{head.model}/"
+        rows = self._rows(_LATER, (first, first + LAST_CHARACTER, *MOVES, head.seq))
+        mine = [seq for seq, subject in rows if subject.rpartition("/")[0] == head.model]
+        return [entry for entry in self.numbered(mine) if place(entry) == (head.model, head.slot)]
 
     def owed(self) -> list[Effect]:
         """Effects not settled yet, oldest first.

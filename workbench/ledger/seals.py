@@ -72,6 +72,8 @@ def doubt(head: Head, entry: Entry | None, key: LedgerKey | None) -> str:
         key: The ledger's key that holds at it; None: the ledger had none yet.
     """
     if entry is None or entry.kind not in MOVES or _led_to(head, entry) != head:
+        if head.version is None:
+            return f"entry {head.seq} did not clear the {head.slot} of {head.model}"
         return f"entry {head.seq} did not make {head.model} {head.version} {head.slot}"
     return "; ".join(unsealed(entry, key))
 

@@ -12,15 +12,16 @@ memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 from workbench.errors import EngineError, Misuse, WorkbenchError
 from workbench.ledger.checkpoints import Checkpoint, read_note, signed
+from workbench.ledger.database import Database
 from workbench.ledger.drafts import Draft
-from workbench.ledger.entry import Head
+from workbench.ledger.entry import Entry, Head
 from workbench.ledger.key_file import KeyFile
 from workbench.ledger.keys import (
     CREATED,
@@ -36,7 +37,7 @@ from workbench.ledger.merkle import Subtree, consistency_path, inclusion_path, l
 from workbench.ledger.proofs import Consistency, Inclusion
 from workbench.ledger.reading import Reading
 from workbench.ledger.rows import COLUMNS, row_content
-from workbench.ledger.seals import doubt
+from workbench.ledger.seals import doubt, unsealed
 from workbench.ledger.signing import SigningKey
 from workbench.ledger.tree import TILE, subtrees
 from workbench.ledger.writer import Writer
@@ -52,6 +53,10 @@ class Signed(Reading):
     _within = False  # a transaction is open
     _known: tuple[str, LedgerKey] | None = None  # the present key as it was read, by the hash of its entry
     rehearsing = False
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._sound: dict[tuple[str, str], Head] = {}  # the newest head of each slot whose seal held
 
     def rehearse(self) -> None:
         """From now on keep nothing of what is written; it is undone when the ledger is closed."""
@@ -75,14 +80,31 @@ class Signed(Reading):
     def doubt(self, head: Head) -> str:
         """What speaks against a head, in a sentence; empty: the entry that it names put it there, under its seal.
 
-        Whoever serves a head or points at it asks this first: the table of heads and the entries can be written by
-        somebody with an SQL client, the seals cannot.
-
         Raises:
             EngineError: It cannot be read.
         """
-        entry = next((one for one in self.entries(since=head.seq - 1, limit=1) if one.seq == head.seq), None)
-        return doubt(head, entry, held_at(self.keys(), head.seq))
+        return self.doubts([head]).get(head, "")
+
+    def doubts(self, heads: Iterable[Head]) -> dict[Head, str]:
+        """What speaks against heads, in a sentence for each that something speaks against.
+
+        Whoever serves a head, points at it or shows it asks this first: the table of heads and the entries can be
+        written by somebody with an SQL client, the seals cannot. A seal that held is not looked at again.
+
+        Args:
+            heads: As they were just read.
+
+        Raises:
+            EngineError: They cannot be read.
+        """
+        asked = list(heads)
+        fresh = [head for head in asked if self._sound.get((head.model, head.slot)) != head]
+        entries = {entry.seq: entry for entry in self.numbered([head.seq for head in fresh])}
+        keys = self.keys() if fresh else []
+        found = {head: doubt(head, entries.get(head.seq), held_at(keys, head.seq)) for head in fresh}
+        self._sound.update({(head.model, head.slot): head for head, told in found.items() if not told})
+        found |= {head: self._left_behind(head) for head in asked if not found.get(head)}
+        return {head: told for head, told in found.items() if told}
 
     def signing_key(self, *, actor: str = ACTOR, now: datetime) -> SigningKey:
         """The private key that signs now; made and recorded where there is none yet.
@@ -253,6 +275,22 @@ class Signed(Reading):
             key, known = self._key(writer, ACTOR, writer.last.at)
             if self.newest_checkpoint(writer.size) is None:
                 writer.checkpoint(lambda tree: signed(known.origin, tree.size, tree.root(), key))
+
+    def unsealed(self, move: Entry) -> str:
+        """What is wrong with the seal of a move, in a sentence; empty: it has the one that is due, or none is.
+
+        Raises:
+            EngineError: The ledger's keys cannot be told.
+        """
+        return "; ".join(unsealed(move, held_at(self.keys(), move.seq)))
+
+    def _left_behind(self, head: Head) -> str:
+        """That a later entry moved a head on, and the table of heads did not follow; empty: none did."""
+        later = self.moves_after(head)
+        sealed = [entry.seq for entry in later if not self.unsealed(entry)]
+        if not sealed or self.head(head.model, head.slot) != head:  # read after the move: the two are one commit
+            return ""
+        return f"entry {sealed[-1]} moved the {head.slot} of {head.model} on, and the table of heads does not say so"
 
     @property
     def _file(self) -> KeyFile:

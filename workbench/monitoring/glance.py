@@ -20,6 +20,7 @@ from workbench.monitoring.incidents import Incident, incidents
 from workbench.monitoring.packed import Outline
 from workbench.monitoring.passes import Looked, standing
 from workbench.monitoring.summary_store import HOUR, SummaryStore
+from workbench.promotion.board import doubted
 
 Shown = Literal["act", "watch", "unseen", "healthy"]
 GRAVITY: Mapping[Shown, int] = {"act": 0, "watch": 1, "unseen": 2, "healthy": 3}
@@ -85,6 +86,7 @@ def glance(
     for model, at, _, told in store.outlines(since=begin, until=now + HOUR):
         seen.setdefault(model, []).append((int((at - begin) / HOUR), told))
     heads = ledger.heads()
+    doubts = doubted(ledger, [head for head in heads if head.slot == "champion"])
     canaries = {head.model: head for head in heads if head.slot == "canary" and head.version is not None}
     alive: dict[str, list[Incident]] = {}
     found = incidents(ledger, alive=True)
@@ -97,6 +99,7 @@ def glance(
             alive.get(head.model, ()),
             _current(looks.get(head.model), head),
             canaries.get(head.model),
+            doubts.get(head, ""),
         )
         for head in heads
         if head.slot == "champion" and head.version is not None
@@ -125,8 +128,11 @@ def _line(
     alive: Sequence[Incident],
     looked: Looked | None,
     canary: Head | None,
+    doubt: str,
 ) -> Line:
     state, sentence, since = _told(alive, looked)
+    if doubt:
+        state, sentence = "act", f"Version {head.version} as champion is doubted: {doubt}; workbench ledger verify."
     traffic, requests, failed = counts
     taken = alive[0].by if alive and alive[0].state == "acknowledged" else ""
     return Line(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from workbench.errors import EngineError
 from workbench.evidence import Finding
 from workbench.evidence.dossier import newest
 from workbench.ledger import Entry, Head, Ledger, ModelVersion
@@ -35,6 +36,7 @@ class Candidate:
     findings: Mapping[str, Finding]  # newest by kind
     decision: Decision | None  # what the policy says to promoting it now; None: not asked (yet), or nothing to ask
     weight: float | None = None  # a canary's share of the traffic
+    doubt: str = ""  # what speaks against the head by which it holds its slot, in a sentence
 
 
 def board(ledger: Ledger, model: str | None = None) -> list[Candidate]:
@@ -47,8 +49,9 @@ def board(ledger: Ledger, model: str | None = None) -> list[Candidate]:
         model: Only this model's.
     """
     held: dict[str, dict[str, Head]] = {}
-    for head in ledger.heads():
+    for head in ledger.heads(model=model):
         held.setdefault(head.model, {})[head.slot] = head
+    doubts = doubted(ledger, [head for slots in held.values() for head in slots.values()])
     about: dict[str, list[Entry]] = {}
     for entry in ledger.entries(kind=ABOUT, prefix=None if model is None else f"{model}/"):
         about.setdefault(entry.subject, []).append(entry)
@@ -57,8 +60,22 @@ def board(ledger: Ledger, model: str | None = None) -> list[Candidate]:
         slots, entries = held.get(version.model, {}), about.get(version.subject, [])
         standing = stage_of(version.version, {slot: head.version for slot, head in slots.items()}, past_of(entries))
         weight = slots["canary"].weight if standing == "canary" else None
-        found.append(Candidate(version, standing, newest(entries), None, weight))
+        doubt = doubts.get(slots[standing], "") if standing in slots else ""
+        found.append(Candidate(version, standing, newest(entries), None, weight, doubt))
     return sorted(found, key=lambda c: (c.version.model, ORDER[c.stage], -c.version.version))
+
+
+def doubted(ledger: Ledger, heads: Sequence[Head]) -> dict[Head, str]:
+    """What speaks against heads, in a sentence for each that something speaks against; all, where nobody can tell.
+
+    Args:
+        ledger: What happened.
+        heads: As they were just read.
+    """
+    try:
+        return ledger.doubts(heads)
+    except EngineError as error:
+        return dict.fromkeys(heads, error.message)
 
 
 def open_questions(candidates: Iterable[Candidate]) -> list[Candidate]:

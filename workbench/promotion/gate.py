@@ -26,7 +26,7 @@ from workbench.promotion.background import stage
 from workbench.promotion.commit import commit
 from workbench.promotion.declarations import Declaration, declare
 from workbench.promotion.desk import Desk
-from workbench.promotion.history import champions
+from workbench.promotion.history import placed
 from workbench.promotion.judging import Judge
 from workbench.promotion.moves import POLICIES, Move, Request, asked_in, same_request, told_by, wait
 from workbench.promotion.people import Identity
@@ -352,23 +352,27 @@ class Gate:
         return told_by(entry, pending)
 
     def before(self, model: str) -> int:
-        """The version that a rollback brings back.
+        """The version that a rollback brings back; none that came without the seal of the ledger's key.
 
         Raises:
             Misuse: There is no champion, or none before it.
         """
         kinds = ("promotion.granted", "rollback.granted", "version.retired")
-        line = champions(model, self._ledger.entries(prefix=f"{model}/", kind=kinds))
+        entries = self._ledger.entries(prefix=f"{model}/", kind=kinds)
+        line = placed(model, entries)
+        while len(line) > 1 and self._ledger.unsealed(line[-2][1]):  # somebody wrote it past the gate
+            entries.remove(line[-2][1])
+            line = placed(model, entries)
         if not line:
             known = sorted({head.model for head in self._ledger.heads() if head.slot == CHAMPION})
             hint = f"models with a champion: {', '.join(known)}" if known else "nothing was promoted yet"
             raise Misuse(f"{model} has no champion to roll back", hint=hint)
         if len(line) == 1:
             raise Misuse(
-                f"{model} {line[-1]} is the first champion; there is none to go back to",
+                f"{model} {line[-1][0]} is the first champion; there is none to go back to",
                 hint=f"promote another version: workbench models {model}",
             )
-        return line[-2]
+        return line[-2][0]
 
     def _earlier(self, request: Request) -> Entry | None:
         found = self._ledger.find(request.key) if request.key is not None else None

@@ -212,10 +212,12 @@ def never_given(ledger: Ledger, guard: RegistryGuard) -> list[Granted]:
     noted = guard.noted()  # read before the ledger: whatever was noted by then is in the ledger by now
     marks, grants = _ours(ledger, guard)
     held = {(model, slot): (version, generation) for model, slot, version, generation in grants}
-    models = {head.model for head in ledger.heads(cleared=True)} - _elsewhere(ledger, marks)
+    heads = ledger.heads(cleared=True)
+    models = {head.model for head in heads} - _elsewhere(ledger, marks)
+    doubted = {(head.model, head.slot): (None, head.generation) for head in ledger.doubts(heads)}
     untrue = []
     for model, slot, version, generation in noted:
-        holder, newest = held.get((model, slot), (None, 0))
+        holder, newest = held.get((model, slot)) or doubted.get((model, slot), (None, 0))
         known = model in models and not _is_further(ledger, marks, model, slot)
         if known and (generation > newest or (generation == newest and version != holder)):
             untrue.append((model, slot, version, generation))
@@ -277,5 +279,7 @@ def _named(grants: Sequence[Granted]) -> str:
 
 
 def granted(ledger: Ledger) -> list[Granted]:
-    """Who holds which slot, cleared ones too."""
-    return [(head.model, head.slot, head.version, head.generation) for head in ledger.heads(cleared=True)]
+    """Who holds which slot, cleared ones too; a head that is doubted grants nothing."""
+    heads = ledger.heads(cleared=True)
+    doubts = ledger.doubts(heads)
+    return [(head.model, head.slot, head.version, head.generation) for head in heads if head not in doubts]

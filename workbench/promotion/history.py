@@ -38,18 +38,23 @@ def champions(model: str, entries: Iterable[Entry]) -> list[int]:
     A rollback takes the version it leaves out of the line, so that rolling back twice goes two steps
     back and does not come again to what was just left. What was retired is not gone back to.
     """
-    line: list[int] = []
+    return [version for version, _ in placed(model, entries)]
+
+
+def placed(model: str, entries: Iterable[Entry]) -> list[tuple[int, Entry]]:
+    """As `champions`, each with the entry that put it there."""
+    line: list[tuple[int, Entry]] = []
     for entry in entries:
         version = _version(model, entry)
         if version is not None and entry.kind == "version.retired":
-            line = [other for other in line if other != version]
+            line = [one for one in line if one[0] != version]
         if version is None or entry.kind not in PROMOTIONS:
             continue
-        if entry.kind == "rollback.granted" and version in line:
-            while line[-1] != version:
+        if entry.kind == "rollback.granted" and any(other == version for other, _ in line):
+            while line[-1][0] != version:
                 line.pop()
         else:
-            line.append(version)
+            line.append((version, entry))
     return line
 
 

@@ -130,7 +130,7 @@ def follow(
 ) -> tuple[str, ...]:
     """Let the registry follow a model; what cannot be done now stays owed, and a move stays true.
 
-    Where the ledger only rehearses, the registry follows nothing.
+    Where the ledger only rehearses, the registry follows nothing; and nothing ever follows a head that is doubted.
 
     Args:
         ledger: The truth.
@@ -152,8 +152,9 @@ def follow(
     for slot in _owed_slots(ledger, model):
         try:
             head = ledger.head(model, slot)
-            done = align(ledger, registry, head, now=now) if head else None
-            said[slot] = done.sentence if done else ""
+            doubt = ledger.doubt(head) if head else ""
+            done = align(ledger, registry, head, now=now) if head and not doubt else None
+            said[slot] = unfollowed(head, doubt) if head and doubt else done.sentence if done else ""
         except EngineError as error:
             said[slot] = _still_owed(model, slot, error)
     left = _owed_slots(ledger, model) if any(said.values()) else ()
@@ -193,6 +194,11 @@ def ahead(head: Head, found: tuple[int, int] | None) -> str:
 def elsewhere(error: MovedElsewhereError) -> str:
     """That the aliases of a model follow another ledger, and the way out."""
     return f"{error.message}: {error.hint}"
+
+
+def unfollowed(head: Head, doubt: str) -> str:
+    """That the registry does not follow a head, and what speaks against it."""
+    return f"nothing follows the {head.slot} of {head.model}: {doubt}"
 
 
 def gone(head: Head) -> str:

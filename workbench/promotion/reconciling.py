@@ -28,6 +28,7 @@ from workbench.promotion.projection import (
     is_ahead,
     owed_for,
     pointed_at,
+    unfollowed,
 )
 
 Kind = Difference | Literal["forged", "changed", "unsettled", "whole"]
@@ -59,10 +60,11 @@ def reconcile(ledger: Ledger, aliases: Aliases, *, now: datetime, dry_run: bool 
         What was found, by model and slot; nothing where all was well.
     """
     found: list[Found | None] = []
-    for head in ledger.heads(cleared=True):
-        if why := ledger.doubt(head):
-            sentence = f"nothing follows the {head.slot} of {head.model}: {why}"
-            found.append(_noted(ledger, head, "forged", sentence, now, dry_run=dry_run))
+    heads = ledger.heads(cleared=True)
+    doubts = ledger.doubts(heads)
+    for head in heads:
+        if head in doubts:
+            found.append(_noted(ledger, head, "forged", unfollowed(head, doubts[head]), now, dry_run=dry_run))
             continue
         one = _looked(ledger, aliases, head) if dry_run else _aligned(ledger, aliases, head, now)
         found.append(one)

@@ -61,6 +61,8 @@ def _item(candidate: Candidate) -> str:
         told = f"{100 * candidate.weight:.4g} % of the traffic · {told}"
     elif candidate.stage in {"former champion", "rejected", "retired"}:
         told = candidate.stage
+    if candidate.doubt:
+        look, sign, told = "no", "fail", f"doubted · {told}".removesuffix(" · ")
     badge = f'<span class="wb-policy wb-{look}">{mark(sign)}</span>' if sign else ""
     under = f'<span class="wb-gloss">{safe(told)}</span>' if told else ""
     return f"<li><b>{safe(version.model)} {version.version}</b> {badge}{under}</li>"

@@ -44,7 +44,7 @@ def head(model: str, known: Known) -> str:
     beside = comparison(champion.findings, {}, champion=None) + findings_told(champion.findings)
     more = particulars(champion.version, champion.findings, None)
     return (
-        f"{title}<p><b>Version {number} is champion</b>{safe(since)}.{only}</p>"
+        f"{title}<p><b>Version {number} is champion</b>{safe(since)}.{only}</p>{_doubt(champion)}"
         + (f'<p class="wb-quiet">{figures}</p>' if figures else "")
         + folded("The champion’s evidence", beside + more)
     )
@@ -68,7 +68,7 @@ def told(candidate: Candidate, known: Known) -> str:
     return (
         f'<div class="wb-title"><h3>{safe(version.model)}, version {version.version}</h3>'
         f'<span class="wb-quiet">{safe(registered)}</span>'
-        f"{_standing(candidate)}</div>{says}{asked}"
+        f"{_standing(candidate)}</div>{_doubt(candidate)}{says}{asked}"
         + comparison(
             findings,
             beside.findings if beside else {},
@@ -78,6 +78,13 @@ def told(candidate: Candidate, known: Known) -> str:
         + findings_told(findings)
         + particulars(version, findings, candidate.decision)
     )
+
+
+def _doubt(candidate: Candidate) -> str:
+    if not candidate.doubt:
+        return ""
+    why = f"{sentence(candidate.doubt)} No gateway begins to serve it, and no alias follows it."
+    return f'<div class="wb-verdict wb-no"><p class="wb-says">Doubted</p><p>{safe(why)}</p></div>'
 
 
 def _standing(candidate: Candidate) -> str:
