@@ -85,6 +85,20 @@ def test_an_effect_that_was_settled_by_hand_is_done_all_the_same(served):
     assert served.champion() == (1, 3)
 
 
+def test_a_repair_that_another_process_ended_meanwhile_is_noted_once(served, monkeypatch):
+    """It looked at the alias, was stopped, and went on when the other had noted, mended and settled."""
+    wrong = served.registry.aliases["lending", "champion"] = (1, 0)
+
+    def seen(model, alias):
+        monkeypatch.undo()
+        found(served)
+        return wrong
+
+    monkeypatch.setattr(served.registry, "alias", seen)
+    found(served)
+    assert served.kinds().count("projection.repaired") == 1
+
+
 def test_what_is_owed_is_told_and_paid(served):
     served.registry.reachable = False
     move = served.promote(1)

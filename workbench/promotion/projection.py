@@ -109,7 +109,7 @@ def _align(ledger: Ledger, aliases: Aliases, head: Head, now: datetime) -> Align
     kind: Difference = "owed" if owed else "moved"
     told = Aligned(kind, paid(head)) if owed else None
     if not agrees(head, found) and not owed:
-        owed = _note_repair(ledger, head, found, now)
+        owed = _note_repair(ledger, aliases, head, found, now)
         if not owed:
             return None  # another process moved the head, or repairs it, at this moment
         told = Aligned(kind, mended(head, found))
@@ -244,11 +244,15 @@ def _set(aliases: Aliases, head: Head) -> None:
         aliases.set_alias(head.model, head.slot, head.version, head.generation)
 
 
-def _note_repair(ledger: Ledger, head: Head, found: tuple[int, int] | None, now: datetime) -> list[Effect]:
+def _note_repair(
+    ledger: Ledger, aliases: Aliases, head: Head, found: tuple[int, int] | None, now: datetime
+) -> list[Effect]:
     # entry and effect in one transaction: the repair is neither lost nor told twice
     held = "nobody" if head.version is None else f"version {head.version}"
     with ledger.transaction() as writer:
         if writer.head(head.model, head.slot) != head or owed_for(ledger, head):
+            return []
+        if agrees(head, aliases.alias(head.model, head.slot)):  # mended and settled since it was looked at
             return []
         entry = writer.append(
             "projection.repaired",
