@@ -5,9 +5,11 @@ import pytest
 from workbench.bench import create, open_bench
 from workbench.errors import Denied, Misuse
 from workbench.evidence import Figure, Finding
+from workbench.evidence.tracing import particulars
 from workbench.ledger import ModelVersion
 from workbench.promotion import Declaration, Identity
 from workbench.views.deciding import Wish
+from workbench.views.lineage_graph import label
 from workbench.views.looking import stuck
 
 WHY = "the audit of March convinces me"
@@ -125,6 +127,11 @@ def test_a_head_that_no_seal_put_there_is_told_among_what_is_wrong(told):
     assert first.sentence.startswith("stands as champion, and is doubted: entry ")
     doubts = {one.version.version: one.doubt for one in told.by("lead").read().candidates}
     assert (bool(doubts.pop(2)), set(doubts.values())) == (True, {""})
+    found = told.by("lead").trace("lending", 2)
+    (forged,) = (node for node in found.nodes.values() if node.facts.get("what") == "promotion.granted")
+    assert particulars(forged).startswith("doubted: entry ")
+    assert label(forged)[0] == "doubted: promotion granted"
+    assert "doubt" not in str(told.by("lead").trace("lending", 1).as_json())
 
 
 def test_only_an_approver_answers_a_question_whatever_calls(told):

@@ -1,6 +1,7 @@
 """The commands about lineage, certificates, cards and retention, as a user types them."""
 
 import json
+import re
 import runpy
 from pathlib import Path
 from types import SimpleNamespace
@@ -104,6 +105,12 @@ def test_what_is_not_known_is_refused_with_what_is(told, name):
     done = call("lineage", "run", name, "--workspace", told, code=2)
     assert "the ledger knows no run" in done.stderr
     assert "known: train" in done.stderr
+
+
+def test_decisions_that_are_known_are_named_as_they_are_asked_for(told):
+    done = call("lineage", "decision", "99999", "--workspace", told, code=2)
+    number, what = re.search(r"known: (\d+) \(([a-z.]+) lending/\d\)", done.stderr).groups()
+    assert asked(told, "lineage", "decision", number)["about"]["facts"]["what"] == what
 
 
 def test_two_versions_are_compared_upstream(told, tmp_path):

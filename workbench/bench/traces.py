@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 from workbench.errors import Misuse
+from workbench.ledger.grounds import GRANTS
 from workbench.ledger.lineage import LEAST, SHORTEST, Difference, Lineage, Way, differences
 from workbench.ledger.lineage_index import FILE, LineageIndex
 from workbench.ledger.telling import DECIDED, Kind, Node
@@ -43,7 +45,7 @@ class Traces:
         """
         self._bench.version(model, version)
         node = f"version:{model}/{version}"
-        return self.index.around(up=[node], down=[node])
+        return self._weighed(self.index.around(up=[node], down=[node]))
 
     def changed(self, model: str, before: int, after: int) -> Sequence[Difference]:
         """What is not the same upstream of two versions.
@@ -66,7 +68,8 @@ class Traces:
             Misuse: None of the names is known, or one is that of several things.
         """
         if kind == "prediction":
-            return self._prediction(names[-1], ways)
+            found, node = self._prediction(names[-1], ways)
+            return self._weighed(found), node
         about = self._one(kind, names)
         starts = [about, *self._decisions(about.removeprefix("version:"))] if kind == "version" else [about]
         found = self.index.around(up=starts, down=[about] if "down" in ways else [])
@@ -75,7 +78,8 @@ class Traces:
             models = {node.name.rpartition("/")[0] for node in below if node.kind == "version"}
             rows = [row for model in sorted(models) for row in self._bench.log.rows(model, limit=MOST)]
             found = found.with_predictions(_answers(rows))
-        return found.part(about, ways), found.nodes[about]
+        found = self._weighed(found.part(about, ways))
+        return found, found.nodes[about]
 
     def suggest(self, words: str) -> Sequence[Sought]:
         """What may be meant by whoever has typed so far: the first few runs, data, decisions, answers and the like.
@@ -101,6 +105,16 @@ class Traces:
             )
             for id_, node in [*nodes.items()][:FEW]
         ]
+
+    def _weighed(self, found: Lineage) -> Lineage:
+        """A lineage in which each move that the ledger's key did not seal says so."""
+        ledger = self._bench.ledger
+        moves = [node for node in found.nodes.values() if node.facts.get("what") in GRANTS]
+        entries = ledger.numbered([int(node.name) for node in moves])
+        doubts = ledger.unsealed(entries) if entries else {}
+        wrong = [(node, doubts[int(node.name)]) for node in moves if int(node.name) in doubts]
+        told = {node.id: replace(node, facts={**node.facts, "doubt": doubt}) for node, doubt in wrong}
+        return Lineage({**found.nodes, **told}, found.edges) if told else found
 
     def _answers(self, text: str) -> Iterator[Node]:
         """Answers whose id begins so, or one that a request or a file of the log has under this very name."""
@@ -192,7 +206,10 @@ class Traces:
             if found:
                 told = ", ".join(shown(one.partition(":")[2], 16) for one in found[:KNOWN])
                 raise Misuse(f"{name!r} names {len(found)} of them: {told}", hint="give more of its digest or id")
-        some = ", ".join(title(node) for node in self.index.nodes(self.index.some(kind, KNOWN)))
+        some = ", ".join(
+            f"{node.name} ({title(node)})" if kind == "decision" else title(node)
+            for node in self.index.nodes(self.index.some(kind, KNOWN))
+        )
         hint = f"known: {shown(some, 300)}" if some else "nothing of this kind is in the ledger yet"
         raise Misuse(f"the ledger knows no {kind} {names[-1]!r}", hint=hint)
 

@@ -233,9 +233,8 @@ def _policy(found: Grounds, redecide: Redecide | None) -> Iterator[Check]:
     same = digest(document) == judged["input_digest"]
     yield Check("input", same, f"what the policy was told is {'' if same else 'not '}what the decision names")
     if redecide is None:
-        yield Check(
-            "decided again", None, "no engine for policies is at hand; the recorded decision was not asked again"
-        )
+        words = "the policy was not asked again: that takes a signature that holds, and an engine for policies"
+        yield Check("decided again", None, words)
         return
     again = redecide(judged["policy"], source, document)
     same = again.get("decision") == judged["decision"] and again.get("reasons") == judged["reasons"]

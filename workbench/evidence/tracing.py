@@ -70,7 +70,8 @@ def particulars(node: Node) -> str:
         "run": [facts.get("sentence", "")],
         "version": [f"threshold {facts['threshold']}" if facts.get("threshold") is not None else ""],
         "evidence": [facts.get("verdict", ""), facts.get("sentence", "")],
-        "decision": [f"by {facts.get('actor')}", facts.get("why", "")],
+        "decision": [f"doubted: {facts['doubt']}" if facts.get("doubt") else "", f"by {facts.get('actor')}",
+                     facts.get("why", "")],
         "approval": [f"by {facts.get('actor')}", facts.get("why", "")],
         "prediction": [f"{facts['model']} {facts.get('version')}, generation {facts.get('generation')}"
                        if "model" in facts else facts.get("sentence", ""), facts.get("at", "")],

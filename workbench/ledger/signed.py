@@ -276,21 +276,23 @@ class Signed(Reading):
             if self.newest_checkpoint(writer.size) is None:
                 writer.checkpoint(lambda tree: signed(known.origin, tree.size, tree.root(), key))
 
-    def unsealed(self, move: Entry) -> str:
-        """What is wrong with the seal of a move, in a sentence; empty: it has the one that is due, or none is.
+    def unsealed(self, moves: Iterable[Entry]) -> dict[int, str]:
+        """What is wrong with the seals of moves, in a sentence by the number of each that lacks the one that is due.
 
         Raises:
             EngineError: The ledger's keys cannot be told.
         """
-        return "; ".join(unsealed(move, held_at(self.keys(), move.seq)))
+        keys = self.keys()
+        found = {move.seq: "; ".join(unsealed(move, held_at(keys, move.seq))) for move in moves}
+        return {seq: told for seq, told in found.items() if told}
 
     def _left_behind(self, head: Head) -> str:
         """That a later entry moved a head on, and the table of heads did not follow; empty: none did."""
         later = self.moves_after(head)
-        sealed = [entry.seq for entry in later if not self.unsealed(entry)]
+        sealed = {entry.seq for entry in later} - (self.unsealed(later) if later else {}).keys()
         if not sealed or self.head(head.model, head.slot) != head:  # read after the move: the two are one commit
             return ""
-        return f"entry {sealed[-1]} moved the {head.slot} of {head.model} on, and the table of heads does not say so"
+        return f"entry {max(sealed)} moved the {head.slot} of {head.model} on, and the table of heads does not say so"
 
     @property
     def _file(self) -> KeyFile:

@@ -360,7 +360,7 @@ class Gate:
         kinds = ("promotion.granted", "rollback.granted", "version.retired")
         entries = self._ledger.entries(prefix=f"{model}/", kind=kinds)
         line = placed(model, entries)
-        while len(line) > 1 and self._ledger.unsealed(line[-2][1]):  # somebody wrote it past the gate
+        while len(line) > 1 and self._ledger.unsealed([line[-2][1]]):  # somebody wrote it past the gate
             entries.remove(line[-2][1])
             line = placed(model, entries)
         if not line:

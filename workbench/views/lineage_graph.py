@@ -100,7 +100,7 @@ def label(node: Node) -> tuple[str, str]:
         "environment": ("environment", short),
         "run": (str(facts.get("name") or "run"), f"run {short}"),
         "evidence": (str(facts.get("kind") or "evidence"), f"{facts.get('verdict') or 'found'}, {short[:7]}"),
-        "decision": (str(facts.get("what", "decision")).replace(".", " "), by),
+        "decision": (f"{'doubted: ' * bool(facts.get('doubt'))}{facts.get('what', 'decision')}".replace(".", " "), by),
         "approval": (str(facts.get("what", "approval")).replace(".", " "), by),
         "prediction": (node.name, _answered(node)),
         "version": (node.name.replace("/", " version "), f"threshold {facts.get('threshold')}"),
