@@ -226,10 +226,16 @@ def test_reconciling_says_what_it_would_do_before_it_does(run, registry):
     registry.aliases["lending", "champion"] = 3, 1
     assert "points at version 3" in run("reconcile", "--dry-run")
     assert registry.aliases["lending", "champion"] == (3, 1)
-    assert run("reconcile", "--json")["found"][0]["kind"] == "moved"
+    looked = run("reconcile", "--dry-run", "--json")
+    assert (len(looked["sentences"]), looked["mended"]) == (1, [])
+    mended = run("reconcile", "--json")
+    assert mended["found"][0]["kind"] == "moved"
+    assert mended["mended"] == [mended["found"][0]["sentence"]]
     assert registry.aliases["lending", "champion"] == (1, 1)
     registry.lost.add(1)
-    assert [found["kind"] for found in run("reconcile", "--json")["found"]] == ["deleted"]
+    lost = run("reconcile", "--json")
+    assert [found["kind"] for found in lost["found"]] == ["deleted"]
+    assert (len(lost["sentences"]), lost["mended"]) == (1, []), "what only people can mend is not told as mended"
 
 
 @pytest.mark.parametrize("text", ["<b>x</b>", "'; DROP TABLE entries; --", "../../x", "$(reboot)"])

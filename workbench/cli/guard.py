@@ -142,7 +142,9 @@ def reconcile(dry_run: bool, workspace: Path | None, as_json: bool) -> None:
         notices = list(bench.notices)
     sentences = [*notices, *(one.sentence for one in found)]
     if as_json:
-        print_json({"mended": sentences, "found": [asdict(one) for one in found], "dry_run": dry_run})
+        mended = [one.sentence for one in found if one.mended and not dry_run]
+        told = {"sentences": sentences, "mended": mended, "found": [asdict(one) for one in found]}
+        print_json({**told, "dry_run": dry_run})
     else:
         click.echo("\n".join(sentences) or "MLflow agrees with the ledger; nothing to mend")
 

@@ -264,14 +264,14 @@ def _app(
 
 
 def _reconcile(bench: Bench) -> None:
-    """Mend MLflow's aliases in a process of its own, which alone imports MLflow, and say what was mended."""
+    """Mend MLflow's aliases in a process of its own, which alone imports MLflow, and say what was found."""
     program = [sys.executable, "-m", "workbench", "reconcile", "--workspace", str(bench.root), "--json"]
     ended = subprocess.run(program, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if ended.returncode:
         click.echo(f"MLflow was not brought in line: {ended.stderr.strip()[:500]}", err=True)
         return
-    for mended in json.loads(ended.stdout)["mended"]:
-        click.echo(f"mended: {mended}", err=True)
+    for sentence in json.loads(ended.stdout)["sentences"]:
+        click.echo(f"MLflow: {sentence}", err=True)
 
 
 def _monitored(bench: Bench) -> str:

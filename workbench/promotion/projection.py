@@ -17,7 +17,7 @@ from workbench.ledger import Effect, Entry, Head, Ledger, ModelVersion, Writer
 from workbench.ledger.effects import ALIAS
 from workbench.promotion.stages import SLOTS, Slot
 
-Difference = Literal["owed", "moved", "ahead", "deleted", "elsewhere"]
+Difference = Literal["owed", "moved", "stuck", "ahead", "deleted", "elsewhere"]
 
 
 class Aligned(NamedTuple):
@@ -117,7 +117,7 @@ def _align(ledger: Ledger, aliases: Aliases, head: Head, now: datetime) -> Align
         _set(aliases, head)
         found = aliases.alias(head.model, head.slot)
         if not agrees(head, found):
-            return Aligned(kind, stuck(head, found)) if ledger.head(head.model, head.slot) == head else None
+            return Aligned("stuck", stuck(head, found)) if ledger.head(head.model, head.slot) == head else None
     if owed:
         with ledger.transaction() as writer:
             for effect in owed:

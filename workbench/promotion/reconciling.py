@@ -33,6 +33,7 @@ from workbench.promotion.projection import (
 
 Kind = Difference | Literal["forged", "changed", "unsettled", "whole"]
 
+MENDED: frozenset[Kind] = frozenset({"owed", "moved", "whole"})
 BROKEN, REPAIRED = "projection.broken", "projection.repaired"
 
 
@@ -45,6 +46,11 @@ class Found:
     slot: str
     version: int | None  # that holds the slot
     sentence: str
+
+    @property
+    def mended(self) -> bool:
+        """Whether it is of a kind that is mended where it is not only looked at; the others are left to people."""
+        return self.kind in MENDED
 
 
 def reconcile(ledger: Ledger, aliases: Aliases, *, now: datetime, dry_run: bool = False) -> list[Found]:
