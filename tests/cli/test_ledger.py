@@ -164,7 +164,7 @@ def test_an_entry_is_proved(workspace):
     assert "entry 1 is among the first 2 entries" in ask("prove", 1).stdout
     assert told("prove", 1, "--size", 1)["path"] == []
     done = ask("prove", 9)
-    assert done.exit_code == 2 and "no checkpoint covers entry 9" in done.output
+    assert done.exit_code == 2 and "there is no entry 9; the last is 2" in done.output
 
 
 def test_a_key_that_others_can_read_is_refused_with_the_way_out(workspace):

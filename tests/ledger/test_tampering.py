@@ -22,7 +22,7 @@ from workbench.ledger import Draft, Head, Ledger, SigningKey, to_sign
 from workbench.ledger.checkpoints import signed
 from workbench.ledger.copies import verify_file
 from workbench.ledger.database import Kept
-from workbench.ledger.entry import chained, content
+from workbench.ledger.entry import GENESIS, chained, content
 from workbench.ledger.exporting import verify_export
 from workbench.ledger.grounds import GRANTS
 from workbench.ledger.heads import fold
@@ -523,6 +523,72 @@ def test_a_tampered_export_is_found_by_both_readers(copy, name):
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
+def read_by_both(folder, lines):
+    """Whether an export is refused by both readers; what the auditor's says."""
+    (folder / "ledger.jsonl").write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    try:
+        ours = verify_export(lines).valid
+    except Misuse:
+        ours = False
+    done = auditor(folder)
+    assert "Traceback" not in done.stderr
+    assert (done.returncode == 0) == ours
+    return done.stderr.strip()
+
+
+@pytest.mark.parametrize("kept", range(12))
+def test_an_export_that_was_cut_before_its_checkpoints_is_found_by_both_readers(copy, kept):
+    """Also where what is left is entries alone, each as it was; but for effects, which may be told or not."""
+    lines = (copy / "ledger.jsonl").read_text("utf-8").splitlines()
+    last = next(number for number, line in enumerate(lines) if line.startswith('{"checkpoint"'))
+    told = read_by_both(copy, lines[: min(kept, last - 1)])
+    assert told in {"there is no entry in it",
+                    "the keys of the export are not those that its entries bring: it was cut, or changed"}  # fmt: skip
+
+
+def test_an_export_in_which_a_name_stands_twice_is_found_by_both_readers(copy):
+    """A reader that takes the first shows another reason than one that takes the last, whose hash holds."""
+    lines = (copy / "ledger.jsonl").read_text("utf-8").splitlines()
+    lines[2] = lines[2].replace('"why":', '"why": "the committee said so", "why":', 1)
+    assert json.loads(lines[2])["why"] == "it is better"
+    assert "a name stands twice" in read_by_both(copy, lines)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"decision": {"decision": "deny"}}, "without a decision that allows it"),
+        ({"generation": 3}, "to generation 3; it had to be 2"),
+        ({"decision": {"decision": "allow", "input_digest": "0" * 64}, "input": {}}, "on an input that is not"),
+        ({"decision": {"decision": "allow", "policy_digest": "0" * 64}, "policy_source": ""}, "on a policy that is"),
+    ],
+)
+def test_a_move_without_grounds_is_found_by_both_readers(tmp_path, changed, said):
+    """Written by somebody into a ledger that has no key yet, hashes and all."""
+    tip, lines = GENESIS, []
+    for seq, more in enumerate(({}, changed), start=1):
+        body = {"generation": seq, "decision": {"decision": "allow"}, **more}
+        made = chained(seq=seq, at=NOON, kind="promotion.granted", subject=f"lending/{seq}", actor="x", why="x",
+                       body=body, key=None, prev=tip)  # fmt: skip
+        tip = made.hash
+        lines.append(json.dumps(made.as_dict()))
+    assert read_by_both(tmp_path, lines[:1]) == ""
+    told = read_by_both(tmp_path, lines)
+    assert told.startswith("entry 2 moves lending/2 ")
+    assert said in told
+
+
+def test_the_auditors_file_says_nothing_that_a_terminal_obeys_and_names_a_file_that_is_not_there(copy):
+    lines = (copy / "ledger.jsonl").read_text("utf-8").splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith('{"checkpoint"'))
+    note = json.loads(lines[at])["checkpoint"]
+    lines[at] = json.dumps({"checkpoint": note.replace("workbench-ledger/", "\x1b[2Jworkbench-ledger/")})
+    assert "\x1b" not in read_by_both(copy, lines)
+    (copy / "ledger.jsonl").unlink()
+    done = auditor(copy)
+    assert (done.returncode, done.stderr) == (1, "ledger.jsonl cannot be read: No such file or directory\n")
+
+
 def test_an_export_from_before_it_was_told_to_whom_effects_are_owed_holds_for_both_readers(copy):
     lines = [json.loads(line) for line in (copy / "ledger.jsonl").read_text("utf-8").splitlines()]
     for line in lines:
@@ -582,3 +648,13 @@ def test_a_group_that_spans_tiles_is_followed_to_every_checkpoint(tmp_path):
             ledger.checkpoint(now=NOON)
         found = ledger.verify(witness=ledger.checkpoints())
     assert (found.valid, found.signed, found.witnessed) == (True, found.entries, found.entries)
+
+
+def test_a_database_that_is_no_ledger_is_named_as_it_was_given(tmp_path):
+    with sqlite3.connect(tmp_path / "other.db") as client:
+        client.execute("CREATE TABLE t (a)")
+    client.close()
+    with pytest.raises(EngineError, match="a database, but no ledger") as refused:
+        verify_file(tmp_path / "other.db")
+    assert refused.value.message.startswith(str(tmp_path / "other.db"))
+    assert refused.value.hint.startswith("give a copy of ledger.db")

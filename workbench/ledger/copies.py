@@ -13,6 +13,7 @@ from workbench.ledger.exporting import verify_export
 from workbench.ledger.store import Ledger
 from workbench.ledger.verification import Verification
 
+HINT = "give a copy of ledger.db, or what workbench ledger export wrote; a newer workbench's needs a newer one here"
 LOG = "-wal"  # behind the name of a database that was copied while it was open
 
 
@@ -39,10 +40,13 @@ def verify_file(path: Path, *, witness: Sequence[Checkpoint] | None = None) -> V
             log = path.with_name(path.name + LOG)
             if log.exists():
                 shutil.copyfile(log, copy.with_name(copy.name + LOG))
-            with Ledger.open(f"sqlite:///{copy}") as ledger:
-                return ledger.verify(witness=witness)
+            try:
+                with Ledger.open(f"sqlite:///{copy}") as ledger:
+                    return ledger.verify(witness=witness)
+            except EngineError as error:
+                raise EngineError(error.message.replace(str(copy), str(path)), hint=HINT) from error
     except (OSError, UnicodeDecodeError) as error:
         raise EngineError(
             f"{path} cannot be read: {getattr(error, 'strerror', None) or error}",
-            hint="give a copy of ledger.db, or what workbench ledger export wrote",
+            hint=HINT,
         ) from error

@@ -20,6 +20,7 @@ from typing import Any
 from workbench.errors import Misuse
 from workbench.ledger.checkpoints import Checkpoint
 from workbench.ledger.database import Row
+from workbench.ledger.dsse import read_json
 from workbench.ledger.effects import unowed
 from workbench.ledger.entry import canonical, read_body
 from workbench.ledger.keys import LedgerKey
@@ -57,7 +58,7 @@ def verify_export(text: Iterable[str], *, witness: Sequence[Checkpoint] | None =
         witness: Checkpoints that were kept elsewhere.
 
     Raises:
-        Misuse: A line is none of an export.
+        Misuse: A line is none of an export, or there is no entry in it.
     """
     rows: list[Row] = []
     notes: list[tuple[Any, Any]] = []
@@ -65,7 +66,7 @@ def verify_export(text: Iterable[str], *, witness: Sequence[Checkpoint] | None =
     owed: list[tuple[int, int, str | None, str]] = []
     for number, line in enumerate(text, start=1):
         try:
-            told = json.loads(line)
+            told = read_json(line)
             if "key_id" in (found := told.get("key") or "") and isinstance(found, dict):
                 keys.append(found)
             elif "checkpoint" in told:
@@ -80,6 +81,8 @@ def verify_export(text: Iterable[str], *, witness: Sequence[Checkpoint] | None =
             raise Misuse(
                 f"line {number} is none of an export: {line.strip()[:60]!r}", hint="workbench ledger export FILE"
             ) from error
+    if not rows:
+        raise Misuse("there is no entry in it, so it is no export of a ledger", hint="workbench ledger export FILE")
     judged = verified(rows, Signs(checkpoints=notes, witness=witness))
     problems = [*judged.problems, *_effects(rows, owed)]
     if keys != [key.as_dict() for key in judged.keys]:

@@ -181,6 +181,8 @@ class Signed(Reading):
         """
         with self._moment():
             newest = self.newest_checkpoint(size)
+            if seq > self.last:
+                raise Misuse(f"there is no entry {seq}; the last is {self.last}", hint="workbench ledger show")
             if size is None:
                 if newest is None or newest.size < seq:
                     raise Misuse(f"no checkpoint covers entry {seq} yet", hint="workbench ledger checkpoint")
