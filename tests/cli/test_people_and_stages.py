@@ -1,6 +1,7 @@
 """The commands by which people move a version from shadow to champion, approve, refuse and mend."""
 
 import json
+import sqlite3
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -236,6 +237,23 @@ def test_reconciling_says_what_it_would_do_before_it_does(run, registry):
     lost = run("reconcile", "--json")
     assert [found["kind"] for found in lost["found"]] == ["deleted"]
     assert (len(lost["sentences"]), lost["mended"]) == (1, []), "what only people can mend is not told as mended"
+
+
+def test_nothing_that_somebody_wrote_is_obeyed_by_the_terminal_of_who_reads_it(run, workspace):
+    """A reason that clears the screen, and one that turns the order of the letters of what follows."""
+    run("promote", "lending", "1", "--why", "fine \x1b[2J\u202e so it is")
+    with open_bench(workspace) as bench:
+        assert bench.ledger.entries(kind="promotion.granted")[0].why == "fine \x1b[2J\u202e so it is"
+    shown = run("ledger", "show", "lending")
+    assert "fine  [2J  so it is" in shown
+    with sqlite3.connect(workspace / "ledger.db") as client:
+        client.execute("DROP TRIGGER entries_are_not_updated")
+        client.execute("UPDATE entries SET subject = 'lend\x1b[2J\u202eing/1' WHERE kind = 'promotion.granted'")
+    client.close()
+    for command, code in ((("ledger", "verify"), 4), (("ledger", "show"), 0), (("reconcile",), 0)):
+        told = run(*command, code=code)
+        assert "\x1b" not in told
+        assert "\u202e" not in told
 
 
 @pytest.mark.parametrize("text", ["<b>x</b>", "'; DROP TABLE entries; --", "../../x", "$(reboot)"])

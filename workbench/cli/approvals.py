@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from workbench.cli.moves import as_data, refusals, warn, why_option
-from workbench.cli.options import json_option, print_json, print_table, rehearsal_option, workspace_option
+from workbench.cli.options import json_option, print_json, print_table, rehearsal_option, say, workspace_option
 
 if TYPE_CHECKING:
     from workbench.promotion import Open
@@ -98,12 +98,12 @@ def approve(question: str, why: str, then: bool, dry_run: bool, workspace: Path 
     if as_json:
         print_json({"entry": entry.seq, "question": asked.digest, "missing": missing, "move": move and as_data(move)})
         return
-    click.echo(f"{entry.actor} approved: {asked.in_words()} (ledger entry {entry.seq})")
+    say(f"{entry.actor} approved: {asked.in_words()} (ledger entry {entry.seq})")
     if move is not None:
-        click.echo(f"done: {asked.in_words()} (generation {move.generation}, ledger entry {move.entry_seq})")
+        say(f"done: {asked.in_words()} (generation {move.generation}, ledger entry {move.entry_seq})")
         warn(move)
     elif missing:
-        click.echo(f"{missing} more needed: {', '.join(left.may) if left and left.may else 'nobody may yet'}", err=True)
+        say(f"{missing} more needed: {', '.join(left.may) if left and left.may else 'nobody may yet'}", err=True)
     else:
         click.echo("that was the last one needed; ask for the move again", err=True)
 
@@ -129,7 +129,7 @@ def refuse(question: str, why: str, dry_run: bool, workspace: Path | None, as_js
     if as_json:
         print_json(entry.as_dict())
     else:
-        click.echo(f"{entry.actor} refused: {asked.in_words()} (ledger entry {entry.seq})")
+        say(f"{entry.actor} refused: {asked.in_words()} (ledger entry {entry.seq})")
 
 
 @click.command()
@@ -152,7 +152,7 @@ def withdraw(question: str, why: str, dry_run: bool, workspace: Path | None, as_
     if as_json:
         print_json(entry.as_dict())
     else:
-        click.echo(f"{entry.actor} took the approval back (ledger entry {entry.seq})")
+        say(f"{entry.actor} took the approval back (ledger entry {entry.seq})")
 
 
 @click.command()
@@ -181,7 +181,7 @@ def delegate(person: str, days: float, why: str, dry_run: bool, workspace: Path 
         print_json(entry.as_dict())
     else:
         until = f"until {entry.body['until'][:16].replace('T', ' ')} UTC" if days else "no more"
-        click.echo(f"{entry.body['to']} stands in for {entry.actor} {until} (ledger entry {entry.seq})")
+        say(f"{entry.body['to']} stands in for {entry.actor} {until} (ledger entry {entry.seq})")
 
 
 def _as_json(one: Open) -> dict[str, Any]:

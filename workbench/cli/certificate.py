@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from workbench.cli.options import json_option, print_json, workspace_option
+from workbench.cli.options import json_option, print_json, say, workspace_option
 from workbench.errors import EngineError, Misuse
 
 MOST_BYTES = 64_000_000  # of a certificate that is read
@@ -87,7 +87,7 @@ def verify(file: Path, keys: tuple[str, ...], model_dir: Path | None, again: boo
     else:
         for one in found:
             mark = "?" if one.held is None else "ok" if one.held else "NO"
-            click.echo(f"{mark:>2}  {one.what}: {''.join(c if c.isprintable() else ' ' for c in one.words)}")
+            say(f"{mark:>2}  {one.what}: {' '.join(one.words.split())}")  # no line of its own by what a file says
     broken = [one.what for one in found if one.held is False]
     if broken:
         click.echo(f"{file} does not hold: {', '.join(dict.fromkeys(broken))}", err=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from workbench.cli.moves import why_option
-from workbench.cli.options import json_option, print_json, workspace_option
+from workbench.cli.options import json_option, print_json, say, workspace_option
 
 
 @click.group()
@@ -146,11 +146,12 @@ def reconcile(dry_run: bool, workspace: Path | None, as_json: bool) -> None:
         told = {"sentences": sentences, "mended": mended, "found": [asdict(one) for one in found]}
         print_json({**told, "dry_run": dry_run})
     else:
-        click.echo("\n".join(sentences) or "MLflow agrees with the ledger; nothing to mend")
+        for sentence in sentences or ["MLflow agrees with the ledger; nothing to mend"]:
+            say(" ".join(sentence.split()))
 
 
 def _say(data: object, words: str, as_json: bool) -> None:
     if as_json:
         print_json(data)
     else:
-        click.echo(words)
+        say(words)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from workbench.cli.ledger_proofs import checkpoint, export, key, prove, verify, witness
-from workbench.cli.options import Commands, json_option, print_json, print_table, workspace_option
+from workbench.cli.options import Commands, json_option, print_json, print_table, say, workspace_option
 
 if TYPE_CHECKING:
     from workbench.ledger import Entry
@@ -48,7 +48,7 @@ def show(subject: str | None, kind: str | None, last: int, workspace: Path | Non
     elif not entries:
         asked = " ".join(word for word in (kind and f"of kind {kind!r}", subject and f"about {subject!r}") if word)
         hint = "; workbench ledger show lists all" if asked else ""
-        click.echo(f"the ledger has no entry {asked or 'yet'}{hint}", err=True)
+        say(f"the ledger has no entry {asked or 'yet'}{hint}", err=True)
     else:
         print_table(
             ["#", "when (UTC)", "what", "subject", "who", "why"],

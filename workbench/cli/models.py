@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from workbench.cli.options import json_option, pairs, print_json, print_table, rehearsal_option, workspace_option
+from workbench.cli.options import json_option, pairs, print_json, print_table, rehearsal_option, say, workspace_option
 from workbench.errors import Misuse
 from workbench.policy import Decision
 from workbench.promotion import Candidate
@@ -71,7 +71,7 @@ def models(model: str | None, workspace: Path | None, as_json: bool) -> None:
     )
     for one in (c for c in candidates if c.doubt):
         told = f"{one.version.model} {one.version.version} as {one.stage} is doubted: {one.doubt}"
-        click.echo(f"{told}\nhint: workbench ledger verify", err=True)
+        say(f"{told}\nhint: workbench ledger verify", err=True)
 
 
 @click.command()

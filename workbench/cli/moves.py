@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workbench.cli.options import EXIT_CODES, json_option, print_json, rehearsal_option, workspace_option
+from workbench.cli.options import EXIT_CODES, json_option, print_json, rehearsal_option, say, workspace_option
 from workbench.errors import Denied, Misuse, NeedsPeople
 from workbench.policy import Decision
 
@@ -57,9 +57,7 @@ def promote(model: str, version: int, why: str, dry_run: bool, workspace: Path |
         print_json(as_data(move))
     else:
         before = f"; before it was version {move.previous}" if move.previous else ""
-        click.echo(
-            f"{model} {version} is champion (generation {move.generation}, ledger entry {move.entry_seq}{before})"
-        )
+        say(f"{model} {version} is champion (generation {move.generation}, ledger entry {move.entry_seq}{before})")
         warn(move)
 
 
@@ -112,7 +110,7 @@ def stage(
         print_json(as_data(move))
     else:
         share = "" if canary is None else f" at {canary:.4g} of the traffic"
-        click.echo(
+        say(
             f"{model} {version} is {'out of' if out else 'in'} {slot}{share} "
             f"(generation {move.generation}, ledger entry {move.entry_seq})"
         )
@@ -148,7 +146,7 @@ def retire(model: str, version: int, why: str, dry_run: bool, workspace: Path | 
     if as_json:
         print_json(as_data(move))
     else:
-        click.echo(f"{model} {version} is retired (ledger entry {move.entry_seq})")
+        say(f"{model} {version} is retired (ledger entry {move.entry_seq})")
         warn(move)
 
 
@@ -173,7 +171,7 @@ def reject(model: str, version: int, why: str, dry_run: bool, workspace: Path | 
     if as_json:
         print_json(entry.as_dict())
     else:
-        click.echo(f"{model} {version} was turned down (ledger entry {entry.seq})")
+        say(f"{model} {version} was turned down (ledger entry {entry.seq})")
 
 
 @click.command()
@@ -205,7 +203,7 @@ def rollback(model: str, why: str, dry_run: bool, workspace: Path | None, as_jso
     if as_json:
         print_json(as_data(move))
     else:
-        click.echo(
+        say(
             f"{model} is back on version {move.version} "
             f"(generation {move.generation}, ledger entry {move.entry_seq}; version {move.previous} was taken out)"
         )
@@ -238,14 +236,14 @@ def tell(decision: Decision, granted: str, as_json: bool) -> None:
     if as_json:
         print_json(decision.as_body())
     elif decision.allowed:
-        click.echo(f"{granted}: policy {decision.policy!r} allows it")
+        say(f"{granted}: policy {decision.policy!r} allows it")
     elif decision.people is not None:
-        click.echo(f"policy {decision.policy!r} waits for people: {decision.people.why}")
-        click.echo(f"  needed: {decision.people.asked}")
+        say(f"policy {decision.policy!r} waits for people: {decision.people.why}")
+        say(f"  needed: {decision.people.asked}")
     else:
-        click.echo(f"policy {decision.policy!r} denies it:")
+        say(f"policy {decision.policy!r} denies it:")
         for reason in decision.reasons:
-            click.echo(f"  - {reason.message}" + (f"\n    would pass: {reason.flip}" if reason.flip else ""))
+            say(f"  - {reason.message}" + (f"\n    would pass: {reason.flip}" if reason.flip else ""))
     if not decision.allowed:
         raise SystemExit(EXIT_CODES[Denied if decision.people is None else NeedsPeople])
 

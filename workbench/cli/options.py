@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from workbench.errors import Denied, EngineError, Misuse, NeedsPeople, Workbench
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 REHEARSAL = "workbench.rehearsal"  # that the command is one, in click's context
+UNSEEN = {"Cc", "Cf", "Zl", "Zp"}  # categories of signs that leave no ink, and that a terminal may obey
 GIGABYTE = 1 << 30
 INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 EXIT_CODES: dict[type[WorkbenchError], int] = {Misuse: 2, Denied: 3, EngineError: 4, NeedsPeople: 5}
@@ -24,7 +26,7 @@ class Told(click.ClickException):
     """One of our errors on its way to stderr, with the exit code that says whose fault it was."""
 
     def __init__(self, error: WorkbenchError) -> None:
-        super().__init__(error.told())
+        super().__init__(seen(error.told()))
         code = next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1)
         setattr(self, "exit_code", code)  # noqa: B010 (click declares it for the class)
 
@@ -154,6 +156,23 @@ def pairs(given: Sequence[str], option: str = "-p") -> dict[str, str]:
     return found
 
 
+def seen(text: str) -> str:
+    r"""A text as a terminal may show it: what it would obey, or what turns the order of letters, is a blank.
+
+    Reasons, names and what is found in a damaged file are written by anybody.
+
+    >>> seen("hi \x1b[2J\u202e there")
+    'hi  [2J  there'
+    """
+    kept = ("\n", "\t")
+    return "".join(" " if unicodedata.category(c) in UNSEEN and c not in kept else c for c in text)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print a text that others may have written."""
+    click.echo(seen(text), err=err)
+
+
 def print_json(value: Any) -> None:
     """Print one JSON value on stdout; an object of a dry run says that it is of one."""
     ctx = click.get_current_context(silent=True)
@@ -171,7 +190,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title:
 
     table = Table(*columns, title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text("" if cell is None else seen(str(cell))) for cell in row))
     console = Console()
     if not console.is_terminal:
         console = Console(width=160)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from workbench.cli.moves import why_option
-from workbench.cli.options import json_option, print_json, print_table, rehearsal_option, workspace_option
+from workbench.cli.options import json_option, print_json, print_table, rehearsal_option, say, workspace_option
 
 
 @click.group()
@@ -48,7 +48,7 @@ def list_people(workspace: Path | None, as_json: bool) -> None:
         print_table(["person", "roles"], [(name, ", ".join(sorted(r))) for name, r in sorted(roster.people.items())])
     else:
         click.echo("nobody was named yet: whoever uses this workspace may do everything")
-    click.echo(f"you act as {you.name} (told by {you.source})", err=True)
+    say(f"you act as {you.name} (told by {you.source})", err=True)
 
 
 @people.command()
@@ -95,4 +95,4 @@ def _change(person: str, roles: list[str], why: str, dry_run: bool, workspace: P
         return
     for entry in entries:
         given = ", ".join(entry.body["roles"]) or "no role any more"
-        click.echo(f"{entry.body['person']}: {given} (ledger entry {entry.seq})")
+        say(f"{entry.body['person']}: {given} (ledger entry {entry.seq})")

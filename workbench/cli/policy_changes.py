@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from workbench.cli.options import json_option, print_json, print_table, workspace_option
+from workbench.cli.options import json_option, print_json, print_table, say, workspace_option
 from workbench.cli.policy_found import at_hand, named, opened, questions
 from workbench.errors import Misuse
 
@@ -58,7 +58,7 @@ def diff(old: Path, new: Path, model: str | None, fail: bool, workspace: Path | 
             }
         )
     else:
-        click.echo(found.sentence)
+        say(found.sentence)
         rows = [
             (f"{c.model} {c.version}", "serving" if c.serving else "", f"{c.before} → {c.after}", "; ".join(c.reasons))
             for c in found.changes[:SHOWN]
@@ -146,7 +146,7 @@ def redecide(which: str | None, everything: bool, workspace: Path | None, as_jso
         )
         for one in found:
             if one.seq in doubted:
-                click.echo(f"entry {one.seq} grants {one.subject}, but {doubted[one.seq]}", err=True)
+                say(f"entry {one.seq} grants {one.subject}, but {doubted[one.seq]}", err=True)
     if not all(one.same for one in found):
         raise SystemExit(1)
 

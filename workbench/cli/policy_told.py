@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from workbench.cli.options import print_table
+from workbench.cli.options import print_table, say
 
 if TYPE_CHECKING:
     from workbench.policy import Decision
@@ -24,9 +22,9 @@ def plain(decision: Decision) -> dict[str, Any]:
 
 def tell(decision: Decision) -> None:
     """Print a decision with its reasons, and what would turn them."""
-    click.echo(f"{decision.decision} (policy {decision.policy}, digest {decision.policy_digest[:12]})")
+    say(f"{decision.decision} (policy {decision.policy}, digest {decision.policy_digest[:12]})")
     for reason in decision.reasons:
-        click.echo(f"  - {reason.message}" + (f"\n    would pass: {reason.flip}" if reason.flip else ""))
+        say(f"  - {reason.message}" + (f"\n    would pass: {reason.flip}" if reason.flip else ""))
 
 
 def tell_rules(found: Explanation) -> None:
@@ -49,7 +47,7 @@ def tell_cases(told: dict[str, Any]) -> None:
     title = f"{told['policy']}: {told['passed']} of {len(rows)} cases passed"
     print_table(["", "case", "expected", "said", "reasons"], rows, title=title)
     for advice in told["advice"]:
-        click.echo(f"  advice: {advice}")
+        say(f"  advice: {advice}")
     if "rules" in told:
         counted = [(one["line"], one["rule"], one["code"], one["cases"] or "NONE") for one in told["rules"]]
         title = f"{told['policy']}: {told['exercised']} of {len(counted)} rules exercised"

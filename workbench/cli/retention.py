@@ -7,7 +7,15 @@ from pathlib import Path
 
 import click
 
-from workbench.cli.options import Commands, json_option, print_json, print_table, rehearsal_option, workspace_option
+from workbench.cli.options import (
+    Commands,
+    json_option,
+    print_json,
+    print_table,
+    rehearsal_option,
+    say,
+    workspace_option,
+)
 from workbench.errors import Misuse
 
 
@@ -65,12 +73,12 @@ def retention(ctx: click.Context, applied: bool, dry_run: bool, workspace: Path 
     if not known:
         click.echo("no window is declared yet: workbench retention declare --help", err=True)
     for one in held:
-        click.echo(one.sentence)
+        say(one.sentence)
     for hold in standing.values():
-        click.echo(f"{hold.subject} may not be removed: {hold.sentence}")
+        say(f"{hold.subject} may not be removed: {hold.sentence}")
     for past in kept:
         if past.count and past.hold is not None:
-            click.echo(f"{past.count:,} of {past.subject} are past their window and kept: {past.hold.sentence}")
+            say(f"{past.count:,} of {past.subject} are past their window and kept: {past.hold.sentence}")
     if removed:
         words = "removed" if done else "would be removed"
         rows = [(one.subject, f"{one.before:%Y-%m-%d %H:%M}", f"{one.count:,}") for one in removed]
@@ -123,7 +131,7 @@ def declare(
         print_json(entry.as_dict())
     else:
         end = f"; it must be gone by {window.end:%Y-%m-%d %H:%M} UTC" if window.end else ""
-        click.echo(f"{subject} is declared (ledger entry {entry.seq}){end}")
+        say(f"{subject} is declared (ledger entry {entry.seq}){end}")
 
 
 @retention.command()
@@ -149,7 +157,7 @@ def hold(subject: str, why: str, dry_run: bool, workspace: Path | None, as_json:
     if as_json:
         print_json(entry.as_dict())
     else:
-        click.echo(f"nothing of {entry.subject} is removed until it is released (ledger entry {entry.seq})")
+        say(f"nothing of {entry.subject} is removed until it is released (ledger entry {entry.seq})")
 
 
 @retention.command()
@@ -172,7 +180,7 @@ def release(subject: str, why: str, dry_run: bool, workspace: Path | None, as_js
     if as_json:
         print_json(entry.as_dict())
     else:
-        click.echo(f"{entry.subject} is held no more (ledger entry {entry.seq})")
+        say(f"{entry.subject} is held no more (ledger entry {entry.seq})")
 
 
 def _moment(text: str | None, *, last: bool = False) -> datetime | None:

@@ -249,7 +249,7 @@ class PostgresDatabase:
             self.rollback()
             raise EngineError(
                 f"the ledger {self.name} has schema {version}; this workbench knows up to {VERSION}",
-                hint="it was written by a newer workbench: upgrade this one",
+                hint="it was written by a newer workbench: upgrade this one, or restart what still runs from before",
             )
         self._carry_over(version)
         self.commit()

@@ -153,5 +153,5 @@ def _recognise(application: int, version: int, path: Path) -> None:
     if version > VERSION:
         raise EngineError(
             f"the ledger {path} has schema {version}; this workbench knows up to {VERSION}",
-            hint="it was written by a newer workbench: upgrade this one",
+            hint="it was written by a newer workbench: upgrade this one, or restart what still runs from before",
         )
