@@ -18,7 +18,7 @@ from workbench.ledger.lineage import lineage
 from workbench.policy import Ruling
 from workbench.promotion import Declaration, Desk, Identity
 from workbench.promotion.approvals import GIVEN
-from workbench.promotion.declarations import declare
+from workbench.promotion.declaring import declare
 from workbench.serving import Keys, LogPolicy, Request
 from workbench.serving.held import DECIDED
 from workbench.serving.held_store import HeldStore
@@ -201,7 +201,14 @@ def test_only_models_of_high_stakes_or_named_by_the_policy_are_judged(house):
     (house.folder / "answer.rego").write_text('package answer\n# "lending" is free\nallow := true')
     assert house.ask().status == 200
     assert house.judge.asked == []
-    declare(house.shop.ledger, Declaration("lending", "high"), actor="analyst", why="people", now=house.shop.now())
+    declare(
+        house.shop.ledger,
+        house.desk,
+        Declaration("lending", "high"),
+        actor="analyst",
+        why="people",
+        now=house.shop.now(),
+    )
     assert house.ask().status == 202
     assert house.judge.asked[0]["stakes"] == "high"
 

@@ -105,7 +105,7 @@ def approve(question: str, why: str, then: bool, dry_run: bool, workspace: Path 
     elif missing:
         say(f"{missing} more needed: {', '.join(left.may) if left and left.may else 'nobody may yet'}", err=True)
     else:
-        click.echo("that was the last one needed; ask for the move again", err=True)
+        click.echo("that was the last one needed; ask for it again", err=True)
 
 
 @click.command()

@@ -111,7 +111,8 @@ def declare(
 ) -> None:
     """Say what MODEL is: its stakes, owner, key figures and objectives; without options, show it.
 
-    What is not given stays as it was declared before.
+    What is not given stays as it was declared before. Where people were named, two approvers besides you have to
+    approve that high stakes become normal; declare it again once they have.
 
     \b
     Examples:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from typing import Any, Literal
 
 from workbench.errors import Misuse
@@ -63,8 +62,8 @@ def told_by(entry: Entry) -> Declaration:
     )
 
 
-def declare(ledger: Ledger, made: Declaration, *, actor: str, why: str, now: datetime) -> Entry:
-    """Record what a model is; the newest declaration counts.
+def check(made: Declaration) -> None:
+    """Refuse a declaration that cannot be kept.
 
     Raises:
         Misuse: The stakes are neither of the two, a name is empty or taken, or a value is no plain JSON.
@@ -74,17 +73,16 @@ def declare(ledger: Ledger, made: Declaration, *, actor: str, why: str, now: dat
     if not made.model.strip() or made.model != made.model.strip() or "\n" in made.model:
         raise Misuse(f"{made.model!r} is no name of a model")
     for told, values in (("kpis", made.kpis), ("objectives", made.objectives)):
-        _check(told, values)
+        _check_names(told, values)
     for name in COUNTED:
         if name in made.kpis:
             raise Misuse(
                 f"a KPI cannot be named {name!r}: of every canary {' and '.join(COUNTED)} are counted anyhow",
                 hint=f'give it another name: --kpi {name}= --kpi failed_payments="…"',
             )
-    return ledger.append(DECLARED, subject=made.model, actor=actor, why=why, body=made.as_body(), now=now)
 
 
-def _check(told: str, values: Mapping[str, Any]) -> None:
+def _check_names(told: str, values: Mapping[str, Any]) -> None:
     if not isinstance(values, Mapping) or len(values) > MOST_NAMES:
         raise Misuse(f"the {told} are no table of at most {MOST_NAMES} names")
     for name, value in values.items():

@@ -21,10 +21,11 @@ from workbench.errors import Misuse
 from workbench.ledger import Entry, Ledger
 from workbench.ledger.heads import MOVES
 from workbench.policy import Decision, Engine
+from workbench.promotion import declaring
 from workbench.promotion.approvals import Answers
 from workbench.promotion.background import stage
 from workbench.promotion.commit import commit
-from workbench.promotion.declarations import Declaration, declare
+from workbench.promotion.declarations import Declaration
 from workbench.promotion.desk import Desk
 from workbench.promotion.history import placed
 from workbench.promotion.judging import Judge
@@ -241,11 +242,12 @@ class Gate:
         """Record what a model is: its stakes, its owner, its key figures and objectives.
 
         Raises:
-            Misuse: They may not, or it cannot be kept.
+            NeedsPeople: It lowers what is at stake: others have to approve that first; they are asked.
+            Misuse: They may not, it cannot be kept, or people refused it.
         """
         why = told(actor, why)
         self.desk.check(actor, "ask")
-        return declare(self._ledger, made, actor=actor, why=why, now=now)
+        return declaring.declare(self._ledger, self.desk, made, actor=actor, why=why, now=now)
 
     # people
 
@@ -293,6 +295,8 @@ class Gate:
 
     def is_current(self, known: Answers, *, now: datetime) -> bool:
         """Whether a question would be asked so now; one that is not about a model is for others to say."""
+        if known.question.action == declaring.LOWER:
+            return declaring.is_current(self._ledger, known.question)
         if known.question.action not in POLICIES:
             return True
         try:

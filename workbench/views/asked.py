@@ -130,9 +130,9 @@ def state(waiting: Waiting) -> str:
     """Who is missing, in words."""
     one = waiting.open
     if one.state == "stale":
-        return "something changed since it was asked: ask for the move again"
+        return "something changed since it was asked: ask for it again"
     if one.state == "enough":
-        return "all approvals are there: ask for the move again"
+        return "all approvals are there: ask for it again"
     who = f"who may: {listed(list(one.may))}" if one.may else "nobody may yet: an admin gives the role"
     return f"{counted(one.answers.missing, 'approval')} missing, {who}"
 
