@@ -292,6 +292,9 @@ def test_a_promotion_that_the_ledgers_key_did_not_seal_is_not_certified(tale, tm
         tale.append(bench, "promotion.granted", "lending/1", "trust me", again)
         with pytest.raises(EngineError, match="nothing is certified: entry 8 moves lending/1 without the seal"):
             bench.papers.certificate("lending", 1)
+        card = bench.papers.card("lending", 1)
+    assert "champion, doubted" in card.as_markdown()
+    assert "Doubted: entry 8 moves lending/1 without the seal of the ledger" in card.as_html()
 
 
 def test_a_decision_from_before_moves_were_sealed_is_told_so_by_both(certified, key, tmp_path):

@@ -6,7 +6,7 @@ Nothing is added to what the entries say; what is not there stays a gap that the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,8 @@ from workbench.data.retention import Window, windows
 from workbench.errors import EngineError, Misuse
 from workbench.ledger import Entry, ModelVersion
 from workbench.ledger.heads import PROMOTIONS, fold
+from workbench.ledger.keys import KEY_KINDS
+from workbench.ledger.seals import unsealed_among
 
 REGISTERED, FINISHED, FOUND = "version.registered", "run.finished", "evidence.recorded"
 
@@ -32,8 +34,9 @@ class Known:
     history: Sequence[Entry]  # of the whole model, in its order
     retention: Mapping[str, Window]
     holds: Mapping[str, Hold]
-    stage: str  # the slots it holds, e.g. "champion" or "canary"; else "former champion" or "candidate"
+    stage: str  # the slots it holds, e.g. "champion" or "canary, doubted"; else "former champion" or "candidate"
     at: datetime  # when it was gathered
+    doubts: Mapping[int, str] = field(default_factory=dict)  # moves without the seal that is due, by their number
 
     @property
     def subject(self) -> str:
@@ -62,7 +65,7 @@ def gather(entries: Iterable[Entry], model: str, version: int, *, now: datetime)
 
     Raises:
         Misuse: The version is not registered.
-        EngineError: The model's moves do not follow one another.
+        EngineError: The model's moves do not follow one another, or the ledger's keys are not sound.
     """
     told = list(entries)
     subject = f"{model}/{version}"
@@ -77,6 +80,7 @@ def gather(entries: Iterable[Entry], model: str, version: int, *, now: datetime)
         if entry.kind == FOUND and not (entry.body.get("details") or {}).get("simulated")
     }
     ours = [entry for entry in told if entry.subject == model or entry.subject.rpartition("/")[0] == model]
+    doubts = _doubts(told, ours)
     return Known(
         version=known,
         registered=registered,
@@ -87,12 +91,27 @@ def gather(entries: Iterable[Entry], model: str, version: int, *, now: datetime)
         history=ours,
         retention=windows(told),
         holds=holds(told),
-        stage=_stage(ours, model, version),
+        stage=_stage(ours, model, version, doubts),
         at=now,
+        doubts=doubts,
     )
 
 
-def _stage(entries: Sequence[Entry], model: str, version: int) -> str:
+def _doubts(told: Sequence[Entry], ours: Sequence[Entry]) -> dict[int, str]:
+    """What is wrong with the seals of a model's moves.
+
+    Raises:
+        EngineError: The ledger's keys are not sound.
+    """
+    own = {entry.seq for entry in ours}
+    try:
+        found = unsealed_among(entry for entry in told if entry.kind in KEY_KINDS or entry.seq in own)
+    except ValueError as error:
+        raise EngineError(f"the ledger's keys cannot be told: {error}", hint="workbench ledger verify") from error
+    return {seq: "; ".join(wrong) for seq, wrong in found.items()}
+
+
+def _stage(entries: Sequence[Entry], model: str, version: int, doubts: Mapping[int, str]) -> str:
     """The slots that a version holds now, or what it was before.
 
     Raises:
@@ -102,7 +121,11 @@ def _stage(entries: Sequence[Entry], model: str, version: int) -> str:
         heads = fold(entries)
     except ValueError as error:
         raise EngineError(f"the moves of {model} are not sound: {error}", hint="workbench ledger verify") from error
-    holds = sorted(slot for (_, slot), head in heads.items() if head.version == version)
+    holds = sorted(
+        f"{slot}, doubted" if head.seq in doubts else slot
+        for (_, slot), head in heads.items()
+        if head.version == version
+    )
     if holds:
         return ", ".join(holds)
     held = any(entry.kind in PROMOTIONS and entry.subject == f"{model}/{version}" for entry in entries)

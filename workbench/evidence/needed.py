@@ -31,7 +31,7 @@ def for_card(ledger: Ledger, model: str, version: int) -> list[Entry]:
     """What `gather` asks of a ledger about a version, in the order of the ledger."""
     about = ledger.entries(prefix=f"{model}/")
     told = [entry for entry in about if entry.kind == REGISTERED and entry.subject == f"{model}/{version}"]
-    kept = ledger.entries(kind=(DECLARED, HELD, RELEASED))
+    kept = ledger.entries(kind=(DECLARED, HELD, RELEASED, *KEY_KINDS))
     return _in_order([*ledger.entries(subject=model), *about, *_runs(ledger, told), *kept])
 
 

@@ -213,6 +213,8 @@ def oversight(known: Known) -> Section:
         blocks.append(
             Said(f"{_day(entry.at.isoformat())}: {entry.kind} by {entry.actor}; {verdict}. {entry.why}", (entry.seq,))
         )
+        if entry.seq in known.doubts:
+            blocks.append(Said(f"Doubted: {known.doubts[entry.seq]}.", (entry.seq,)))
         blocks += [Said(f"Reason: {reason['message']}", (entry.seq,)) for reason in said.get("reasons", ())]
     if not known.decisions:
         subject = f"{quote(known.version.model)} {known.version.version}"
