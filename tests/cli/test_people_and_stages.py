@@ -221,6 +221,18 @@ def test_people_are_what_the_ledger_says(run):
     assert "no role any more" in run("people", "remove", "first", *WHY)
 
 
+@pytest.mark.parametrize("by", ["first", "stranger"])
+def test_neither_a_window_that_the_gate_judges_by_nor_the_ledgers_key_is_changed_by_whoever_asks(run, by):
+    run("people", "add", "first", "--role", "analyst", *WHY)
+    for command in (
+        ("retention", "declare", "logs", "--days", "9999"),
+        ("ledger", "key", "rotate"),
+        ("retention", "hold", "logs"),
+    ):
+        assert "may not change people, the guard" in run(*command, *WHY, by=by, code=2)
+        run(*command, *WHY, by="lead")
+
+
 def test_reconciling_says_what_it_would_do_before_it_does(run, registry):
     assert "nothing to mend" in run("reconcile")
     run("promote", "lending", "1", *WHY)

@@ -59,9 +59,10 @@ class Retention:
         """Declare how long something may be kept; the newest declaration about it holds.
 
         Raises:
-            Misuse: The window says nothing that can be kept, or counts from a time to come.
+            Misuse: The window says nothing that can be kept, counts from a time to come, or they may not.
         """
         bench = self._bench
+        bench.desk.check(bench.actor, "administer")  # the gate judges by it
         body = checked(window).as_body()
         if window.collected is not None and window.collected > bench.now():
             raise Misuse(

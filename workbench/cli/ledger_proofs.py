@@ -246,6 +246,7 @@ def key_rotate(why: str, dry_run: bool, workspace: Path | None, as_json: bool) -
     from workbench import open_bench
 
     with open_bench(workspace, rehearsal=dry_run) as bench:
+        bench.desk.check(bench.actor, "administer")
         made = bench.ledger.rotate_key(actor=bench.actor, why=why, now=bench.now())
     if as_json:
         print_json(made.as_dict())
