@@ -91,6 +91,12 @@ def test_a_head_that_was_read_before_it_moved_is_not_doubted(sealed):
     before = sealed.ledger.head("lending")
     sealed.promote(3)
     assert sealed.ledger.doubt(before) == ""
+    database = sealed.ledger._database
+    database.execute("DROP TRIGGER heads_move_by_one")
+    database.execute(
+        "UPDATE heads SET version = ?, generation = ?, seq = ?", (before.version, before.generation, before.seq)
+    )
+    assert "moved the champion of lending on" in sealed.ledger.doubt(before), "though no entry came since"
 
 
 def test_the_board_says_which_head_is_doubted_and_why(sealed):

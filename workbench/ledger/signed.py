@@ -56,7 +56,7 @@ class Signed(Reading):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self._sound: dict[tuple[str, str], Head] = {}  # the newest head of each slot whose seal held
+        self._sound: dict[tuple[str, str], tuple[Head, int]] = {}  # heads that held, and up to which entry
 
     def rehearse(self) -> None:
         """From now on keep nothing of what is written; it is undone when the ledger is closed."""
@@ -89,7 +89,8 @@ class Signed(Reading):
         """What speaks against heads, in a sentence for each that something speaks against.
 
         Whoever serves a head, points at it or shows it asks this first: the table of heads and the entries can be
-        written by somebody with an SQL client, the seals cannot. A seal that held is not looked at again.
+        written by somebody with an SQL client, the seals cannot. A seal that held is not looked at again, nor is a
+        head where no entry came since.
 
         Args:
             heads: As they were just read.
@@ -97,13 +98,17 @@ class Signed(Reading):
         Raises:
             EngineError: They cannot be read.
         """
-        asked = list(heads)
-        fresh = [head for head in asked if self._sound.get((head.model, head.slot)) != head]
+        last = self.last
+        held = {head: self._sound.get((head.model, head.slot), (None, 0)) for head in heads}
+        asked = [head for head, known in held.items() if known != (head, last)]
+        fresh = [head for head in asked if held[head][0] != head]
         entries = {entry.seq: entry for entry in self.numbered([head.seq for head in fresh])}
         keys = self.keys() if fresh else []
-        found = {head: doubt(head, entries.get(head.seq), held_at(keys, head.seq)) for head in fresh}
-        self._sound.update({(head.model, head.slot): head for head, told in found.items() if not told})
+        found: dict[Head, str | None] = {
+            head: doubt(head, entries.get(head.seq), held_at(keys, head.seq)) for head in fresh
+        }
         found |= {head: self._left_behind(head) for head in asked if not found.get(head)}
+        self._sound.update({(head.model, head.slot): (head, last) for head in asked if found[head] == ""})
         return {head: told for head, told in found.items() if told}
 
     def signing_key(self, *, actor: str = ACTOR, now: datetime) -> SigningKey:
@@ -288,12 +293,14 @@ class Signed(Reading):
         found = {move.seq: "; ".join(unsealed(move, held_at(keys, move.seq))) for move in moves}
         return {seq: told for seq, told in found.items() if told}
 
-    def _left_behind(self, head: Head) -> str:
-        """That a later entry moved a head on, and the table of heads did not follow; empty: none did."""
+    def _left_behind(self, head: Head) -> str | None:
+        """That a later entry moved a head on, and the table of heads did not follow; empty: none did; None: it did."""
         later = self.moves_after(head)
         sealed = {entry.seq for entry in later} - (self.unsealed(later) if later else {}).keys()
-        if not sealed or self.head(head.model, head.slot) != head:  # read after the move: the two are one commit
+        if not sealed:
             return ""
+        if self.head(head.model, head.slot) != head:  # read after the move: the two are one commit
+            return None
         return f"entry {max(sealed)} moved the {head.slot} of {head.model} on, and the table of heads does not say so"
 
     @property
