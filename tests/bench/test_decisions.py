@@ -2,12 +2,14 @@
 
 import pytest
 
+from tests.views.conftest import Reader
 from workbench.bench import create, open_bench
-from workbench.errors import Denied, Misuse
+from workbench.errors import Denied, Misuse, NeedsPeople
 from workbench.evidence import Figure, Finding
 from workbench.evidence.tracing import particulars
 from workbench.ledger import ModelVersion
 from workbench.promotion import Declaration, Identity
+from workbench.views import approvals_page
 from workbench.views.deciding import Wish
 from workbench.views.lineage_graph import label
 from workbench.views.looking import stuck
@@ -114,6 +116,19 @@ def test_what_a_role_may_not_do_is_refused_by_the_gate_too(told):
         with pytest.raises(Misuse, match="may not decide"):
             told.by(name).do(Wish("reject", "lending", 3), WHY)
     assert (told.bench.ledger.heads(), len(told.bench.ledger.entries())) == before
+
+
+def test_who_is_asked_to_lower_the_stakes_sees_all_that_is_declared_with_it(told):
+    high_stakes(told)
+    made = Declaration("lending", "normal", "somebody else", {}, {"p99_ms": 9000})
+    with pytest.raises(NeedsPeople):
+        told.bench.gate.declare(made, actor="keeper", why="it decides about nobody", now=told.bench.now())
+    reviewer = told.by("auditor")
+    text = Reader(approvals_page(reviewer.read, reviewer.acts)).text
+    assert "1 of them for you" in text
+    assert "The stakes of lending are then normal. Declared with it: its owner is somebody else; " in text
+    assert "key figures: none; objectives: p99_ms: 9000." in text
+    assert "Why people are asked: “with normal stakes a model moves without the people who decide" in text
 
 
 def test_a_head_that_no_seal_put_there_is_told_among_what_is_wrong(told):

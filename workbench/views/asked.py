@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from workbench.promotion import Candidate
+from workbench.promotion import Candidate, Question
+from workbench.promotion.declaring import LOWER
 from workbench.views.acting import Act, Form
 from workbench.views.deciding import Acts, Waiting, You
 from workbench.views.evidence import comparison, findings_told, folded, mark
@@ -94,8 +95,10 @@ class Asked:
 
 
 def effect(waiting: Waiting, candidates: Sequence[Candidate]) -> str:
-    """What the move does that a question is about; empty where the question is about no model."""
+    """What the act does that a question is about; empty where the question is about no model."""
     question = waiting.open.answers.question
+    if question.action == LOWER:
+        return _lowered(question)
     candidate, champion = sides(waiting, candidates)
     if candidate is None:
         return ""
@@ -109,6 +112,16 @@ def effect(waiting: Waiting, candidates: Sequence[Candidate]) -> str:
     if question.action == "stage":
         return f"Version {number} of {model} then answers beside {now}, in {slot}; nobody gets its answers."
     return f"{sentence(waiting.open.in_words)} {sentence(now)} goes on to answer."
+
+
+def _lowered(question: Question) -> str:
+    """All that is declared with it, since the yes is to all of it."""
+    declared = question.particulars["declared"]
+    told = [f"its owner is {declared['owner'] or 'nobody'}"]
+    for name, words in (("kpis", "key figures"), ("objectives", "objectives")):
+        kept = ", ".join(f"{one}: {value}" for one, value in declared[name].items())
+        told.append(f"{words}: {kept or 'none'}")
+    return f"The stakes of {question.subject} are then normal. Declared with it: {'; '.join(told)}."
 
 
 def sides(waiting: Waiting, candidates: Sequence[Candidate]) -> tuple[Candidate | None, Candidate | None]:
@@ -152,10 +165,11 @@ def approvals(waiting: Waiting) -> str:
     void = "".join(f"<li>{mark('fail')} {safe(a.by)}: does not count, {safe(why)}</li>" for a, why in known.void)
     missing = f"<li>{mark('people')} {safe(sentence(state(waiting)))}</li>"
     needed = known.question.requirement
+    whose = "The policy, when it was asked" if known.question.policy else "Why people are asked"
     return (
         f'<p class="wb-quiet">Asked by {safe(asked)}</p>'
         f'<ul class="wb-approvals" aria-label="Approvals">{given}{void}{missing}</ul>'
-        + (f'<p class="wb-quiet">The policy, when it was asked: “{safe(needed.why)}”</p>' if needed.why else "")
+        + (f'<p class="wb-quiet">{whose}: “{safe(needed.why)}”</p>' if needed.why else "")
     )
 
 
