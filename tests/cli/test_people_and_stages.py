@@ -222,12 +222,13 @@ def test_people_are_what_the_ledger_says(run):
 
 
 @pytest.mark.parametrize("by", ["first", "stranger"])
-def test_neither_a_window_that_the_gate_judges_by_nor_the_ledgers_key_is_changed_by_whoever_asks(run, by):
+def test_neither_a_window_that_the_gate_judges_by_nor_a_key_is_changed_by_whoever_asks(run, by):
     run("people", "add", "first", "--role", "analyst", *WHY)
     for command in (
         ("retention", "declare", "logs", "--days", "9999"),
         ("ledger", "key", "rotate"),
         ("retention", "hold", "logs"),
+        ("key", "create", "shop-frontend", "--model", "lending"),
     ):
         assert "may not change people, the guard" in run(*command, *WHY, by=by, code=2)
         run(*command, *WHY, by="lead")

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def key() -> None:
     """Keys for the gateway: each has the models that it may ask, a rate and a quota.
 
-    Only a hash is kept. A key that is revoked is refused within a tenth of a second.
+    Only a hash is kept. A key that is revoked is refused within a tenth of a second. Where people have roles, an
+    admin alone makes and ends keys.
 
     \b
     Examples:
@@ -60,6 +61,7 @@ def create(
         raise Misuse("a key needs a model that it may ask, or --alerts", hint='--model NAME, or --model "*"')
     scopes = (*models, *([SCOPE] if alerts else []))
     with open_bench(workspace, rehearsal=dry_run) as bench:
+        bench.desk.check(bench.actor, "administer")
         made, text = bench.keys.create(client, scopes, actor=bench.actor, why=why, rate=rate, burst=burst, quota=quota)
     _show(made, None if dry_run else text, as_json)
 
@@ -106,6 +108,7 @@ def revoke(key_id: str, why: str, dry_run: bool, workspace: Path | None, as_json
     from workbench import open_bench
 
     with open_bench(workspace, rehearsal=dry_run) as bench:
+        bench.desk.check(bench.actor, "administer")
         ended = bench.keys.revoke(key_id, actor=bench.actor, why=why)
     if as_json:
         print_json(_told(ended))
@@ -133,6 +136,7 @@ def rotate(key_id: str, hours: float, why: str, dry_run: bool, workspace: Path |
     from workbench import open_bench
 
     with open_bench(workspace, rehearsal=dry_run) as bench:
+        bench.desk.check(bench.actor, "administer")
         ends = bench.now() + timedelta(hours=hours)
         made, text = bench.keys.rotate(key_id, actor=bench.actor, why=why, ends=ends)
     _show(made, None if dry_run else text, as_json)

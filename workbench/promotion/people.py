@@ -38,7 +38,7 @@ TOLD: Mapping[Right, str] = {
     "look": "look",
     "ask": "move a model",
     "approve": "decide on what waits for people",
-    "administer": "change people, the guard, the ledger's key or windows of retention",
+    "administer": "change people, the guard, keys or windows of retention",
 }
 LOOK_ALIKE = {"LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"}
 MOST_NAME = 120  # characters
