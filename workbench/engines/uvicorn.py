@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from workbench.engines.accepting import Accepting
 from workbench.errors import EngineError
 from workbench.serving.http import App
 
@@ -74,8 +75,7 @@ def serve(
     gc.collect()
     gc.freeze()  # what is loaded by now stays: looking through it again and again would hold up answers
     gc.set_threshold(*GENERATIONS)
-    listening = None if worker is None else [sockets.socket(fileno=one) for one in worker.listening]
-    _server(config, told_to_stop, worker).run(listening)
+    _server(config, told_to_stop, worker).run(None if worker is None else [])
 
 
 def check_certificate(certificate: Path, key: Path | None) -> None:
@@ -108,14 +108,16 @@ def _server(config: uvicorn.Config, told_to_stop: Callable[[], None] | None, wor
         async def startup(self, sockets: list[sockets.socket] | None = None) -> None:
             await super().startup(sockets)
             if worker is not None and self.started:
-                self.servers.append(await self._beside(worker))
+                inner = configured(worker.app, lifespan="off")
+                inner.load()
+                loop = asyncio.get_running_loop()
+                self.servers.append(await loop.create_unix_server(self._protocol(inner), worker.socket))
+                self.servers.append(Accepting(_shared(worker), self._protocol(config), tls=config.ssl))  # type: ignore[arg-type]
 
-        async def _beside(self, worker: Worker) -> asyncio.Server:
-            inner = configured(worker.app, lifespan="off")
-            inner.load()
-            kind: Any = inner.http_protocol_class
-            made = partial(kind, config=inner, server_state=self.server_state, app_state={})
-            return await asyncio.get_running_loop().create_unix_server(made, worker.socket)
+        def _protocol(self, config: uvicorn.Config) -> Callable[[], asyncio.Protocol]:
+            kind: Any = config.http_protocol_class
+            state = self.lifespan.state if config is self.config else {}
+            return partial(kind, config=config, server_state=self.server_state, app_state=state)
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             super().handle_exit(sig, frame)
@@ -124,6 +126,13 @@ def _server(config: uvicorn.Config, told_to_stop: Callable[[], None] | None, wor
                     asyncio.get_running_loop().call_soon_threadsafe(told_to_stop)
 
     return Server(config)
+
+
+def _shared(worker: Worker) -> list[sockets.socket]:
+    found = [sockets.socket(fileno=one) for one in worker.listening]
+    for one in found:
+        one.setblocking(False)
+    return found
 
 
 def configured(app: App, *, head: float = HEAD, taken: float = TAKEN, **more: Any) -> uvicorn.Config:
