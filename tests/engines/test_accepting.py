@@ -3,8 +3,8 @@
 import asyncio
 import errno
 import socket
-import threading
 import time
+from functools import partial
 
 import pytest
 
@@ -31,35 +31,22 @@ def listening():
         yield one
 
 
-def serve(one, name, ready, over):
-    """As a process does it that shares a socket: with a descriptor of its own for it."""
+def test_clients_that_come_together_are_shared_among_all_that_listen(listening):
+    clients = [socket.create_connection(listening.getsockname()) for _ in range(CLIENTS)]
 
     async def live():
-        taking = Accepting([one.dup()], lambda: Greeting(name))
-        ready.wait()
-        while not over.is_set():
-            await asyncio.sleep(0.01)
-        taking.close()
-        await taking.wait_closed()
+        """Two that wake at the same moments, as processes on two cores do."""
+        each = [Accepting([listening.dup()], partial(Greeting, name)) for name in (b"a", b"b")]
+        found = await asyncio.gather(*(asyncio.to_thread(one.recv, 1) for one in clients))
+        for one in each:
+            one.close()
+            await one.wait_closed()
+        return found
 
-    asyncio.run(live())
-
-
-def test_clients_that_come_together_are_shared_among_all_that_listen(listening):
-    ready, over = threading.Barrier(3), threading.Event()
-    names = [b"a", b"b"]
-    threads = [threading.Thread(target=serve, args=(listening, name, ready, over)) for name in names]
-    for one in threads:
-        one.start()
-    clients = [
-        socket.create_connection(listening.getsockname()) for _ in range(CLIENTS)
-    ]  # all wait before one is taken
-    ready.wait()
-    found = [one.recv(1) for one in clients]
-    over.set()
-    for one in (*clients, *threads):
-        one.close() if isinstance(one, socket.socket) else one.join()
-    assert min(map(found.count, names)) >= CLIENTS / 6
+    found = asyncio.run(live())
+    for one in clients:
+        one.close()
+    assert abs(found.count(b"a") - found.count(b"b")) <= 2
 
 
 def test_where_no_descriptor_is_left_it_pauses_and_goes_on(listening, monkeypatch):
