@@ -22,6 +22,7 @@ class Greeting(asyncio.Protocol):
 
     def connection_made(self, transport):
         transport.write(self.name)
+        transport.close()
 
 
 @pytest.fixture
