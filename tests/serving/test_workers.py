@@ -1,5 +1,6 @@
 """Several processes on one address: they share the work, the limits and the log, and none is needed by the others."""
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -18,6 +19,8 @@ import psutil
 import pytest
 
 from workbench.serving import Keys
+from workbench.serving.exposition import family
+from workbench.serving.workers import Others
 
 pytestmark = pytest.mark.slow
 
@@ -107,6 +110,29 @@ def test_they_share_a_clients_rate_the_log_and_one_scrape_tells_of_all(shop, tmp
         assert [line for line in lines if "watched" in line] == ["workbench_watched 7"], "one looks, for all of them"
         network.until(lambda: len(shop.log.rows("lending")) == statuses[200])
     assert len({row.id[:13] for row in shop.log.rows("lending")}) == WORKERS, "both have answered"
+
+
+async def counted():
+    return family("requests", "counter", "Asked.", [({}, 1)])
+
+
+def test_a_scrape_waits_once_for_one_that_hangs_and_says_which_do_not_answer(tmp_path, monkeypatch):
+    monkeypatch.setattr("workbench.serving.workers.PATIENCE", 0.5)
+    other = Others(tmp_path / "1.sock", 3)
+    other.tell(counted, counted)
+    with socket.socket(socket.AF_UNIX) as hangs:  # the first lets in whoever asks, and tells nothing; the third starts
+        hangs.bind(str(tmp_path / "0.sock"))
+        hangs.listen()
+        began = time.monotonic()
+        told = asyncio.run(other.told())
+    assert time.monotonic() - began < 0.9
+    assert [line for line in told.splitlines() if line.startswith(("workbench_worker_up", "requests"))] == [
+        'workbench_worker_up{worker="0"} 0',
+        'workbench_worker_up{worker="1"} 1',
+        'workbench_worker_up{worker="2"} 0',
+        'requests{worker="1"} 1',
+    ]
+    assert told.endswith("does not answer\n")
 
 
 def test_one_that_is_killed_takes_no_other_along_and_is_started_again(shop, tmp_path, network, bearer):
