@@ -9,9 +9,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial
-from io import RawIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from workbench.errors import EngineError, Misuse, WorkbenchError
 if TYPE_CHECKING:
     from workbench.bench import Bench
     from workbench.bench.settings import Settings
+    from workbench.serving.access_log import Appended
     from workbench.serving.alerting import SentAlert
     from workbench.serving.http import App
     from workbench.serving.workers import Others
@@ -191,7 +191,8 @@ def _workers(
     if certificate is not None:
         check_certificate(certificate, key)
     if isinstance(log := options["--access-log"], Path):
-        _opened(log).close()
+        with _opened(log):
+            pass
     for look in (lambda: bench.log, lambda: bench.loads, lambda: bench.allowances):
         look()
     program = [sys.executable, "-m", "workbench", "serve", "--workspace", str(bench.root)]
@@ -218,7 +219,7 @@ def _app(
     durable: bool,
     only: str | None,
     split: bool,
-    access: RawIOBase | None,
+    access: Appended | None,
     others: Others | None,
 ) -> App:
     """The gateway, with all models in this process or with a process each."""
@@ -329,11 +330,13 @@ def _heard(bench: Bench, alerts: Sequence[SentAlert]) -> dict[str, Any]:
     return heard._asdict()
 
 
-def _opened(path: Path) -> RawIOBase:
+def _opened(path: Path) -> AbstractContextManager[Appended]:
+    from workbench.serving.access_log import LogFile
+
     if str(path) == "-":
         return open(sys.stderr.fileno(), "ab", buffering=0, closefd=False)
     try:
-        return path.open("ab", buffering=0)  # whole lines at once, however many processes write
+        return LogFile(path)
     except OSError as error:
         raise EngineError(f"the access log {path} cannot be written: {error}", hint="mend its folder") from error
 
