@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,17 +15,20 @@ import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urljoin
 
 import psutil
 import pytest
 
 from workbench.serving import Keys
 from workbench.serving.exposition import family
+from workbench.serving.loads import DEADLY
 from workbench.serving.workers import Others
 
 pytestmark = pytest.mark.slow
 
 PROGRAM = [sys.executable, str(Path(__file__).with_name("answerer.py"))]
+SHIPPED = (Path(__file__).parents[2] / "templates/policies/answer.rego").read_text("utf-8")
 WORKERS = 2
 
 
@@ -184,6 +188,65 @@ def test_a_move_reaches_each_of_them_and_loses_no_request(shop, tmp_path, networ
         versions = {network.income(port, "lending", 1.0, **headers)[1]["version"] for _ in range(20)}
     assert set(statuses) == {200}
     assert versions == {2}
+
+
+def test_each_knows_what_any_took_a_held_answer_a_label_and_whose_unit_is_the_canarys(shop, tmp_path, network):
+    held = SHIPPED.replace("held := []", 'held := [{"model": "churn", "low": 0.7, "high": 0.8}]')
+    (tmp_path / "answer.rego").write_text(held)
+    shop.register(1, model="churn")
+    shop.promote(1, model="churn")
+    shop.stage(2, "canary", 0.5)
+    _, key = Keys(shop.ledger, now=lambda: datetime.now(UTC)).create("shop", ["*"], actor="a", why="x")
+    headers = {"authorization": f"Bearer {key}"}
+    with answering(network, tmp_path) as (port, _):
+        network.until(lambda: up(network, port, headers) == WORKERS)
+        network.until(lambda: "canary" in network.ask(port, "/v1/models", **headers)[1]["models"][1])
+        time.sleep(0.5)  # both have looked
+        given = [network.income(port, "lending", 1.0, **headers, **unit(n))[1] for _ in range(4) for n in range(12)]
+        variants = [one["variant"] for one in given]
+        assert variants == variants[:12] * 4
+        assert set(variants) == {"champion", "canary"}
+        answerers = {one["predictions"][0]["id"][:13] for one in given}
+        assert len(answerers) == WORKERS, "both were asked"
+        status, told = network.income(port, "churn", 7.5, **headers)
+        poll = urljoin("/v1/models/churn/predict", told["predictions"][0]["poll"])
+        assert (status, {network.ask(port, poll, **headers)[0] for _ in range(24)}) == (202, {202})
+        network.until(lambda: len(shop.log.rows("lending")) == len(given))
+        labels = [{"id": one["predictions"][0]["id"], "label": 1} for one in given]
+        for label in labels:
+            assert network.ask(port, "/v1/labels", {"labels": [label], "source": "desk"}, **headers)[0] == 200
+        assert len(shop.log.labelled("lending")) == len(labels)
+
+
+def test_a_champion_that_ends_whoever_loads_it_is_given_up_soon_and_another_model_is_answered_throughout(
+    shop, tmp_path, network
+):
+    shop.register(1, model="churn")
+    shop.promote(1, model="churn")
+    _, key = Keys(shop.ledger, now=lambda: datetime.now(UTC)).create("shop", ["*"], actor="a", why="x")
+    headers = {"authorization": f"Bearer {key}"}
+    with answering(network, tmp_path) as (port, _):
+        network.until(lambda: up(network, port, headers) == WORKERS)
+        (tmp_path / "deadly").write_text("2")
+        statuses = Counter()
+
+        def given_up():
+            with contextlib.suppress(OSError, http.client.HTTPException):  # whom it met is loading
+                statuses[network.income(port, "churn", 1.0, **headers)[0]] += 1
+                told = network.ask(port, "/metrics", **headers)[1]
+                deadly = re.findall("^workbench_load_deadly{.* 1$", told, re.MULTILINE)
+                deaths = re.findall(r"^workbench_worker_restarts_total{.* (\d+)$", told, re.MULTILINE)
+                return len(deadly) == WORKERS and sum(map(int, deaths))
+            return None
+
+        shop.promote(2)
+        assert DEADLY <= network.until(given_up) <= DEADLY + 1
+        assert set(statuses) == {200}
+        assert network.income(port, "lending", 1.0, **headers)[0] == 503
+
+
+def unit(number):
+    return {"x-workbench-unit": f"customer-{number}"}
 
 
 def test_told_to_stop_they_answer_what_is_open_and_leave_nobody_behind(shop, tmp_path, network, bearer):
