@@ -3,6 +3,7 @@
 import json
 import runpy
 import socket
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -95,6 +96,7 @@ def test_what_no_worker_could_do_is_said_before_any_is_started(workspace, tmp_pa
 
 def test_an_address_of_version_six_is_told_as_an_address(workspace, monkeypatch):
     monkeypatch.setattr("workbench.engines.uvicorn.serve", lambda *_, **__: None)
+    monkeypatch.setattr(sys.modules["workbench.cli.serve"], "_begin_beside", lambda _: None)
     port = free_port()
     result = serve(workspace, "--host", "::1", "--port", port, "--json")
     assert json.loads(result.stdout)["address"] == f"http://[::1]:{port}"

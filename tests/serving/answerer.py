@@ -97,7 +97,7 @@ def main():
         others = Others(given.socket, given.workers, restarts=given.restarts) if given.listen else None
         app = create_app(
             ledger, Loader(given.folder), log, now=lambda: datetime.now(UTC), only=given.only, holding=holding,
-            loads=loads, others=others, keys=keys, allowances=Allowances.open(given.folder / "limits"),
+            loads=loads, others=others, keys=keys, allowances=Allowances(given.folder / "limits"),
             more_metrics=lambda: "workbench_watched 7\n",
         )  # fmt: skip
         app = behind(app) if given.only else app

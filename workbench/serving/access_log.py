@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, Self
 
 import msgspec
+
+from workbench.ledger.sharing import in_place
 
 EVERY = 0.2  # seconds that a line waits, at most
 MOST = 50_000  # lines that wait while the file cannot be written; more are dropped, and counted on /metrics
@@ -68,11 +69,7 @@ class LogFile:
         Raises:
             OSError: It cannot be written.
         """
-        try:
-            there = os.path.samestat(self._path.stat(), os.fstat(self._file.fileno()))
-        except FileNotFoundError:
-            there = False
-        if not there:
+        if not in_place(self._path, self._file.fileno()):
             moved, self._file = self._file, self._path.open("ab", buffering=0)
             moved.close()
         return self._file.write(data)

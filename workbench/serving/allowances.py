@@ -10,7 +10,7 @@ is begun anew.
 
 Rates are token buckets on a clock that only goes forward, so that a step of the wall clock opens or closes nothing.
 
->>> with Allowances.open() as limits:
+>>> with Allowances() as limits:
 ...     [limits.admit("a", at, rate=2, burst=1, quota=4, day=1) for at in (0.0, 0.1, 0.5)]
 ...     limits.claim("a", 2, quota=4, day=1), limits.claim("a", 1, quota=4, day=1)
 [0.0, 0.4, 0.0]
@@ -33,7 +33,7 @@ from types import TracebackType
 from typing import Self
 
 from workbench.errors import EngineError
-from workbench.ledger.sharing import file_mode, way_in
+from workbench.ledger.sharing import file_mode, in_place, way_in
 
 RECORD = struct.Struct("=16sddqq")  # key's id, its tokens, when these were counted (s), rows given, their day (ordinal)
 NAME = 16  # bytes of the id
@@ -85,25 +85,7 @@ class Lease:
 class Allowances:
     """The file of the limits; belongs to one thread. Other processes may have it open too."""
 
-    def __init__(self, descriptor: int, name: str) -> None:
-        """Called by `open`.
-
-        Raises:
-            EngineError: The file is none of ours, or the disk is full.
-        """
-        self._descriptor = descriptor
-        self._name = name
-        self._leases: dict[str, Lease] = {}  # by key's id
-        self._places: dict[bytes, int] = {}  # bytes from the file's beginning, by key's name
-        try:
-            with self._locked():
-                self._look()
-        except EngineError:
-            os.close(descriptor)
-            raise
-
-    @classmethod
-    def open(cls, path: Path | None = None) -> Allowances:
+    def __init__(self, path: Path | None = None) -> None:
         """The limits in a file, made where it is not there.
 
         Args:
@@ -112,12 +94,17 @@ class Allowances:
         Raises:
             EngineError: It cannot be written, is none of ours, or the disk is full.
         """
-        name = "a file of its own" if path is None else str(path)
+        self._path = path
+        self._name = "a file of its own" if path is None else str(path)
+        self._leases: dict[str, Lease] = {}  # by key's id
+        self._places: dict[bytes, int] = {}  # bytes from the file's beginning, by key's name
+        self._descriptor = self._opened()
         try:
-            return cls(_descriptor(path), name)
-        except OSError as error:
-            hint = "look at free space" if path is None else way_in(path)
-            raise EngineError(f"the limits of clients cannot be kept in {name}: {error}", hint=hint) from error
+            with self._locked():
+                self._look()
+        except EngineError:
+            os.close(self._descriptor)
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -206,17 +193,38 @@ class Allowances:
     def settle(self, now: float) -> None:
         """Give back what was leased and is not used by now; to be called now and then.
 
+        A file that was moved away or deleted is begun anew, by all processes alike.
+
         Args:
             now: Monotonic time of this machine, seconds.
 
         Raises:
             EngineError: The account cannot be had.
         """
+        if self._path is not None and not in_place(self._path, self._descriptor):
+            fresh = self._opened()
+            os.close(self._descriptor)
+            self._descriptor, self._leases, self._places = fresh, {}, {}
         for key in [key for key, lease in self._leases.items() if lease.until <= now]:
             if self._leases[key].left:
                 with self._account(key):  # gives it back
                     pass
             self._leases.pop(key, None)
+
+    def _opened(self) -> int:
+        """The file's descriptor.
+
+        Raises:
+            EngineError: It cannot be written.
+        """
+        try:
+            if self._path is not None:
+                return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, file_mode(self._path.parent))
+            with tempfile.TemporaryFile() as unseen:
+                return os.dup(unseen.fileno())
+        except OSError as error:
+            hint = "look at free space" if self._path is None else way_in(self._path)
+            raise EngineError(f"the limits of clients cannot be kept in {self._name}: {error}", hint=hint) from error
 
     @contextmanager
     def _account(self, key: str) -> Iterator[Account]:
@@ -294,10 +302,3 @@ class Allowances:
             raise EngineError(f"there is no room in {self._name}: {error}", hint="look at free space") from error
         finally:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-
-
-def _descriptor(path: Path | None) -> int:
-    if path is not None:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, file_mode(path.parent))
-    with tempfile.TemporaryFile() as unseen:
-        return os.dup(unseen.fileno())
