@@ -3,6 +3,7 @@
 import json
 import runpy
 import socket
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -88,6 +89,17 @@ def test_what_no_worker_could_do_is_said_before_any_is_started(workspace, tmp_pa
     assert (result.exit_code, "TLS cannot be spoken" in result.output) == (4, True)
     result = serve(workspace, "--port", free_port(), "--access-log", tmp_path / "none" / "access.jsonl")
     assert (result.exit_code, "cannot be written" in result.output) == (4, True)
+    (workspace / "limits.bin").write_bytes(b"something else" * 9)
+    result = serve(workspace, "--port", free_port())
+    assert (result.exit_code, "holds no limits" in result.output) == (4, True)
+
+
+def test_an_address_of_version_six_is_told_as_an_address(workspace, monkeypatch):
+    monkeypatch.setattr("workbench.engines.uvicorn.serve", lambda *_, **__: None)
+    monkeypatch.setattr(sys.modules["workbench.cli.serve"], "_begin_beside", lambda _: None)
+    port = free_port()
+    result = serve(workspace, "--host", "::1", "--port", port, "--json")
+    assert json.loads(result.stdout)["address"] == f"http://[::1]:{port}"
 
 
 def free_port():

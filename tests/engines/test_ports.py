@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from workbench.engines.ports import Wanted, check_ports, holder
+from workbench.engines.ports import Wanted, check_ports, holder, listening
 from workbench.errors import EngineError, Misuse
 
 
@@ -66,3 +66,45 @@ def test_nobody_holds_a_port_that_nobody_listens_on():
 def test_an_address_of_another_machine_cannot_be_listened_on():
     with pytest.raises(EngineError, match="cannot be listened on"):
         check_ports([wanted(8888)], host="192.0.2.1")
+
+
+def addresses(monkeypatch, *hosts):
+    """A name that has these addresses."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, 0)) for host in hosts]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+
+
+def test_all_addresses_of_a_name_are_listened_on_each_once(monkeypatch):
+    addresses(monkeypatch, "127.0.0.1", "127.0.0.2", "127.0.0.1")
+    found = listening("several", 0)
+    assert [one.getsockname()[0] for one in found] == ["127.0.0.1", "127.0.0.2"]
+    for one in found:
+        one.close()
+
+
+def test_an_address_that_the_machine_lacks_is_passed_over_if_the_name_has_another(monkeypatch):
+    addresses(monkeypatch, "192.0.2.1", "127.0.0.1")
+    check_ports([wanted(0)], host="half")
+    (one,) = listening("half", 0)
+    with one:
+        assert one.getsockname()[0] == "127.0.0.1"
+    addresses(monkeypatch, "192.0.2.1")
+    with pytest.raises(EngineError, match="cannot be listened on"):
+        listening("none", 0)
+
+
+def test_a_port_that_is_taken_on_one_of_a_names_addresses_is_taken(monkeypatch, taken):
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, taken)) for host in ("127.0.0.2", "127.0.0.1")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    with pytest.raises(Misuse, match=f"port {taken} is taken"):
+        check_ports([wanted(taken)], host="several")
+    with pytest.raises(EngineError, match="in use"):
+        listening("several", taken)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/net/if_inet6"), reason="a machine without IPv6")
+def test_a_host_may_be_an_address_of_version_six():
+    check_ports([wanted(0)], host="::1")
+    (one,) = listening("::1", 0)
+    with one, socket.create_connection(("::1", one.getsockname()[1])):
+        assert one.family == socket.AF_INET6

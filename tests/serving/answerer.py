@@ -13,6 +13,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from workbench.engines.ports import listening
 from workbench.engines.rego import RegoEngine
 from workbench.engines.servers import dies_with_its_parent
 from workbench.engines.uvicorn import Worker, serve
@@ -26,7 +27,7 @@ from workbench.serving.loads import Loads
 from workbench.serving.processes import behind
 from workbench.serving.review import Review
 from workbench.serving.sifting import Sieve
-from workbench.serving.workers import Others, Workers, listening
+from workbench.serving.workers import Others, Workers
 
 COLUMNS = {"income": "double"}
 HUNG = 3.0  # seconds that a worker may say nothing
@@ -80,7 +81,7 @@ def main():
     parser.add_argument("--listen", type=int, action="append")
     parser.add_argument("--restarts", type=int, default=0)
     given = parser.parse_args()
-    if given.workers > 1:
+    if given.workers > 1 and not given.listen:
         program = [sys.executable, __file__, str(given.folder)]
         at = listening("127.0.0.1", given.port)
         Workers(program, given.workers, at, first=dies_with_its_parent(), hung=HUNG).run()
@@ -93,10 +94,10 @@ def main():
         holding = held(given.folder, ledger) if (given.folder / "answer.rego").exists() else None
         loads = Loads.open(f"{url}/loads.db")
         keys = Keys(ledger, now=lambda: datetime.now(UTC)) if given.listen else None
-        others = Others(given.socket, restarts=given.restarts) if given.listen else None
+        others = Others(given.socket, given.workers, restarts=given.restarts) if given.listen else None
         app = create_app(
             ledger, Loader(given.folder), log, now=lambda: datetime.now(UTC), only=given.only, holding=holding,
-            loads=loads, others=others, keys=keys, allowances=Allowances.open(given.folder / "limits"),
+            loads=loads, others=others, keys=keys, allowances=Allowances(given.folder / "limits"),
             more_metrics=lambda: "workbench_watched 7\n",
         )  # fmt: skip
         app = behind(app) if given.only else app

@@ -234,7 +234,7 @@ with Loads.open(f"sqlite:///{sys.argv[1]}/loads.db") as loads, loads.noted(head)
 
 
 def begun(loads):
-    return loads._connection.execute("SELECT count(*) FROM loads").fetchone() == (1,)
+    return loads._connection.execute("SELECT count(*) FROM loads").fetchone() > (0,)
 
 
 @pytest.fixture

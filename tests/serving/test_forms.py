@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,7 +11,7 @@ import pytest
 
 from workbench.errors import EngineError
 from workbench.serving import Keys, Request
-from workbench.serving.access_log import AccessLog
+from workbench.serving.access_log import AccessLog, LogFile
 from workbench.serving.client import living
 
 ROW = {"income": 4.5, "loans": 2, "cosigner": True, "purpose": "house"}
@@ -233,6 +234,24 @@ def test_the_access_log_has_a_line_a_request_and_no_value_of_it(shop, tmp_path):
     assert (first["model"], first["status"], first["request"], first["rows"]) == ("lending", 200, "one", 1)
     assert (second["model"], second["status"]) == ("(unknown)", 404)
     assert "secret" not in json.dumps(first)
+
+
+def test_an_access_log_that_was_moved_away_or_deleted_is_begun_anew(shop, tmp_path):
+    path = tmp_path / "access.jsonl"
+
+    async def story(client):
+        await client.ask(get("/v1/models"))
+
+    with LogFile(path) as file:
+        shop.run(story, access=AccessLog(file, now=shop.now))
+        path.rename(tmp_path / "access.jsonl.1")
+        shop.run(story, access=AccessLog(file, now=shop.now))
+        assert [len(one.read_text().splitlines()) for one in sorted(tmp_path.glob("access*"))] == [1, 1]
+        path.unlink()
+        shop.run(story, access=AccessLog(file, now=shop.now))
+        os.truncate(path, 0)
+        shop.run(story, access=AccessLog(file, now=shop.now))
+    assert len(path.read_text().splitlines()) == 1
 
 
 def test_each_row_of_the_log_tells_who_was_chosen_and_how_likely(shop):

@@ -133,7 +133,7 @@ def test_many_requests_at_once_get_no_more_rows_than_the_quota(shop, keys):
 
 
 def test_a_bucket_gives_its_burst_and_then_its_rate():
-    with Allowances.open() as limits:
+    with Allowances() as limits:
         taken = sum(limits.admit("a", n / 100, rate=10, burst=5, quota=None, day=1) == 0.0 for n in range(200))
     assert taken == 5 + 19  # the burst, and ten a second for the 1.99 seconds after
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from workbench.errors import Misuse
+from workbench.errors import EngineError, Misuse
 from workbench.promotion.questions import Requirement
 from workbench.serving.held import Held
 from workbench.serving.review import Waiting
@@ -31,6 +31,8 @@ class Queue:
         self.rows, self.decided, self.refuses = list(rows), [], None
 
     def read(self):
+        if self.rows is None:
+            raise EngineError("the store is away", hint="look at its disk")
         return list(self.rows)
 
     def decide(self, name, verdict, why, other):
@@ -125,3 +127,76 @@ def test_where_two_are_needed_one_alone_changes_nothing(reader):
     two = Requirement(2, ("reviewer",), 24.0, "it is a large loan")
     shown = page(Queue(waiting(requirement=two)), reader)
     assert "One person alone cannot give another answer." in shown.text
+
+
+def beat(shown):
+    """What the browser does again and again while somebody looks."""
+    [found] = [w for w in shown.shown() if type(w).__name__ == "Heartbeat"]
+    found.beat += 1
+
+
+def reasons(shown):
+    """What is written about which answer, in the order on the screen."""
+    return [(w.description.split()[4], w.value) for w in shown.shown() if type(w).__name__ == "Textarea"]
+
+
+def test_the_page_reads_again_by_itself_and_moves_nothing_that_is_on_the_screen(reader):
+    queue = Queue(waiting("p1"), waiting("p2"), waiting("p3"))
+    shown = page(queue, reader)
+    shown.write("the papers fit", 1)
+    before = [w for w in shown.fields() if w.value]
+    queue.rows = [waiting("p0"), *queue.rows[1:]]
+    beat(shown)
+    assert "3 answers wait for people" in shown.text
+    assert reasons(shown) == [("p2", "the papers fit"), ("p3", ""), ("p0", "")], "p1 was decided; what is new is below"
+    assert [w for w in shown.fields() if w.value] == before, "the very field that somebody writes in"
+    shown.press("Refresh")
+    assert reasons(shown) == [("p0", ""), ("p2", "the papers fit"), ("p3", "")]
+
+
+def test_what_somebody_writes_about_an_answer_that_no_longer_waits_stays_to_be_read(reader):
+    queue = Queue(waiting("p1"), waiting("p2"))
+    shown = page(queue, reader)
+    shown.write("the employer does not exist")
+    queue.rows = queue.rows[1:]
+    beat(shown)
+    assert reasons(shown) == [("p1", "the employer does not exist"), ("p2", "")]
+    assert "This no longer waits" in shown.text
+    assert "1 answer waits for people" in shown.text
+    shown.press("Refresh")
+    assert reasons(shown) == [("p2", "")]
+
+
+def test_who_presses_once_an_answer_no_longer_waits_is_told_so(reader):
+    queue = Queue(waiting("p1"), waiting("p2"))
+    shown = page(queue, reader)
+    shown.write("the employer does not exist")
+    queue.rows = queue.rows[1:]
+    shown.press("Change: answer no")
+    assert "This changed while you were deciding" in shown.text
+    assert queue.decided == []
+
+
+def test_as_many_are_shown_as_before_and_the_rest_is_counted(reader):
+    queue = Queue(*(waiting(f"p{n}") for n in range(12)))
+    shown = page(queue, reader)
+    queue.rows = queue.rows[3:]
+    beat(shown)
+    assert [name for name, _ in reasons(shown)] == [f"p{n}" for n in range(3, 12)]
+    queue.rows += [waiting(f"q{n}") for n in range(3)]
+    beat(shown)
+    assert [name for name, _ in reasons(shown)] == [f"p{n}" for n in range(3, 12)] + ["q0"]
+    shown.press("Show 2 more of 2 answers")
+    assert len(reasons(shown)) == 12
+
+
+def test_a_reading_that_fails_is_told_until_one_succeeds(reader):
+    queue = Queue(waiting("p1"))
+    shown = page(queue, reader)
+    rows, queue.rows = queue.rows, None
+    beat(shown)
+    assert "The store is away" in shown.text
+    assert len(reasons(shown)) == 1
+    queue.rows = rows
+    beat(shown)
+    assert "The store is away" not in shown.text

@@ -209,7 +209,7 @@ class Engines:
         """What each client has left of its rate and of its quota; belongs to the thread that answers."""
         from workbench.serving.allowances import Allowances
 
-        return Allowances.open(self.root / "limits.bin")
+        return Allowances(self.root / "limits.bin")
 
     # keys
 

@@ -9,9 +9,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial
-from io import RawIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from workbench.errors import EngineError, Misuse, WorkbenchError
 if TYPE_CHECKING:
     from workbench.bench import Bench
     from workbench.bench.settings import Settings
+    from workbench.serving.access_log import Appended
     from workbench.serving.alerting import SentAlert
     from workbench.serving.http import App
     from workbench.serving.workers import Others
@@ -111,7 +111,7 @@ def serve(
             run = _workers(bench, number, options, listening_at=(host, port), tls=(tls_cert, tls_key))
         else:
             file = stack.enter_context(_opened(access_log)) if access_log else None
-            beside = Others(socket, restarts=restarts) if listen and socket else None
+            beside = Others(socket, number, restarts=restarts) if listen and socket else None
             split = split and socket is None
             app = _app(bench, token, keys=keys, durable=durable, only=only, split=split, access=file, others=beside)
             app = app if token or keys or only else only_hosts(app)
@@ -128,11 +128,11 @@ def serve(
             )
         if socket is None:
             _begin_beside(bench)
-            scheme = "https" if tls_cert else "http"
+            address = f"http{'s' if tls_cert else ''}://{f'[{host}]' if ':' in host else host}:{port}"
             if as_json:
-                click.echo(json.dumps({"address": f"{scheme}://{host}:{port}", "pid": os.getpid()}))
+                click.echo(json.dumps({"address": address, "pid": os.getpid()}))
             else:
-                click.echo(f"the gateway answers at {scheme}://{host}:{port}/v1/models", err=True)
+                click.echo(f"the gateway answers at {address}/v1/models", err=True)
         try:
             run()
         except KeyboardInterrupt:  # raised again once all requests are answered
@@ -170,22 +170,31 @@ def _workers(
 ) -> Callable[[], None]:
     """Several processes on one address, each a `workbench serve` of its own.
 
+    What each of them would fail on is looked at here first, or they would be started again and again for nothing.
+
     Args:
         bench: The workspace.
         number: How many.
         options: What each is given on.
         listening_at: Host and port.
-        tls: Certificate and key; looked at here, or each worker would fail again and again.
+        tls: Certificate and key.
+
+    Raises:
+        EngineError: Certificate, access log, address or a file of the workspace cannot be had.
     """
+    from workbench.engines.ports import listening
     from workbench.engines.servers import dies_with_its_parent
     from workbench.engines.uvicorn import check_certificate
-    from workbench.serving.workers import Workers, listening
+    from workbench.serving.workers import Workers
 
     certificate, key = tls
     if certificate is not None:
         check_certificate(certificate, key)
     if isinstance(log := options["--access-log"], Path):
-        _opened(log).close()
+        with _opened(log):
+            pass
+    for look in (lambda: bench.log, lambda: bench.loads, lambda: bench.allowances):
+        look()
     program = [sys.executable, "-m", "workbench", "serve", "--workspace", str(bench.root)]
     for name, value in options.items():
         program += [name, str(value)] if isinstance(value, Path) else [name] if value else []
@@ -210,7 +219,7 @@ def _app(
     durable: bool,
     only: str | None,
     split: bool,
-    access: RawIOBase | None,
+    access: Appended | None,
     others: Others | None,
 ) -> App:
     """The gateway, with all models in this process or with a process each."""
@@ -321,11 +330,13 @@ def _heard(bench: Bench, alerts: Sequence[SentAlert]) -> dict[str, Any]:
     return heard._asdict()
 
 
-def _opened(path: Path) -> RawIOBase:
+def _opened(path: Path) -> AbstractContextManager[Appended]:
+    from workbench.serving.access_log import LogFile
+
     if str(path) == "-":
         return open(sys.stderr.fileno(), "ab", buffering=0, closefd=False)
     try:
-        return path.open("ab", buffering=0)  # whole lines at once, however many processes write
+        return LogFile(path)
     except OSError as error:
         raise EngineError(f"the access log {path} cannot be written: {error}", hint="mend its folder") from error
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workbench.engines.accepting import Accepting
+from workbench.engines.ports import BACKLOG
 from workbench.errors import EngineError
 from workbench.serving.http import App
 
@@ -155,7 +156,7 @@ def configured(app: App, *, head: float = HEAD, taken: float = TAKEN, **more: An
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        backlog=2048,
+        backlog=BACKLOG,
         limit_concurrency=CONNECTIONS,
         timeout_keep_alive=IDLE,
         timeout_graceful_shutdown=GRACE,

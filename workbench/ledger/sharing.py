@@ -47,6 +47,14 @@ def begin(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, file_mode(path.parent)))
 
 
+def in_place(path: Path, descriptor: int) -> bool:
+    """Whether an open file is the one at its path still: neither moved away nor deleted."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except OSError:
+        return False
+
+
 def share(root: Path, group: str) -> None:
     """Give a folder with all that is in it to a group; what belongs to others stays as it is.
 

@@ -53,7 +53,7 @@ class Admission:
         self._most = most
         self._now = now
         self._clock = clock
-        self._allowances = allowances or Allowances.open()
+        self._allowances = allowances or Allowances()
         self.open = 0  # requests that are being answered
         self.shed = 0  # requests that were sent away because too many were open
 

@@ -17,7 +17,6 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
-from workbench.errors import EngineError
 from workbench.serving.addresses import alive, beside
 from workbench.serving.children import Child, Children
 from workbench.serving.exposition import Sample, family, together
@@ -25,7 +24,6 @@ from workbench.serving.http import Receive, Reply, Scope, Send
 from workbench.serving.pulse import HUNG
 from workbench.serving.relay import Relay
 
-BACKLOG = 2048  # connections that may wait for one who takes them
 ENDS = (signal.SIGINT, signal.SIGTERM)
 COUNTED, WATCHED = "/counted", "/watched"  # where a worker tells the others
 PATIENCE = 8.0  # seconds that one may take to tell; whoever scrapes waits for ten
@@ -49,7 +47,7 @@ class Workers:
         """None runs yet.
 
         Args:
-            program: What answers, without `--socket PATH --restarts N --listen DESCRIPTOR …`.
+            program: What answers, without `--workers N --socket PATH --restarts N --listen DESCRIPTOR …`.
             number: How many there are to be.
             listening: The sockets of the address.
             environ: All that the processes see; None: what this one sees.
@@ -59,10 +57,11 @@ class Workers:
         """
         self._listening = listening  # for as long as there are workers
         descriptors = [one.fileno() for one in listening]
-        listen = [word for descriptor in descriptors for word in ("--listen", str(descriptor))]
+        shared = ["--workers", str(number)]
+        shared += [word for descriptor in descriptors for word in ("--listen", str(descriptor))]
 
         def command(child: Child) -> Sequence[str]:
-            return [*program, "--socket", str(child.socket), "--restarts", str(child.restarts), *listen]
+            return [*program, "--socket", str(child.socket), "--restarts", str(child.restarts), *shared]
 
         self._children = Children(
             lambda: [f"{one:02}" for one in range(number)],
@@ -91,14 +90,16 @@ class Workers:
 class Others:
     """One worker's view of those beside it, and the app that it answers them with; belongs to one event loop."""
 
-    def __init__(self, socket: Path, *, restarts: int = 0) -> None:
+    def __init__(self, socket: Path, number: int, *, restarts: int = 0) -> None:
         """Nobody asked yet.
 
         Args:
             socket: Where this one is asked; the others' are in the same folder.
+            number: How many there are to be, this one among them.
             restarts: Times that this one was started again.
         """
         self.socket = socket
+        self._all = [socket.with_name(f"{one}.sock") for one in range(number)]
         self._restarts = restarts
         self._relays: dict[Path, Relay] = {}
         self._tells: dict[str, Tell] = {}  # by path
@@ -106,7 +107,7 @@ class Others:
     @property
     def first(self) -> bool:
         """Whether it is this one that does what one alone is to do."""
-        return int(self.socket.stem) == 0
+        return self.socket == self._all[0]
 
     def tell(self, counted: Tell, watched: Tell) -> None:
         """What this one has to tell: what it has counted, and what of the workspace one alone is to look at."""
@@ -130,13 +131,12 @@ class Others:
 
     async def told(self) -> str:
         """What all of them have counted, each series with its worker, and what the first has seen."""
-        others = sorted(path for path in self.socket.parent.glob("*.sock") if path != self.socket)
-        said = await asyncio.gather(*(self._said(path, COUNTED) for path in (self.socket, *others)))
-        found = {path: text for path, text in zip((self.socket, *others), said, strict=True) if text is not None}
-        up = [({"worker": path.stem}, int(path in found)) for path in sorted({*others, self.socket})]
+        asked = [self._said(path, COUNTED) for path in self._all]
+        watched, *said = await asyncio.gather(self._said(self._all[0], WATCHED), *asked)
+        workers = [{"worker": path.stem} for path in self._all]
+        up = [(one, int(text is not None)) for one, text in zip(workers, said, strict=True)]
         told = family("workbench_worker_up", "gauge", "1: the worker answers.", up)
-        text = together([({}, told), *(({"worker": path.stem}, text) for path, text in sorted(found.items()))])
-        watched = await self._said(self.socket.with_name("0.sock"), WATCHED)
+        text = together([({}, told), *((one, text or "") for one, text in zip(workers, said, strict=True))])
         return text + (watched or "# the first worker, which looks at what is served, does not answer\n")
 
     async def _said(self, path: Path, what: str) -> str | None:
@@ -148,27 +148,3 @@ class Others:
                 reply = await relay.ask("GET", what, ())
                 return reply.body.decode() if reply.status == 200 else None
         return None
-
-
-def listening(host: str, port: int) -> list[socket.socket]:
-    """Sockets that listen at all addresses of a host.
-
-    Raises:
-        EngineError: One cannot be had.
-    """
-    found: list[socket.socket] = []
-    try:
-        for family_, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-            one = socket.socket(family_, kind, protocol)
-            found.append(one)
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family_ == socket.AF_INET6:
-                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            one.bind(address)
-            one.listen(BACKLOG)
-            one.setblocking(False)
-    except OSError as error:
-        for one in found:
-            one.close()
-        raise EngineError(f"{host}:{port} cannot be listened on: {error}", hint="workbench serve --port") from error
-    return found

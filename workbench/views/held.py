@@ -1,6 +1,8 @@
 """The review page: each held answer with its evidence, and the form in which a named person decides on it.
 
-It is a function of plain objects and callbacks; a decision is handed on, and what was read stays in place.
+It is a function of plain objects and callbacks; a decision is handed on, and what was read stays in place. While
+somebody looks at it, it reads again by itself and moves nothing: what is new stands below, what no longer waits is
+hidden, or says so where somebody has begun to write about it.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ from typing import TYPE_CHECKING
 from workbench.errors import WorkbenchError
 from workbench.promotion.people import normal
 from workbench.promotion.queue import ANYBODY, ONE_USER
-from workbench.views.acting import Act, Form, confirmed, failed, focus_next, toast
+from workbench.views.acting import Act, Form, confirmed, failed, focus_next, refused, toast
+from workbench.views.heartbeat import heartbeat
 from workbench.views.parts import Parts, place, show, working
 from workbench.views.words import counted, moment, safe, sentence
 
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from workbench.serving.review import Waiting
 
 PAGE = 10  # answers shown at once; more on request
+EVERY = 15  # seconds between two readings while somebody looks
+OVER = "This no longer waits: somebody has decided on it, or its time is over."
 
 Decide = Callable[[str, "Verdict", str, bool | float | None], str]
 
@@ -46,14 +51,18 @@ class Queue:
         self._read, self._decide, self._actor = read, decide, actor
         self._parts = parts = Parts()
         self._cards: dict[str, Card] = {}
+        self._placed: Sequence[str] = ()  # answers that have a place on the screen, from the top
         self._most = PAGE
         self._waiting: Sequence[Waiting] = ()
+        self._unread = False  # the last reading failed, and that is said
         self.lead = parts.html()
         self.again = parts.button("Refresh", tooltip="Read everything again", click=self._refreshed)
         self.said = parts.html()
         self.cards = parts.column(look="wb-form")
         self.more = parts.button("", click=self._show_more)
         self.toast = parts.html()
+        self.beat = heartbeat(EVERY)
+        self.beat.observe(lambda _: self._take(still=True), "beat")
         you = parts.html(f'<span class="wb-you">You act as <b>{safe(actor)}</b></span>')
         self.widget = parts.page(
             parts.row(self.lead, parts.row(you, self.again, look="wb-acts"), look="wb-bar-top"),
@@ -61,6 +70,7 @@ class Queue:
             self.cards,
             parts.row(self.more, look="wb-acts"),
             self.toast,
+            self.beat,
         )
 
     def begin(self) -> Widget:
@@ -68,29 +78,39 @@ class Queue:
         self._take(quiet=True)
         return self.widget
 
-    def _take(self, *, quiet: bool = False) -> None:
+    def _take(self, *, quiet: bool = False, still: bool = False) -> None:
+        """Read again and show it; quietly: what was said before is over; still: what is on the screen stays there."""
         try:
             self._waiting = self._read()
         except WorkbenchError as error:
             self.lead.value = self.lead.value or '<p class="wb-lead">Nothing can be shown yet.</p>'
             self._say(failed(error))
+            self._unread = True
             return
-        if quiet:
+        if quiet or self._unread:
             self._say("")
-        self._place()
+        self._place(still=still)
 
-    def _place(self) -> None:
+    def _place(self, *, still: bool = False) -> None:
         self.lead.value = f'<p class="wb-lead">{_lead(self._waiting, self._actor)}</p>'
-        shown = self._waiting[: self._most]
+        waiting = {one.held.id: one for one in self._waiting}
+        stay = list(self._placed) if still else []
+        over = [name for name in stay if name not in waiting]
+        new = [name for name in waiting if name not in stay]
+        self._placed = stay + new[: max(0, self._most - len(stay) + len(over))]
+        shown = [waiting[name] for name in self._placed if name in waiting]
         for one in shown:
             card = self._cards.get(one.held.id)
             if card is None:
                 done = partial(self._done, one.held.id)
-                card = self._cards[one.held.id] = Card(self._parts, one.held, self._decide, self._take, done)
+                look = partial(self._take, still=True)
+                card = self._cards[one.held.id] = Card(self._parts, one.held, self._decide, look, done)
             card.show(one, self._actor)
-        for gone in self._cards.keys() - {one.held.id for one in self._waiting}:
+        for name in over:
+            self._cards[name].end()
+        for gone in self._cards.keys() - waiting.keys() - set(over):
             del self._cards[gone]
-        place(self.cards, [self._cards[one.held.id].widget for one in shown])
+        place(self.cards, [self._cards[name].widget for name in self._placed])
         left = len(self._waiting) - len(shown)
         self.more.description = f"Show {min(PAGE, left)} more of {counted(left, 'answer')}"
         show(self.more, shown=left > 0)
@@ -109,9 +129,10 @@ class Queue:
 
     def _show_more(self) -> None:
         self._most += PAGE
-        self._place()
+        self._place(still=True)
 
     def _say(self, words: str) -> None:
+        self._unread = False
         self.said.value = words
         show(self.said, shown=bool(words))
 
@@ -158,6 +179,14 @@ class Card:
                 Act("Refuse", act("refuse"), "The caller gets no answer.", "Yes, give no answer"),
             ]
         )  # fmt: skip
+
+    def end(self) -> None:
+        """It no longer waits; what somebody has written about it stays to be read."""
+        self.form.offer([])
+        written = self.form.reason.value.strip() or self.other.value.strip()
+        show(self.widget, shown=bool(written))
+        if written:
+            self.form.say(refused(OVER))
 
     def _act(self, held: Held, verdict: Verdict) -> Callable[[str], str]:
         def do(why: str) -> str:
