@@ -265,7 +265,7 @@ def test_half_a_character_is_refused_like_any_other_field(shop, body):
 def test_the_models_are_listed_with_the_fields_they_take(shop):
     (model,) = shop.run(lambda client: client.ask(get("/v1/models"))).json()["models"]
     assert (model["version"], model["threshold"]) == (1, 0.5)
-    assert model["fields"]["income"] == "a finite number"
+    assert model["fields"]["income"] == "a finite number within ±3.4e38"
 
 
 def test_metrics_count_requests_rows_and_time(shop):

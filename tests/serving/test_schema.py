@@ -60,7 +60,14 @@ def test_a_value_of_a_wrong_kind_is_refused_by_name(field, value):
 def test_numbers_that_are_none_are_refused_by_name(text):
     body = json.dumps({"rows": [ROW]}).replace("4.5", text).encode()
     (problem,) = refusal(body).problems
-    assert (problem.row, problem.field, problem.needs) == (0, "income", "it must be a finite number")
+    assert (problem.row, problem.field, problem.needs) == (0, "income", "it must be a finite number within ±3.4e38")
+
+
+@pytest.mark.parametrize("value", ["1e39", "-3.5e38", "1" + "0" * 40])
+def test_a_number_that_no_compiled_form_can_take_is_the_clients_error_and_no_versions(value):
+    body = json.dumps({"rows": [ROW]}).replace("4.5", value).encode()
+    (problem,) = refusal(body).problems
+    assert (problem.field, problem.needs) == ("income", "it must be a finite number within ±3.4e38")
 
 
 def test_a_whole_number_may_be_written_with_a_point():
@@ -69,8 +76,8 @@ def test_a_whole_number_may_be_written_with_a_point():
 
 def test_a_missing_field_is_named():
     refused = refusal({name: value for name, value in ROW.items() if name != "income"})
-    assert str(refused) == "row 0: 'income' is missing; it must be a finite number"
-    assert "lending 1 takes income: a finite number; " in refused.hint
+    assert str(refused) == "row 0: 'income' is missing; it must be a finite number within ±3.4e38"
+    assert "lending 1 takes income, rate: a finite number within ±3.4e38; " in refused.hint
 
 
 def test_an_extra_field_is_named_with_its_nearest():

@@ -3,9 +3,9 @@
 Both are made of the signatures that are loaded, so that they say what is answered now.
 
 >>> from workbench.serving.schema import Schema
->>> told = document({"lending": Schema.of("lending 2", {"income": "double"})})
+>>> told = document({"lending": Schema.of("lending 2", {"house": "boolean"})})
 >>> told["components"]["schemas"]["lending.row"]["properties"]
-{'income': {'type': 'number'}}
+{'house': {'type': 'boolean'}}
 """
 
 from __future__ import annotations

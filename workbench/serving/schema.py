@@ -6,8 +6,8 @@
 >>> schema.checked([{"income": "much", "cosigner": True}])
 Traceback (most recent call last):
     ...
-workbench.serving.schema.Refused: row 0: 'income' is "much"; it must be a finite number
-hint: lending 2 takes income: a finite number; cosigner: true or false
+workbench.serving.schema.Refused: row 0: 'income' is "much"; it must be a finite number within ±3.4e38
+hint: lending 2 takes income: a finite number within ±3.4e38; cosigner: true or false
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import msgspec
 from workbench.errors import EngineError, Misuse
 from workbench.serving.typed import Reader, Record
 
+LARGEST = 3.4028234663852886e38  # number of 32 bits
 SHOWN = 20  # problems told at once
 NAME = 100  # characters of a field's name that is told
 FIRST_TIME, LAST_TIME = (  # UTC; what nanoseconds in 64 bits hold
@@ -265,15 +266,24 @@ def _readable(name: str) -> str:
     return name.encode("utf-8", "replace").decode()
 
 
-def _real(largest: float) -> Callable[[Any], float | None]:
+def _number(dtype: str) -> Kind:
+    """Numbers; beyond 32 bits trees and compiled forms have no score: a client's value would be a version's error."""
+
     def take(value: Any) -> float | None:
-        if type(value) is int and abs(value) <= largest:
+        if type(value) is int and abs(value) <= LARGEST:
             return float(value)
-        if type(value) is float and abs(value) <= largest:  # false for NaN
+        if type(value) is float and abs(value) <= LARGEST:  # false for NaN
             return value
         return None
 
-    return take
+    typed = Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
+    return Kind(
+        "a finite number within ±3.4e38",
+        take,
+        dtype,
+        typed,
+        {"type": "number", "minimum": -LARGEST, "maximum": LARGEST},
+    )
 
 
 def _whole(bits: int) -> Callable[[Any], int | None]:
@@ -314,16 +324,9 @@ def _whole_type(bits: int) -> Any:
     return Annotated[int, msgspec.Meta(ge=-(1 << (bits - 1)), le=(1 << (bits - 1)) - 1)]
 
 
-_FLOAT = 3.4028234663852886e38  # the largest of 32 bits
 KINDS: Mapping[str, Kind] = {
-    "double": Kind("a finite number", _real(1.7976931348623157e308), "float64", float, {"type": "number"}),
-    "float": Kind(
-        "a finite number within ±3.4e38",
-        _real(_FLOAT),
-        "float32",
-        Annotated[float, msgspec.Meta(ge=-_FLOAT, le=_FLOAT)],
-        {"type": "number", "minimum": -_FLOAT, "maximum": _FLOAT},
-    ),
+    "double": _number("float64"),
+    "float": _number("float32"),
     "long": Kind(
         "a whole number of 64 bits",
         _whole(64),

@@ -51,7 +51,7 @@ class Tenth:
         if self.broken:
             return Failed("model", "it does not work")
         if type(row) is not dict or type(row.get("income")) not in (int, float):
-            return Failed("invalid", "'income' is missing; it must be a finite number")
+            return Failed("invalid", "'income' is missing; it must be a finite number within ±3.4e38")
         return Scored(row, row["income"] / 10)
 
 
