@@ -138,7 +138,7 @@ def read_back(value: Any) -> tuple[bytes, Any] | None:
     holds a number that is spelled in another way here.
 
     >>> read_back({"b": 0.5, "a": None})
-    (b'{"a":null,"b":0.5}', {'b': 0.5, 'a': None})
+    (b'{"a":null,"b":0.5}', {'a': None, 'b': 0.5})
     >>> read_back({"a": 1e-05}), read_back({"a": (1,)}), read_back({"a": float("nan")})
     (None, None, None)
     """
