@@ -290,7 +290,8 @@ CONCURRENT = {
     ],
     "processes print": [
         "import multiprocessing as mp\n\ndef child(n):\n    print('from child', n, flush=True)\n    return n * n\n\n"
-        "with mp.get_context('fork').Pool(1) as pool:\n    print(pool.map(child, [1, 2]))",
+        "with mp.get_context('fork').Pool(1) as pool:\n    found = pool.map(child, [1, 2])\n"
+        "import time\ntime.sleep(0.3)\nprint(found)",  # a child's words come by a pipe of their own, on a busy machine late
         "pid = os.fork()\nif pid == 0:\n    print('from a fork')\n    sys.stdout.flush()\n    os._exit(0)\n"
         "os.waitpid(pid, 0)[1]",
         "from concurrent.futures import ProcessPoolExecutor\nwith ProcessPoolExecutor(1, mp.get_context('fork')) as pool:\n"
