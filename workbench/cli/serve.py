@@ -42,7 +42,9 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--durable", is_flag=True, help="Answer only once the prediction is in the log.")
 @click.option("--processes", is_flag=True, help="A process for each model behind this address (setting: serving).")
 @click.option(
-    "--workers", type=click.IntRange(min=1), help="Processes that answer on this address, all models each (setting)."
+    "--workers",
+    type=click.IntRange(min=1),
+    help="So many processes on this address, each with all models (setting: workers).",
 )
 @click.option("--only", metavar="MODEL", hidden=True, help="Answer for one model.")
 @click.option("--socket", type=FILE, hidden=True, help="Listen on a Unix socket, for a gateway in front.")
